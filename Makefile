@@ -1,0 +1,63 @@
+# Relative, as make cannot handle a target with a blank in its path.
+LINT := .bin/golangci-lint
+
+# Every module that holds packages; internal/tools only pins the tools.
+MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod \
+	-not -path '*/.*/*' -not -path '*/testdata/*' -not -path './internal/tools/*')))
+
+# $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
+each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
+
+.PHONY: help test lint vet fmt tidy bench demo stress cc
+
+help:
+	@echo 'make test    vet, lint, and all tests with the race detector'
+	@echo 'make lint    golangci-lint (the first run builds it, which takes minutes)'
+	@echo 'make vet     go vet'
+	@echo 'make fmt     format the code and group the imports'
+	@echo 'make tidy    go mod tidy in every module'
+	@echo 'make bench   all benchmarks'
+	@echo 'make demo    tasklab over the source of the Go distribution'
+	@echo 'make stress  20 runs of the tests with the race detector'
+
+test: vet lint cc
+	$(call each,$(MODULES),CGO_ENABLED=1 go test -race -shuffle=on ./...)
+
+lint: $(LINT)
+	$(call each,$(MODULES),"$(CURDIR)/$(LINT)" run ./...)
+
+vet:
+	$(call each,$(MODULES),go vet ./...)
+
+fmt: $(LINT)
+	$(LINT) fmt
+
+tidy:
+	$(call each,$(MODULES) ./internal/tools,go mod tidy)
+
+bench:
+	$(call each,. ./benchmarks,go test -run '^$$' -bench . -benchmem ./...)
+
+demo:
+	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
+	.bin/tasklab run -dir "$$(go env GOROOT)/src"
+
+stress: cc
+	CGO_ENABLED=1 go test -race -shuffle=on -count=20 -timeout=30m ./...
+
+# The version counts, so the binary is as old as the file that pins it.
+$(LINT): internal/tools/go.mod
+	go build -C internal/tools -buildvcs=false -o "$(CURDIR)/$@" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+# The race detector needs cgo, and cgo a C compiler. Bare Debian images have
+# neither a compiler nor anybody to ask, so there it is installed.
+cc:
+	@command -v $$(go env CC) >/dev/null && exit; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends gcc libc6-dev; \
+	else \
+		echo 'The race detector needs a C compiler, and there is none. Install gcc or clang' >&2; \
+		echo '(Debian, Ubuntu: gcc libc6-dev; Fedora: gcc; Alpine: gcc musl-dev; macOS: xcode-select --install).' >&2; \
+		exit 1; \
+	fi

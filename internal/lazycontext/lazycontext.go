@@ -1,0 +1,101 @@
+// Package lazycontext provides a cancellable context that costs nothing until
+// somebody looks at it.
+//
+// A context from context.WithCancelCause takes three allocations, and most
+// tasks never ask theirs anything. A [Context] is embedded by value where it
+// belongs and makes the real context, with all that the standard library knows
+// about propagation and causes, at the first call that needs it.
+package lazycontext
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Context carries the values of its base, but neither its cancellation nor its
+// deadline; it has a cancellation of its own. Set it up with [Context.Init]
+// before use and do not copy it. It is safe for concurrent use.
+type Context struct {
+	base context.Context
+	// inner is nil until the context is observed or cancelled. It goes from nil
+	// to a real context, or to the mark released and from there to a real
+	// context that is cancelled; a real one is never replaced, so whoever saw
+	// its Done channel sees the cancellation.
+	inner atomic.Pointer[cancellable]
+}
+
+type cancellable struct {
+	context.Context
+	cancel context.CancelCauseFunc
+}
+
+// released stands for a context that was released before anybody observed it.
+var released = new(cancellable)
+
+// Init sets the context whose values are carried. It must be called once,
+// before any other method.
+func (c *Context) Init(base context.Context) { c.base = base }
+
+// Base is the context given to Init.
+func (c *Context) Base() context.Context { return c.base }
+
+// observe returns the real context, making it if need be.
+func (c *Context) observe() *cancellable {
+	in := c.inner.Load()
+	if in != nil && in != released {
+		return in
+	}
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.base))
+	made := &cancellable{ctx, cancel}
+	if in == released {
+		cancel(nil)
+	}
+	if c.inner.CompareAndSwap(in, made) {
+		return made
+	}
+	cancel(nil)
+	return c.observe() // lost to another observer, or to Release
+}
+
+// Cancel ends the context: Err is then context.Canceled, and context.Cause
+// returns cause. Only the first end counts.
+func (c *Context) Cancel(cause error) { c.observe().cancel(cause) }
+
+// Release ends the context without a cause when its work is over, so that
+// nothing derived from it stays behind. It allocates nothing when nobody has
+// observed the context.
+func (c *Context) Release() {
+	if !c.inner.CompareAndSwap(nil, released) {
+		c.observe().cancel(nil)
+	}
+}
+
+// Deadline reports that there is none.
+func (c *Context) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+
+// Done is closed when the context is cancelled or released.
+func (c *Context) Done() <-chan struct{} { return c.observe().Done() }
+
+// Err is nil until the context is cancelled or released, then context.Canceled.
+func (c *Context) Err() error {
+	switch in := c.inner.Load(); in {
+	case nil:
+		return nil
+	case released:
+		return context.Canceled
+	default:
+		return in.Err()
+	}
+}
+
+// Value looks key up in the base. Once there is a real context the lookup passes
+// through it, which is how context.Cause and the standard library's propagation
+// find it rather than one that the base has. Before that they do not look: they
+// ask for Err or Done first.
+func (c *Context) Value(key any) any {
+	if c.inner.Load() != nil {
+		return c.observe().Value(key)
+	}
+	return c.base.Value(key)
+}

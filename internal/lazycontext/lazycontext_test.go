@@ -1,0 +1,126 @@
+package lazycontext_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/internal/lazycontext"
+)
+
+type key string
+
+func lazy(base context.Context) *lazycontext.Context {
+	c := new(lazycontext.Context)
+	c.Init(base)
+	return c
+}
+
+// TestEqualsTheStandardContext drives a lazy context and a standard one
+// through the same calls; what can be seen of both must never differ.
+func TestEqualsTheStandardContext(t *testing.T) {
+	causes := []error{nil, errors.New("first"), errors.New("second")}
+	rapid.Check(t, func(t *rapid.T) {
+		base, cancelBase := context.WithCancelCause(context.WithValue(t.Context(), key("k"), "v"))
+		defer cancelBase(nil)
+		got := lazy(base)
+		want, cancelWant := context.WithCancelCause(context.WithoutCancel(base))
+		type child struct{ got, want context.Context }
+		children := []child{}
+		t.Repeat(map[string]func(*rapid.T){
+			"cancel": func(t *rapid.T) {
+				cause := rapid.SampledFrom(causes).Draw(t, "cause")
+				got.Cancel(cause)
+				cancelWant(cause)
+			},
+			"cancelBase": func(*rapid.T) { cancelBase(errors.New("base")) },
+			"release":    func(*rapid.T) { got.Release(); cancelWant(nil) },
+			"observe":    func(*rapid.T) { got.Done() },
+			"derive": func(t *rapid.T) {
+				g, gc := context.WithCancel(got)
+				w, wc := context.WithCancel(want)
+				t.Cleanup(gc)
+				t.Cleanup(wc)
+				children = append(children, child{g, w})
+			},
+			"": func(t *rapid.T) {
+				compare(t, "context", got, want)
+				for _, c := range children {
+					compare(t, "derived context", c.got, c.want)
+				}
+			},
+		})
+	})
+}
+
+//nolint:revive // a context under test is no argument that a context goes before
+func compare(t *rapid.T, what string, got, want context.Context) {
+	if diff := cmp.Diff(want.Err(), got.Err(), cmpopts.EquateErrors()); diff != "" {
+		t.Fatalf("%s: Err (-want +got):\n%s", what, diff)
+	}
+	if diff := cmp.Diff(context.Cause(want), context.Cause(got), cmpopts.EquateErrors()); diff != "" {
+		t.Fatalf("%s: Cause (-want +got):\n%s", what, diff)
+	}
+	if v := got.Value(key("k")); v != "v" {
+		t.Fatalf("%s: Value is %v, want v", what, v)
+	}
+	// Asking for Done observes the context, so only do it once it has ended.
+	if want.Err() != nil {
+		select {
+		case <-got.Done():
+		default:
+			t.Fatalf("%s: Done is open after %v", what, got.Err())
+		}
+	}
+}
+
+func TestDeriveStartsNoGoroutine(t *testing.T) {
+	c := lazy(t.Context())
+	before := runtime.NumGoroutine()
+	for range 100 {
+		ctx, cancel := context.WithTimeout(c, time.Hour)
+		defer cancel()
+		_ = ctx
+	}
+	if got := runtime.NumGoroutine(); got > before {
+		t.Errorf("deriving 100 contexts started %d goroutines, want 0", got-before)
+	}
+}
+
+func TestUnobservedContextAllocatesNothing(t *testing.T) {
+	base := t.Context()
+	var c lazycontext.Context
+	got := testing.AllocsPerRun(100, func() {
+		c = lazycontext.Context{}
+		c.Init(base)
+		if c.Err() != nil || c.Value(key("k")) != nil {
+			t.Fatal("a fresh context has an error or a value")
+		}
+		c.Release()
+	})
+	if got != 0 {
+		t.Errorf("an unobserved context costs %v allocations, want 0", got)
+	}
+}
+
+func TestConcurrentObserversSeeOneContext(t *testing.T) {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			c := lazy(context.Background())
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() { <-c.Done() })
+			}
+			wg.Go(c.Release)
+			wg.Wait() // hangs, and fails as a deadlock, if an observer saw a channel that nobody closes
+		})
+	}
+}

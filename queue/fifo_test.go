@@ -1,0 +1,121 @@
+package queue_test
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/queue/queuetest"
+)
+
+// sliceQueue is the obvious FIFO that the ring must equal.
+type sliceQueue struct{ items []*queuetest.Item }
+
+func (q *sliceQueue) Push(i *queuetest.Item) { q.items = append(q.items, i) }
+func (q *sliceQueue) Len() int               { return len(q.items) }
+
+func (q *sliceQueue) Pop() (*queuetest.Item, bool) {
+	if len(q.items) == 0 {
+		return nil, false
+	}
+	i := q.items[0]
+	q.items = q.items[1:]
+	return i, true
+}
+
+func (q *sliceQueue) Remove(gone func(*queuetest.Item) bool) int {
+	before := len(q.items)
+	q.items = slices.DeleteFunc(q.items, gone)
+	return before - len(q.items)
+}
+
+func TestFIFOConforms(t *testing.T) {
+	queuetest.Run(t, queue.NewFIFO[*queuetest.Item],
+		queuetest.WithModel(func() queue.Queue[*queuetest.Item] { return new(sliceQueue) }))
+}
+
+func TestFIFOPeekShowsWhatPopReturns(t *testing.T) {
+	var q queue.FIFO[int]
+	if v, ok := q.Peek(); ok {
+		t.Fatalf("Peek on an empty queue returned %d", v)
+	}
+	for i := range 100 {
+		q.Push(i)
+	}
+	for i := range 100 {
+		peeked, _ := q.Peek()
+		popped, ok := q.Pop()
+		if !ok || peeked != i || popped != i {
+			t.Fatalf("Peek %d, Pop %d, %v; want %d for both", peeked, popped, ok, i)
+		}
+	}
+}
+
+func TestFIFOGivesMemoryBackAfterABurst(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var ms runtime.MemStats
+		runtime.ReadMemStats(&ms)
+		return ms.HeapAlloc
+	}
+	const burst = 1_000_000
+	before := heap()
+	kept := func() int64 { return int64(heap()) - int64(before) }
+	var q queue.FIFO[int64]
+	for i := range int64(burst) {
+		q.Push(i)
+	}
+	if full := kept(); full < 8*burst || full > 9*burst {
+		t.Errorf("a queue of %d 8-byte items takes %d bytes; want them and at most an eighth more", burst, full)
+	}
+	for q.Len() > 0 {
+		q.Pop()
+	}
+	if got := kept(); got > 4<<20+64<<10 {
+		t.Errorf("the drained queue keeps %d bytes; want at most 4 MiB", got)
+	}
+	for range 5000 { // back at a trickle
+		q.Push(1)
+		q.Pop()
+	}
+	if got := kept(); got > 64<<10 {
+		t.Errorf("the queue keeps %d bytes after a trickle of work; want at most 64 KiB", got)
+	}
+	runtime.KeepAlive(&q)
+}
+
+func TestFIFOAllocatesNothingWhenBurstsRepeat(t *testing.T) {
+	var q queue.FIFO[int]
+	burst := func() {
+		for i := range 50_000 {
+			q.Push(i)
+		}
+		for q.Len() > 0 {
+			q.Pop()
+		}
+	}
+	burst()
+	if got := testing.AllocsPerRun(10, burst); got > 1 {
+		t.Errorf("a repeated burst of 50,000 items costs %v allocations, want at most 1", got)
+	}
+}
+
+func BenchmarkFIFO(b *testing.B) {
+	for _, depth := range []struct {
+		name string
+		n    int
+	}{{"depth=0", 0}, {"depth=1k", 1_000}, {"depth=100k", 100_000}} {
+		b.Run(depth.name, func(b *testing.B) {
+			q := queue.NewFIFO[int]()
+			for i := range depth.n {
+				q.Push(i)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				q.Push(i)
+				q.Pop()
+			}
+		})
+	}
+}
