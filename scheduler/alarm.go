@@ -1,0 +1,122 @@
+package scheduler
+
+import "time"
+
+// alarm is the one timer of a pool. It serves idle workers that may expire and
+// the scaler's wish to be asked again, and is not set while there is neither.
+// It is guarded by the pool's mu.
+type alarm struct {
+	timer   *time.Timer
+	at      time.Time // when it fires; zero: not set
+	scaleAt time.Time // when the scaler wants to be asked again; zero: never
+}
+
+// set makes the alarm ring at the given time, unless it rings earlier anyway.
+func (a *alarm) set(at time.Time, ring func()) {
+	if !a.at.IsZero() && !at.Before(a.at) {
+		return
+	}
+	a.at = at
+	if a.timer == nil {
+		a.timer = time.AfterFunc(time.Until(at), ring)
+		return
+	}
+	a.timer.Reset(time.Until(at))
+}
+
+// stop unsets the alarm. A ring that is under way finds nothing to do.
+func (a *alarm) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.at, a.scaleAt = time.Time{}, time.Time{}
+}
+
+// watchIdle sets the alarm for the worker that has been idle longest, if it may
+// expire. The stack is ordered by idleSince, so that is the one at the bottom.
+// When it is woken meanwhile the alarm is left as it is: it rings once for
+// nothing and is then set for whoever is at the bottom by that time, which is
+// cheaper than moving it with every task. mu is held.
+func (p *Pool[T]) watchIdle() {
+	if p.workers > p.min && len(p.idle) > 0 && p.phase == open {
+		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout), p.ring)
+	}
+}
+
+// ring is called by the alarm: it asks the scaler, and lets those workers go
+// that have been idle for too long and that neither the minimum nor the scaler
+// wants to keep.
+func (p *Pool[T]) ring() {
+	p.mu.Lock()
+	now := time.Now()
+	p.alarm.at = time.Time{}
+	expired := p.expired(now) > 0
+	wanted := !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt)
+	ask := p.phase == open && (expired || wanted)
+	p.mu.Unlock()
+
+	keep := 0
+	if ask {
+		keep = p.scale(0)
+	}
+
+	p.mu.Lock()
+	if p.phase != open {
+		p.mu.Unlock()
+		return
+	}
+	n := min(p.expired(now), p.workers-max(p.min, keep))
+	leaving := p.dismissIdle(n)
+	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while
+		p.alarm.set(now.Add(p.cfg.IdleTimeout), p.ring)
+	} else {
+		p.watchIdle()
+	}
+	if !p.alarm.scaleAt.IsZero() {
+		p.alarm.set(p.alarm.scaleAt, p.ring)
+	}
+	w := p.rouse()
+	p.mu.Unlock()
+	w.signal()
+	for _, w := range leaving {
+		w.signal()
+	}
+}
+
+// expired is the number of workers that the idle timeout entitles to leave: a
+// stretch at the bottom of the stack, and never one that the minimum needs. mu
+// is held.
+func (p *Pool[T]) expired(now time.Time) int {
+	n := 0
+	for n < len(p.idle) && n < p.workers-p.min && now.Sub(p.idle[n].idleSince) >= p.cfg.IdleTimeout {
+		n++
+	}
+	return n
+}
+
+// dismissIdle takes the n workers that have been idle longest out of the pool
+// and returns them; the caller signals them after letting go of mu, which is
+// held.
+func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
+	if n <= 0 {
+		return nil
+	}
+	leaving := make([]*worker[T], n)
+	copy(leaving, p.idle)
+	rest := copy(p.idle, p.idle[n:])
+	clear(p.idle[rest:])
+	p.idle = p.idle[:rest]
+	for _, w := range leaving {
+		p.dismiss(w)
+	}
+	return leaving
+}
+
+// restampIdle dates the idle workers anew: those that parked while the pool had
+// a fixed size carry no time. mu is held.
+func (p *Pool[T]) restampIdle() {
+	now := time.Now()
+	for _, w := range p.idle {
+		w.idleSince = now
+	}
+}

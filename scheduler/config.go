@@ -1,0 +1,127 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+// HandOver as a Config.Limit lets nothing wait: an item is taken only when a
+// worker is free for it.
+const HandOver = -1
+
+// DefaultIdleTimeout is how long a worker above the minimum stays idle before
+// it leaves, unless configured otherwise.
+const DefaultIdleTimeout = 10 * time.Second
+
+// Overflow says what Submit does when a bounded pool has no room.
+type Overflow uint8
+
+const (
+	// Block waits for room until the context ends. It is the default.
+	Block Overflow = iota
+	// Reject returns ErrQueueFull at once.
+	Reject
+)
+
+// Config describes a Pool. The zero value of each field means its default;
+// impossible values are errors, which NewPool reports all together.
+type Config[T any] struct {
+	// Min workers run at once and always. The default is 0.
+	Min int
+	// Max is the most workers that run at once. The default is GOMAXPROCS, or
+	// Min if that is more.
+	Max int
+	// IdleTimeout is how long a worker above Min, and above what the scaler
+	// asks for, stays idle before it leaves. The default is DefaultIdleTimeout.
+	IdleTimeout time.Duration
+	// Queue makes the discipline that orders what waits. The default is
+	// queue.NewFIFO. The pool calls it once and owns what it returns.
+	Queue queue.Factory[T]
+	// Scaler says how many workers there should be. The default is Demand(1).
+	// It must not be shared with another pool, since it may keep state.
+	Scaler Scaler[Snapshot]
+	// Limit is the most items that wait beyond those for which a worker is
+	// free. The default, 0, is no limit; HandOver lets none wait.
+	Limit int
+	// Overflow says what Submit does at the Limit. The default is Block.
+	Overflow Overflow
+
+	// Withdrawn, if set, reports whether an item was given up after it was
+	// submitted; see Pool.Withdraw. The pool passes over such items. It is called
+	// while the pool is locked: it must be quick and must not call the pool.
+	Withdrawn func(item T) bool
+	// Claim, if set, is called in place of Withdrawn when an item leaves the
+	// queue. It reports false for an item that was withdrawn; once it has
+	// reported true, the item can be withdrawn no more. Set it where items may
+	// be withdrawn at any time, so that of a worker and a withdrawal exactly one
+	// gets the item. The same rules hold as for Withdrawn.
+	Claim func(item T) bool
+	// Dropped, if set, is told of each item that the pool took and will never
+	// run, and why: ErrStopped or ErrShed. It is called without a lock held.
+	Dropped func(item T, reason error)
+	// Crashed is told when running an item ended in a panic (a *PanicError) or
+	// in runtime.Goexit (ErrGoexit), on the goroutine that crashed. The worker
+	// goes on either way. The default logs the error with slog's default
+	// logger.
+	Crashed func(worker int32, item T, err error)
+}
+
+// withDefaults returns the configuration with its defaults filled in, or every
+// fault that it has.
+func (c Config[T]) withDefaults() (Config[T], error) {
+	if c.Max == 0 {
+		c.Max = max(runtime.GOMAXPROCS(0), c.Min)
+	}
+	if c.IdleTimeout == 0 {
+		c.IdleTimeout = DefaultIdleTimeout
+	}
+	if c.Queue == nil {
+		c.Queue = queue.NewFIFO[T]
+	}
+	if c.Scaler == nil {
+		c.Scaler = Demand(1)
+	}
+	if c.Crashed == nil {
+		c.Crashed = logCrash[T]
+	}
+	if withdrawn := c.Withdrawn; c.Claim == nil && withdrawn != nil {
+		c.Claim = func(item T) bool { return !withdrawn(item) }
+	}
+	var faults []error
+	if err := validWorkers(c.Min, c.Max); err != nil {
+		faults = append(faults, err)
+	}
+	if c.IdleTimeout < 0 {
+		faults = append(faults, fmt.Errorf("scheduler: the idle timeout is %v; it must be positive", c.IdleTimeout))
+	}
+	if c.Limit < HandOver {
+		faults = append(faults, fmt.Errorf("scheduler: the limit is %d; it must be positive, 0 for none, or HandOver", c.Limit))
+	}
+	if c.Overflow > Reject {
+		faults = append(faults, fmt.Errorf("scheduler: unknown overflow policy %d", c.Overflow))
+	}
+	if c.Overflow != Block && c.Limit == 0 {
+		faults = append(faults, errors.New("scheduler: an overflow policy without a limit has no effect; set Limit"))
+	}
+	return c, errors.Join(faults...)
+}
+
+// validWorkers checks the bounds on the number of workers.
+func validWorkers(minimum, maximum int) error {
+	switch {
+	case minimum < 0:
+		return fmt.Errorf("scheduler: the minimum of workers is %d; it must be 0 or more", minimum)
+	case maximum < 1:
+		return fmt.Errorf("scheduler: the maximum of workers is %d; it must be 1 or more", maximum)
+	case minimum > maximum:
+		return fmt.Errorf("scheduler: the minimum of workers, %d, exceeds the maximum, %d", minimum, maximum)
+	case maximum > math.MaxInt32:
+		return fmt.Errorf("scheduler: the maximum of workers is %d; it must be at most %d", maximum, math.MaxInt32)
+	}
+	return nil
+}

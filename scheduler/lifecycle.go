@@ -1,0 +1,158 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+// Pause keeps workers from taking items. What runs goes on; submits still queue
+// up to the limit. Stop and Drain end a pause.
+func (p *Pool[T]) Pause() {
+	p.mu.Lock()
+	p.paused = true
+	p.mu.Unlock()
+}
+
+// Resume ends a pause.
+func (p *Pool[T]) Resume() {
+	p.mu.Lock()
+	p.paused = false
+	p.admitWaiters()
+	p.dispatch()
+}
+
+// Resize sets new bounds on the number of workers, at once: workers are started
+// up to the minimum, idle ones above the maximum leave now and busy ones when
+// their item has ended. The error says which bound is impossible.
+func (p *Pool[T]) Resize(minimum, maximum int) error {
+	if err := validWorkers(minimum, maximum); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	if p.phase != open {
+		p.mu.Unlock()
+		return ErrStopped
+	}
+	p.closeInbox() // it is for a pool that cannot grow
+	p.min, p.max = minimum, maximum
+	p.growTo(minimum)
+	leaving := p.dismissIdle(min(p.workers-maximum, len(p.idle)))
+	p.restampIdle()
+	p.watchIdle()
+	p.dispatch() // unlocks
+	for _, w := range leaving {
+		w.signal()
+	}
+	return nil
+}
+
+// Drain refuses new items, waits until those that the pool has taken have run,
+// and stops the pool. Submits that wait for room get ErrStopped. If ctx ends
+// first, the error says so; the pool goes on draining until Stop is called.
+func (p *Pool[T]) Drain(ctx context.Context) error { return p.end(ctx, draining) }
+
+// Stop refuses new items, passes those that wait to Config.Dropped with
+// ErrStopped, and waits for the workers to finish what they run. If ctx ends
+// first, the error says so, and Stop may be called again to wait on. It may be
+// called at any time, from several goroutines at once.
+func (p *Pool[T]) Stop(ctx context.Context) error { return p.end(ctx, stopped) }
+
+// end moves the pool to the given phase and waits for the workers.
+func (p *Pool[T]) end(ctx context.Context, to phase) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	p.mu.Lock()
+	var dropped []T
+	if p.phase < to {
+		p.phase = to
+		p.closeInbox()
+		p.alarm.stop()
+		p.refuseWaiters(ErrStopped)
+		if to == stopped {
+			dropped = p.dropQueued()
+		}
+		if p.queue.Len() > 0 {
+			p.growTo(1) // somebody has to run what waits
+		}
+		p.finishStop()
+	}
+	w := p.rouse()
+	p.mu.Unlock()
+	w.signal()
+	p.drop(dropped, ErrStopped)
+
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		p.mu.Lock()
+		busy, queued := p.busy(), p.queued()
+		p.mu.Unlock()
+		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
+			busy, queued, contextError(ctx))
+	}
+}
+
+// finishStop marks the end of the pool when the last worker has gone. mu is
+// held.
+func (p *Pool[T]) finishStop() {
+	if p.phase == open || p.goroutines > 0 {
+		return
+	}
+	select {
+	case <-p.done:
+	default:
+		close(p.done)
+	}
+}
+
+// dropQueued empties the queue and returns what was in it and not withdrawn.
+// mu is held.
+func (p *Pool[T]) dropQueued() []T {
+	if p.meter != nil {
+		p.meter.advance(p)
+		p.meter.arrivals = queue.FIFO[time.Duration]{}
+	}
+	all := make([]T, 0, p.queue.Len())
+	if p.remover != nil { // reaches items, too, that may not be popped now
+		p.remover.Remove(func(item T) bool {
+			all = append(all, item)
+			return true
+		})
+	}
+	for {
+		item, ok := p.queue.Pop()
+		if !ok {
+			break
+		}
+		all = append(all, item)
+	}
+	p.withdrawn = 0
+	dropped := all[:0]
+	for _, item := range all {
+		if p.cfg.Claim == nil || p.cfg.Claim(item) {
+			dropped = append(dropped, item)
+		}
+	}
+	p.rare.dropped += uint64(len(dropped))
+	return dropped
+}
+
+// drop tells Config.Dropped about each item. No lock is held.
+func (p *Pool[T]) drop(items []T, reason error) {
+	if p.cfg.Dropped == nil {
+		return
+	}
+	for _, item := range items {
+		guard("Dropped", func() { p.cfg.Dropped(item, reason) })
+	}
+}

@@ -1,0 +1,357 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+// Pool runs items of type T on workers whose number a Scaler chooses, in the
+// order that a queue discipline chooses. It is safe for concurrent use.
+//
+// One mutex guards everything: the queue, the stack of idle workers and the
+// counts. That is not the bottleneck that it looks like. A push or a pop takes
+// a few nanoseconds, and whatever decides what runs next has to be atomic with
+// the pop anyway. What costs is waking workers, so a submit wakes at most one
+// at a time; see rouse. The lock is never held across a channel operation that
+// could block, a sleep, or code of the user's other than the queue itself.
+type Pool[T any] struct {
+	// Set when the pool is made.
+	run      func(worker int32, item T)
+	cfg      Config[T]
+	queue    queue.Queue[T]    // orders what waits; guarded by mu
+	fifo     *queue.FIFO[T]    // the queue, if it is one
+	remover  queue.Remover[T]  // the queue, if it has the capability
+	finisher queue.Finisher[T] // likewise
+	clocked  queue.Clocked[T]  // likewise
+	meter    *meter            // nil: nobody needs to know the time; guarded by mu
+	done     chan struct{}     // closed when the pool has stopped
+	scaling  sync.Mutex        // serialises the calls of the scaler; taken before mu
+
+	// What every dispatch writes stands on a cache line of its own. Submitters
+	// and workers run on different cores: each line that both touch and one
+	// writes has to travel between them for every task.
+	_         [cacheLine]byte
+	mu        sync.Mutex // guards everything down to the end
+	waking    bool       // a roused worker is on its way to the lock
+	inboxOpen bool       // what inbox.open is
+	counts    counts
+	idle      []*worker[T] // parked workers, the one that parked last on top
+	_         [cacheLine]byte
+	inbox     inbox[T] // has a lock of its own, taken after mu
+
+	paused   bool
+	phase    phase
+	min, max int
+	// workers counts those that take part; goroutines also those that have been
+	// told to leave and have not returned yet.
+	workers, goroutines int
+	live                []*worker[T] // by id-1; nil where there is none
+	freeIDs             []int32      // ids below len(live) that are not in use
+	withdrawn           int          // items in the queue that are to be skipped
+	rare                rareCounts
+	waiters             queue.FIFO[*waiter[T]]
+	alarm               alarm
+}
+
+// cacheLine is the size of the unit in which cores exchange memory, on most
+// machines.
+const cacheLine = 64
+
+// phase is how far a pool is on its way from taking work to having stopped.
+type phase uint8
+
+const (
+	open     phase = iota // takes work
+	draining              // takes no new work, runs what waits
+	stopped               // runs nothing more
+)
+
+// counts only grow, so the difference between two readings is exact.
+type counts struct{ submitted, started, completed uint64 }
+
+// rareCounts are counts that most dispatches leave alone.
+type rareCounts struct{ failed, withdrawn, shed, dropped uint64 }
+
+// NewPool starts a pool that passes each submitted item to run, together with
+// the number of the worker that runs it. Worker numbers are small: 1 is the
+// first, and one that has left is given again. End the pool with Stop or Drain.
+func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], error) {
+	cfg, err := cfg.withDefaults()
+	if run == nil {
+		err = errors.Join(err, errors.New("scheduler: the function to run is nil"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &Pool[T]{
+		run:   run,
+		cfg:   cfg,
+		queue: cfg.Queue(),
+		min:   cfg.Min,
+		max:   cfg.Max,
+		done:  make(chan struct{}),
+	}
+	if p.queue == nil {
+		return nil, errors.New("scheduler: the queue factory returned nil")
+	}
+	p.fifo, _ = p.queue.(*queue.FIFO[T])
+	p.remover, _ = p.queue.(queue.Remover[T])
+	p.finisher, _ = p.queue.(queue.Finisher[T])
+	p.clocked, _ = p.queue.(queue.Clocked[T])
+	if p.finisher != nil && p.remover == nil {
+		return nil, fmt.Errorf("scheduler: %T implements queue.Finisher, so it may hold items back; "+
+			"it must implement queue.Remover too, for Stop to reach them", p.queue)
+	}
+	if needsTime(cfg.Scaler) {
+		p.meter = newMeter()
+	}
+	p.mu.Lock()
+	p.growTo(p.min)
+	p.mu.Unlock()
+	p.scale(0)
+	return p, nil
+}
+
+// Submit gives the pool an item to run. In a bounded pool without room it
+// waits for room until ctx ends, unless the overflow policy is Reject. After
+// an error the item will not run. Later changes of ctx do not matter to it.
+//
+// Errors: ErrStopped, ErrQueueFull, ErrNilContext, or why ctx ended.
+func (p *Pool[T]) Submit(ctx context.Context, item T) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	if p.inbox.offer(item) {
+		return nil
+	}
+	p.mu.Lock()
+	if err := p.admissible(); err != nil {
+		if errors.Is(err, ErrQueueFull) && p.cfg.Overflow == Block {
+			_, err = p.await(ctx, []T{item}) // unlocks
+			return err
+		}
+		p.mu.Unlock()
+		return err
+	}
+	p.push(item)
+	p.dispatch()
+	return nil
+}
+
+// TrySubmit is Submit without waiting: ErrQueueFull if there is no room now.
+func (p *Pool[T]) TrySubmit(item T) error {
+	if p.inbox.offer(item) {
+		return nil
+	}
+	p.mu.Lock()
+	if err := p.admissible(); err != nil {
+		p.mu.Unlock()
+		return err
+	}
+	p.push(item)
+	p.dispatch()
+	return nil
+}
+
+// Requeue puts an item back that the pool has run before, for work that is to
+// run again. It is not held to the limit, since the work was admitted once and
+// must not be lost, and a draining pool takes it. The error is ErrStopped.
+func (p *Pool[T]) Requeue(item T) error {
+	if p.inbox.offer(item) {
+		return nil
+	}
+	p.mu.Lock()
+	if p.phase == stopped || p.phase == draining && p.workers == 0 {
+		p.mu.Unlock()
+		return ErrStopped
+	}
+	p.push(item)
+	p.dispatch()
+	return nil
+}
+
+// batch is how many items SubmitAll pushes before it lets go of the lock.
+const batch = 1024
+
+// SubmitAll submits items in their order, at a lower price than one by one. In
+// a bounded pool it waits for room as Submit does. If it is cut short, the
+// error is a *BatchError that says how many it had submitted.
+func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	for admitted := 0; admitted < len(items); {
+		if ctx.Err() != nil {
+			return &BatchError{admitted, contextError(ctx)}
+		}
+		end := min(admitted+batch, len(items))
+		if p.inbox.offerAll(items[admitted:end]) {
+			admitted = end
+			continue
+		}
+		p.mu.Lock()
+		err := p.admissible()
+		if errors.Is(err, ErrQueueFull) && p.cfg.Overflow == Block {
+			n, err := p.await(ctx, items[admitted:]) // unlocks
+			if err != nil {
+				return &BatchError{admitted + n, err}
+			}
+			return nil
+		}
+		if err != nil {
+			p.mu.Unlock()
+			return &BatchError{admitted, err}
+		}
+		for ; admitted < end && p.hasRoom(); admitted++ {
+			p.push(items[admitted])
+		}
+		p.dispatch()
+	}
+	return nil
+}
+
+// admissible reports whether one more item may be pushed: nil, ErrStopped or
+// ErrQueueFull. mu is held; it may be let go of and taken again meanwhile.
+func (p *Pool[T]) admissible() error {
+	if p.phase != open {
+		return ErrStopped
+	}
+	if p.cfg.Limit == 0 || p.waiters.Len() == 0 && p.hasRoom() {
+		return nil
+	}
+	if p.waiters.Len() == 0 && p.workers < p.max && !p.paused {
+		// Growth makes room. The scaler decides as if the item waited already.
+		p.mu.Unlock()
+		p.scale(1)
+		p.mu.Lock()
+		if p.phase != open {
+			return ErrStopped
+		}
+		if p.waiters.Len() == 0 && p.hasRoom() {
+			return nil
+		}
+	}
+	return ErrQueueFull
+}
+
+// hasRoom reports whether the limit lets one more item in: at most that many
+// wait beyond those for which a worker is free. mu is held.
+func (p *Pool[T]) hasRoom() bool {
+	switch p.cfg.Limit {
+	case 0:
+		return true
+	case HandOver:
+		return p.queued() < p.free()
+	default:
+		return p.queued() < p.cfg.Limit+p.free()
+	}
+}
+
+// queued is the number of items that wait to run. mu is held.
+func (p *Pool[T]) queued() int { return p.queue.Len() - p.withdrawn }
+
+// busy is the number of workers that run an item. mu is held.
+func (p *Pool[T]) busy() int {
+	return int(p.counts.started - p.counts.completed - p.rare.failed)
+}
+
+// free is the number of workers that can come for an item. mu is held.
+func (p *Pool[T]) free() int {
+	if p.paused {
+		return 0
+	}
+	return p.workers - p.busy()
+}
+
+// push adds an item to the queue. mu is held; dispatch must follow.
+func (p *Pool[T]) push(item T) {
+	if p.meter != nil {
+		p.meter.arrive(p.meter.advance(p))
+	}
+	if p.clocked != nil {
+		p.clocked.Tick(time.Now())
+	}
+	p.queue.Push(item)
+	p.counts.submitted++
+}
+
+// dispatch sees to it that what was pushed finds a worker. It is called with
+// mu held and lets go of it.
+func (p *Pool[T]) dispatch() {
+	w := p.rouse()
+	if w == nil {
+		p.openInbox()
+	}
+	short := p.short()
+	p.mu.Unlock()
+	w.signal()
+	if short {
+		p.scale(0)
+	}
+}
+
+// short reports whether more items wait than there are workers free for them,
+// while the bounds leave room to grow. mu is held.
+func (p *Pool[T]) short() bool {
+	return p.workers < p.max && p.queued() > p.workers-p.busy() && !p.paused
+}
+
+// rouse takes the worker off the idle stack that is to be woken now, and
+// returns nil if none is. mu is held; the caller signals the worker after
+// letting go of it.
+//
+// Invariant: while the pool has something for idle workers to do, and there are
+// idle workers, one woken worker is on its way to the lock (waking). Every call
+// that may give them something to do ends in rouse, and so does every arrival
+// of a woken worker, which wakes the next one. So no wake-up is lost, a burst of
+// submits pays for one wake-up instead of one each, and workers do not queue up
+// at the lock only to find that others have emptied the queue.
+func (p *Pool[T]) rouse() *worker[T] {
+	if p.waking || len(p.idle) == 0 {
+		return nil
+	}
+	if p.queue.Len() == 0 {
+		p.closeInbox()
+	}
+	if p.phase == open && (p.paused || p.queue.Len() == 0) {
+		return nil
+	}
+	top := len(p.idle) - 1
+	w := p.idle[top]
+	p.idle[top] = nil
+	p.idle = p.idle[:top]
+	p.waking = true
+	return w
+}
+
+// Withdraw tells the pool that one item which waits was given up, so that
+// Config.Withdrawn now reports true for it and Config.Claim false. The item no longer counts as queued
+// and its room is free at once. Its memory is given back when it is popped, or
+// earlier when half of the queue has been withdrawn and the queue can remove.
+//
+// The mark on the item and this call are two steps, between which a worker may
+// pop and skip the item: withdrawn is then below the true number for a moment,
+// and this call makes up for it.
+func (p *Pool[T]) Withdraw() {
+	p.mu.Lock()
+	p.absorb()
+	if p.meter != nil {
+		p.meter.advance(p)
+		p.meter.leave()
+	}
+	p.withdrawn++
+	p.rare.withdrawn++
+	if p.remover != nil && p.cfg.Withdrawn != nil && p.withdrawn > 16 && p.withdrawn > p.queue.Len()/2 {
+		p.withdrawn -= p.remover.Remove(p.cfg.Withdrawn)
+	}
+	p.admitWaiters()
+	p.dispatch()
+}

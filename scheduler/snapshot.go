@@ -1,0 +1,105 @@
+package scheduler
+
+import "time"
+
+// Snapshot is the state of a pool at one moment.
+//
+// The counters only grow, so the difference of two snapshots tells exactly what
+// happened between them. Submitted equals Completed + Failed + Withdrawn + Shed
+// + Dropped + Busy + Queued.
+//
+// The fields from Now on need a clock. In a pool whose scaler does not read
+// time (see Timed) they are zero, save for Now in a snapshot taken with
+// Pool.Snapshot.
+type Snapshot struct {
+	Min, Max int // the bounds on Workers
+	Workers  int // goroutines that run items or wait for one
+	Busy     int // workers that run an item
+	Idle     int // Workers - Busy
+	Queued   int // items that wait
+
+	Submitted uint64 // items taken, each time they were
+	Started   uint64 // items given to a worker
+	Completed uint64 // items that ran and returned
+	Failed    uint64 // items whose run ended in a panic or in runtime.Goexit
+	Withdrawn uint64 // items given up through Withdraw while they waited
+	Shed      uint64 // items given up by the queue
+	Dropped   uint64 // items given up by Stop
+
+	Now time.Time
+	// OldestWait is how long the item at the front of the queue has waited. With
+	// a discipline other than FIFO it is how long it would be under FIFO: what
+	// a discipline passes over is not for want of workers.
+	OldestWait time.Duration
+	// Integrals over time since the pool was made, in seconds times items (or
+	// workers), and sums over items, in seconds.
+	BusyTime    float64 // ∫ Busy dt
+	QueuedTime  float64 // ∫ Queued dt
+	WorkerTime  float64 // ∫ Workers dt
+	ServiceTime float64 // how long the items ran that have ended
+	WaitTime    float64 // how long the items waited that have started
+}
+
+// Snapshot returns the present state.
+func (p *Pool[T]) Snapshot() Snapshot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.snapshot()
+	if s.Now.IsZero() {
+		s.Now = time.Now()
+	}
+	return s
+}
+
+// snapshot is Snapshot without a clock of its own. mu is held.
+func (p *Pool[T]) snapshot() Snapshot {
+	p.absorb()
+	s := Snapshot{
+		Min: p.min, Max: p.max,
+		Workers: p.workers, Busy: p.busy(), Queued: max(p.queued(), 0),
+		Submitted: p.counts.submitted,
+		Started:   p.counts.started,
+		Completed: p.counts.completed,
+		Failed:    p.rare.failed,
+		Withdrawn: p.rare.withdrawn,
+		Shed:      p.rare.shed,
+		Dropped:   p.rare.dropped,
+	}
+	s.Idle = s.Workers - s.Busy
+	m := p.meter
+	if m == nil {
+		return s
+	}
+	now := m.advance(p)
+	s.Now = m.epoch.Add(now)
+	if at, ok := m.arrivals.Peek(); ok {
+		s.OldestWait = now - at
+	}
+	s.BusyTime, s.QueuedTime, s.WorkerTime = m.busyTime, m.queuedTime, m.workerTime
+	s.ServiceTime, s.WaitTime = m.serviceTime, m.waitTime
+	return s
+}
+
+// workerCount is the number of live workers. mu is held.
+func (p *Pool[T]) workerCount() int { return p.workers }
+
+// WorkerState is what one live worker does.
+type WorkerState[T any] struct {
+	ID   int32
+	Busy bool
+	Item T // what it runs; the zero value unless Busy
+}
+
+// Workers lists the live workers in the order of their numbers. It takes time
+// in proportion to the largest number of workers that there have been.
+func (p *Pool[T]) Workers() []WorkerState[T] {
+	p.mu.Lock()
+	states := make([]WorkerState[T], 0, p.workers)
+	for _, w := range p.live {
+		if w != nil {
+			states = append(states, WorkerState[T]{ID: w.id, Busy: w.busy, Item: w.item})
+		}
+	}
+	p.mu.Unlock()
+	return states
+}

@@ -1,0 +1,72 @@
+package scheduler
+
+import "context"
+
+// waiter is a submitter that waits for room in a bounded pool.
+type waiter[T any] struct {
+	items    []T           // what it has left to submit; guarded by the pool's mu
+	refused  error         // why it waits no more, set before admitted is closed
+	admitted chan struct{} // closed when all its items are in, or refused is set
+}
+
+// await queues the caller for room and waits until all items were pushed, the
+// pool stops, or ctx ends. It returns how many were pushed. It is called with
+// mu held and lets go of it.
+//
+// Whoever makes room pushes the items of the waiter at the front, under the
+// lock, and only then tells it. So submitters are served in the order in which
+// they came, and room cannot be snatched from one that is still waking up.
+func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
+	w := &waiter[T]{items: items, admitted: make(chan struct{})}
+	p.waiters.Push(w)
+	p.admitWaiters()
+	p.dispatch() // unlocks; a batch may have found room for its first items
+	select {
+	case <-w.admitted:
+		return len(items) - len(w.items), w.refused
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	left := len(w.items)
+	if left == 0 || w.refused != nil { // settled just before ctx ended
+		p.mu.Unlock()
+		return len(items) - left, w.refused
+	}
+	p.waiters.Remove(func(x *waiter[T]) bool { return x == w })
+	p.admitWaiters() // those behind it may need less room
+	p.dispatch()
+	return len(items) - left, contextError(ctx)
+}
+
+// admitWaiters pushes what waits for room while there is room. mu is held. Its
+// callers see to it that a worker comes for what was pushed: they are workers
+// about to pop, or end in rouse.
+func (p *Pool[T]) admitWaiters() {
+	for {
+		w, ok := p.waiters.Peek()
+		if !ok {
+			return
+		}
+		for len(w.items) > 0 && p.hasRoom() {
+			p.push(w.items[0])
+			w.items = w.items[1:]
+		}
+		if len(w.items) > 0 {
+			return
+		}
+		p.waiters.Pop()
+		close(w.admitted)
+	}
+}
+
+// refuseWaiters sends every waiter away. mu is held.
+func (p *Pool[T]) refuseWaiters(reason error) {
+	for {
+		w, ok := p.waiters.Pop()
+		if !ok {
+			return
+		}
+		w.refused = reason
+		close(w.admitted)
+	}
+}

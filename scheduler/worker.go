@@ -1,0 +1,262 @@
+package scheduler
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// worker is a goroutine that runs items, and what the pool knows about it.
+// Its fields are guarded by the pool's mu, save that the goroutine itself may
+// read what only it writes.
+type worker[T any] struct {
+	id        int32
+	wake      chan struct{} // one slot; each signal follows a removal from the idle stack
+	idleSince time.Time     // meaningful while idle in a pool that can shrink
+	item      T             // what it runs, while busy
+	busy      bool
+	startedAt time.Duration // when it took the item; only in a pool with a meter
+	dismissed bool          // taken off the counts while idle; it only has to return
+	returned  bool          // left its loop, so that its deferred function has nothing to mend
+}
+
+// signal wakes a worker that was taken off the idle stack. The slot is empty
+// then, so this never blocks. It must not be called with the lock held, lest
+// the worker wake up only to wait for it. A nil worker is ignored.
+func (w *worker[T]) signal() {
+	if w != nil {
+		w.wake <- struct{}{}
+	}
+}
+
+// work is the loop of a worker: the other half of the hot path.
+func (p *Pool[T]) work(w *worker[T]) {
+	defer p.mend(w)
+	p.mu.Lock()
+	if w.busy { // takes over from a goroutine that crashed
+		p.finish(w, &p.rare.failed)
+	}
+	for {
+		item, ok := p.take(w)
+		if !ok {
+			if p.leaves(w) {
+				p.retire(w) // unlocks
+				return
+			}
+			p.park(w)
+			continue
+		}
+		next := p.rouse()
+		p.mu.Unlock()
+		next.signal()
+
+		p.run(w.id, item)
+
+		p.mu.Lock()
+		p.finish(w, &p.counts.completed)
+	}
+}
+
+// take pops the item that w is to run, if there is one and w may. mu is held;
+// it may be let go of and taken again meanwhile.
+func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
+	if w.dismissed || p.workers > p.max || p.paused && p.phase == open {
+		return item, false
+	}
+	if p.waiters.Len() > 0 {
+		p.admitWaiters()
+	}
+	if p.clocked != nil {
+		p.clocked.Tick(time.Now())
+	}
+	if p.fifo == nil || p.fifo.Len() == 0 {
+		p.absorb() // a FIFO need not know of an item before its turn has come
+	}
+	for {
+		item, ok = p.queue.Pop()
+		if !ok || p.cfg.Claim == nil || p.cfg.Claim(item) {
+			break
+		}
+		p.withdrawn--
+		if p.finisher != nil {
+			p.finisher.Finish(item)
+		}
+	}
+	if ok {
+		if p.meter != nil {
+			w.startedAt = p.meter.advance(p)
+			p.meter.start(w.startedAt)
+		}
+		w.item, w.busy = item, true
+		p.counts.started++
+		if p.waiters.Len() > 0 {
+			p.admitWaiters()
+		}
+	}
+	if p.clocked != nil {
+		p.collectShed()
+	}
+	return item, ok
+}
+
+// collectShed takes over what the queue has given up and reports it. mu is
+// held; it is let go of while Config.Dropped is called.
+func (p *Pool[T]) collectShed() {
+	var shed []T
+	for {
+		item, ok := p.clocked.Shed()
+		if !ok {
+			break
+		}
+		if p.cfg.Claim != nil && !p.cfg.Claim(item) {
+			p.withdrawn--
+			continue
+		}
+		if p.meter != nil {
+			p.meter.advance(p)
+			p.meter.leave()
+		}
+		p.rare.shed++
+		shed = append(shed, item)
+	}
+	if len(shed) > 0 {
+		p.mu.Unlock()
+		p.drop(shed, ErrShed)
+		p.mu.Lock()
+	}
+}
+
+// finish records that w's item has ended and raises the count to which it
+// belongs. The item is forgotten, so that it can be collected while the worker
+// is idle. mu is held.
+func (p *Pool[T]) finish(w *worker[T], count *uint64) {
+	if p.meter != nil {
+		p.meter.finish(p.meter.advance(p) - w.startedAt)
+	}
+	*count++
+	if p.finisher != nil {
+		p.finisher.Finish(w.item)
+	}
+	var none T
+	w.item, w.busy = none, false
+}
+
+// leaves reports whether w must go. mu is held.
+func (p *Pool[T]) leaves(w *worker[T]) bool {
+	return w.dismissed || p.workers > p.max || p.phase == stopped ||
+		p.phase == draining && p.queue.Len() == 0
+}
+
+// park puts w on the idle stack and waits until it is signalled, unless there is
+// something to do after all. mu is held on entry and on return, and not while
+// it waits.
+func (p *Pool[T]) park(w *worker[T]) {
+	if p.closeInbox() {
+		return // something came in just now
+	}
+	if p.min < p.max { // a worker of a pool of fixed size never expires
+		w.idleSince = time.Now()
+	}
+	p.idle = append(p.idle, w)
+	p.watchIdle()
+	p.mu.Unlock()
+	<-w.wake
+	p.mu.Lock()
+	if !w.dismissed { // it was roused
+		p.waking = false
+	}
+}
+
+// retire takes w out of the pool for good. It is called with mu held and lets
+// go of it.
+func (p *Pool[T]) retire(w *worker[T]) {
+	if !w.dismissed {
+		p.dismiss(w)
+	}
+	w.returned = true
+	p.goroutines--
+	next := p.rouse() // others may have to leave too, or to do what w was woken for
+	p.finishStop()
+	p.mu.Unlock()
+	next.signal()
+}
+
+// dismiss takes w off the counts. mu is held.
+func (p *Pool[T]) dismiss(w *worker[T]) {
+	if p.meter != nil {
+		p.meter.advance(p)
+	}
+	p.closeInbox() // it is for a pool that cannot grow
+	w.dismissed = true
+	p.workers--
+	p.live[w.id-1] = nil
+	p.freeIDs = append(p.freeIDs, w.id)
+}
+
+// growTo starts workers until there are n. mu is held.
+func (p *Pool[T]) growTo(n int) {
+	if p.workers >= n {
+		return
+	}
+	if p.meter != nil {
+		p.meter.advance(p)
+	}
+	for p.workers < n {
+		w := &worker[T]{wake: make(chan struct{}, 1)}
+		if last := len(p.freeIDs) - 1; last >= 0 {
+			w.id = p.freeIDs[last]
+			p.freeIDs = p.freeIDs[:last]
+			p.live[w.id-1] = w
+		} else {
+			p.live = append(p.live, w)
+			w.id = int32(len(p.live)) //nolint:gosec // max is at most MaxInt32
+		}
+		p.workers++
+		p.goroutines++
+		go p.work(w)
+	}
+	p.admitWaiters()
+}
+
+// mend keeps the worker alive when running its item panicked or called
+// runtime.Goexit. One deferred call for each worker, rather than one for each
+// item, keeps the hot path free of it. The goroutine of a Goexit cannot go on,
+// so a new one takes the worker over; the count of workers never changes.
+func (p *Pool[T]) mend(w *worker[T]) {
+	if w.returned {
+		return
+	}
+	v := recover() // directly in the deferred function, or it does nothing
+	if !w.busy {
+		// Not the work: the queue discipline or the pool itself is broken, and
+		// going on would hang or lose items.
+		panic(v)
+	}
+	err := ErrGoexit
+	if v != nil {
+		err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+	// Deferred, for Crashed may call code that ends the goroutine once more.
+	defer func() { go p.work(w) }()
+	guard("Crashed", func() { p.cfg.Crashed(w.id, w.item, err) })
+}
+
+// guard calls a function of the configuration, whose own panic must not take
+// a worker, or the rest of the items, with it.
+func guard(name string, call func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			slog.Error("scheduler: a function of the configuration panicked", "name", name, "value", v)
+		}
+	}()
+	call()
+}
+
+// logCrash is the default of Config.Crashed.
+func logCrash[T any](worker int32, _ T, err error) {
+	attrs := []any{"worker", worker, "error", err}
+	if pe, ok := err.(*PanicError); ok { //nolint:errorlint // made by mend, never wrapped
+		attrs = append(attrs, "stack", string(pe.Stack))
+	}
+	slog.Error("scheduler: an item crashed", attrs...)
+}
