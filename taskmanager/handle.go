@@ -1,0 +1,167 @@
+package taskmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/delay"
+	"github.com/seed56799101/taskmanager/internal/lazycontext"
+)
+
+// Handle is one submitted task. It is safe for concurrent use.
+//
+// It is all that the manager allocates for a task: the context that the task is
+// given, the entry in the queue and the channels are part of it, or made when
+// somebody asks for them.
+type Handle struct {
+	m        *TaskManager
+	name     string
+	cfg      *taskConfig         // nil: no options
+	firstCtx lazycontext.Context // of the first execution
+
+	mu                  sync.Mutex // guards the rest
+	state               state
+	worker              int32         // that runs it, or ran it last; 0: none yet
+	task                Task          // nil once it has ended, so that it can be collected
+	queuedAt, startedAt time.Duration // since the manager's epoch; of the last execution
+	err                 error         // how the last execution, and in the end the task, ended
+	cancelled           error         // why it was cancelled; nil: it was not
+	retry               *retry        // nil until it restarts
+	started, done       chan struct{} // made on demand
+}
+
+// retry is what only tasks that restart need.
+type retry struct {
+	ctx      *lazycontext.Context // of the present execution
+	entry    *delay.Entry[*Handle]
+	restarts int           // how often it was started again
+	streak   int           // failures in a row
+	previous time.Duration // the last delay
+	lastErr  error         // the last failure
+}
+
+// state is where a task is in its life. The transitions are made under the
+// handle's mu, and each has one owner:
+//
+//	admitting → queued            the submitter, once a bounded pool has taken it
+//	admitting, queued → claimed   the pool, as it pops the task
+//	claimed → running → asking    the worker
+//	asking → queued, delayed      the worker
+//	delayed → queued              the timer
+//	queued, delayed → ending      whoever cancels it
+//	any other → ending            who owns it at that moment
+//	ending → ended                the same
+//
+// So exactly one goroutine ends each task, and a name is removed exactly once.
+type state uint8
+
+const (
+	queued    state = iota // waits for a worker
+	admitting              // waits for room in a bounded pool
+	claimed                // a worker has taken it off the queue
+	running                // Execute was called
+	asking                 // Execute has failed; Restart and the policy are asked
+	delayed                // waits for the time of its restart
+	ending                 // is being taken off the books
+	ended
+)
+
+// closed is what Started and Done return when there is nothing to wait for.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Name is the task's name.
+func (h *Handle) Name() string { return h.name }
+
+// Started is closed when a worker takes the task for the first time, or when
+// it has ended without that.
+func (h *Handle) Started() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.startedAt != 0 || h.state == ended {
+		return closed
+	}
+	if h.started == nil {
+		h.started = make(chan struct{})
+	}
+	return h.started
+}
+
+// Done is closed when the task has ended for good: it will not run again, Err
+// is final and the name is free.
+func (h *Handle) Done() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state == ended {
+		return closed
+	}
+	if h.done == nil {
+		h.done = make(chan struct{})
+	}
+	return h.done
+}
+
+// Err is how the task ended: nil while it has not, and if it did so without a
+// failure. Otherwise it wraps what Execute returned last, a *PanicError or
+// ErrGoexit, and with it ErrCancelled, ErrStopped or ErrRestartsExhausted where
+// that is the reason.
+func (h *Handle) Err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state != ended {
+		return nil
+	}
+	return h.err
+}
+
+// Wait waits until the task has ended, and returns Err. If ctx ends first, the
+// error says why; the task goes on.
+func (h *Handle) Wait(ctx context.Context) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	select {
+	case <-h.Done():
+		return h.Err()
+	default:
+	}
+	select {
+	case <-h.Done():
+		return h.Err()
+	case <-ctx.Done():
+		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, contextError(ctx))
+	}
+}
+
+// Cancel gives the task up. One that is queued or waits to restart ends at once.
+// The context of one that is running is cancelled, with ErrCancelled as its
+// cause, and the task ends when Execute returns, without a restart. Cancel does
+// not wait, and does nothing to a task that has ended.
+func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
+
+// Status is the task's status now, also after it has ended.
+func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
+
+// ctx is the context of the present execution. h.mu is held.
+func (h *Handle) ctx() *lazycontext.Context {
+	if h.retry != nil {
+		return h.retry.ctx
+	}
+	return &h.firstCtx
+}
+
+// contextError is the reason why ctx ended: its error, and its cause where
+// that says more.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

@@ -1,0 +1,50 @@
+package taskmanager
+
+import "fmt"
+
+// Logger is told what happens. The sugared logger of zap and the loggers of
+// logrus fit as they are; package adapters/logging makes one of a slog logger.
+// It must be safe for concurrent use. Nothing is logged for a task that does
+// what it should.
+type Logger interface {
+	// Infof formats and logs what is worth knowing.
+	Infof(format string, args ...any)
+	// Info logs the same kind, as fmt.Print would format it.
+	Info(args ...any)
+	// Errorf formats and logs what somebody should look into.
+	Errorf(format string, args ...any)
+	// Error logs the same kind, as fmt.Print would format it.
+	Error(args ...any)
+}
+
+// log passes messages to a Logger, if there is one, and survives its panics.
+type log struct {
+	to     Logger
+	prefix string
+}
+
+func newLog(to Logger, managerName string) log {
+	l := log{to: to, prefix: "taskmanager: "}
+	if managerName != "" {
+		l.prefix = fmt.Sprintf("taskmanager %q: ", managerName)
+	}
+	return l
+}
+
+func (l log) infof(format string, args ...any) {
+	if l.to != nil {
+		defer ignorePanic()
+		l.to.Infof(l.prefix+format, args...)
+	}
+}
+
+func (l log) errorf(format string, args ...any) {
+	if l.to != nil {
+		defer ignorePanic()
+		l.to.Errorf(l.prefix+format, args...)
+	}
+}
+
+// ignorePanic keeps a broken logger from breaking tasks. There is nobody left
+// to tell.
+func ignorePanic() { _ = recover() }

@@ -1,0 +1,202 @@
+package taskmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/delay"
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// TaskManager runs named tasks on a pool of workers. Make one with Start or New
+// and end it with Stop. It is safe for concurrent use.
+type TaskManager struct {
+	pool    *scheduler.Pool[*Handle]
+	names   *names
+	delayed *delay.Queue[*Handle] // tasks that wait for the time of their restart
+	restart scheduler.RestartPolicy
+	rand    *rand.Rand
+	log     log
+	epoch   time.Time // to which a handle's times are relative; a second before the start, so that none is 0
+	bounded bool
+}
+
+// New starts a manager with minCount workers, which run at once and always, and
+// up to maxCount under load. A worker above minCount leaves when it has been
+// idle for timeout. The logger may be nil. Options may add to this.
+//
+// Impossible arguments (maxCount below 1, minCount negative or above maxCount, a
+// timeout that is not positive, options that clash) panic with the error that
+// Start would return: this is the constructor of programs with constants in its
+// place. Prefer Start.
+func New(minCount, maxCount int, timeout time.Duration, log Logger, opts ...Option) *TaskManager {
+	m, err := Start(append([]Option{
+		WithWorkers(minCount, maxCount),
+		WithIdleTimeout(timeout),
+		WithLogger(log),
+	}, opts...)...)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// Start starts a manager. The error joins all that is wrong with the options.
+func Start(opts ...Option) (*TaskManager, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	m := &TaskManager{
+		names:   newNames(),
+		restart: cfg.restart,
+		rand:    rand.New(new(lockedSource)),
+		log:     newLog(cfg.logger, cfg.name),
+		epoch:   time.Now().Add(-time.Second),
+		bounded: cfg.limit != 0,
+	}
+	m.delayed = delay.NewQueue(m.due)
+	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
+		Min:         cfg.min,
+		Max:         cfg.max,
+		IdleTimeout: cfg.idleTimeout,
+		Scaler:      cfg.scaler,
+		Limit:       cfg.limit,
+		Overflow:    cfg.overflow,
+		Claim:       (*Handle).claim,
+		Withdrawn:   (*Handle).withdrawn,
+		Dropped:     m.dropped,
+		Crashed:     m.crashed,
+	}, m.run)
+	if err != nil {
+		return nil, fmt.Errorf("taskmanager: %w", err)
+	}
+	return m, nil
+}
+
+// lockedSource is a source of randomness that is safe for concurrent use: that
+// of the standard library's global functions.
+type lockedSource struct{}
+
+func (*lockedSource) Uint64() uint64 { return rand.Uint64() }
+
+// Go submits a task. The channel is closed when a worker takes it, or when it
+// is clear that none ever will because the task was cancelled or the manager
+// stopped. In a manager with a limit, Go waits for room.
+//
+// Errors: ErrAlreadyExists and ErrStopped, as they are, and those for bad input.
+func (m *TaskManager) Go(newTask Task) (<-chan struct{}, error) {
+	return m.started(m.Submit(context.Background(), newTask))
+}
+
+// GoFunc is Go for a function with a name.
+func (m *TaskManager) GoFunc(key string, fn func(ctx context.Context) error) (<-chan struct{}, error) {
+	return m.started(m.SubmitFunc(context.Background(), key, fn))
+}
+
+// started gives Go and GoFunc their results.
+func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
+	if errors.Is(err, ErrAlreadyExists) {
+		return nil, ErrAlreadyExists // programs compare it with ==
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.Started(), nil
+}
+
+// Submit hands a task to the manager and returns its handle. The task's context
+// carries the values of ctx. Its cancellation counts only while Submit waits for
+// room in a manager with a limit: background work goes on when the request that
+// started it is over. After an error the task will not run.
+//
+// Errors: ErrAlreadyExists with the name, ErrStopped, ErrQueueFull, why ctx
+// ended, ErrNilTask, ErrEmptyName, ErrNilContext, and faults of the options.
+func (m *TaskManager) Submit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
+	if task == nil {
+		return nil, ErrNilTask
+	}
+	name, err := nameOf(task)
+	if err != nil {
+		return nil, err
+	}
+	return m.submit(ctx, name, task, opts)
+}
+
+// SubmitFunc is Submit for a function with a name.
+func (m *TaskManager) SubmitFunc(ctx context.Context, name string, fn func(ctx context.Context) error, opts ...TaskOption) (*Handle, error) {
+	if fn == nil {
+		return nil, ErrNilTask
+	}
+	return m.submit(ctx, name, closure(fn), opts)
+}
+
+func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts []TaskOption) (*Handle, error) {
+	if ctx == nil {
+		return nil, ErrNilContext
+	}
+	if name == "" {
+		return nil, ErrEmptyName
+	}
+	cfg, err := newTaskConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handle{m: m, name: name, task: task, cfg: cfg, queuedAt: m.now()}
+	if m.bounded {
+		h.state = admitting
+	}
+	h.firstCtx.Init(ctx)
+	if err := m.names.add(h); err != nil {
+		if errors.Is(err, ErrAlreadyExists) {
+			err = fmt.Errorf("%w: %q", err, name)
+		}
+		return nil, err
+	}
+	if err := m.pool.Submit(ctx, h); err != nil {
+		err = submitError(name, err)
+		m.refuse(h, err)
+		return nil, err
+	}
+	if m.bounded {
+		m.admitted(h)
+	}
+	return h, nil
+}
+
+// refuse ends a task that the pool did not take, unless somebody has ended it
+// meanwhile.
+func (m *TaskManager) refuse(h *Handle, err error) {
+	h.mu.Lock()
+	owner := h.state == queued || h.state == admitting
+	if owner {
+		h.state = ending
+	}
+	h.mu.Unlock()
+	if owner {
+		m.end(h, err)
+	}
+}
+
+// admitted lets a task be withdrawn from the queue, now that it is there. A
+// cancellation that came while it waited for room takes effect now.
+func (m *TaskManager) admitted(h *Handle) {
+	h.mu.Lock()
+	if h.state == admitting {
+		h.state = queued
+	}
+	cause := h.cancelled
+	h.mu.Unlock()
+	if cause != nil {
+		m.cancel(h, cause)
+	}
+}
+
+// Snapshot returns the state of the pool of workers.
+func (m *TaskManager) Snapshot() scheduler.Snapshot { return m.pool.Snapshot() }
+
+// now is the time since the epoch; always positive.
+func (m *TaskManager) now() time.Duration { return time.Since(m.epoch) }

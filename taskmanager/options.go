@@ -1,0 +1,222 @@
+package taskmanager
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// Option configures a manager. Options come from the With functions of this
+// package; each may be given once.
+type Option interface{ apply(c *config) error }
+
+// TaskOption configures one task. Task options come from the With functions of
+// this package.
+type TaskOption interface{ applyTask(c *taskConfig) error }
+
+// Overflow says what a submit does when the limit leaves no room.
+type Overflow = scheduler.Overflow
+
+// The overflow policies.
+const (
+	// Block waits for room until the context ends.
+	Block = scheduler.Block
+	// Reject returns ErrQueueFull at once.
+	Reject = scheduler.Reject
+)
+
+// DefaultIdleTimeout is how long a worker above the minimum stays idle before
+// it leaves, unless WithIdleTimeout says otherwise.
+const DefaultIdleTimeout = scheduler.DefaultIdleTimeout
+
+// config is what the options of a manager come to.
+type config struct {
+	given       map[string]bool // options seen, to report those given twice
+	min, max    int
+	idleTimeout time.Duration
+	logger      Logger
+	name        string
+	limit       int // as in scheduler.Config
+	overflow    Overflow
+	scaler      scheduler.Scaler[scheduler.Snapshot]
+	restart     scheduler.RestartPolicy
+}
+
+func newConfig(opts []Option) (config, error) {
+	c := config{
+		given:       make(map[string]bool),
+		min:         1,
+		max:         max(1, runtime.GOMAXPROCS(0)),
+		idleTimeout: DefaultIdleTimeout,
+		restart:     scheduler.DefaultRestart(),
+	}
+	var faults []error
+	for i, o := range opts {
+		if o == nil {
+			faults = append(faults, fmt.Errorf("taskmanager: option %d is nil", i+1))
+			continue
+		}
+		if err := o.apply(&c); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return c, errors.Join(faults...)
+}
+
+// option is an Option: a name, and what it does or the fault of its arguments.
+type option struct {
+	name  string
+	set   func(c *config)
+	fault error
+}
+
+func (o option) apply(c *config) error {
+	if c.given[o.name] {
+		return fmt.Errorf("taskmanager: %s was given twice", o.name)
+	}
+	c.given[o.name] = true
+	if o.fault != nil {
+		return fmt.Errorf("taskmanager: %s: %w", o.name, o.fault)
+	}
+	o.set(c)
+	return nil
+}
+
+// WithWorkers sets the bounds on the number of workers: minimum of them run at
+// once and always, and up to maximum under load. The default is 1 and
+// GOMAXPROCS, which suits work that computes; work that waits wants more.
+func WithWorkers(minimum, maximum int) Option {
+	return option{
+		name: "WithWorkers",
+		set:  func(c *config) { c.min, c.max = minimum, maximum },
+		fault: firstFault(
+			fault(minimum < 0, "the minimum is %d; it must be 0 or more", minimum),
+			fault(maximum < 1, "the maximum is %d; it must be 1 or more", maximum),
+			fault(minimum > maximum, "the minimum, %d, exceeds the maximum, %d", minimum, maximum),
+		),
+	}
+}
+
+// WithIdleTimeout sets how long a worker above the minimum stays idle before it
+// leaves. The default is DefaultIdleTimeout.
+func WithIdleTimeout(d time.Duration) Option {
+	return option{
+		name:  "WithIdleTimeout",
+		set:   func(c *config) { c.idleTimeout = d },
+		fault: fault(d <= 0, "the timeout is %v; it must be positive", d),
+	}
+}
+
+// WithLogger sets who is told what happens. The default, and nil, is nobody.
+func WithLogger(l Logger) Option {
+	return option{name: "WithLogger", set: func(c *config) { c.logger = l }}
+}
+
+// WithName names the manager, for logs.
+func WithName(name string) Option {
+	return option{
+		name:  "WithName",
+		set:   func(c *config) { c.name = name },
+		fault: fault(name == "", "the name is empty"),
+	}
+}
+
+// WithLimit lets at most n tasks wait beyond those for which a worker is free,
+// and says what a submit does when there is no room. With 0 nothing waits: a
+// task is taken only when a worker is free for it. The default is no limit.
+// Tasks that restart are not held to it.
+func WithLimit(n int, overflow Overflow) Option {
+	limit := n
+	if n == 0 {
+		limit = scheduler.HandOver
+	}
+	return option{
+		name: "WithLimit",
+		set:  func(c *config) { c.limit, c.overflow = limit, overflow },
+		fault: firstFault(
+			fault(n < 0, "the limit is %d; it must be 0 or more", n),
+			fault(overflow > Reject, "unknown overflow policy %d", overflow),
+		),
+	}
+}
+
+// WithScaler sets the strategy that says how many workers there should be,
+// within the bounds of WithWorkers. The default is scheduler.Demand(1): a task
+// that finds no idle worker gets a new one at once. A scaler must not be shared
+// by two managers.
+func WithScaler(s scheduler.Scaler[scheduler.Snapshot]) Option {
+	return option{
+		name:  "WithScaler",
+		set:   func(c *config) { c.scaler = s },
+		fault: fault(s == nil, "the scaler is nil"),
+	}
+}
+
+// WithRestart sets when tasks that failed and ask to be restarted run again.
+// The default is scheduler.DefaultRestart.
+func WithRestart(p scheduler.RestartPolicy) Option {
+	return option{
+		name:  "WithRestart",
+		set:   func(c *config) { c.restart = p },
+		fault: fault(p == nil, "the policy is nil; scheduler.DefaultRestart() is the default"),
+	}
+}
+
+// taskConfig is what the options of a task come to.
+type taskConfig struct {
+	description string
+}
+
+// newTaskConfig returns nil if there are no options, which is the usual case
+// and costs nothing.
+func newTaskConfig(opts []TaskOption) (*taskConfig, error) {
+	if len(opts) == 0 {
+		return nil, nil
+	}
+	c := new(taskConfig)
+	var faults []error
+	for i, o := range opts {
+		if o == nil {
+			faults = append(faults, fmt.Errorf("taskmanager: task option %d is nil", i+1))
+			continue
+		}
+		if err := o.applyTask(c); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return c, errors.Join(faults...)
+}
+
+type taskOption func(c *taskConfig) error
+
+func (o taskOption) applyTask(c *taskConfig) error { return o(c) }
+
+// WithDescription says in the status what the task does. That of a
+// TaskWithProgress comes from its method unless this is given.
+func WithDescription(text string) TaskOption {
+	return taskOption(func(c *taskConfig) error {
+		c.description = text
+		return nil
+	})
+}
+
+// fault is an error if the condition holds.
+func fault(when bool, format string, args ...any) error {
+	if !when {
+		return nil
+	}
+	return fmt.Errorf(format, args...)
+}
+
+// firstFault is the first of several that there is.
+func firstFault(faults ...error) error {
+	for _, f := range faults {
+		if f != nil {
+			return f
+		}
+	}
+	return nil
+}

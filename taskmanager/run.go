@@ -1,0 +1,292 @@
+package taskmanager
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/lazycontext"
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// claim is called by the pool, under its lock, when it pops h. Of the claim and
+// a cancellation exactly one succeeds.
+func (h *Handle) claim() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state != queued && h.state != admitting {
+		return false
+	}
+	h.state = claimed
+	return true
+}
+
+// withdrawn tells the pool whether h was cancelled while it was queued.
+func (h *Handle) withdrawn() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == ending || h.state == ended
+}
+
+// run executes a task on a worker of the pool.
+func (m *TaskManager) run(worker int32, h *Handle) {
+	task, ctx := m.begin(worker, h)
+	if task == nil {
+		return
+	}
+	m.settle(h, ctx, task.Execute(ctx))
+}
+
+// begin marks a claimed task as running and returns what to run. The task is
+// nil if it was cancelled meanwhile; it has ended then.
+func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context) {
+	now := m.now()
+	h.mu.Lock()
+	if h.cancelled != nil {
+		h.state = ending
+		cause := h.cancelled
+		h.mu.Unlock()
+		m.end(h, cause)
+		return nil, nil
+	}
+	h.state = running
+	h.worker, h.startedAt, h.err = worker, now, nil
+	started := h.started
+	h.started = nil
+	task, ctx := h.task, h.ctx()
+	h.mu.Unlock()
+	if started != nil {
+		close(started)
+	}
+	return task, ctx
+}
+
+// crashed is called by the pool when an execution ended in a panic or a Goexit.
+func (m *TaskManager) crashed(_ int32, h *Handle, err error) {
+	h.mu.Lock()
+	live := h.state == running // if not, the crash was in Restart and is dealt with
+	ctx := h.ctx()
+	h.mu.Unlock()
+	if live {
+		m.log.errorf("task %q crashed: %v", h.name, err)
+		m.settle(h, ctx, err)
+	}
+}
+
+// dropped is called by the pool for a task that it gives up.
+func (m *TaskManager) dropped(h *Handle, reason error) {
+	h.mu.Lock()
+	h.state = ending // the pool has claimed it
+	h.mu.Unlock()
+	m.end(h, submitError(h.name, reason))
+}
+
+// settle decides what becomes of a task whose execution has ended with err:
+// it ends, or it runs again.
+func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
+	if err == nil {
+		ctx.Release()
+		m.end(h, nil)
+		return
+	}
+	h.mu.Lock()
+	h.err = err
+	h.state = asking
+	task, cause := h.task, h.cancelled
+	h.mu.Unlock()
+
+	r, ok := task.(RestartableTask)
+	switch {
+	case cause != nil:
+		ctx.Release()
+		m.end(h, cancelledError(cause, err))
+	case !ok:
+		ctx.Release()
+		m.log.errorf("task %q failed: %v", h.name, err)
+		m.end(h, err)
+	default:
+		m.askRestart(h, ctx, r, err)
+	}
+}
+
+// askRestart asks the task whether it wants to run again, and the policy when.
+// Both are foreign code, which may panic or call runtime.Goexit: that ends the
+// task, as a failure of its own beside err.
+func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r RestartableTask, err error) {
+	answered := false
+	defer func() {
+		if answered {
+			return
+		}
+		crash := ErrGoexit
+		if v := recover(); v != nil {
+			crash = recovered(v)
+		}
+		ctx.Release()
+		m.log.errorf("task %q crashed when asked to restart: %v", h.name, crash)
+		m.end(h, errors.Join(err, crash))
+	}()
+	again := r.Restart(ctx, err)
+	var wait time.Duration
+	var row int
+	permitted := false
+	if again {
+		f := m.failure(h, err)
+		row = f.Attempt
+		wait, permitted = m.restart.Next(f)
+	}
+	answered = true
+
+	ctx.Release()
+	switch {
+	case !again:
+		m.log.errorf("task %q failed: %v", h.name, err)
+		m.end(h, err)
+	case !permitted:
+		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, err)
+		m.end(h, fmt.Errorf("%w after %d failures in a row: %w", ErrRestartsExhausted, row, err))
+	default:
+		m.runAgain(h, max(wait, 0), row, err)
+	}
+}
+
+// failure describes a failure to the restart policy.
+func (m *TaskManager) failure(h *Handle, err error) scheduler.Failure {
+	now := m.now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f := scheduler.Failure{Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand}
+	if h.retry == nil {
+		return f
+	}
+	f.Previous = h.retry.previous
+	r, forgives := m.restart.(scheduler.Resetter)
+	if !forgives || now-h.startedAt < r.ResetAfter() {
+		f.Attempt = h.retry.streak + 1
+	}
+	return f
+}
+
+// runAgain queues a task again, after a while. Only now, once the execution is
+// over, does the task get the context of its next one: what the last left behind
+// holds on to the old one, which has ended.
+func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure error) {
+	h.mu.Lock()
+	if h.cancelled != nil { // while it was asked
+		cause := h.cancelled
+		h.mu.Unlock()
+		m.end(h, cancelledError(cause, failure))
+		return
+	}
+	if h.retry == nil {
+		h.retry = new(retry)
+	}
+	r := h.retry
+	r.restarts++
+	r.streak, r.previous, r.lastErr = row, wait, failure
+	r.ctx = new(lazycontext.Context)
+	r.ctx.Init(h.firstCtx.Base())
+	h.state = queued
+	h.queuedAt = m.now()
+	if wait > 0 {
+		h.state = delayed
+		r.entry = m.delayed.Add(h, wait)
+	}
+	h.mu.Unlock()
+	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, failure)
+	if wait == 0 {
+		m.requeue(h)
+	}
+}
+
+// due queues a task whose time has come.
+func (m *TaskManager) due(h *Handle) {
+	h.mu.Lock()
+	cause, lastErr := h.cancelled, h.retry.lastErr
+	h.state = queued
+	if cause != nil {
+		h.state = ending
+	}
+	h.mu.Unlock()
+	if cause != nil {
+		m.end(h, cancelledError(cause, lastErr))
+		return
+	}
+	m.requeue(h)
+}
+
+// requeue gives a task back to the pool.
+func (m *TaskManager) requeue(h *Handle) {
+	if err := m.pool.Requeue(h); err != nil {
+		m.refuse(h, submitError(h.name, err))
+	}
+}
+
+// cancel gives a task up for the given reason.
+func (m *TaskManager) cancel(h *Handle, cause error) {
+	h.mu.Lock()
+	if h.cancelled == nil {
+		h.cancelled = cause
+	}
+	switch h.state {
+	case queued:
+		h.state = ending
+		h.mu.Unlock()
+		m.pool.Withdraw()
+		m.end(h, h.cancelledErr())
+	case delayed:
+		// If it has left the timer's heap, due is about to be called for it and
+		// will see that it is cancelled.
+		mine := m.delayed.Remove(h.retry.entry)
+		if mine {
+			h.state = ending
+		}
+		h.mu.Unlock()
+		if mine {
+			m.end(h, h.cancelledErr())
+		}
+	case claimed, running, asking:
+		ctx := h.ctx()
+		h.mu.Unlock()
+		ctx.Cancel(cause)
+	default: // admitting: who admits it will see; ending, ended: too late
+		h.mu.Unlock()
+	}
+}
+
+// cancelledErr is how a cancelled task ends that is not running. It is called
+// by the owner of the state ending.
+func (h *Handle) cancelledErr() error {
+	if h.retry == nil {
+		return h.cancelled
+	}
+	return cancelledError(h.cancelled, h.retry.lastErr)
+}
+
+// cancelledError is how a task ends that failed and will not run again because
+// it was cancelled.
+func cancelledError(cause, failure error) error {
+	if errors.Is(failure, cause) {
+		return failure
+	}
+	return fmt.Errorf("%w: %w", cause, failure)
+}
+
+// end takes a task off the books. The caller owns its state. The name is free
+// before anybody learns of the end, so that who waited may use it again at once.
+func (m *TaskManager) end(h *Handle, err error) {
+	m.names.remove(h)
+	h.mu.Lock()
+	h.state = ended
+	h.err = err
+	h.task = nil
+	started, done := h.started, h.done
+	h.started, h.done = nil, nil
+	h.mu.Unlock()
+	if started != nil {
+		close(started)
+	}
+	if done != nil {
+		close(done)
+	}
+}

@@ -1,0 +1,133 @@
+package taskmanager
+
+import "time"
+
+// WorkerStatus is what a worker or a task is doing.
+type WorkerStatus string
+
+// The statuses of workers (Waiting, Running) and of tasks (the others, and
+// Running).
+const (
+	// NotAssigned is a task that waits for its first worker.
+	NotAssigned WorkerStatus = "not assigned"
+	// Waiting is a worker that has nothing to do.
+	Waiting WorkerStatus = "waiting"
+	// Running is a task that is being executed, and a worker that does so.
+	Running WorkerStatus = "running"
+	// Restarted is a task that has failed and waits to run again.
+	Restarted WorkerStatus = "restarted"
+	// Finished is a task that has ended. Only its handle still shows it.
+	Finished WorkerStatus = "finished"
+)
+
+// String is the status as text.
+func (w WorkerStatus) String() string { return string(w) }
+
+// WorkerInfo is what one worker does.
+type WorkerInfo struct {
+	TaskName string // "idle" if it has none; Status tells a task of that name apart
+	Status   WorkerStatus
+}
+
+// idleName stands for a task where there is none.
+const idleName = "idle"
+
+// TaskStatus describes one task.
+type TaskStatus struct {
+	Name        string
+	Worker      int32 // that runs the task, or ran it last; 0: none yet
+	Status      WorkerStatus
+	Description string  // from the TaskWithProgress, or WithDescription
+	Progress    float64 // from the TaskWithProgress; 0 otherwise
+	Restarts    int     // how often it was started again
+
+	ProgressError error     // what Progress returned, or its panic
+	LastError     error     // how the execution before this one, or the task, failed
+	QueuedAt      time.Time // when it was queued, the last time
+	StartedAt     time.Time // when its last execution began; zero: never
+}
+
+// Status tells what each live worker does, by its number. Numbers start at 1
+// and are given again when a worker has left.
+func (m *TaskManager) Status() map[int32]WorkerInfo {
+	workers := m.pool.Workers()
+	info := make(map[int32]WorkerInfo, len(workers))
+	for _, w := range workers {
+		// A worker is busy until it has come back from the task, and the task may
+		// be over before that.
+		if w.Busy && !w.Item.over() {
+			info[w.ID] = WorkerInfo{TaskName: w.Item.name, Status: Running}
+		} else {
+			info[w.ID] = WorkerInfo{TaskName: idleName, Status: Waiting}
+		}
+	}
+	return info
+}
+
+// TaskStatus tells about each outstanding task, by its name. It asks those that
+// implement TaskWithProgress, in turn and on this goroutine: one that does not
+// answer holds up this call, and nothing else.
+func (m *TaskManager) TaskStatus() map[string]TaskStatus {
+	tasks := m.names.all()
+	statuses := make(map[string]TaskStatus, len(tasks))
+	for _, h := range tasks {
+		if s := m.statusOf(h); s.Status != Finished {
+			statuses[s.Name] = s
+		}
+	}
+	return statuses
+}
+
+// statusOf describes a task. The task's own methods are called with no lock
+// held.
+func (m *TaskManager) statusOf(h *Handle) TaskStatus {
+	h.mu.Lock()
+	s := TaskStatus{
+		Name:      h.name,
+		Worker:    h.worker,
+		Status:    h.status(),
+		LastError: h.err,
+		QueuedAt:  m.epoch.Add(h.queuedAt),
+	}
+	if h.startedAt != 0 {
+		s.StartedAt = m.epoch.Add(h.startedAt)
+	}
+	if h.retry != nil {
+		s.Restarts = h.retry.restarts
+		if h.err == nil && h.state != ended {
+			s.LastError = h.retry.lastErr
+		}
+	}
+	task := h.task
+	h.mu.Unlock()
+
+	if task != nil {
+		s.Description, s.Progress, s.ProgressError = progressOf(task)
+	}
+	if h.cfg != nil && h.cfg.description != "" {
+		s.Description = h.cfg.description
+	}
+	return s
+}
+
+// status is the state as users see it. h.mu is held.
+func (h *Handle) status() WorkerStatus {
+	switch h.state {
+	case running, asking:
+		return Running
+	case ending, ended:
+		return Finished
+	default:
+		if h.retry != nil {
+			return Restarted
+		}
+		return NotAssigned
+	}
+}
+
+// over reports whether the task has left its worker.
+func (h *Handle) over() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.status() != Running && h.state != claimed
+}

@@ -1,0 +1,43 @@
+package taskmanager
+
+import (
+	"context"
+	"slices"
+)
+
+// Stop ends the manager: it refuses new tasks, ends those that are queued or
+// wait to restart with ErrStopped, cancels the context of those that run, with
+// ErrStopped as its cause, and waits until they have returned and the workers
+// are gone. Nothing restarts any more.
+//
+// If ctx ends first, the error is a *StopError that wraps the reason and names
+// the tasks that are still running; Stop may be called again to wait on. It is
+// idempotent, and may be called from several goroutines at once. Called by a
+// task of the same manager it waits for that task too, so ctx must end. A nil
+// ctx is refused, and stops nothing.
+func (m *TaskManager) Stop(ctx context.Context) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	m.pool.Pause()  // start nothing that would only be cancelled
+	m.names.close() // from here on the outstanding tasks are all that there will be
+	for _, h := range m.names.all() {
+		m.cancel(h, ErrStopped)
+	}
+	if err := m.pool.Stop(ctx); err != nil {
+		return &StopError{Running: m.running(), Err: contextError(ctx)}
+	}
+	return nil
+}
+
+// running names the tasks that workers are busy with.
+func (m *TaskManager) running() []string {
+	var names []string
+	for _, w := range m.pool.Workers() {
+		if w.Busy && !w.Item.over() {
+			names = append(names, w.Item.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
