@@ -61,14 +61,28 @@ func (n *names) remove(h *Handle) {
 // all returns the outstanding tasks. It locks one shard at a time, so tasks
 // that come or go meanwhile may be in it or not.
 func (n *names) all() []*Handle {
-	var all []*Handle
+	total := 0
 	for i := range n.shards {
 		s := &n.shards[i]
 		s.mu.Lock()
-		for _, h := range s.tasks {
-			all = append(all, h)
-		}
+		total += len(s.tasks)
 		s.mu.Unlock()
+	}
+	// Room beforehand, so that nothing is allocated while a shard is locked,
+	// unless many tasks come meanwhile.
+	all := make([]*Handle, 0, total+total/16+shardCount)
+	for i := range n.shards {
+		all = n.shards[i].appendTo(all)
+	}
+	return all
+}
+
+// appendTo appends the tasks of a shard.
+func (s *shard) appendTo(all []*Handle) []*Handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.tasks {
+		all = append(all, h)
 	}
 	return all
 }

@@ -79,16 +79,23 @@ func (m *TaskManager) TaskStatus() map[string]TaskStatus {
 }
 
 // statusOf describes a task. The task's own methods are called with no lock
-// held.
+// held, and first, since they may take their time.
 func (m *TaskManager) statusOf(h *Handle) TaskStatus {
+	s := TaskStatus{Name: h.name}
 	h.mu.Lock()
-	s := TaskStatus{
-		Name:      h.name,
-		Worker:    h.worker,
-		Status:    h.status(),
-		LastError: h.err,
-		QueuedAt:  m.epoch.Add(h.queuedAt),
+	task := h.task
+	h.mu.Unlock()
+	if task != nil {
+		s.Description, s.Progress, s.ProgressError = progressOf(task)
 	}
+	if h.cfg != nil && h.cfg.description != "" {
+		s.Description = h.cfg.description
+	}
+
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.Status, s.Worker, s.LastError = h.status(), h.worker, h.err
+	s.QueuedAt = m.epoch.Add(h.queuedAt)
 	if h.startedAt != 0 {
 		s.StartedAt = m.epoch.Add(h.startedAt)
 	}
@@ -97,15 +104,6 @@ func (m *TaskManager) statusOf(h *Handle) TaskStatus {
 		if h.err == nil && h.state != ended {
 			s.LastError = h.retry.lastErr
 		}
-	}
-	task := h.task
-	h.mu.Unlock()
-
-	if task != nil {
-		s.Description, s.Progress, s.ProgressError = progressOf(task)
-	}
-	if h.cfg != nil && h.cfg.description != "" {
-		s.Description = h.cfg.description
 	}
 	return s
 }
