@@ -52,7 +52,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 
 		p.run(w.id, item)
 
-		p.mu.Lock()
+		lockPatiently(&p.mu)
 		p.finish(w, &p.counts.completed)
 	}
 }

@@ -325,7 +325,7 @@ func TestFault13WorkersNeverShrinkUnderATrickle(t *testing.T) {
 			t.Fatalf("%d workers in the burst, want 10", got)
 		}
 		for i := range 11 {
-			wait(t, submitFunc(t, m, fmt.Sprint("trickle/", i), func(context.Context) error { return nil }))
+			await(t, submitFunc(t, m, fmt.Sprint("trickle/", i), func(context.Context) error { return nil }))
 			time.Sleep(100 * time.Millisecond)
 		}
 		synctest.Wait()
@@ -383,7 +383,7 @@ func TestFault16FinishedTasksStayReachable(t *testing.T) {
 	finished := func() weak.Pointer[task] {
 		x := &task{name: "big"}
 		handle = submit(t, m, x)
-		wait(t, handle)
+		await(t, handle)
 		return weak.Make(x)
 	}()
 	// The worker forgets the task when it has come back from it, which is a

@@ -72,6 +72,12 @@ func wait(t testing.TB, h *taskmanager.Handle) error {
 	return err
 }
 
+// await waits for the end of a task, whichever it is.
+func await(t testing.TB, h *taskmanager.Handle) {
+	t.Helper()
+	_ = wait(t, h)
+}
+
 func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:

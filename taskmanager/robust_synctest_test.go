@@ -71,14 +71,14 @@ func TestFailuresAndRestartsAreLogged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log recorder
 		m := start(t, taskmanager.WithLogger(&log), taskmanager.WithName("mail"))
-		wait(t, submitFunc(t, m, "plain", func(context.Context) error { return errFailed }))
+		await(t, submitFunc(t, m, "plain", func(context.Context) error { return errFailed }))
 		asked := 0
-		wait(t, submit(t, m, &task{
+		await(t, submit(t, m, &task{
 			name:    "again",
 			execute: func(context.Context) error { return errFailed },
 			restart: func(context.Context, error) bool { asked++; return asked == 1 },
 		}))
-		wait(t, submitFunc(t, m, "fine", fn0))
+		await(t, submitFunc(t, m, "fine", fn0))
 		want := []string{
 			`error taskmanager "mail": task "plain" failed: failed`,
 			`info taskmanager "mail": task "again" restarts in 0s after failure 1 in a row: failed`,
@@ -261,7 +261,7 @@ func TestContextOfATask(t *testing.T) {
 		}
 		synctest.Wait()
 		done()
-		wait(t, h)
+		await(t, h)
 		if len(contexts) != 2 || contexts[0] == contexts[1] {
 			t.Fatalf("%d executions, want 2 with a context each", len(contexts))
 		}
@@ -298,12 +298,12 @@ func TestStatusOfATask(t *testing.T) {
 			},
 			"b": {Name: "b", Status: taskmanager.NotAssigned, Description: "comes later", QueuedAt: queuedAt},
 		}
-		sameError := cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) })
+		sameError := cmp.Comparer(errors.Is)
 		if diff := cmp.Diff(want, m.TaskStatus(), sameError); diff != "" {
 			t.Errorf("TaskStatus (-want +got):\n%s", diff)
 		}
 		h.Cancel()
-		wait(t, later)
+		await(t, later)
 		if got := later.Status(); got.Status != taskmanager.Finished || got.Status.String() != "finished" {
 			t.Errorf("status after the end is %v, want finished", got.Status)
 		}

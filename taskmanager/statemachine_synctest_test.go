@@ -67,16 +67,15 @@ const (
 
 // modelTask is a task as the model sees it, together with the real one.
 type modelTask struct {
-	name      string
-	restarts  bool // implements RestartableTask and always wants to
-	phase     taskmanager.WorkerStatus
-	failures  int
-	due       time.Time
-	cancelled bool
-	started   bool
-	order     chan outcome // received by the execution
-	handle    *taskmanager.Handle
-	end       error // how it must end
+	name     string
+	restarts bool // implements RestartableTask and always wants to
+	phase    taskmanager.WorkerStatus
+	failures int
+	due      time.Time
+	started  bool
+	order    chan outcome // received by the execution
+	handle   *taskmanager.Handle
+	end      error // how it must end
 }
 
 type system struct {

@@ -55,7 +55,7 @@ func TestStopFromInsideATask(t *testing.T) {
 			got = m.Stop(ctx)
 			return nil
 		})
-		wait(t, h)
+		await(t, h)
 		var se *taskmanager.StopError
 		if !errors.As(got, &se) {
 			t.Fatalf("Stop inside a task returned %v, want a *StopError", got)
@@ -142,7 +142,7 @@ func TestStopCausesAreTold(t *testing.T) {
 		submitFunc(t, m, "stopped", record("stopped"))
 		synctest.Wait()
 		h.Cancel()
-		wait(t, h)
+		await(t, h)
 		stop(t, m)
 		if !errors.Is(causes["cancelled"], taskmanager.ErrCancelled) || !errors.Is(causes["stopped"], taskmanager.ErrStopped) {
 			t.Errorf("causes are %v, want ErrCancelled and ErrStopped", causes)

@@ -1,0 +1,89 @@
+package logging_test
+
+import (
+	"bytes"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed56799101/taskmanager/adapters/logging"
+)
+
+func textLogger(level slog.Level) (*slog.Logger, *bytes.Buffer) {
+	var out bytes.Buffer
+	return slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{
+		Level: level,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	})), &out
+}
+
+func TestLevelsAndFormats(t *testing.T) {
+	to, out := textLogger(slog.LevelInfo)
+	l := logging.Slog(to)
+	l.Infof("%d tasks", 3)
+	l.Info("a ", 1, " b")
+	l.Errorf("%q failed", "x")
+	l.Error("bad ", 2)
+	want := `level=INFO msg="3 tasks"
+level=INFO msg="a 1 b"
+level=ERROR msg="\"x\" failed"
+level=ERROR msg="bad 2"
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+// costly counts how often it is formatted.
+type costly struct{ formatted int }
+
+func (c *costly) String() string { c.formatted++; return "costly" }
+
+func TestMessagesThatNobodyWantsAreNotFormatted(t *testing.T) {
+	to, out := textLogger(slog.LevelError)
+	c := new(costly)
+	logging.Slog(to).Infof("%v", c)
+	if c.formatted != 0 || out.Len() != 0 {
+		t.Errorf("formatted %d times and wrote %q, want neither", c.formatted, out)
+	}
+}
+
+func TestSourceIsTheCaller(t *testing.T) {
+	var out bytes.Buffer
+	var source *slog.Source
+	to := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{
+		AddSource: true,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if s, ok := a.Value.Any().(*slog.Source); ok {
+				source = s
+			}
+			return a
+		},
+	}))
+	l := logging.Slog(to)
+	_, file, line, _ := runtime.Caller(0)
+	l.Error("here")
+	if source == nil || filepath.Base(source.File) != filepath.Base(file) || source.Line != line+1 {
+		t.Errorf("source is %+v, want %s:%d", source, filepath.Base(file), line+1)
+	}
+}
+
+func TestNilMeansTheDefaultLogger(t *testing.T) {
+	to, out := textLogger(slog.LevelInfo)
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	l := logging.Slog(nil)
+	slog.SetDefault(to)
+	l.Info("hello")
+	if diff := cmp.Diff("level=INFO msg=hello\n", out.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
