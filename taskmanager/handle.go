@@ -21,6 +21,7 @@ type Handle struct {
 	name     string
 	cfg      *taskConfig         // nil: no options
 	firstCtx lazycontext.Context // of the first execution
+	place    place               // in the names
 
 	mu                  sync.Mutex // guards the rest
 	state               state

@@ -1,9 +1,13 @@
 package taskmanager
 
 import (
+	"errors"
+	"maps"
 	"strconv"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // TestStatusHoldsNoLockForLong times the longest stretch for which a status of
@@ -33,5 +37,80 @@ func TestStatusHoldsNoLockForLong(t *testing.T) {
 	}
 	if best > limit {
 		t.Errorf("the status of %d tasks locks a shard for %v, want at most %v", tasks, best, limit)
+	}
+}
+
+// TestNamesEqualAMap drives the table and a map through the same calls.
+func TestNamesEqualAMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n, want := newNames(), map[string]*Handle{}
+		name := rapid.IntRange(0, 3000)
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				first := name.Draw(t, "name")
+				for i := range rapid.SampledFrom([]int{1, 1, 2000}).Draw(t, "count") {
+					h := &Handle{name: strconv.Itoa(first + i)}
+					err := n.add(h)
+					if _, taken := want[h.name]; taken != errors.Is(err, ErrAlreadyExists) || !taken && err != nil {
+						t.Fatalf("add(%q) returned %v; taken is %v", h.name, err, taken)
+					}
+					if err == nil {
+						want[h.name] = h
+					}
+				}
+			},
+			"remove": func(t *rapid.T) {
+				first := name.Draw(t, "name")
+				for i := range rapid.SampledFrom([]int{1, 1, 2000}).Draw(t, "count") {
+					if h := want[strconv.Itoa(first+i)]; h != nil {
+						n.remove(h)
+						delete(want, h.name)
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				got := map[string]*Handle{}
+				all := n.all()
+				for _, h := range all {
+					got[h.name] = h
+				}
+				if !maps.Equal(got, want) || len(all) != len(want) {
+					t.Fatalf("%d names listed, %d of them different; want %d", len(all), len(got), len(want))
+				}
+			},
+		})
+		n.close()
+		if err := n.add(&Handle{name: "late"}); !errors.Is(err, ErrStopped) {
+			t.Fatalf("add after close returned %v, want ErrStopped", err)
+		}
+	})
+}
+
+// TestNamesGiveMemoryBack fills the table and empties it.
+func TestNamesGiveMemoryBack(t *testing.T) {
+	const tasks = 100_000
+	n := newNames()
+	handles := make([]*Handle, tasks)
+	for i := range handles {
+		handles[i] = &Handle{name: strconv.Itoa(i)}
+		if err := n.add(handles[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := func() (tags, entries int) {
+		for i := range n.shards {
+			tags += len(n.shards[i].tags)
+			entries += cap(n.shards[i].entries)
+		}
+		return tags, entries
+	}
+	if tags, entries := size(); tags < tasks || tags > 4*tasks || entries > 2*tasks {
+		t.Errorf("%d tags and %d entries for %d names, want one to four and at most two for each", tags, entries, tasks)
+	}
+	for _, h := range handles {
+		n.remove(h)
+	}
+	if tags, entries := size(); tags != shardCount*minTags || entries > shardCount*minTags {
+		t.Errorf("%d tags and %d entries left for no names, want %d", tags, entries, shardCount*minTags)
 	}
 }

@@ -337,3 +337,26 @@ func TestLongRunForgivesEarlierFailures(t *testing.T) {
 		}
 	})
 }
+
+func TestCancellationDuringARetryKeepsTheFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		runs := 0
+		h := submit(t, m, &task{
+			name: "a",
+			execute: func(ctx context.Context) error {
+				if runs++; runs == 1 {
+					return errFailed
+				}
+				<-ctx.Done()
+				return context.Cause(ctx)
+			},
+			restart: func(context.Context, error) bool { return true },
+		})
+		synctest.Wait()
+		h.Cancel()
+		if err := wait(t, h); !errors.Is(err, taskmanager.ErrCancelled) || !errors.Is(err, errFailed) {
+			t.Errorf("ended with %v, want ErrCancelled and the failure before", err)
+		}
+	})
+}

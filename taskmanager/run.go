@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -99,7 +100,7 @@ func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
 	switch {
 	case cause != nil:
 		ctx.Release()
-		m.end(h, cancelledError(cause, err))
+		m.end(h, cancelledError(cause, h.failureBefore(err)))
 	case !ok:
 		ctx.Release()
 		m.log.errorf("task %q failed: %v", h.name, err)
@@ -252,6 +253,15 @@ func (m *TaskManager) cancel(h *Handle, cause error) {
 	default: // admitting: who admits it will see; ending, ended: too late
 		h.mu.Unlock()
 	}
+}
+
+// failureBefore is the failure to remember of a task that ended with err because
+// it was cancelled: the one before, if err only passes the cancellation on.
+func (h *Handle) failureBefore(err error) error {
+	if h.retry != nil && errors.Is(err, context.Canceled) {
+		return h.retry.lastErr
+	}
+	return err
 }
 
 // cancelledErr is how a cancelled task ends that is not running. It is called

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// The exit statuses.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // what shells report for SIGINT
+)
+
+const usage = `Tasklab puts the task manager to work on real input.
+
+Usage:
+
+  tasklab run -dir DIR [flags]   read every file below DIR; see tasklab run -h
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends the program at once
+	os.Exit(tasklab(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// tasklab is the program but for the process around it. It returns the exit
+// status.
+func tasklab(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command, args := "", args
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
+	switch command {
+	case "run":
+		return runCommand(ctx, args, stdout, stderr)
+	case "help", "-h", "-help", "--help":
+		say(stdout, usage)
+		return exitOK
+	case "":
+		say(stderr, usage)
+		return exitUsage
+	default:
+		say(stderr, "tasklab: there is no command %q\n\n%s", command, usage)
+		return exitUsage
+	}
+}
+
+// runCommand is the command run.
+func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cfg, err := parseRun(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		say(stderr, "%v\nTry tasklab run -h.\n", err)
+		return exitUsage
+	}
+	rep, err := run(ctx, cfg, os.DirFS(cfg.dir), newDisplay(stderr))
+	if err == nil {
+		err = rep.deliver(cfg, stdout)
+	}
+	if err != nil {
+		say(stderr, "%v\n", err)
+	}
+	switch {
+	case rep.Interrupted:
+		say(stderr, "tasklab: interrupted; %d files that were found are not done\n", rep.FilesUnfinished)
+		return exitInterrupted
+	case err != nil, len(rep.Failures) > 0:
+		return exitFailed
+	default:
+		return exitOK
+	}
+}
+
+// say tells the user something. There is nobody to tell if that fails.
+func say(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format, args...)
+}

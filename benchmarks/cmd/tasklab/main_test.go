@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// command runs the program as a user would.
+func command(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	return commandContext(t.Context(), args...)
+}
+
+func commandContext(ctx context.Context, args ...string) (status int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	status = tasklab(ctx, args, &out, &err)
+	return status, out.String(), err.String()
+}
+
+// tree makes a directory with files of the given contents.
+func tree(t *testing.T, contents map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for path, content := range contents {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
+
+// measured are the fields of a report that differ from run to run.
+var measured = cmpopts.IgnoreFields(report{}, "Elapsed", "FilesPerSecond", "BytesPerSecond",
+	"QueueWaitP50", "QueueWaitP99", "RunTimeP50", "RunTimeP99", "PeakWorkers", "PeakBusy")
+
+func TestJSONAndList(t *testing.T) {
+	large := strings.Repeat("0123456789\n", 100_000) // several buffers
+	dir := tree(t, map[string]string{
+		"b.txt":       "one\ntwo\nthree", // the last line has no newline
+		"a/empty":     "",
+		"a/large":     large,
+		"a-b":         "x\n", // sorts between the directory a and its files
+		"new\nline":   "n",
+		"deep/1/2/3":  "\n\n",
+		"deep/1/2/34": "d",
+	})
+	if err := os.Symlink("b.txt", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(t.TempDir(), "list")
+
+	status, stdout, stderr := command(t, "run", "-dir", dir, "-min", "2", "-max", "3", "-json", "-list", list)
+	if status != exitOK || stderr != "" {
+		t.Fatalf("status %d, stderr:\n%s", status, stderr)
+	}
+	var got report
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	digested := sum("x\n") + "  a-b\n" + sum("") + "  a/empty\n" + sum(large) + "  a/large\n" +
+		sum("one\ntwo\nthree") + "  b.txt\n" + sum("\n\n") + "  deep/1/2/3\n" + sum("d") + "  deep/1/2/34\n" +
+		sum("n") + "  new\nline\n"
+	want := report{
+		Dir:        dir,
+		FilesFound: 7,
+		FilesRead:  7,
+		Skipped:    1,
+		Bytes:      int64(len(large) + 19),
+		Lines:      100_005,
+		Digest:     sum(digested),
+		WorkersMin: 2,
+		WorkersMax: 3,
+		Failures:   []failure{},
+	}
+	if diff := cmp.Diff(want, got, measured, cmpopts.IgnoreUnexported(report{})); diff != "" {
+		t.Error("report (-want +got):\n" + diff)
+	}
+	if got.PeakBusy < 1 || got.PeakWorkers < got.PeakBusy || got.PeakWorkers > 3 || got.Elapsed <= 0 {
+		t.Errorf("these cannot be: %+v", got)
+	}
+
+	lines, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLines := sum("x\n") + "  1  a-b\n" + sum("") + "  0  a/empty\n" + sum(large) + "  100000  a/large\n" +
+		sum("one\ntwo\nthree") + "  2  b.txt\n" + sum("\n\n") + "  2  deep/1/2/3\n" + sum("d") + "  0  deep/1/2/34\n" +
+		sum("n") + `  0  "new\nline"` + "\n"
+	if diff := cmp.Diff(wantLines, string(lines)); diff != "" {
+		t.Error("list (-want +got):\n" + diff)
+	}
+}
+
+// Programs rely on the fields, and on their documentation.
+func TestJSONFieldsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stdout, _ := command(t, "run", "-dir", t.TempDir(), "-json")
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(stdout), &fields); err != nil {
+		t.Fatal(err)
+	}
+	for field, value := range fields {
+		if value == nil {
+			t.Errorf("field %s is null", field)
+		}
+		if !bytes.Contains(doc, []byte("\n//\t"+field+" ")) && !bytes.Contains(doc, []byte("\n//\t"+field+"\n")) {
+			t.Errorf("field %s is not documented", field)
+		}
+	}
+}
+
+func TestUnwritableList(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "missing", "list")
+	status, stdout, stderr := command(t, "run", "-dir", t.TempDir(), "-list", list)
+	if status != exitFailed || !strings.Contains(stderr, "tasklab: -list: open "+list) || !strings.Contains(stdout, "files read") {
+		t.Errorf("status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
+	}
+}
+
+func TestInterruptedBeforeItBegins(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	status, stdout, stderr := commandContext(ctx, "run", "-dir", tree(t, map[string]string{"a": "a"}))
+	if status != exitInterrupted || !strings.Contains(stdout, "(interrupted)") || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
+		t.Errorf("status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(tree(t, map[string]string{"file": ""}), "file")
+	for _, tt := range []struct {
+		name string
+		args []string
+		want []string // in the standard error
+	}{
+		{"nothing", nil, []string{"Usage:"}},
+		{"unknown command", []string{"walk"}, []string{`no command "walk"`, "Usage:"}},
+		{"no directory", []string{"run"}, []string{"tasklab: -dir is missing", "run -h"}},
+		{"missing directory", []string{"run", "-dir", dir + "/x"}, []string{"tasklab: -dir: stat " + dir}},
+		{"file", []string{"run", "-dir", file}, []string{"file is not a directory"}},
+		{"bounds", []string{"run", "-dir", dir, "-min", "3", "-max", "2"}, []string{"-min, 3, exceeds -max, 2"}},
+		{"numbers", []string{"run", "-dir", dir, "-min", "-1", "-max", "0", "-queue", "-2", "-retries", "-3"}, []string{"-min is -1", "-max is 0", "-queue is -2", "-retries is -3"}},
+		{"times", []string{"run", "-dir", dir, "-idle-timeout", "0", "-grace", "-1s"}, []string{"-idle-timeout is 0s", "-grace is -1s"}},
+		{"unknown flag", []string{"run", "-dirs", dir}, []string{"tasklab: flag provided but not defined: -dirs"}},
+		{"argument", []string{"run", dir}, []string{"unexpected argument", "given with -dir"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, stdout, stderr := command(t, tt.args...)
+			if status != exitUsage || stdout != "" {
+				t.Errorf("status %d, stdout %q", status, stdout)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("stderr lacks %q:\n%s", want, stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"-h"}, {"help"}, {"run", "-h"}} {
+		status, stdout, stderr := command(t, args...)
+		if status != exitOK || !strings.Contains(stdout, "tasklab run -dir DIR") || stderr != "" {
+			t.Errorf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// report is the result of a run. Its form in JSON is an interface for other
+// programs, which the documentation of the program describes.
+type report struct {
+	Dir             string    `json:"dir"`
+	Interrupted     bool      `json:"interrupted"`
+	FilesFound      int       `json:"files_found"`
+	FilesRead       int       `json:"files_read"`
+	FilesUnfinished int       `json:"files_unfinished"`
+	Skipped         int       `json:"skipped"`
+	Bytes           int64     `json:"bytes"`
+	Lines           int64     `json:"lines"`
+	Digest          string    `json:"digest"`
+	Elapsed         float64   `json:"elapsed_s"`
+	FilesPerSecond  float64   `json:"files_per_s"`
+	BytesPerSecond  float64   `json:"bytes_per_s"`
+	QueueWaitP50    float64   `json:"queue_wait_p50_ms"`
+	QueueWaitP99    float64   `json:"queue_wait_p99_ms"`
+	RunTimeP50      float64   `json:"run_time_p50_ms"`
+	RunTimeP99      float64   `json:"run_time_p99_ms"`
+	WorkersMin      int       `json:"workers_min"`
+	WorkersMax      int       `json:"workers_max"`
+	PeakWorkers     int64     `json:"peak_workers"`
+	PeakBusy        int64     `json:"peak_busy"`
+	Restarts        int       `json:"restarts"`
+	Failures        []failure `json:"failures"`
+
+	files []fileResult // that were read, in the order of their paths
+}
+
+// report makes the report of a job that has ended.
+func (j *job) report(cfg runConfig, elapsed time.Duration) report {
+	r := j.results
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.SortFunc(r.files, func(a, b fileResult) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(r.failures, func(a, b failure) int { return cmp.Compare(a.Path, b.Path) })
+	seconds := max(elapsed, time.Nanosecond).Seconds()
+	return report{
+		Dir:             cfg.dir,
+		FilesFound:      r.counts.found,
+		FilesRead:       len(r.files),
+		FilesUnfinished: r.counts.found - r.counts.done,
+		Skipped:         r.counts.skipped,
+		Bytes:           r.counts.bytes,
+		Lines:           r.counts.lines,
+		Digest:          digest(r.files),
+		Elapsed:         seconds,
+		FilesPerSecond:  float64(len(r.files)) / seconds,
+		BytesPerSecond:  float64(r.counts.bytes) / seconds,
+		QueueWaitP50:    milliseconds(r.queueWait, 50),
+		QueueWaitP99:    milliseconds(r.queueWait, 99),
+		RunTimeP50:      milliseconds(r.runTime, 50),
+		RunTimeP99:      milliseconds(r.runTime, 99),
+		WorkersMin:      cfg.min,
+		WorkersMax:      cfg.max,
+		PeakWorkers:     j.bench.load.peakWorkers.Load(),
+		PeakBusy:        j.bench.load.peakBusy.Load(),
+		Restarts:        r.counts.restarts,
+		Failures:        append([]failure{}, r.failures...), // never null in JSON
+		files:           r.files,
+	}
+}
+
+// digest is the combined digest of files in the order of their paths.
+func digest(files []fileResult) string {
+	h := sha256.New()
+	for _, f := range files {
+		h.Write(fmt.Appendf(nil, "%x  %s\n", f.sum, f.path))
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// milliseconds is a percentile of a histogram of nanoseconds.
+func milliseconds(h *hdrhistogram.Histogram, percentile float64) float64 {
+	return float64(h.ValueAtPercentile(percentile)) / float64(time.Millisecond)
+}
+
+// deliver writes the report to where the flags say.
+func (r report) deliver(cfg runConfig, w io.Writer) error {
+	write := r.writeTable
+	if cfg.json {
+		write = r.writeJSON
+	}
+	err := write(w)
+	if cfg.list != "" {
+		err = errors.Join(err, r.writeList(cfg.list))
+	}
+	return err
+}
+
+// writeJSON writes the report as one JSON object.
+func (r report) writeJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // paths are to stay readable
+	e.SetIndent("", "  ")
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("tasklab: write the report: %w", err)
+	}
+	return nil
+}
+
+// writeList writes a line for each file that was read.
+func (r report) writeList(name string) error {
+	var b []byte
+	for _, f := range r.files {
+		b = fmt.Appendf(b, "%x  %d  %s\n", f.sum, f.lines, printable(f.path))
+	}
+	if err := os.WriteFile(name, b, 0o666); err != nil {
+		return fmt.Errorf("tasklab: -list: %w", err)
+	}
+	return nil
+}
+
+// printable is a path that is safe to print: quoted as in Go if it has
+// characters that do not print, such as those that control terminals.
+func printable(path string) string {
+	quoted := strconv.Quote(path)
+	if quoted[1:len(quoted)-1] == path {
+		return path
+	}
+	return quoted
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// fileTask reads one file, to compute its digest and to count its lines.
+type fileTask struct {
+	*workbench
+	path string
+
+	// Written by the executions, one after the other. To be read when the task
+	// has ended.
+	submitted time.Time
+	queueWait time.Duration // from the submit to the first execution
+	runTime   time.Duration // of the last execution
+	attempts  int           // executions
+	failure   error         // of the last execution that failed for a reason other than an interrupt
+	content   content
+
+	// These two are for Progress, which is called at any time.
+	read, size atomic.Int64
+}
+
+// content is what is told about a file.
+type content struct {
+	sum   [sha256.Size]byte
+	bytes int64
+	lines int64
+}
+
+// workbench is what the tasks of a run share.
+type workbench struct {
+	files   fs.FS
+	retries int
+	workers func() int // how many there are
+	load    load
+	buffers sync.Pool
+}
+
+// buffer is what a file is read into, piece by piece.
+type buffer [128 << 10]byte
+
+func newWorkbench(files fs.FS, retries int, workers func() int) *workbench {
+	return &workbench{
+		files:   files,
+		retries: retries,
+		workers: workers,
+		buffers: sync.Pool{New: func() any { return new(buffer) }},
+	}
+}
+
+// The interfaces of the manager that a fileTask makes use of.
+var (
+	_ taskmanager.RestartableTask  = (*fileTask)(nil)
+	_ taskmanager.TaskWithProgress = (*fileTask)(nil)
+)
+
+// Name is the file's path below the directory of the run.
+func (t *fileTask) Name() string { return t.path }
+
+// Execute reads the file from its beginning.
+func (t *fileTask) Execute(ctx context.Context) error {
+	begin := time.Now()
+	if t.attempts == 0 {
+		t.queueWait = begin.Sub(t.submitted)
+	}
+	t.attempts++
+	t.load.enter(t.workers())
+	defer func() {
+		t.load.leave()
+		t.runTime = time.Since(begin)
+	}()
+	return t.scan(ctx)
+}
+
+// Restart is for another attempt, up to a number, whatever the failure: a file
+// that is not there or not permitted may be in a moment.
+func (t *fileTask) Restart(_ context.Context, err error) bool {
+	t.failure = err
+	return t.attempts <= t.retries
+}
+
+// Progress is the share of the file that was read.
+func (t *fileTask) Progress() (float64, error) {
+	read, size := t.read.Load(), t.size.Load()
+	if size == 0 {
+		return 0, nil
+	}
+	return min(1, float64(read)/float64(size)), nil // a file may grow while it is read
+}
+
+// Description says what is done.
+func (t *fileTask) Description() string { return "digest and lines of " + t.path }
+
+// scan reads the file. What it counts is kept only if it comes to the end.
+func (t *fileTask) scan(ctx context.Context) error {
+	t.read.Store(0)
+	t.size.Store(0)
+	file, err := t.files.Open(t.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // nothing was written that could be lost
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	t.size.Store(info.Size())
+
+	buf := t.buffers.Get().(*buffer)
+	defer t.buffers.Put(buf)
+	var c content
+	digest := sha256.New()
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := file.Read(buf[:])
+		digest.Write(buf[:n])
+		c.bytes += int64(n)
+		c.lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
+		t.read.Store(c.bytes)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	digest.Sum(c.sum[:0])
+	t.content = c
+	return nil
+}
+
+// reason is an error without the path, which is told beside it.
+func reason(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Sprintf("%s: %v", e.Op, e.Err)
+	}
+	return err.Error()
+}
+
+// load notes how much went on at once.
+type load struct{ busy, peakBusy, peakWorkers atomic.Int64 }
+
+// enter notes the begin of an execution, and how many workers there are.
+func (l *load) enter(workers int) {
+	raise(&l.peakBusy, l.busy.Add(1))
+	raise(&l.peakWorkers, int64(workers))
+}
+
+// leave notes the end of an execution.
+func (l *load) leave() { l.busy.Add(-1) }
+
+// raise makes a peak at least v.
+func raise(peak *atomic.Int64, v int64) {
+	for {
+		old := peak.Load()
+		if v <= old || peak.CompareAndSwap(old, v) {
+			return
+		}
+	}
+}
