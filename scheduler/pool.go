@@ -163,8 +163,11 @@ func (p *Pool[T]) TrySubmit(item T) error {
 
 // Requeue puts an item back that the pool has run before, for work that is to
 // run again. It is not held to the limit, since the work was admitted once and
-// must not be lost, and a draining pool takes it. The error is ErrStopped.
-func (p *Pool[T]) Requeue(item T) error {
+// must not be lost, and a draining pool takes it. A call from the function that
+// runs items gives the number of its worker, which is about to come back for
+// another item, so that no worker is started for this one; others give 0. The
+// error is ErrStopped.
+func (p *Pool[T]) Requeue(item T, worker int32) error {
 	if p.inbox.offer(item) {
 		return nil
 	}
@@ -174,7 +177,13 @@ func (p *Pool[T]) Requeue(item T) error {
 		return ErrStopped
 	}
 	p.push(item)
-	p.dispatch()
+	if worker == 0 {
+		p.dispatch()
+		return nil
+	}
+	w := p.rouse()
+	p.mu.Unlock()
+	w.signal()
 	return nil
 }
 

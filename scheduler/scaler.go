@@ -56,8 +56,8 @@ func (p *Pool[T]) scale(extra int) int {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.phase == stopped {
-		return 0
+	if p.phase != open && p.queue.Len() == 0 {
+		return 0 // the workers are leaving, or gone
 	}
 	target := min(max(d.Target, p.min), p.max)
 	p.growTo(target)

@@ -108,6 +108,22 @@ func TestFault03SecondWorkerComesLateAndInHundreds(t *testing.T) {
 	})
 }
 
+func TestFault03RestartStartsAWorkerThatHasNothingToDo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1000))
+		runs := 0
+		h := submit(t, m, &task{
+			name:    "name",
+			execute: func(context.Context) error { runs++; return errFailed },
+			restart: func(context.Context, error) bool { return runs < 10 },
+		})
+		await(t, h)
+		if got := len(m.Status()); got != 1 {
+			t.Errorf("%d workers for one task that ran %d times, want 1", got, runs)
+		}
+	})
+}
+
 func TestFault04TwoTasksOfOneNameRunTogether(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 10))

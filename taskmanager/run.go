@@ -189,6 +189,7 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 	r.ctx.Init(h.firstCtx.Base())
 	h.state = queued
 	h.queuedAt = m.now()
+	worker := h.worker
 	if wait > 0 {
 		h.state = delayed
 		r.entry = m.delayed.Add(h, wait)
@@ -196,7 +197,7 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 	h.mu.Unlock()
 	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, failure)
 	if wait == 0 {
-		m.requeue(h)
+		m.requeue(h, worker)
 	}
 }
 
@@ -213,12 +214,12 @@ func (m *TaskManager) due(h *Handle) {
 		m.end(h, cancelledError(cause, lastErr))
 		return
 	}
-	m.requeue(h)
+	m.requeue(h, 0)
 }
 
-// requeue gives a task back to the pool.
-func (m *TaskManager) requeue(h *Handle) {
-	if err := m.pool.Requeue(h); err != nil {
+// requeue gives a task back to the pool, on the worker that ran it or 0.
+func (m *TaskManager) requeue(h *Handle, worker int32) {
+	if err := m.pool.Requeue(h, worker); err != nil {
 		m.refuse(h, submitError(h.name, err))
 	}
 }
