@@ -136,11 +136,12 @@ func (p *Pool[T]) dropQueued() []T {
 		}
 		all = append(all, item)
 	}
-	p.withdrawn = 0
 	dropped := all[:0]
 	for _, item := range all {
 		if p.cfg.Claim == nil || p.cfg.Claim(item) {
 			dropped = append(dropped, item)
+		} else {
+			p.withdrawn--
 		}
 	}
 	p.rare.dropped += uint64(len(dropped))

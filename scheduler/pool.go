@@ -349,6 +349,9 @@ func (p *Pool[T]) rouse() *worker[T] {
 // The mark on the item and this call are two steps, between which a worker may
 // pop and skip the item: withdrawn is then below the true number for a moment,
 // and this call makes up for it.
+//
+// An item may be withdrawn while it is being submitted. If the pool refuses it
+// then, UndoWithdraw has to follow.
 func (p *Pool[T]) Withdraw() {
 	p.mu.Lock()
 	p.absorb()
@@ -363,4 +366,13 @@ func (p *Pool[T]) Withdraw() {
 	}
 	p.admitWaiters()
 	p.dispatch()
+}
+
+// UndoWithdraw takes a Withdraw back, for an item that was withdrawn while it
+// was being submitted, and then refused.
+func (p *Pool[T]) UndoWithdraw() {
+	p.mu.Lock()
+	p.withdrawn--
+	p.rare.withdrawn--
+	p.mu.Unlock()
 }

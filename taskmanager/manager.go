@@ -167,17 +167,19 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 	return h, nil
 }
 
-// refuse ends a task that the pool did not take, unless somebody has ended it
-// meanwhile.
+// refuse ends a task that the pool did not take. If a cancellation has ended it
+// meanwhile, that has withdrawn an item that never was in the queue.
 func (m *TaskManager) refuse(h *Handle, err error) {
 	h.mu.Lock()
-	owner := h.state == queued || h.state == admitting
-	if owner {
+	mine := h.state == queued || h.state == admitting
+	if mine {
 		h.state = ending
 	}
 	h.mu.Unlock()
-	if owner {
+	if mine {
 		m.end(h, err)
+	} else {
+		m.pool.UndoWithdraw()
 	}
 }
 

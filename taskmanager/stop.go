@@ -27,6 +27,16 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	if err := m.pool.Stop(ctx); err != nil {
 		return &StopError{Running: m.running(), Err: contextError(ctx)}
 	}
+	// What is left was about to be queued by the timer or by a submit, and is
+	// being refused at this moment.
+	m.delayed.Stop()
+	for _, h := range m.names.all() {
+		select {
+		case <-h.Done():
+		case <-ctx.Done():
+			return &StopError{Running: []string{h.name}, Err: contextError(ctx)}
+		}
+	}
 	return nil
 }
 

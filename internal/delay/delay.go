@@ -20,6 +20,8 @@ type Queue[T any] struct {
 	timer   *time.Timer
 	armed   time.Time // when the timer fires; zero: it is not set
 	stopped bool
+	firing  int       // calls of fire that may call due
+	quiet   sync.Cond // signalled when firing comes to 0
 }
 
 // Entry is a place in a Queue, by which a value can be withdrawn.
@@ -31,7 +33,11 @@ type Entry[T any] struct {
 
 // NewQueue returns an empty queue that calls due for each value that falls due,
 // without holding a lock. Two calls may be under way at once.
-func NewQueue[T any](due func(T)) *Queue[T] { return &Queue[T]{due: due} }
+func NewQueue[T any](due func(T)) *Queue[T] {
+	q := &Queue[T]{due: due}
+	q.quiet.L = &q.mu
+	return q
+}
 
 // Add holds value until d has passed. It returns nil if the queue is stopped.
 func (q *Queue[T]) Add(value T, d time.Duration) *Entry[T] {
@@ -68,7 +74,8 @@ func (q *Queue[T]) Len() int {
 }
 
 // Stop refuses further values and returns those that wait, in the order in
-// which they were due.
+// which they were due. When it returns, no call of due is under way, nor will
+// there be one. It must not be called by due.
 func (q *Queue[T]) Stop() []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -78,6 +85,9 @@ func (q *Queue[T]) Stop() []T {
 		rest = append(rest, heap.Pop(&q.heap).(*Entry[T]).value)
 	}
 	q.arm()
+	for q.firing > 0 {
+		q.quiet.Wait()
+	}
 	return rest
 }
 
@@ -105,17 +115,19 @@ func (q *Queue[T]) arm() {
 // fire hands over what is due. Each value leaves the heap under the lock and
 // is handed over outside it.
 func (q *Queue[T]) fire() {
-	for {
-		q.mu.Lock()
-		if len(q.heap) == 0 || q.heap[0].at.After(time.Now()) {
-			q.armed = time.Time{} // the timer has fired, or is about to be set anew
-			q.arm()
-			q.mu.Unlock()
-			return
-		}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.firing++
+	for len(q.heap) > 0 && !q.heap[0].at.After(time.Now()) {
 		e := heap.Pop(&q.heap).(*Entry[T])
 		q.mu.Unlock()
 		q.due(e.value)
+		q.mu.Lock()
+	}
+	q.armed = time.Time{} // the timer has fired, or is about to be set anew
+	q.arm()
+	if q.firing--; q.firing == 0 {
+		q.quiet.Broadcast()
 	}
 }
 
