@@ -38,35 +38,37 @@ func (a *alarm) stop() {
 // nothing and is then set for whoever is at the bottom by that time, which is
 // cheaper than moving it with every task. mu is held.
 func (p *Pool[T]) watchIdle() {
-	if p.workers > p.min && len(p.idle) > 0 && p.phase == open {
+	if p.workers > p.min && len(p.idle) > 0 && p.phase != stopped {
 		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout), p.ring)
 	}
 }
 
 // ring is called by the alarm: it asks the scaler, and lets those workers go
 // that have been idle for too long and that neither the minimum nor the scaler
-// wants to keep.
+// wants to keep. Stop waits for it as for a worker.
 func (p *Pool[T]) ring() {
 	p.mu.Lock()
 	now := time.Now()
 	p.alarm.at = time.Time{}
-	expired := p.expired(now) > 0
-	wanted := !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt)
-	ask := p.phase == open && (expired || wanted)
+	if p.ended() {
+		p.mu.Unlock()
+		return
+	}
+	p.goroutines++
+	ask := p.expired(now) > 0 || !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt)
 	p.mu.Unlock()
-
 	keep := 0
 	if ask {
 		keep = p.scale(0)
 	}
-
 	p.mu.Lock()
-	if p.phase != open {
+	p.goroutines--
+	if p.phase == stopped {
+		p.finishStop()
 		p.mu.Unlock()
 		return
 	}
-	n := min(p.expired(now), p.workers-max(p.min, keep))
-	leaving := p.dismissIdle(n)
+	leaving := p.dismissIdle(min(p.expired(now), p.workers-max(p.min, keep)))
 	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while
 		p.alarm.set(now.Add(p.cfg.IdleTimeout), p.ring)
 	} else {
@@ -75,9 +77,8 @@ func (p *Pool[T]) ring() {
 	if !p.alarm.scaleAt.IsZero() {
 		p.alarm.set(p.alarm.scaleAt, p.ring)
 	}
-	w := p.rouse()
-	p.mu.Unlock()
-	w.signal()
+	p.finishStop()
+	p.dispatch() // unlocks
 	for _, w := range leaving {
 		w.signal()
 	}

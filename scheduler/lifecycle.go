@@ -46,6 +46,7 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	for _, w := range leaving {
 		w.signal()
 	}
+	p.scale(0) // its target may have been out of bounds
 	return nil
 }
 
@@ -70,20 +71,25 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	if p.phase < to {
 		p.phase = to
 		p.closeInbox()
-		p.alarm.stop()
 		p.refuseWaiters(ErrStopped)
 		if to == stopped {
+			p.alarm.stop()
 			dropped = p.dropQueued()
+			p.dropping++
 		}
 		if p.queue.Len() > 0 {
-			p.growTo(1) // somebody has to run what waits
+			p.growTo(1) // somebody has to run what waits, whatever the scaler says
 		}
 		p.finishStop()
 	}
-	w := p.rouse()
-	p.mu.Unlock()
-	w.signal()
-	p.drop(dropped, ErrStopped)
+	p.dispatch() // unlocks
+	if dropped != nil {
+		p.drop(dropped, ErrStopped)
+		p.mu.Lock()
+		p.dropping--
+		p.finishStop()
+		p.mu.Unlock()
+	}
 
 	select {
 	case <-p.done:
@@ -95,28 +101,35 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		return nil
 	case <-ctx.Done():
 		p.mu.Lock()
-		busy, queued := p.busy(), p.queued()
+		s := p.snapshot()
 		p.mu.Unlock()
 		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
-			busy, queued, contextError(ctx))
+			s.Busy, s.Queued, contextError(ctx))
 	}
 }
 
-// finishStop marks the end of the pool when the last worker has gone. mu is
-// held.
+// finishStop marks the end of the pool when the last worker has gone and all
+// that was dropped has been reported. mu is held.
 func (p *Pool[T]) finishStop() {
-	if p.phase == open || p.goroutines > 0 {
+	if p.phase == open || p.goroutines > 0 || p.dropping > 0 || p.ended() || p.phase == draining && p.queue.Len() > 0 {
 		return
 	}
+	p.alarm.stop()
+	close(p.done)
+}
+
+// ended reports whether the pool has stopped or drained for good.
+func (p *Pool[T]) ended() bool {
 	select {
 	case <-p.done:
+		return true
 	default:
-		close(p.done)
+		return false
 	}
 }
 
-// dropQueued empties the queue and returns what was in it and not withdrawn.
-// mu is held.
+// dropQueued empties the queue and returns what was in it and not withdrawn; not
+// nil. mu is held.
 func (p *Pool[T]) dropQueued() []T {
 	if p.meter != nil {
 		p.meter.advance(p)
@@ -131,6 +144,13 @@ func (p *Pool[T]) dropQueued() []T {
 	}
 	for {
 		item, ok := p.queue.Pop()
+		if !ok {
+			break
+		}
+		all = append(all, item)
+	}
+	for p.clocked != nil {
+		item, ok := p.clocked.Shed()
 		if !ok {
 			break
 		}

@@ -16,10 +16,10 @@ type meter struct {
 	busyTime, queuedTime, workerTime float64 // integrals, in seconds
 	serviceTime, waitTime            float64 // sums, in seconds
 
-	// arrivals holds the time of arrival of as many items as are queued, the
-	// oldest first. Whatever the discipline pops, the front is taken off: the
-	// sum of the waits does not depend on which item left, and the front says
-	// how long a FIFO of this length would have its next item wait.
+	// arrivals holds the times of arrival of as many items as are in the queue
+	// (withdrawn ones included), the oldest first. Whatever the discipline pops,
+	// the front is taken off: the sum of the waits does not depend on which item
+	// left, and the front says how long a FIFO would have had its next item wait.
 	arrivals queue.FIFO[time.Duration]
 }
 
@@ -47,7 +47,17 @@ func (m *meter) advance(p metered) time.Duration {
 // arrive notes that an item was pushed.
 func (m *meter) arrive(now time.Duration) { m.arrivals.Push(now) }
 
-// leave notes that a queued item will not run.
+// sweep takes off the times of items that were removed: the verdicts on all
+// items, in their order of arrival where the discipline keeps it.
+func (m *meter) sweep(verdicts []bool) {
+	i := 0
+	m.arrivals.Remove(func(time.Duration) bool {
+		i++
+		return verdicts[i-1]
+	})
+}
+
+// leave notes that an item has left the queue and will not run.
 func (m *meter) leave() { m.arrivals.Pop() }
 
 // start notes that an item was popped to run.

@@ -53,6 +53,8 @@ type Pool[T any] struct {
 	live                []*worker[T] // by id-1; nil where there is none
 	freeIDs             []int32      // ids below len(live) that are not in use
 	withdrawn           int          // items in the queue that are to be skipped
+	blocked             int          // items of submitters that wait for room
+	dropping            int          // calls of Stop that report what they dropped
 	rare                rareCounts
 	waiters             queue.FIFO[*waiter[T]]
 	alarm               alarm
@@ -82,12 +84,6 @@ type rareCounts struct{ failed, withdrawn, shed, dropped uint64 }
 // first, and one that has left is given again. End the pool with Stop or Drain.
 func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], error) {
 	cfg, err := cfg.withDefaults()
-	if run == nil {
-		err = errors.Join(err, errors.New("scheduler: the function to run is nil"))
-	}
-	if err != nil {
-		return nil, err
-	}
 	p := &Pool[T]{
 		run:   run,
 		cfg:   cfg,
@@ -96,16 +92,12 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 		max:   cfg.Max,
 		done:  make(chan struct{}),
 	}
-	if p.queue == nil {
-		return nil, errors.New("scheduler: the queue factory returned nil")
-	}
 	p.fifo, _ = p.queue.(*queue.FIFO[T])
 	p.remover, _ = p.queue.(queue.Remover[T])
 	p.finisher, _ = p.queue.(queue.Finisher[T])
 	p.clocked, _ = p.queue.(queue.Clocked[T])
-	if p.finisher != nil && p.remover == nil {
-		return nil, fmt.Errorf("scheduler: %T implements queue.Finisher, so it may hold items back; "+
-			"it must implement queue.Remover too, for Stop to reach them", p.queue)
+	if err := errors.Join(err, p.validate()); err != nil {
+		return nil, err
 	}
 	if needsTime(cfg.Scaler) {
 		p.meter = newMeter()
@@ -115,6 +107,22 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.mu.Unlock()
 	p.scale(0)
 	return p, nil
+}
+
+// validate finds the faults that the configuration alone does not show.
+func (p *Pool[T]) validate() error {
+	var faults []error
+	if p.run == nil {
+		faults = append(faults, errors.New("scheduler: the function to run is nil"))
+	}
+	if p.queue == nil {
+		faults = append(faults, errors.New("scheduler: the queue factory returned nil"))
+	}
+	if p.finisher != nil && p.remover == nil {
+		faults = append(faults, fmt.Errorf("scheduler: %T implements queue.Finisher, so it may hold items back; "+
+			"it must implement queue.Remover too, for Stop to reach them", p.queue))
+	}
+	return errors.Join(faults...)
 }
 
 // Submit gives the pool an item to run. In a bounded pool without room it
@@ -236,7 +244,7 @@ func (p *Pool[T]) admissible() error {
 	if p.cfg.Limit == 0 || p.waiters.Len() == 0 && p.hasRoom() {
 		return nil
 	}
-	if p.waiters.Len() == 0 && p.workers < p.max && !p.paused {
+	if p.waiters.Len() == 0 && p.workers < p.max && !p.halted() {
 		// Growth makes room. The scaler decides as if the item waited already.
 		p.mu.Unlock()
 		p.scale(1)
@@ -260,7 +268,7 @@ func (p *Pool[T]) hasRoom() bool {
 	case HandOver:
 		return p.queued() < p.free()
 	default:
-		return p.queued() < p.cfg.Limit+p.free()
+		return p.queued()-p.free() < p.cfg.Limit
 	}
 }
 
@@ -274,11 +282,14 @@ func (p *Pool[T]) busy() int {
 
 // free is the number of workers that can come for an item. mu is held.
 func (p *Pool[T]) free() int {
-	if p.paused {
+	if p.halted() {
 		return 0
 	}
 	return p.workers - p.busy()
 }
+
+// halted reports whether a pause keeps the workers from taking items. mu is held.
+func (p *Pool[T]) halted() bool { return p.paused && p.phase == open }
 
 // push adds an item to the queue. mu is held; dispatch must follow.
 func (p *Pool[T]) push(item T) {
@@ -307,10 +318,11 @@ func (p *Pool[T]) dispatch() {
 	}
 }
 
-// short reports whether more items wait than there are workers free for them,
-// while the bounds leave room to grow. mu is held.
+// short reports whether more items wait, in the queue or for room in it, than
+// there are workers free for them, while the bounds leave room to grow. mu is
+// held.
 func (p *Pool[T]) short() bool {
-	return p.workers < p.max && p.queued() > p.workers-p.busy() && !p.paused
+	return p.workers < p.max && p.queued()+p.blocked > p.workers-p.busy() && !p.halted()
 }
 
 // rouse takes the worker off the idle stack that is to be woken now, and
@@ -330,7 +342,7 @@ func (p *Pool[T]) rouse() *worker[T] {
 	if p.queue.Len() == 0 {
 		p.closeInbox()
 	}
-	if p.phase == open && (p.paused || p.queue.Len() == 0) {
+	if p.halted() || p.phase == open && p.queue.Len() == 0 {
 		return nil
 	}
 	top := len(p.idle) - 1
@@ -357,15 +369,29 @@ func (p *Pool[T]) Withdraw() {
 	p.absorb()
 	if p.meter != nil {
 		p.meter.advance(p)
-		p.meter.leave()
 	}
 	p.withdrawn++
 	p.rare.withdrawn++
 	if p.remover != nil && p.cfg.Withdrawn != nil && p.withdrawn > 16 && p.withdrawn > p.queue.Len()/2 {
-		p.withdrawn -= p.remover.Remove(p.cfg.Withdrawn)
+		p.sweep()
 	}
 	p.admitWaiters()
 	p.dispatch()
+}
+
+// sweep takes the withdrawn items out of the queue. mu is held.
+func (p *Pool[T]) sweep() {
+	if p.meter == nil {
+		p.withdrawn -= p.remover.Remove(p.cfg.Withdrawn)
+		return
+	}
+	verdicts := make([]bool, 0, p.queue.Len())
+	p.withdrawn -= p.remover.Remove(func(item T) bool {
+		gone := p.cfg.Withdrawn(item)
+		verdicts = append(verdicts, gone)
+		return gone
+	})
+	p.meter.sweep(verdicts)
 }
 
 // UndoWithdraw takes a Withdraw back, for an item that was withdrawn while it

@@ -42,8 +42,8 @@ func needsTime(s Scaler[Snapshot]) bool {
 	return !ok || t.NeedsTime()
 }
 
-// scale asks the scaler, with extra items counted as queued already, and grows
-// to its target. It returns the target. mu must not be held.
+// scale asks the scaler, with extra items counted as waiting already, and grows
+// to its target, unless the pool is paused. It returns the target. mu must not be held.
 func (p *Pool[T]) scale(extra int) int {
 	p.scaling.Lock()
 	defer p.scaling.Unlock()
@@ -51,7 +51,7 @@ func (p *Pool[T]) scale(extra int) int {
 	p.mu.Lock()
 	s := p.snapshot()
 	p.mu.Unlock()
-	s.Queued += extra
+	s.Blocked += extra
 	d := p.decide(s)
 
 	p.mu.Lock()
@@ -60,9 +60,11 @@ func (p *Pool[T]) scale(extra int) int {
 		return 0 // the workers are leaving, or gone
 	}
 	target := min(max(d.Target, p.min), p.max)
-	p.growTo(target)
+	if !p.halted() {
+		p.growTo(target)
+	}
 	p.alarm.scaleAt = time.Time{}
-	if d.Again > 0 && p.phase == open {
+	if d.Again > 0 {
 		p.alarm.scaleAt = time.Now().Add(d.Again)
 		p.alarm.set(p.alarm.scaleAt, p.ring)
 	}
@@ -97,7 +99,7 @@ func (f fixed) Scale(s Snapshot) Decision {
 }
 
 // Demand has a worker for each item that runs and one more for each backlog
-// items that wait: busy + ⌈queued/backlog⌉. With a backlog of 1, the default of
+// items that wait, queued or for room: busy + ⌈waiting/backlog⌉. With a backlog of 1, the default of
 // a pool, an item that finds no idle worker gets a new one at once. A backlog
 // below 1 counts as 1.
 func Demand(backlog int) Scaler[Snapshot] { return demand(max(backlog, 1)) }
@@ -107,7 +109,7 @@ type demand int
 func (d demand) NeedsTime() bool { return false }
 
 func (d demand) Scale(s Snapshot) Decision {
-	return Decision{Target: s.Busy + ceilDiv(s.Queued, int(d)), Reason: "demand"}
+	return Decision{Target: s.Busy + ceilDiv(s.Queued+s.Blocked, int(d)), Reason: "demand"}
 }
 
 // DefaultStepWait is how long Step lets an item wait, and the pool settle, when
@@ -134,7 +136,7 @@ type step struct {
 func (s *step) NeedsTime() bool { return true }
 
 func (s *step) Scale(now Snapshot) Decision {
-	if now.Queued == 0 {
+	if now.Queued+now.Blocked == 0 {
 		return Decision{Target: now.Busy, Reason: "nothing waits"}
 	}
 	hold := s.wait - now.OldestWait

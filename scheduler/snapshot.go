@@ -17,6 +17,7 @@ type Snapshot struct {
 	Busy     int // workers that run an item
 	Idle     int // Workers - Busy
 	Queued   int // items that wait
+	Blocked  int // items of submitters that wait for room
 
 	Submitted uint64 // items taken, each time they were
 	Started   uint64 // items given to a worker
@@ -27,9 +28,10 @@ type Snapshot struct {
 	Dropped   uint64 // items given up by Stop
 
 	Now time.Time
-	// OldestWait is how long the item at the front of the queue has waited. With
-	// a discipline other than FIFO it is how long it would be under FIFO: what
-	// a discipline passes over is not for want of workers.
+	// OldestWait is how long the item at the front of the queue has waited, or
+	// the submitter that has waited longest for room. With a discipline other
+	// than FIFO it is how long it would be under FIFO: what a discipline passes
+	// over is not for want of workers.
 	OldestWait time.Duration
 	// Integrals over time since the pool was made, in seconds times items (or
 	// workers), and sums over items, in seconds.
@@ -56,7 +58,7 @@ func (p *Pool[T]) snapshot() Snapshot {
 	p.absorb()
 	s := Snapshot{
 		Min: p.min, Max: p.max,
-		Workers: p.workers, Busy: p.busy(), Queued: max(p.queued(), 0),
+		Workers: p.workers, Busy: p.busy(), Queued: max(p.queued(), 0), Blocked: p.blocked,
 		Submitted: p.counts.submitted,
 		Started:   p.counts.started,
 		Completed: p.counts.completed,
@@ -72,12 +74,29 @@ func (p *Pool[T]) snapshot() Snapshot {
 	}
 	now := m.advance(p)
 	s.Now = m.epoch.Add(now)
+	p.skim()
 	if at, ok := m.arrivals.Peek(); ok {
 		s.OldestWait = now - at
+	}
+	if w, ok := p.waiters.Peek(); ok {
+		s.OldestWait = max(s.OldestWait, now-w.since)
 	}
 	s.BusyTime, s.QueuedTime, s.WorkerTime = m.busyTime, m.queuedTime, m.workerTime
 	s.ServiceTime, s.WaitTime = m.serviceTime, m.waitTime
 	return s
+}
+
+// skim takes withdrawn items off the front of a FIFO, so that the front is one
+// that waits. mu is held.
+func (p *Pool[T]) skim() {
+	for p.fifo != nil && p.cfg.Withdrawn != nil {
+		item, ok := p.fifo.Peek()
+		if !ok || !p.cfg.Withdrawn(item) {
+			return
+		}
+		p.fifo.Pop()
+		p.skip(item)
+	}
 }
 
 // workerCount is the number of live workers. mu is held.

@@ -1,10 +1,14 @@
 package scheduler
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // waiter is a submitter that waits for room in a bounded pool.
 type waiter[T any] struct {
 	items    []T           // what it has left to submit; guarded by the pool's mu
+	since    time.Duration // when it began to wait; only in a pool with a meter
 	refused  error         // why it waits no more, set before admitted is closed
 	admitted chan struct{} // closed when all its items are in, or refused is set
 }
@@ -18,7 +22,11 @@ type waiter[T any] struct {
 // they came, and room cannot be snatched from one that is still waking up.
 func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
 	w := &waiter[T]{items: items, admitted: make(chan struct{})}
+	if p.meter != nil {
+		w.since = p.meter.advance(p)
+	}
 	p.waiters.Push(w)
+	p.blocked += len(items)
 	p.admitWaiters()
 	p.dispatch() // unlocks; a batch may have found room for its first items
 	select {
@@ -33,6 +41,7 @@ func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
 		return len(items) - left, w.refused
 	}
 	p.waiters.Remove(func(x *waiter[T]) bool { return x == w })
+	p.blocked -= left
 	p.admitWaiters() // those behind it may need less room
 	p.dispatch()
 	return len(items) - left, contextError(ctx)
@@ -50,6 +59,7 @@ func (p *Pool[T]) admitWaiters() {
 		for len(w.items) > 0 && p.hasRoom() {
 			p.push(w.items[0])
 			w.items = w.items[1:]
+			p.blocked--
 		}
 		if len(w.items) > 0 {
 			return
@@ -67,6 +77,7 @@ func (p *Pool[T]) refuseWaiters(reason error) {
 			return
 		}
 		w.refused = reason
+		p.blocked -= len(w.items)
 		close(w.admitted)
 	}
 }

@@ -15,6 +15,7 @@ type worker[T any] struct {
 	idleSince time.Time     // meaningful while idle in a pool that can shrink
 	item      T             // what it runs, while busy
 	busy      bool
+	running   bool          // in the function that runs items; for mend, to tell crashes of it from others
 	startedAt time.Duration // when it took the item; only in a pool with a meter
 	dismissed bool          // taken off the counts while idle; it only has to return
 	returned  bool          // left its loop, so that its deferred function has nothing to mend
@@ -33,7 +34,8 @@ func (w *worker[T]) signal() {
 func (p *Pool[T]) work(w *worker[T]) {
 	defer p.mend(w)
 	p.mu.Lock()
-	if w.busy { // takes over from a goroutine that crashed
+	if w.running { // takes over from a goroutine that crashed
+		w.running = false
 		p.finish(w, &p.rare.failed)
 	}
 	for {
@@ -50,7 +52,9 @@ func (p *Pool[T]) work(w *worker[T]) {
 		p.mu.Unlock()
 		next.signal()
 
+		w.running = true
 		p.run(w.id, item)
+		w.running = false
 
 		lockPatiently(&p.mu)
 		p.finish(w, &p.counts.completed)
@@ -60,7 +64,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 // take pops the item that w is to run, if there is one and w may. mu is held;
 // it may be let go of and taken again meanwhile.
 func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
-	if w.dismissed || p.workers > p.max || p.paused && p.phase == open {
+	if w.dismissed || p.workers > p.max || p.halted() {
 		return item, false
 	}
 	if p.waiters.Len() > 0 {
@@ -68,6 +72,10 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 	}
 	if p.clocked != nil {
 		p.clocked.Tick(time.Now())
+	}
+	var now time.Duration
+	if p.meter != nil {
+		now = p.meter.advance(p)
 	}
 	if p.fifo == nil || p.fifo.Len() == 0 {
 		p.absorb() // a FIFO need not know of an item before its turn has come
@@ -77,15 +85,12 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 		if !ok || p.cfg.Claim == nil || p.cfg.Claim(item) {
 			break
 		}
-		p.withdrawn--
-		if p.finisher != nil {
-			p.finisher.Finish(item)
-		}
+		p.skip(item)
 	}
 	if ok {
 		if p.meter != nil {
-			w.startedAt = p.meter.advance(p)
-			p.meter.start(w.startedAt)
+			w.startedAt = now
+			p.meter.start(now)
 		}
 		w.item, w.busy = item, true
 		p.counts.started++
@@ -93,37 +98,50 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 			p.admitWaiters()
 		}
 	}
-	if p.clocked != nil {
-		p.collectShed()
+	if p.clocked != nil && p.collectShed() && !ok {
+		return p.take(w) // much may have changed while the lock was let go of
 	}
 	return item, ok
 }
 
-// collectShed takes over what the queue has given up and reports it. mu is
-// held; it is let go of while Config.Dropped is called.
-func (p *Pool[T]) collectShed() {
+// skip forgets an item that was withdrawn, and has been popped now. mu is held.
+func (p *Pool[T]) skip(item T) {
+	p.withdrawn--
+	if p.meter != nil {
+		p.meter.leave()
+	}
+	if p.finisher != nil {
+		p.finisher.Finish(item)
+	}
+}
+
+// collectShed takes over what the queue has given up and reports it. It returns
+// whether there was anything. mu is held; if there was, it is let go of while
+// Config.Dropped is called. Time was metered before the pop that shed.
+func (p *Pool[T]) collectShed() bool {
 	var shed []T
 	for {
 		item, ok := p.clocked.Shed()
 		if !ok {
 			break
 		}
+		if p.meter != nil {
+			p.meter.leave()
+		}
 		if p.cfg.Claim != nil && !p.cfg.Claim(item) {
 			p.withdrawn--
 			continue
 		}
-		if p.meter != nil {
-			p.meter.advance(p)
-			p.meter.leave()
-		}
 		p.rare.shed++
 		shed = append(shed, item)
 	}
-	if len(shed) > 0 {
-		p.mu.Unlock()
-		p.drop(shed, ErrShed)
-		p.mu.Lock()
+	if len(shed) == 0 {
+		return false
 	}
+	p.mu.Unlock()
+	p.drop(shed, ErrShed)
+	p.mu.Lock()
+	return true
 }
 
 // finish records that w's item has ended and raises the count to which it
@@ -227,9 +245,9 @@ func (p *Pool[T]) mend(w *worker[T]) {
 		return
 	}
 	v := recover() // directly in the deferred function, or it does nothing
-	if !w.busy {
+	if !w.running {
 		// Not the work: the queue discipline or the pool itself is broken, and
-		// going on would hang or lose items.
+		// going on, with the lock held, would hang or lose items.
 		panic(v)
 	}
 	err := ErrGoexit

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Queue hands each value to a function when its time has come. It keeps the
-// values in a binary heap on the due time behind one timer, however many wait,
-// and no timer while none does.
+// Queue hands each value to a function when its time has come; values that are
+// due at the same moment in the order in which they were added. It keeps them in
+// a binary heap on the due time behind one timer, however many wait, and no
+// timer while none does.
 //
 // A Queue is safe for concurrent use.
 type Queue[T any] struct {
@@ -17,6 +18,7 @@ type Queue[T any] struct {
 
 	mu      sync.Mutex
 	heap    entries[T]
+	added   uint64 // entries so far
 	timer   *time.Timer
 	armed   time.Time // when the timer fires; zero: it is not set
 	stopped bool
@@ -27,6 +29,7 @@ type Queue[T any] struct {
 // Entry is a place in a Queue, by which a value can be withdrawn.
 type Entry[T any] struct {
 	at    time.Time
+	seq   uint64 // decides between entries of the same time
 	value T
 	index int // in the heap; -1: not there any more
 }
@@ -47,15 +50,20 @@ func (q *Queue[T]) Add(value T, d time.Duration) *Entry[T] {
 	if q.stopped {
 		return nil
 	}
+	q.added++
+	e.seq = q.added
 	heap.Push(&q.heap, e)
 	q.arm()
 	return e
 }
 
-// Remove withdraws an entry. It reports false if the value was handed over,
+// Remove withdraws an entry; a nil one is none. It reports false if the value was handed over,
 // or withdrawn, before: of Remove, Stop and the hand-over exactly one gets each
 // value.
 func (q *Queue[T]) Remove(e *Entry[T]) bool {
+	if e == nil {
+		return false
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e.index < 0 {
@@ -112,23 +120,28 @@ func (q *Queue[T]) arm() {
 	q.timer.Reset(time.Until(first))
 }
 
-// fire hands over what is due. Each value leaves the heap under the lock and
-// is handed over outside it.
+// fire hands over what is due. The values leave the heap under the lock, the
+// timer is set for those that come later, and then they are handed over without
+// the lock: a call of due that takes long holds up only those due with it.
 func (q *Queue[T]) fire() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.firing++
-	for len(q.heap) > 0 && !q.heap[0].at.After(time.Now()) {
-		e := heap.Pop(&q.heap).(*Entry[T])
-		q.mu.Unlock()
-		q.due(e.value)
-		q.mu.Lock()
+	now := time.Now()
+	var due []T
+	for len(q.heap) > 0 && !q.heap[0].at.After(now) {
+		due = append(due, heap.Pop(&q.heap).(*Entry[T]).value)
 	}
+	q.firing++
 	q.armed = time.Time{} // the timer has fired, or is about to be set anew
 	q.arm()
+	q.mu.Unlock()
+	for _, value := range due {
+		q.due(value)
+	}
+	q.mu.Lock()
 	if q.firing--; q.firing == 0 {
 		q.quiet.Broadcast()
 	}
+	q.mu.Unlock()
 }
 
 // entries implements heap.Interface; each entry knows its index.
@@ -136,8 +149,14 @@ type entries[T any] []*Entry[T]
 
 // Len, Less, Swap, Push and Pop are heap.Interface.
 
-func (h entries[T]) Len() int           { return len(h) }
-func (h entries[T]) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h entries[T]) Len() int { return len(h) }
+
+func (h entries[T]) Less(i, j int) bool {
+	if h[i].at.Equal(h[j].at) {
+		return h[i].seq < h[j].seq
+	}
+	return h[i].at.Before(h[j].at)
+}
 
 func (h entries[T]) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]

@@ -1,0 +1,133 @@
+package queuetest
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+// subject is a queue for the suite to judge.
+type subject struct {
+	make  queue.Factory[*Item]
+	rule  string // the subtest that must fail; empty: none may
+	model bool   // only a model shows the fault
+	alone bool   // it may crash the process
+}
+
+func correct() queue.Queue[*Item] { return new(base) }
+
+var shared = new(base)
+
+var subjects = map[string]subject{
+	"correct":           {make: correct},
+	"correctWithModel":  {make: correct, model: true},
+	"correctLIFO":       {make: func() queue.Queue[*Item] { return new(stack) }},
+	"correctClocked":    {make: func() queue.Queue[*Item] { return new(clocked) }, alone: true},
+	"loses":             {make: func() queue.Queue[*Item] { return new(loses) }, rule: "Conservation"},
+	"losesQuietly":      {make: func() queue.Queue[*Item] { return new(losesQuietly) }, rule: "Conservation"},
+	"duplicates":        {make: func() queue.Queue[*Item] { return new(duplicates) }, rule: "Conservation"},
+	"swaps":             {make: func() queue.Queue[*Item] { return new(swaps) }, rule: "Conservation"},
+	"wrongLen":          {make: func() queue.Queue[*Item] { return new(wrongLen) }, rule: "Conservation"},
+	"nilWhenEmpty":      {make: func() queue.Queue[*Item] { return new(nilWhenEmpty) }, rule: "Conservation"},
+	"holdsBack":         {make: func() queue.Queue[*Item] { return new(holdsBack) }, rule: "Conservation"},
+	"wrongOrder":        {make: func() queue.Queue[*Item] { return new(wrongOrder) }, rule: "Conservation", model: true},
+	"LIFOAgainstAFIFO":  {make: func() queue.Queue[*Item] { return new(stack) }, rule: "Conservation", model: true},
+	"removesTooFew":     {make: func() queue.Queue[*Item] { return new(removesTooFew) }, rule: "Conservation"},
+	"removesTooMany":    {make: func() queue.Queue[*Item] { return new(removesTooMany) }, rule: "Conservation"},
+	"asksTwice":         {make: func() queue.Queue[*Item] { return new(asksTwice) }, rule: "Conservation"},
+	"forgetsToAsk":      {make: func() queue.Queue[*Item] { return new(forgetsToAsk) }, rule: "Conservation"},
+	"miscounts":         {make: func() queue.Queue[*Item] { return new(miscounts) }, rule: "Conservation"},
+	"reorders":          {make: func() queue.Queue[*Item] { return new(reorders) }, rule: "Conservation", model: true},
+	"evictsNothing":     {make: func() queue.Queue[*Item] { return new(evictsNothing) }, rule: "Conservation"},
+	"evictsACopy":       {make: func() queue.Queue[*Item] { return new(evictsACopy) }, rule: "Conservation"},
+	"leaksSlots":        {make: func() queue.Queue[*Item] { return new(leaksSlots) }, rule: "Conservation"},
+	"keepsSlots":        {make: func() queue.Queue[*Item] { return new(keepsSlots) }, rule: "Memory"},
+	"keepsLast":         {make: func() queue.Queue[*Item] { return new(keepsLast) }, rule: "Memory"},
+	"allocates":         {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
+	"sharesOneInstance": {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
+}
+
+// stack is a correct LIFO without capabilities.
+type stack struct{ b base }
+
+func (q *stack) Push(i *Item)       { q.b.Push(i) }
+func (q *stack) Len() int           { return q.b.Len() }
+func (q *stack) Pop() (*Item, bool) { return q.b.Evict() }
+
+// judge is set in the process that runs the suite against a subject: the
+// suite's verdict on a mutant is a failed test.
+const judge = "QUEUETEST_SUBJECT"
+
+// TestJudge runs the suite against the subjects, in a process of its own.
+func TestJudge(t *testing.T) {
+	wanted := os.Getenv(judge)
+	if wanted == "" {
+		t.Skip("TestSuiteCatchesBrokenQueues runs this")
+	}
+	for name, s := range subjects {
+		if wanted != name && (wanted != "all" || s.alone) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			var opts []Option
+			if s.model {
+				opts = append(opts, WithModel(correct))
+			}
+			Run(t, s.make, opts...)
+		})
+	}
+}
+
+func verdict(t *testing.T, wanted string) (failed [][]string, out []byte, err error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestJudge$", "-test.v",
+		"-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=30", "-rapid.steps=10")
+	cmd.Env = append(os.Environ(), judge+"="+wanted)
+	out, err = cmd.CombinedOutput()
+	return failLine.FindAllStringSubmatch(string(out), -1), out, err
+}
+
+func stringsOf(matches [][]string, name string) []string {
+	rules := []string{}
+	for _, m := range matches {
+		if m[1] == name {
+			rules = append(rules, m[2])
+		}
+	}
+	return rules
+}
+
+var failLine = regexp.MustCompile(`--- FAIL: TestJudge/(\w+)/(\w+) `)
+
+// TestSuiteCatchesBrokenQueues: every mutant fails the rule that it breaks, and
+// a correct queue fails none.
+func TestSuiteCatchesBrokenQueues(t *testing.T) {
+	failed, out, _ := verdict(t, "all") // that it fails is what is wanted
+	for name, s := range subjects {
+		if s.alone {
+			continue
+		}
+		rules := stringsOf(failed, name)
+		if s.rule == "" && len(rules) > 0 {
+			t.Errorf("%s fails %v, want it to pass", name, rules)
+		}
+		if s.rule != "" && !slices.Contains(rules, s.rule) {
+			t.Errorf("%s fails %v, want %s among them", name, rules, s.rule)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", out)
+	}
+}
+
+// TestSuiteDrivesClockedQueues: the suite owes a Clocked queue what the owner
+// does, a Tick before each Push and Pop, and takes what it sheds.
+func TestSuiteDrivesClockedQueues(t *testing.T) {
+	if _, out, err := verdict(t, "correctClocked"); err != nil {
+		t.Errorf("a correct queue.Clocked does not pass: %v\n%.2000s", err, out)
+	}
+}

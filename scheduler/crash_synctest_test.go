@@ -1,0 +1,277 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+var errBoom = errors.New("boom")
+
+// crashes are the ways in which an item can end its goroutine.
+var crashes = map[string]struct {
+	item  func()
+	value any   // of the PanicError; nil: Goexit
+	is    error // what errors.Is sees
+}{
+	"panic of a value": {item: func() { panic("boom") }, value: "boom"},
+	"panic of an error": {
+		item: func() { panic(errBoom) }, value: errBoom, is: errBoom,
+	},
+	"Goexit": {item: runtime.Goexit, is: scheduler.ErrGoexit},
+	"panic in a deferred function": {
+		item: func() { defer func() { panic("second") }(); panic("first") }, value: "second",
+	},
+	"Goexit in a deferred function": {
+		item: func() { defer runtime.Goexit(); panic("lost") }, is: scheduler.ErrGoexit,
+	},
+	"panic recovered, then Goexit": {
+		item: func() { defer func() { _ = recover() }(); defer runtime.Goexit(); panic("lost") }, is: scheduler.ErrGoexit,
+	},
+}
+
+// crashPool runs functions on one worker and hands on how they crashed.
+func crashPool(t *testing.T) (*scheduler.Pool[func()], chan error) {
+	t.Helper()
+	reports := make(chan error, 10)
+	p, err := scheduler.NewPool(scheduler.Config[func()]{
+		Min: 1, Max: 1,
+		Crashed: func(worker int32, item func(), err error) {
+			if worker != 1 || item == nil {
+				t.Errorf("Crashed was told of worker %d, item set: %v; want worker 1 and its item", worker, item != nil)
+			}
+			reports <- err
+		},
+	}, func(_ int32, f func()) { f() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, reports
+}
+
+func TestCrashes(t *testing.T) {
+	for name, tc := range crashes {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, reports := crashPool(t)
+				for range 3 {
+					mustSubmit(t, p, tc.item)
+					err := <-reports
+					if tc.is != nil {
+						wantErr(t, name, err, tc.is)
+					}
+					pe, ok := errors.AsType[*scheduler.PanicError](err)
+					if ok != (tc.value != nil) {
+						t.Fatalf("Crashed got %T %v, want a *PanicError: %v", err, err, tc.value != nil)
+					}
+					if ok && (pe.Value != tc.value || !strings.Contains(string(pe.Stack), "crash_synctest_test.go")) {
+						t.Errorf("value %v, want %v; the stack shows the item: %v", pe.Value, tc.value,
+							strings.Contains(string(pe.Stack), "crash_synctest_test.go"))
+					}
+				}
+				ran := make(chan bool, 1)
+				mustSubmit(t, p, func() { ran <- true })
+				<-ran
+				synctest.Wait()
+				wantEqual(t, "snapshot", counts(p.Snapshot()), scheduler.Snapshot{
+					Min: 1, Max: 1, Workers: 1, Idle: 1, Submitted: 4, Started: 4, Completed: 1, Failed: 3,
+				})
+				mustStop(t, p)
+			})
+		})
+	}
+}
+
+func TestPanicOfNil(t *testing.T) {
+	p, reports := crashPool(t)
+	mustSubmit(t, p, func() { panic(nil) }) //nolint:govet // what is tested
+	var nilPanic *runtime.PanicNilError
+	if err := <-reports; !errors.As(err, &nilPanic) {
+		t.Errorf("Crashed got %v, want a *PanicError that wraps a *runtime.PanicNilError", err)
+	}
+	mustStop(t, p)
+}
+
+func TestPanicErrorText(t *testing.T) {
+	err := &scheduler.PanicError{Value: errBoom, Stack: []byte("somewhere")}
+	if got := err.Error(); !strings.HasPrefix(got, "scheduler: ") || !strings.Contains(got, "boom") || strings.Contains(got, "somewhere") {
+		t.Errorf("the error reads %q; want the package's name, the value, and no stack", got)
+	}
+	wantErr(t, "Unwrap of a value that is no error", (&scheduler.PanicError{Value: 1}).Unwrap(), nil)
+}
+
+// TestCrashesTakeNoWorker: the number of workers stays the same at each moment.
+func TestCrashesTakeNoWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 2, Max: 2})
+		js := newJobs(20)
+		mustSubmit(t, r.pool, js...)
+		for i, j := range js {
+			synctest.Wait()
+			j.end <- []ending{panics, exits}[i%2]
+			if s := r.pool.Snapshot(); s.Workers != 2 || len(r.pool.Workers()) != 2 {
+				t.Fatalf("%d workers, %d listed, after crash %d; want 2", s.Workers, len(r.pool.Workers()), i)
+			}
+		}
+		synctest.Wait()
+		wantEqual(t, "started", len(r.ran()), 20)
+		wantEqual(t, "number of crashes reported", len(r.crashed()), 20)
+		mustStop(t, r.pool)
+	})
+}
+
+// TestCallbacksThatCrash: Crashed and Dropped are the user's and may be broken.
+func TestCallbacksThatCrash(t *testing.T) {
+	quiet(t)
+	for name, crash := range map[string]func(){"panic": func() { panic("callback") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, scheduler.Config[*job]{
+					Min: 1, Max: 1,
+					Crashed: func(int32, *job, error) { crash() },
+				})
+				js := newJobs(3)
+				mustSubmit(t, r.pool, js...)
+				js[0].end <- panics
+				js[1].end <- exits
+				synctest.Wait()
+				wantEqual(t, "running", r.running(), []int{3})
+				js[2].end <- returns
+				mustStop(t, r.pool)
+			})
+		})
+	}
+}
+
+func TestDroppedThatPanics(t *testing.T) {
+	quiet(t)
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Dropped: func(*job, error) { told++; panic("callback") }})
+		r.pool.Pause()
+		mustSubmit(t, r.pool, newJobs(3)...)
+		mustStop(t, r.pool)
+		wantEqual(t, "items that Dropped was told of", told, 3)
+	})
+}
+
+// TestIdleWorkersKeepNothingAlive: an item that has ended can be collected,
+// whichever way it ended, though its worker is still there.
+func TestIdleWorkersKeepNothingAlive(t *testing.T) {
+	for _, how := range []ending{returns, panics, exits} {
+		for _, maximum := range []int{4, 8} {
+			r := newRig(t, scheduler.Config[*job]{Min: 4, Max: maximum, Crashed: func(int32, *job, error) {}})
+			refs := submitAndForget(t, r, how)
+			waitFor(t, "all items have ended", func() bool { return r.pool.Snapshot().Idle >= 4 && r.pool.Snapshot().Busy == 0 })
+			waitFor(t, "all items are collected", func() bool {
+				runtime.GC()
+				for _, w := range refs {
+					if w.Value() != nil {
+						return false
+					}
+				}
+				return true
+			})
+			mustStop(t, r.pool)
+		}
+	}
+}
+
+func submitAndForget(t *testing.T, r *rig, how ending) []weak.Pointer[job] {
+	t.Helper()
+	refs := []weak.Pointer[job]{}
+	for _, j := range newJobs(4) {
+		j.end <- how
+		refs = append(refs, weak.Make(j))
+		mustSubmit(t, r.pool, j)
+	}
+	return refs
+}
+
+// waitFor yields until the condition holds, or fails the test.
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came about that %s", what)
+		}
+	}
+}
+
+// brokenQueue panics in one of its methods.
+type brokenQueue struct {
+	queue.FIFO[int]
+	in     string
+	popped bool
+}
+
+func (q *brokenQueue) Finish(int) {
+	if q.in == "Finish" {
+		panic("the discipline is broken")
+	}
+}
+
+func (q *brokenQueue) Pop() (int, bool) {
+	if q.in == "Pop" && q.Len() > 0 {
+		panic("the discipline is broken")
+	}
+	item, ok := q.FIFO.Pop()
+	q.popped = ok
+	return item, ok
+}
+
+func (q *brokenQueue) Tick(time.Time) {}
+
+func (q *brokenQueue) Shed() (int, bool) {
+	if q.in == "Shed" && q.popped {
+		panic("the discipline is broken")
+	}
+	return 0, false
+}
+
+// TestBrokenDisciplineCrashesTheProcess: a discipline that panics on a worker
+// ends the process with its message. Anything else would hang the pool, since
+// the worker held the lock.
+func TestBrokenDisciplineCrashesTheProcess(t *testing.T) {
+	if in := os.Getenv("BROKEN_DISCIPLINE"); in != "" {
+		runBroken(in)
+		return
+	}
+	for _, in := range []string{"Pop", "Finish", "Shed"} {
+		t.Run(in, func(t *testing.T) {
+			ctx, cancel := soon()
+			defer cancel()
+			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestBrokenDisciplineCrashesTheProcess$")
+			cmd.Env = append(os.Environ(), "BROKEN_DISCIPLINE="+in)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "panic: the discipline is broken") {
+				t.Errorf("the process ended with %v and this output, want a panic:\n%s", err, out)
+			}
+		})
+	}
+}
+
+// runBroken hangs or crashes, but for at most a second.
+func runBroken(in string) {
+	p, err := scheduler.NewPool(scheduler.Config[int]{
+		Min: 1, Max: 1,
+		Queue: func() queue.Queue[int] { return &brokenQueue{in: in} },
+	}, func(int32, int) {})
+	if err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = p.Submit(ctx, 1) // the crash is on the worker's side
+	<-ctx.Done()
+}

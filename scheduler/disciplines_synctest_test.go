@@ -1,0 +1,252 @@
+package scheduler_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// shedder is a FIFO that gives up what has waited for more than a second. It
+// cannot remove.
+type shedder struct {
+	items []*job
+	at    []time.Time
+	shed  []*job
+	now   time.Time
+}
+
+func (q *shedder) Tick(now time.Time) { q.now = now }
+func (q *shedder) Len() int           { return len(q.items) }
+
+func (q *shedder) Push(j *job) {
+	q.items, q.at = append(q.items, j), append(q.at, q.now)
+}
+
+func (q *shedder) Pop() (*job, bool) {
+	for len(q.items) > 0 {
+		j, at := q.items[0], q.at[0]
+		q.items, q.at = q.items[1:], q.at[1:]
+		if q.now.Sub(at) <= time.Second {
+			return j, true
+		}
+		q.shed = append(q.shed, j)
+	}
+	return nil, false
+}
+
+func (q *shedder) Shed() (*job, bool) {
+	if len(q.shed) == 0 {
+		return nil, false
+	}
+	j := q.shed[0]
+	q.shed = q.shed[1:]
+	return j, true
+}
+
+func newShedder() queue.Queue[*job] { return new(shedder) }
+
+func shedDrops(js ...*job) []drop {
+	out := []drop{}
+	for _, j := range js {
+		out = append(out, drop{j.id, scheduler.ErrShed})
+	}
+	return out
+}
+
+func TestShedItemsAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Queue: newShedder})
+		js := newJobs(5)
+		mustSubmit(t, r.pool, js[:4]...)
+		synctest.Wait()
+		js[2].gone.Store(true)
+		r.pool.Withdraw()
+		time.Sleep(2 * time.Second)
+		mustSubmit(t, r.pool, js[4])
+		js[0].end <- returns
+		synctest.Wait()
+		wantEqual(t, "running", r.running(), []int{5})
+		wantEqual(t, "dropped", r.dropsByID(), shedDrops(js[1], js[3]))
+		wantEqual(t, "snapshot", counts(r.pool.Snapshot()), scheduler.Snapshot{
+			Min: 1, Max: 1, Workers: 1, Busy: 1, Submitted: 5, Started: 2, Completed: 1, Withdrawn: 1, Shed: 2,
+		})
+		js[4].end <- returns
+		mustStop(t, r.pool)
+	})
+}
+
+// TestSubmitFromDroppedIsNotForgotten: Dropped is called without a lock held,
+// so it may submit something in the place of what was shed.
+func TestSubmitFromDroppedIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		js := newJobs(3)
+		var r *rig
+		r = newRig(t, scheduler.Config[*job]{
+			Min: 1, Max: 1, Queue: newShedder,
+			Dropped: func(j *job, reason error) {
+				if reason == scheduler.ErrShed { //nolint:errorlint // exactly this one is promised
+					mustSubmit(t, r.pool, js[2])
+				}
+			},
+		})
+		defer r.close(t)
+		mustSubmit(t, r.pool, js[:2]...)
+		time.Sleep(2 * time.Second)
+		js[0].end <- returns // sheds js[1], and leaves nothing to run
+		synctest.Wait()
+		wantEqual(t, "running", r.running(), []int{3})
+	})
+}
+
+// TestSheddingMakesRoom: where all that was queued is shed, whoever waits for
+// room gets it. More may be queued than the limit, by way of Requeue.
+func TestSheddingMakesRoom(t *testing.T) {
+	for _, requeued := range []int{0, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: 1, Queue: newShedder})
+			defer r.close(t)
+			js := newJobs(6)
+			mustSubmit(t, r.pool, js[:2]...)
+			for _, j := range js[3 : 3+requeued] {
+				wantErr(t, "Requeue", r.pool.Requeue(j, 0), nil)
+			}
+			submitEach(t, r, js[2:3])
+			time.Sleep(2 * time.Second)
+			js[0].end <- returns
+			synctest.Wait()
+			wantEqual(t, "dropped", r.dropsByID(), shedDrops(append(js[1:2:2], js[3:3+requeued]...)...))
+			wantEqual(t, fmt.Sprintf("running, after %d too many were shed", requeued), r.running(), []int{3})
+		})
+	}
+}
+
+// TestStopLosesNothingThatIsShed: a queue may shed in a Pop of Stop's, too.
+func TestStopLosesNothingThatIsShed(t *testing.T) {
+	for _, minimum := range []int{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, scheduler.Config[*job]{Min: minimum, Max: 1, Queue: newShedder})
+			js := newJobs(4)
+			r.pool.Pause()
+			mustSubmit(t, r.pool, js[:3]...)
+			time.Sleep(2 * time.Second)
+			mustSubmit(t, r.pool, js[3]) // tells the queue the time
+			mustStop(t, r.pool)
+			s := r.pool.Snapshot()
+			if told := len(r.dropsByID()); s.Shed+s.Dropped != 4 || told != 4 {
+				t.Errorf("with %d workers: of 4 items %d are shed and %d dropped, and Dropped was told of %d",
+					minimum, s.Shed, s.Dropped, told)
+			}
+		})
+	}
+}
+
+// perKey lets one item of a key run at a time, the key being id modulo 3. It
+// hands out the first item whose key is free.
+type perKey struct {
+	items   []*job
+	running map[int]bool
+}
+
+func newPerKey() queue.Queue[*job] { return &perKey{running: map[int]bool{}} }
+
+func key(j *job) int { return j.id % 3 }
+
+func (q *perKey) Push(j *job)   { q.items = append(q.items, j) }
+func (q *perKey) Len() int      { return len(q.items) }
+func (q *perKey) Finish(j *job) { delete(q.running, key(j)) }
+
+func (q *perKey) Pop() (*job, bool) {
+	i := slices.IndexFunc(q.items, func(j *job) bool { return !q.running[key(j)] })
+	if i < 0 {
+		return nil, false
+	}
+	j := q.items[i]
+	q.items = slices.Delete(q.items, i, i+1)
+	q.running[key(j)] = true
+	return j, true
+}
+
+func (q *perKey) Remove(gone func(*job) bool) int {
+	before := len(q.items)
+	q.items = slices.DeleteFunc(q.items, gone)
+	return before - len(q.items)
+}
+
+// TestOneAtATimePerKey: never two of a key, and never an idle worker beside an
+// item that may run. What the pool must run can be told from what it has been
+// given: of each key the oldest, as far as the workers go.
+func TestOneAtATimePerKey(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rapid.SyncTest(t, func(t *rapid.T) {
+			workers := rapid.IntRange(1, 4).Draw(t, "workers")
+			minimum := rapid.SampledFrom([]int{0, workers}).Draw(t, "min")
+			r := newRig(t, scheduler.Config[*job]{Min: minimum, Max: workers, Queue: newPerKey})
+			defer synctest.Wait()
+			defer r.close(t)
+			live := map[int]*job{}
+			next := 0
+			t.Repeat(map[string]func(*rapid.T){
+				"submit": func(t *rapid.T) {
+					next++
+					live[next] = newJob(next)
+					mustSubmit(t, r.pool, live[next])
+				},
+				"finish": func(t *rapid.T) {
+					running := r.running()
+					if len(running) == 0 {
+						t.Skip("nothing runs")
+					}
+					id := rapid.SampledFrom(running).Draw(t, "item")
+					live[id].end <- rapid.SampledFrom([]ending{returns, panics, exits}).Draw(t, "how")
+					delete(live, id)
+				},
+				"withdraw": func(t *rapid.T) { withdrawQueued(t, r, live) },
+				"": func(t *rapid.T) {
+					synctest.Wait()
+					checkKeys(t, r, live, workers)
+				},
+			})
+		})
+	})
+}
+
+func withdrawQueued(t *rapid.T, r *rig, live map[int]*job) {
+	held := ids(outstanding(live))
+	held = slices.DeleteFunc(held, func(id int) bool { return slices.Contains(r.running(), id) })
+	if len(held) == 0 {
+		t.Skip("nothing is queued")
+	}
+	id := rapid.SampledFrom(held).Draw(t, "item")
+	live[id].gone.Store(true)
+	r.pool.Withdraw()
+	delete(live, id)
+}
+
+func checkKeys(t *rapid.T, r *rig, live map[int]*job, workers int) {
+	t.Helper()
+	running := r.running()
+	keys, seen := map[int]bool{}, map[int]int{}
+	for _, j := range outstanding(live) {
+		keys[key(j)] = true
+	}
+	for _, id := range running {
+		if live[id] == nil {
+			t.Errorf("item %d runs, which was withdrawn or has ended", id)
+			continue
+		}
+		if other := seen[key(live[id])]; other > 0 {
+			t.Errorf("items %d and %d of one key run together", other, id)
+		}
+		seen[key(live[id])] = id
+	}
+	if want := min(len(keys), workers); len(running) != want {
+		t.Errorf("%d items run with %d keys outstanding and %d workers; want %d", len(running), len(keys), workers, want)
+	}
+}

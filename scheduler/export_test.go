@@ -1,0 +1,11 @@
+package scheduler
+
+import "time"
+
+// AlarmAt is when the pool's one timer fires; the zero time says that it is not
+// set.
+func (p *Pool[T]) AlarmAt() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.alarm.at
+}

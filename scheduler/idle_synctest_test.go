@@ -1,0 +1,245 @@
+package scheduler_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+const idleTimeout = 10 * time.Second
+
+// grown is a pool of the given bounds that was grown to n workers, all of which
+// fall idle at the same time, now.
+func grown(t *testing.T, cfg scheduler.Config[*job], n int) *rig {
+	t.Helper()
+	cfg.IdleTimeout = idleTimeout
+	r := newRig(t, cfg)
+	js := newJobs(n)
+	mustSubmit(t, r.pool, js...)
+	synctest.Wait()
+	wantWorkers(t, r, n)
+	for _, j := range js {
+		j.end <- returns
+	}
+	synctest.Wait()
+	return r
+}
+
+func wantWorkers(t *testing.T, r *rig, want int) {
+	t.Helper()
+	synctest.Wait()
+	if s := r.pool.Snapshot(); s.Workers != want || len(r.pool.Workers()) != want {
+		t.Errorf("%d workers, %d listed; want %d", s.Workers, len(r.pool.Workers()), want)
+	}
+}
+
+// touch runs one item and returns on which worker.
+func (r *rig) touch(t *testing.T, id int) int32 {
+	t.Helper()
+	j := newJob(id)
+	mustSubmit(t, r.pool, j)
+	synctest.Wait()
+	on := r.workerOf(id)
+	j.end <- returns
+	synctest.Wait()
+	return on
+}
+
+func TestIdleWorkersLeaveAfterExactlyTheTimeout(t *testing.T) {
+	for _, minimum := range []int{0, 1, 3, 5} {
+		synctest.Test(t, func(t *testing.T) {
+			r := grown(t, scheduler.Config[*job]{Min: minimum, Max: 5}, 5)
+			time.Sleep(idleTimeout - 1)
+			wantWorkers(t, r, 5)
+			time.Sleep(time.Nanosecond)
+			wantWorkers(t, r, minimum)
+			time.Sleep(10 * idleTimeout)
+			wantWorkers(t, r, minimum)
+			mustStop(t, r.pool)
+		})
+	}
+}
+
+func TestWorkersLeaveEachAtItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 5, IdleTimeout: idleTimeout})
+		js := newJobs(5)
+		mustSubmit(t, r.pool, js...)
+		for _, j := range js {
+			j.end <- returns
+			time.Sleep(time.Second)
+		}
+		// They are idle since 5, 4, 3, 2 and 1 seconds.
+		time.Sleep(idleTimeout - 5*time.Second - 1)
+		for _, want := range []int{5, 4, 3, 2, 1, 1} {
+			wantWorkers(t, r, want)
+			time.Sleep(time.Second)
+		}
+		mustStop(t, r.pool)
+	})
+}
+
+// TestTrickleShrinksThePool: one item now and then must not keep more than one
+// worker, so it has to go to the one that was idle for the shortest time.
+func TestTrickleShrinksThePool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := grown(t, scheduler.Config[*job]{Max: 8}, 8)
+		first := r.touch(t, 100)
+		for i := range 12 {
+			time.Sleep(time.Second)
+			if on := r.touch(t, i); on != first {
+				t.Fatalf("item %d ran on worker %d; want %d, which ran the last one", i, on, first)
+			}
+		}
+		wantWorkers(t, r, 1)
+		mustStop(t, r.pool)
+	})
+}
+
+func TestResizeTakesEffectAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := grown(t, scheduler.Config[*job]{Min: 1, Max: 4}, 4)
+		resize := func(minimum, maximum, want int) {
+			t.Helper()
+			if err := r.pool.Resize(minimum, maximum); err != nil {
+				t.Fatalf("Resize(%d, %d): %v", minimum, maximum, err)
+			}
+			wantWorkers(t, r, want)
+		}
+		resize(6, 6, 6)
+		resize(2, 3, 3)
+		resize(1, 1, 1)
+		js := newJobs(5)
+		mustSubmit(t, r.pool, js...)
+		resize(0, 4, 4) // four items waited for it
+		resize(1, 2, 4) // busy workers stay until their item has ended
+		js[0].end <- returns
+		wantWorkers(t, r, 3)
+		js[1].end <- panics
+		wantWorkers(t, r, 2)
+		wantEqual(t, "running", r.running(), []int{3, 4})
+		js[2].end <- exits
+		wantWorkers(t, r, 2)
+		wantEqual(t, "running", r.running(), []int{4, 5})
+		r.close(t)
+	})
+}
+
+func TestResizeRefusesImpossibleBounds(t *testing.T) {
+	r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 2})
+	defer r.close(t)
+	for _, b := range [][2]int{{-1, 2}, {0, 0}, {3, 2}, {1, 1 << 40}} {
+		if err := r.pool.Resize(b[0], b[1]); err == nil {
+			t.Errorf("Resize(%d, %d) returned nil, want an error", b[0], b[1])
+		}
+	}
+	wantEqual(t, "snapshot", counts(r.pool.Snapshot()), scheduler.Snapshot{Min: 1, Max: 2, Workers: 1, Idle: 1})
+}
+
+// TestResizeStartsTheIdleTimeAnew: workers that fell idle while the pool had a
+// fixed size get their timeout from the moment at which they may leave.
+func TestResizeStartsTheIdleTimeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := grown(t, scheduler.Config[*job]{Min: 4, Max: 4}, 4)
+		time.Sleep(5 * idleTimeout)
+		if err := r.pool.Resize(1, 4); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(idleTimeout - 1)
+		wantWorkers(t, r, 4)
+		time.Sleep(time.Nanosecond)
+		wantWorkers(t, r, 1)
+		mustStop(t, r.pool)
+	})
+}
+
+func TestFixedKeepsItsWorkers(t *testing.T) {
+	for _, tc := range []struct{ n, want int }{{0, 4}, {3, 3}, {9, 4}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, scheduler.Config[*job]{Max: 4, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(tc.n)})
+			wantWorkers(t, r, tc.want)
+			time.Sleep(10 * idleTimeout)
+			wantWorkers(t, r, tc.want)
+			mustStop(t, r.pool)
+		})
+	}
+}
+
+// TestFixedFollowsResize: Fixed keeps n workers, or as many as the bounds allow,
+// whichever these are now.
+func TestFixedFollowsResize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 2, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(6)})
+		if err := r.pool.Resize(0, 8); err != nil {
+			t.Fatal(err)
+		}
+		wantWorkers(t, r, 6)
+		mustStop(t, r.pool)
+	})
+}
+
+// TestPausedPoolDoesNotGrow: what waits in a paused pool needs no workers yet,
+// at a submit as little as when an idle worker has been idle for long.
+func TestPausedPoolDoesNotGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := grown(t, scheduler.Config[*job]{Max: 8}, 1)
+		r.pool.Pause()
+		mustSubmit(t, r.pool, newJobs(5)...)
+		wantWorkers(t, r, 1)
+		time.Sleep(2 * idleTimeout)
+		wantWorkers(t, r, 1)
+		r.pool.Resume()
+		wantWorkers(t, r, 5)
+		r.close(t)
+	})
+}
+
+func TestNoTimerWhileNothingCanExpire(t *testing.T) {
+	wantAlarm := func(t *testing.T, r *rig, want time.Time) {
+		t.Helper()
+		if got := r.pool.AlarmAt(); !got.Equal(want) {
+			t.Errorf("the timer is set for %v, want %v (zero: not set)", got, want)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := grown(t, scheduler.Config[*job]{Min: 3, Max: 3}, 3)
+		wantAlarm(t, r, time.Time{})
+		mustStop(t, r.pool)
+
+		r = grown(t, scheduler.Config[*job]{Min: 2, Max: 4}, 2)
+		wantAlarm(t, r, time.Time{})
+		mustStop(t, r.pool)
+
+		r = grown(t, scheduler.Config[*job]{Min: 2, Max: 4}, 4)
+		wantAlarm(t, r, time.Now().Add(idleTimeout))
+		time.Sleep(idleTimeout)
+		wantWorkers(t, r, 2)
+		wantAlarm(t, r, time.Time{})
+		mustStop(t, r.pool)
+
+		r = grown(t, scheduler.Config[*job]{Max: 4}, 4)
+		mustStop(t, r.pool)
+		wantAlarm(t, r, time.Time{})
+	})
+}
+
+// TestBusyWorkersDoNotExpire: an item may take longer than the timeout.
+func TestBusyWorkersDoNotExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := grown(t, scheduler.Config[*job]{Max: 4}, 2)
+		j := newJob(1)
+		mustSubmit(t, r.pool, j)
+		time.Sleep(5 * idleTimeout)
+		wantWorkers(t, r, 1)
+		wantEqual(t, "running", r.running(), []int{1})
+		j.end <- returns
+		time.Sleep(idleTimeout)
+		wantWorkers(t, r, 0)
+		if got := r.touch(t, 2); got < 1 || got > 2 {
+			t.Errorf("the next worker has number %d, want 1 or 2 again", got)
+		}
+		mustStop(t, r.pool)
+	})
+}

@@ -1,0 +1,143 @@
+package scheduler_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// scalers makes each scaler of the package anew, as a pool does.
+var scalers = map[string]func() scheduler.Scaler[scheduler.Snapshot]{
+	"Fixed(0)":  func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Fixed(0) },
+	"Fixed(3)":  func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Fixed(3) },
+	"Demand(0)": func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Demand(0) },
+	"Demand(1)": func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Demand(1) },
+	"Demand(7)": func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Demand(7) },
+	"Step(0)":   func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Step(0) },
+	"Step(1s)":  func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Step(time.Second) },
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// drawSignals draws the state of a pool, later than the previous one.
+func drawSignals(t *rapid.T, now time.Time) scheduler.Snapshot {
+	s := scheduler.Snapshot{Min: rapid.IntRange(0, 5).Draw(t, "min")}
+	s.Max = max(1, s.Min) + rapid.IntRange(0, 100).Draw(t, "more")
+	s.Workers = rapid.IntRange(s.Min, s.Max).Draw(t, "workers")
+	s.Busy = rapid.IntRange(0, s.Workers).Draw(t, "busy")
+	s.Idle = s.Workers - s.Busy
+	s.Queued = rapid.IntRange(0, 1000).Draw(t, "queued")
+	s.Now = now.Add(rapid.SampledFrom([]time.Duration{0, 1, 100 * time.Millisecond, time.Second, time.Hour}).Draw(t, "time"))
+	if s.Queued > 0 {
+		s.OldestWait = rapid.SampledFrom([]time.Duration{0, 1, 499 * time.Millisecond, 500 * time.Millisecond, time.Hour}).Draw(t, "wait")
+	}
+	return s
+}
+
+func drawHistory(t *rapid.T) []scheduler.Snapshot {
+	history := make([]scheduler.Snapshot, rapid.IntRange(1, 20).Draw(t, "length"))
+	now := epoch
+	for i := range history {
+		history[i] = drawSignals(t, now)
+		now = history[i].Now
+	}
+	return history
+}
+
+func decisions(s scheduler.Scaler[scheduler.Snapshot], history []scheduler.Snapshot) []scheduler.Decision {
+	out := make([]scheduler.Decision, len(history))
+	for i, h := range history {
+		out[i] = s.Scale(h)
+	}
+	return out
+}
+
+// TestScalersReplay: the same signals give the same decisions, and none that
+// makes no sense.
+func TestScalersReplay(t *testing.T) {
+	for name, fresh := range scalers {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				history := drawHistory(t)
+				got, again := decisions(fresh(), history), decisions(fresh(), history)
+				wantEqual(t, "the second run", again, got)
+				for i, d := range got {
+					if d.Target < 0 || d.Again < 0 || d.Reason == "" {
+						t.Errorf("decision %d is %+v; want nothing negative, and a reason", i, d)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestFixedFormula(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(-3, 200).Draw(t, "n")
+		s := drawSignals(t, epoch)
+		want := n
+		if n < 1 {
+			want = s.Max
+		}
+		wantEqual(t, "target", scheduler.Fixed(n).Scale(s).Target, want)
+	})
+}
+
+// TestDemandFormula: busy + ⌈queued/backlog⌉, which is monotone in both.
+func TestDemandFormula(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		backlog := rapid.IntRange(-2, 20).Draw(t, "backlog")
+		s := drawSignals(t, epoch)
+		target := scheduler.Demand(backlog).Scale(s).Target
+		per := max(backlog, 1)
+		over := target - s.Busy
+		if over*per < s.Queued || (over-1)*per >= s.Queued {
+			t.Fatalf("%d workers for %d items that wait, %d each; want as few as hold them", over, s.Queued, per)
+		}
+		more := s
+		more.Queued += rapid.IntRange(1, 50).Draw(t, "more")
+		if got := scheduler.Demand(backlog).Scale(more).Target; got < target {
+			t.Errorf("the target falls from %d to %d as the queue grows from %d to %d", target, got, s.Queued, more.Queued)
+		}
+	})
+}
+
+// TestStepFormula checks each decision of a Step by itself: whether it may jump,
+// how far, and that it asks to be asked when it will be able to.
+func TestStepFormula(t *testing.T) {
+	const wait = 500 * time.Millisecond
+	rapid.Check(t, func(t *rapid.T) {
+		history := drawHistory(t)
+		var jumped time.Time
+		for i, d := range decisions(scheduler.Step(wait), history) {
+			s := history[i]
+			cool := jumped.IsZero() || s.Now.Sub(jumped) >= wait
+			jump := s.Queued > 0 && s.OldestWait >= wait && cool && s.Workers < s.Max
+			want := s.Workers
+			switch {
+			case jump:
+				want, jumped = s.Workers+(s.Max-s.Workers+1)/2, s.Now
+			case s.Queued == 0:
+				want = s.Busy
+			}
+			what := fmt.Sprintf("decision %d, %+v", i, s)
+			wantEqual(t, "target of "+what, d.Target, want)
+			if s.Queued > 0 && s.Workers < s.Max && (d.Again <= 0 || d.Again > wait) {
+				t.Errorf("%s: Again is %v while items wait; want more than 0 and at most %v", what, d.Again, wait)
+			}
+		}
+	})
+}
+
+func TestOnlyStepNeedsTime(t *testing.T) {
+	for name, fresh := range scalers {
+		timed, ok := fresh().(scheduler.Timed)
+		if want := name[0] == 'S'; !ok || timed.NeedsTime() != want {
+			t.Errorf("%s: NeedsTime is there: %v; want it to be %v", name, ok, want)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package scheduler_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// submitEach calls Submit for each job, in their order, each in a goroutine. A
+// submitter that still waits at the end is turned away when the pool stops.
+func submitEach(t *testing.T, r *rig, js []*job) {
+	t.Helper()
+	for _, j := range js {
+		go submitOne(t, r, j)
+		synctest.Wait()
+	}
+}
+
+func submitOne(t *testing.T, r *rig, j *job) {
+	if err := r.pool.Submit(t.Context(), j); err != nil && !errors.Is(err, scheduler.ErrStopped) {
+		t.Errorf("Submit of %v: %v", j, err)
+	}
+}
+
+func TestSubmittersAreAdmittedInOrder(t *testing.T) {
+	for _, limit := range []int{scheduler.HandOver, 1, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: limit})
+			js := newJobs(10)
+			submitEach(t, r, js)
+			wantEqual(t, "queued", r.pool.Snapshot().Queued, max(limit, 0))
+			for i, j := range js {
+				synctest.Wait()
+				wantEqual(t, "running", r.running(), ids(js[i:i+1]))
+				j.end <- returns
+			}
+			synctest.Wait()
+			mustStop(t, r.pool)
+		})
+	}
+}
+
+// TestResumeGrowsForWaitingSubmitters: items whose submitters wait for room
+// find no idle worker, so they get new ones, while there may be more.
+func TestResumeGrowsForWaitingSubmitters(t *testing.T) {
+	for _, limit := range []int{scheduler.HandOver, 1, 3} {
+		t.Run(fmt.Sprint("limit=", limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, scheduler.Config[*job]{Max: 6, Limit: limit})
+				defer r.close(t)
+				r.pool.Pause()
+				js := newJobs(5)
+				submitEach(t, r, js)
+				r.pool.Resume()
+				synctest.Wait()
+				wantEqual(t, "running", r.running(), ids(js))
+			})
+		})
+	}
+}
+
+func TestResizeGrowsForWaitingSubmitters(t *testing.T) {
+	for _, limit := range []int{scheduler.HandOver, 1, 3} {
+		t.Run(fmt.Sprint("limit=", limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: limit})
+				defer r.close(t)
+				js := newJobs(6)
+				submitEach(t, r, js)
+				if err := r.pool.Resize(0, 8); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				wantEqual(t, "running", r.running(), ids(js))
+			})
+		})
+	}
+}
+
+// TestHandOverWithStep: with nothing waiting in the queue, it is the submitter
+// that waits; a scaler that goes by waiting has to see that.
+func TestHandOverWithStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 4, Limit: scheduler.HandOver, Scaler: scheduler.Step(500 * time.Millisecond)})
+		defer r.close(t)
+		j := newJob(1)
+		submitEach(t, r, []*job{j})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		wantEqual(t, "running after a minute", r.running(), []int{1})
+	})
+}
+
+// TestHandOverGrowsForSubmittersThatComeTogether: of submitters that come at
+// the same moment none may wait while the pool has not grown to its maximum.
+func TestHandOverGrowsForSubmittersThatComeTogether(t *testing.T) {
+	const n = 8
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, scheduler.Config[*job]{Max: n, Limit: scheduler.HandOver})
+			defer r.close(t)
+			start := make(chan struct{})
+			for _, j := range newJobs(n) {
+				go func() {
+					<-start
+					submitOne(t, r, j)
+				}()
+			}
+			close(start)
+			synctest.Wait()
+			if got := len(r.running()); got != n {
+				t.Errorf("%d of %d items run, on %d of at most %d workers", got, n, r.pool.Snapshot().Workers, n)
+			}
+		})
+		if t.Failed() {
+			return
+		}
+	}
+}
