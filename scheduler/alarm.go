@@ -78,7 +78,11 @@ func (p *Pool[T]) ring() {
 		p.alarm.set(p.alarm.scaleAt, p.ring)
 	}
 	p.finishStop()
-	p.dispatch() // unlocks
+	if len(leaving) > 0 {
+		p.dispatch() // unlocks; what came while the scaler was asked may lack them now
+	} else {
+		p.mu.Unlock()
+	}
 	for _, w := range leaving {
 		w.signal()
 	}
