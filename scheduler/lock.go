@@ -6,8 +6,8 @@ const (
 	// lockTries and lockPause are how often lockPatiently tries before it lets
 	// the mutex park the goroutine, and how many empty calls, of about a
 	// nanosecond each, it lets pass in between.
-	lockTries = 4
-	lockPause = 200
+	lockTries = 3
+	lockPause = 400
 )
 
 // lockPatiently locks a mutex that is held for some 20 ns at a time by

@@ -81,7 +81,7 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 		p.absorb() // a FIFO need not know of an item before its turn has come
 	}
 	for {
-		item, ok = p.queue.Pop()
+		item, ok = p.pop()
 		if !ok || p.cfg.Claim == nil || p.cfg.Claim(item) {
 			break
 		}
@@ -102,6 +102,15 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 		return p.take(w) // much may have changed while the lock was let go of
 	}
 	return item, ok
+}
+
+// pop takes the next item off the queue: for the default one without the detour
+// through the interface. mu is held.
+func (p *Pool[T]) pop() (T, bool) {
+	if p.fifo != nil {
+		return p.fifo.Pop()
+	}
+	return p.queue.Pop()
 }
 
 // skip forgets an item that was withdrawn, and has been popped now. mu is held.
