@@ -111,7 +111,7 @@ func (s *suite) conservation(t *rapid.T) {
 
 func (m *machine) push(t *rapid.T) {
 	// Runs of pushes reach the sizes at which a structure grows and shrinks.
-	for range rapid.SampledFrom([]int{1, 1, 1, 5, 40, 3000}).Draw(t, "items") {
+	for range rapid.SampledFrom([]int{1, 1, 1, 5, 40, 1100}).Draw(t, "items") {
 		m.seq++
 		item := &Item{Seq: m.seq, Value: rapid.IntRange(0, 9).Draw(t, "value")}
 		m.tick(t)
@@ -124,7 +124,7 @@ func (m *machine) push(t *rapid.T) {
 }
 
 func (m *machine) pop(t *rapid.T) {
-	for range rapid.SampledFrom([]int{1, 1, 1, 5, 40, 3000}).Draw(t, "items") {
+	for range rapid.SampledFrom([]int{1, 1, 1, 5, 40, 1100}).Draw(t, "items") {
 		if !m.popOne(t) {
 			return
 		}
