@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -55,13 +54,3 @@ func (e *BatchError) Error() string {
 
 // Unwrap returns the reason.
 func (e *BatchError) Unwrap() error { return e.Err }
-
-// contextError is the reason why ctx ended: its error, and its cause where
-// that says more.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}

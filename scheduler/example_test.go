@@ -56,3 +56,36 @@ func ExampleScaler() {
 	}
 	// Output: 5 workers before the first item
 }
+
+// spare is a signal of one's own: how much memory there is to spare.
+type spare struct{ waiting, megabytes int }
+
+// frugal starts a worker for each item only while memory lasts, at 64 MB each.
+type frugal struct{}
+
+func (frugal) Scale(s spare) scheduler.Decision {
+	return scheduler.Decision{Target: min(s.waiting, s.megabytes/64), Reason: "as memory allows"}
+}
+
+func ExampleWithSignals() {
+	read := func(s scheduler.Snapshot) spare {
+		return spare{waiting: s.Busy + s.Queued, megabytes: 200} // ask your runtime here
+	}
+	release := make(chan struct{})
+	pool, err := scheduler.NewPool(
+		scheduler.Config[int]{Max: 50, Scaler: scheduler.WithSignals(read, frugal{})},
+		func(int32, int) { <-release },
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := pool.SubmitAll(context.Background(), make([]int, 10)); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(pool.Snapshot().Workers, "workers for 10 items")
+	close(release)
+	if err := pool.Drain(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output: 3 workers for 10 items
+}

@@ -87,6 +87,16 @@ func (p *Pool[T]) absorb() {
 	}
 }
 
+// inboxLen is the number of items that submitters have left. mu is held.
+func (p *Pool[T]) inboxLen() int {
+	if !p.inboxOpen {
+		return 0
+	}
+	p.inbox.mu.Lock()
+	defer p.inbox.mu.Unlock()
+	return p.inbox.items.Len()
+}
+
 // takeInbox moves the items into the queue and leaves the inbox open or not.
 func (p *Pool[T]) takeInbox(open bool) bool {
 	in := &p.inbox

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/queue"
 )
 
@@ -104,7 +105,7 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		s := p.snapshot()
 		p.mu.Unlock()
 		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
-			s.Busy, s.Queued, contextError(ctx))
+			s.Busy, s.Queued, cause.Of(ctx))
 	}
 }
 

@@ -219,7 +219,7 @@ func (m *machine) resize(t *rapid.T, sh shape) {
 
 func (m *machine) pass(t *rapid.T) {
 	mo := m.model
-	if mo.paused && (len(mo.waiting) > 0 || mo.target(len(mo.busy), mo.queued()) > mo.workers()) {
+	if mo.paused && (len(mo.waiting) > 0 || mo.target(len(mo.busy), mo.queued()+mo.blocked()) > mo.workers()) {
 		t.Skip("what the scaler says of a paused pool is up to TestPausedPoolDoesNotGrow")
 	}
 	d := rapid.SampledFrom([]time.Duration{1, 300 * time.Millisecond, time.Second, 5 * time.Second}).Draw(t, "time")

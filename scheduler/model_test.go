@@ -313,7 +313,7 @@ func (m *model) ring() {
 		m.watch()
 		return
 	}
-	keep := m.target(len(m.busy), m.queued())
+	keep := m.target(len(m.busy), m.queued()+m.blocked())
 	if n := min(expired, m.workers()-max(m.min, keep)); n > 0 {
 		m.idle = m.idle[n:]
 	}

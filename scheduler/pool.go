@@ -7,18 +7,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/queue"
 )
 
 // Pool runs items of type T on workers whose number a Scaler chooses, in the
 // order that a queue discipline chooses. It is safe for concurrent use.
 //
-// One mutex guards everything: the queue, the stack of idle workers and the
-// counts. That is not the bottleneck that it looks like. A push or a pop takes
-// a few nanoseconds, and whatever decides what runs next has to be atomic with
-// the pop anyway. What costs is waking workers, so a submit wakes at most one
-// at a time; see rouse. The lock is never held across a channel operation that
-// could block, a sleep, or code of the user's other than the queue itself.
+// One mutex guards the queue, the stack of idle workers and the counts. That is
+// not the bottleneck that it looks like. A push or a pop takes a few
+// nanoseconds, and whatever decides what runs next has to be atomic with the pop
+// anyway. What costs is to exchange memory between cores, and to wake workers:
+// while all workers are busy, submitters leave their items in an inbox with a
+// lock of its own (see inbox), and at most one worker is woken at a time (see
+// rouse). No lock is held across a channel operation that could block, a sleep,
+// or code of the user's other than the queue, Claim and Withdrawn.
 type Pool[T any] struct {
 	// Set when the pool is made.
 	run      func(worker int32, item T)
@@ -36,7 +39,7 @@ type Pool[T any] struct {
 	// and workers run on different cores: each line that both touch and one
 	// writes has to travel between them for every task.
 	_         [cacheLine]byte
-	mu        sync.Mutex // guards everything down to the end
+	mu        sync.Mutex // guards everything down to the end, but for the inbox
 	waking    bool       // a roused worker is on its way to the lock
 	inboxOpen bool       // what inbox.open is
 	counts    counts
@@ -135,7 +138,7 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 		return ErrNilContext
 	}
 	if ctx.Err() != nil {
-		return contextError(ctx)
+		return cause.Of(ctx)
 	}
 	if p.inbox.offer(item) {
 		return nil
@@ -207,7 +210,7 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 	}
 	for admitted := 0; admitted < len(items); {
 		if ctx.Err() != nil {
-			return &BatchError{admitted, contextError(ctx)}
+			return &BatchError{admitted, cause.Of(ctx)}
 		}
 		end := min(admitted+batch, len(items))
 		if p.inbox.offerAll(items[admitted:end]) {
@@ -366,13 +369,13 @@ func (p *Pool[T]) rouse() *worker[T] {
 // then, UndoWithdraw has to follow.
 func (p *Pool[T]) Withdraw() {
 	p.mu.Lock()
-	p.absorb()
 	if p.meter != nil {
 		p.meter.advance(p)
 	}
 	p.withdrawn++
 	p.rare.withdrawn++
-	if p.remover != nil && p.cfg.Withdrawn != nil && p.withdrawn > 16 && p.withdrawn > p.queue.Len()/2 {
+	if p.remover != nil && p.cfg.Withdrawn != nil && p.withdrawn > 16 && p.withdrawn > (p.queue.Len()+p.inboxLen())/2 {
+		p.absorb()
 		p.sweep()
 	}
 	p.admitWaiters()

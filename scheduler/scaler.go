@@ -11,7 +11,7 @@ import (
 // signals S, so the same strategy runs in a simulation, and the same signals
 // give the same decisions. It may keep state, and so must not be shared by two
 // pools. The pool serialises the calls and holds no lock that submitting needs;
-// a scaler must not submit to the pool that asks it.
+// of the pool that asks it, a scaler may call only Snapshot and Workers.
 //
 // A pool asks at a submit that finds no idle worker, when a worker has been
 // idle for its timeout, and after the Again of the last decision. It keeps the
@@ -41,6 +41,23 @@ func needsTime(s Scaler[Snapshot]) bool {
 	t, ok := s.(Timed)
 	return !ok || t.NeedsTime()
 }
+
+// WithSignals makes a scaler of a pool from one that decides by signals of its
+// own, such as the memory in use or what a database says of itself. Each time
+// that the pool asks, read turns the pool's state into those signals; it may
+// look elsewhere and block for a moment, but of the pool it may call only
+// Snapshot and Workers. The pool gathers the signals that need a clock, since
+// read may use them.
+func WithSignals[S any](read func(Snapshot) S, s Scaler[S]) Scaler[Snapshot] {
+	return withSignals[S]{read: read, scaler: s}
+}
+
+type withSignals[S any] struct {
+	read   func(Snapshot) S
+	scaler Scaler[S]
+}
+
+func (w withSignals[S]) Scale(s Snapshot) Decision { return w.scaler.Scale(w.read(s)) }
 
 // scale asks the scaler, with extra items counted as waiting already, and grows
 // to its target, unless the pool is paused. It returns the target. mu must not be held.

@@ -6,7 +6,8 @@ import "time"
 //
 // The counters only grow, so the difference of two snapshots tells exactly what
 // happened between them. Submitted equals Completed + Failed + Withdrawn + Shed
-// + Dropped + Busy + Queued.
+// + Dropped + Busy + Queued, save for items that are being withdrawn at the
+// moment.
 //
 // The fields from Now on need a clock. In a pool whose scaler does not read
 // time (see Timed) they are zero, save for Now in a snapshot taken with
@@ -55,11 +56,11 @@ func (p *Pool[T]) Snapshot() Snapshot {
 
 // snapshot is Snapshot without a clock of its own. mu is held.
 func (p *Pool[T]) snapshot() Snapshot {
-	p.absorb()
+	left := p.inboxLen()
 	s := Snapshot{
 		Min: p.min, Max: p.max,
-		Workers: p.workers, Busy: p.busy(), Queued: max(p.queued(), 0), Blocked: p.blocked,
-		Submitted: p.counts.submitted,
+		Workers: p.workers, Busy: p.busy(), Queued: max(p.queued()+left, 0), Blocked: p.blocked,
+		Submitted: p.counts.submitted + uint64(left),
 		Started:   p.counts.started,
 		Completed: p.counts.completed,
 		Failed:    p.rare.failed,

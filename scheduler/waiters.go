@@ -3,6 +3,8 @@ package scheduler
 import (
 	"context"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
 // waiter is a submitter that waits for room in a bounded pool.
@@ -44,7 +46,7 @@ func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
 	p.blocked -= left
 	p.admitWaiters() // those behind it may need less room
 	p.dispatch()
-	return len(items) - left, contextError(ctx)
+	return len(items) - left, cause.Of(ctx)
 }
 
 // admitWaiters pushes what waits for room while there is room. mu is held. Its

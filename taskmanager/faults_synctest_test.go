@@ -163,6 +163,26 @@ func TestFault04TwoTasksOfOneNameRunTogether(t *testing.T) {
 	})
 }
 
+func TestFault04OneTaskSeemsToRunOnTwoWorkers(t *testing.T) {
+	m := start(t, taskmanager.WithWorkers(4, 4), taskmanager.WithRestart(fixedDelay(0)))
+	for i := range 4 {
+		submit(t, m, &task{
+			name:    fmt.Sprint(i),
+			execute: func(context.Context) error { return errFailed },
+			restart: func(context.Context, error) bool { return true },
+		})
+	}
+	for range 20_000 {
+		on := map[string]int32{}
+		for worker, info := range m.Status() {
+			if other, twice := on[info.TaskName]; twice && info.Status == taskmanager.Running {
+				t.Fatalf("task %q is said to run on workers %d and %d", info.TaskName, worker, other)
+			}
+			on[info.TaskName] = worker
+		}
+	}
+}
+
 func TestFault05MaxIsExceededAndMinUndershot(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const least, most = 2, 5
@@ -223,6 +243,14 @@ func TestFault07GoAfterStopLooksLikeASuccess(t *testing.T) {
 	}
 	if c, err := m.GoFunc("late", untilCancelled); c != nil || !errors.Is(err, taskmanager.ErrStopped) {
 		t.Errorf("GoFunc after Stop returned %v, %v; want nil, ErrStopped", c, err)
+	}
+	for _, err := range []error{
+		func() error { _, err := m.Submit(t.Context(), &task{name: "late"}); return err }(),
+		func() error { _, err := m.SubmitFunc(t.Context(), "late", untilCancelled); return err }(),
+	} {
+		if !errors.Is(err, taskmanager.ErrStopped) {
+			t.Errorf("a submit after Stop returned %v, want ErrStopped", err)
+		}
 	}
 	if got := m.TaskStatus(); len(got) != 0 {
 		t.Errorf("TaskStatus after Stop has %v, want nothing", got)

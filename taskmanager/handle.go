@@ -2,11 +2,11 @@ package taskmanager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
 )
@@ -136,7 +136,7 @@ func (h *Handle) Wait(ctx context.Context) error {
 	case <-h.Done():
 		return h.Err()
 	case <-ctx.Done():
-		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, contextError(ctx))
+		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, cause.Of(ctx))
 	}
 }
 
@@ -146,7 +146,9 @@ func (h *Handle) Wait(ctx context.Context) error {
 // not wait, and does nothing to a task that has ended.
 func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
 
-// Status is the task's status now, also after it has ended.
+// Status is the task's status now, also after it has ended; a task that has
+// ended is not asked for its progress and description any more. It calls those
+// methods of the task, with no lock held.
 func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
 
 // ctx is the context of the present execution. h.mu is held.
@@ -155,14 +157,4 @@ func (h *Handle) ctx() *lazycontext.Context {
 		return h.retry.ctx
 	}
 	return &h.firstCtx
-}
-
-// contextError is the reason why ctx ended: its error, and its cause where
-// that says more.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }

@@ -1,11 +1,15 @@
 package taskmanager
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Logger is told what happens. The sugared logger of zap and the loggers of
 // logrus fit as they are; package adapters/logging makes one of a slog logger.
 // It must be safe for concurrent use. Nothing is logged for a task that does
-// what it should.
+// what it should. A failure is logged when the task has been dealt with, so a
+// logger that panics or calls runtime.Goexit loses nothing.
 type Logger interface {
 	// Infof formats and logs what is worth knowing.
 	Infof(format string, args ...any)
@@ -43,6 +47,15 @@ func (l log) errorf(format string, args ...any) {
 		defer ignorePanic()
 		l.to.Errorf(l.prefix+format, args...)
 	}
+}
+
+// details is an error as it is logged: with the stack if it was a panic, which
+// nobody may ever learn otherwise.
+func details(err error) string {
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		return fmt.Sprintf("%v\n%s", err, p.Stack)
+	}
+	return err.Error()
 }
 
 // ignorePanic keeps a broken logger from breaking tasks. There is nobody left

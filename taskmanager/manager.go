@@ -197,7 +197,9 @@ func (m *TaskManager) admitted(h *Handle) {
 	}
 }
 
-// Snapshot returns the state of the pool of workers.
+// Snapshot returns the state of the pool of workers. The pool counts executions,
+// not tasks: a task that restarts is submitted again, and one whose Execute
+// returned an error has completed.
 func (m *TaskManager) Snapshot() scheduler.Snapshot { return m.pool.Snapshot() }
 
 // now is the time since the epoch; always positive.

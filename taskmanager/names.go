@@ -45,7 +45,7 @@ type shard struct {
 	entries []entry  // in use, or in the list of free ones
 	free    int32    // the first free entry; -1: none
 	n       int      // entries in use
-	_       [24]byte // 128 in all: no two locks on one pair of cache lines
+	_       [40]byte // 128 in all: no two locks on one pair of cache lines
 }
 
 // entry is a name in use: its handle, half of its hash, and where in tags its

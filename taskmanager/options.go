@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -75,7 +76,7 @@ type option struct {
 
 func (o option) apply(c *config) error {
 	if c.given[o.name] {
-		return fmt.Errorf("taskmanager: %s was given twice", o.name)
+		return fmt.Errorf("taskmanager: %s was given twice, or beside the argument of New that it stands for", o.name)
 	}
 	c.given[o.name] = true
 	if o.fault != nil {
@@ -92,9 +93,10 @@ func WithWorkers(minimum, maximum int) Option {
 	return option{
 		name: "WithWorkers",
 		set:  func(c *config) { c.min, c.max = minimum, maximum },
-		fault: firstFault(
+		fault: errors.Join(
 			fault(minimum < 0, "the minimum is %d; it must be 0 or more", minimum),
 			fault(maximum < 1, "the maximum is %d; it must be 1 or more", maximum),
+			fault(maximum > math.MaxInt32, "the maximum is %d; it must be at most %d", maximum, math.MaxInt32),
 			fault(minimum > maximum, "the minimum, %d, exceeds the maximum, %d", minimum, maximum),
 		),
 	}
@@ -136,7 +138,7 @@ func WithLimit(n int, overflow Overflow) Option {
 	return option{
 		name: "WithLimit",
 		set:  func(c *config) { c.limit, c.overflow = limit, overflow },
-		fault: firstFault(
+		fault: errors.Join(
 			fault(n < 0, "the limit is %d; it must be 0 or more", n),
 			fault(overflow > Reject, "unknown overflow policy %d", overflow),
 		),
@@ -209,14 +211,4 @@ func fault(when bool, format string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(format, args...)
-}
-
-// firstFault is the first of several that there is.
-func firstFault(faults ...error) error {
-	for _, f := range faults {
-		if f != nil {
-			return f
-		}
-	}
-	return nil
 }

@@ -70,8 +70,9 @@ func (r *recorder) Error(a ...any)            { r.add("error " + fmt.Sprint(a...
 func TestFailuresAndRestartsAreLogged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log recorder
-		m := start(t, taskmanager.WithLogger(&log), taskmanager.WithName("mail"))
+		m := start(t, taskmanager.WithLogger(&log), taskmanager.WithName("mail"), taskmanager.WithWorkers(1, 1))
 		await(t, submitFunc(t, m, "plain", func(context.Context) error { return errFailed }))
+		synctest.Wait() // the log comes after the end
 		asked := 0
 		await(t, submit(t, m, &task{
 			name:    "again",
@@ -79,6 +80,7 @@ func TestFailuresAndRestartsAreLogged(t *testing.T) {
 			restart: func(context.Context, error) bool { asked++; return asked == 1 },
 		}))
 		await(t, submitFunc(t, m, "fine", fn0))
+		synctest.Wait()
 		want := []string{
 			`error taskmanager "mail": task "plain" failed: failed`,
 			`info taskmanager "mail": task "again" restarts in 0s after failure 1 in a row: failed`,
@@ -357,6 +359,54 @@ func TestCancellationDuringARetryKeepsTheFailure(t *testing.T) {
 		h.Cancel()
 		if err := wait(t, h); !errors.Is(err, taskmanager.ErrCancelled) || !errors.Is(err, errFailed) {
 			t.Errorf("ended with %v, want ErrCancelled and the failure before", err)
+		}
+	})
+}
+
+// rudeLogger ends the goroutine that logs, as the Fatal of a test does.
+type rudeLogger struct{}
+
+func (rudeLogger) Infof(string, ...any)  { runtime.Goexit() }
+func (rudeLogger) Info(...any)           { runtime.Goexit() }
+func (rudeLogger) Errorf(string, ...any) { runtime.Goexit() }
+func (rudeLogger) Error(...any)          { runtime.Goexit() }
+
+func TestLoggerThatCallsGoexitLosesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithLogger(rudeLogger{}), taskmanager.WithWorkers(1, 2))
+		for i, execute := range []func(context.Context) error{
+			func(context.Context) error { return errFailed },
+			func(context.Context) error { panic(errFailed) },
+			func(context.Context) error { runtime.Goexit(); return nil },
+		} {
+			runs := 0
+			h := submit(t, m, &task{
+				name:    "restarts",
+				execute: func(ctx context.Context) error { runs++; return execute(ctx) },
+				restart: func(context.Context, error) bool { return runs < 4 },
+			})
+			if err := wait(t, h); err == nil || runs != 4 {
+				t.Errorf("task %d ended with %v after %d runs, want its failure after 4", i, err, runs)
+			}
+			if err := wait(t, submitFunc(t, m, "plain", execute)); err == nil {
+				t.Errorf("plain task %d ended without its failure", i)
+			}
+		}
+		synctest.Wait()
+		if got := m.Snapshot().Busy; got != 0 {
+			t.Errorf("%d workers are busy with nothing", got)
+		}
+	})
+}
+
+func TestPanicIsLoggedWithItsStack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log recorder
+		m := start(t, taskmanager.WithLogger(&log))
+		await(t, submitFunc(t, m, "a", func(context.Context) error { panic("boom") }))
+		synctest.Wait()
+		if len(log.lines) != 1 || !strings.Contains(log.lines[0], "boom") || !strings.Contains(log.lines[0], "TestPanicIsLoggedWithItsStack") {
+			t.Errorf("log is %q, want one line with the value and the stack", log.lines)
 		}
 	})
 }

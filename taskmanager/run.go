@@ -63,13 +63,14 @@ func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context
 }
 
 // crashed is called by the pool when an execution ended in a panic or a Goexit.
-func (m *TaskManager) crashed(_ int32, h *Handle, err error) {
+// If Execute was over, the crash was in Restart, which askRestart has dealt with,
+// or in the logger, which is called only when nothing is left to do.
+func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 	h.mu.Lock()
-	live := h.state == running // if not, the crash was in Restart and is dealt with
+	executing := h.state == running && h.worker == worker
 	ctx := h.ctx()
 	h.mu.Unlock()
-	if live {
-		m.log.errorf("task %q crashed: %v", h.name, err)
+	if executing {
 		m.settle(h, ctx, err)
 	}
 }
@@ -103,8 +104,8 @@ func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
 		m.end(h, cancelledError(cause, h.failureBefore(err)))
 	case !ok:
 		ctx.Release()
-		m.log.errorf("task %q failed: %v", h.name, err)
 		m.end(h, err)
+		m.log.errorf("task %q failed: %v", h.name, details(err))
 	default:
 		m.askRestart(h, ctx, r, err)
 	}
@@ -124,8 +125,8 @@ func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r Restarta
 			crash = recovered(v)
 		}
 		ctx.Release()
-		m.log.errorf("task %q crashed when asked to restart: %v", h.name, crash)
 		m.end(h, errors.Join(err, crash))
+		m.log.errorf("task %q failed: %v; asked to restart, it crashed: %v", h.name, err, details(crash))
 	}()
 	again := r.Restart(ctx, err)
 	var wait time.Duration
@@ -141,11 +142,11 @@ func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r Restarta
 	ctx.Release()
 	switch {
 	case !again:
-		m.log.errorf("task %q failed: %v", h.name, err)
 		m.end(h, err)
+		m.log.errorf("task %q failed: %v", h.name, details(err))
 	case !permitted:
-		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, err)
 		m.end(h, fmt.Errorf("%w after %d failures in a row: %w", ErrRestartsExhausted, row, err))
+		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details(err))
 	default:
 		m.runAgain(h, max(wait, 0), row, err)
 	}
@@ -195,10 +196,10 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 		r.entry = m.delayed.Add(h, wait)
 	}
 	h.mu.Unlock()
-	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, failure)
 	if wait == 0 {
 		m.requeue(h, worker)
 	}
+	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details(failure))
 }
 
 // due queues a task whose time has come.

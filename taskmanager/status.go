@@ -53,9 +53,9 @@ func (m *TaskManager) Status() map[int32]WorkerInfo {
 	workers := m.pool.Workers()
 	info := make(map[int32]WorkerInfo, len(workers))
 	for _, w := range workers {
-		// A worker is busy until it has come back from the task, and the task may
-		// be over before that.
-		if w.Busy && !w.Item.over() {
+		// A worker is busy until it has come back from the task. By then the task
+		// may be over, or run again on another worker.
+		if w.Busy && w.Item.runsOn(w.ID) {
 			info[w.ID] = WorkerInfo{TaskName: w.Item.name, Status: Running}
 		} else {
 			info[w.ID] = WorkerInfo{TaskName: idleName, Status: Waiting}
@@ -123,9 +123,9 @@ func (h *Handle) status() WorkerStatus {
 	}
 }
 
-// over reports whether the task has left its worker.
-func (h *Handle) over() bool {
+// runsOn reports whether the task is being executed by the given worker.
+func (h *Handle) runsOn(worker int32) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.status() != Running && h.state != claimed
+	return h.worker == worker && (h.state == running || h.state == asking)
 }

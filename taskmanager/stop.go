@@ -3,6 +3,8 @@ package taskmanager
 import (
 	"context"
 	"slices"
+
+	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
 // Stop ends the manager: it refuses new tasks, ends those that are queued or
@@ -25,7 +27,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 		m.cancel(h, ErrStopped)
 	}
 	if err := m.pool.Stop(ctx); err != nil {
-		return &StopError{Running: m.running(), Err: contextError(ctx)}
+		return &StopError{Running: m.running(), Err: cause.Of(ctx)}
 	}
 	// What is left was about to be queued by the timer or by a submit, and is
 	// being refused at this moment.
@@ -34,7 +36,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 		select {
 		case <-h.Done():
 		case <-ctx.Done():
-			return &StopError{Running: []string{h.name}, Err: contextError(ctx)}
+			return &StopError{Err: cause.Of(ctx)}
 		}
 	}
 	return nil
@@ -44,7 +46,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 func (m *TaskManager) running() []string {
 	var names []string
 	for _, w := range m.pool.Workers() {
-		if w.Busy && !w.Item.over() {
+		if w.Busy && w.Item.runsOn(w.ID) {
 			names = append(names, w.Item.name)
 		}
 	}

@@ -1,0 +1,53 @@
+package scheduler_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// TestDispatchAllocatesNothing: neither submitting an item nor running it costs
+// an allocation, one by one or in batches.
+func TestDispatchAllocatesNothing(t *testing.T) {
+	const items = 20_000
+	pool, err := scheduler.NewPool(scheduler.Config[*sync.WaitGroup]{Min: 2, Max: 2},
+		func(_ int32, wg *sync.WaitGroup) { wg.Done() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	var wg sync.WaitGroup
+	batch := make([]*sync.WaitGroup, 64)
+	for i := range batch {
+		batch[i] = &wg
+	}
+	round := func() {
+		wg.Add(items + 64*(items/64))
+		for range items {
+			if err := pool.Submit(ctx, &wg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range items / 64 {
+			if err := pool.SubmitAll(ctx, batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wg.Wait()
+	}
+	round()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	round()
+	runtime.ReadMemStats(&after)
+	// A segment of the queue now and then, where the backlog exceeds all before.
+	if got := float64(after.Mallocs-before.Mallocs) / (2 * items); got > 0.02 {
+		t.Errorf("%.3f allocations an item, want none", got)
+	}
+	if err := pool.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,85 @@
+package taskmanager_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// cost is what n calls allocate each, on average, everything that they cause
+// included.
+func cost(n int, calls func(n int)) (allocs, bytes float64) {
+	var before, after runtime.MemStats
+	calls(n) // warm up: grow what grows once
+	runtime.ReadMemStats(&before)
+	calls(n)
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / float64(n), float64(after.TotalAlloc-before.TotalAlloc) / float64(n)
+}
+
+// TestAllocationBudget: a task from submit to done takes at most 2 allocations
+// and 256 bytes, and one more allocation with the channel of GoFunc.
+func TestAllocationBudget(t *testing.T) {
+	const tasks = 20_000
+	names := taskNames(tasks)
+	tests := []struct {
+		name          string
+		allocs, bytes float64
+		submit        func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error
+	}{
+		{"SubmitFunc", 2, 256, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
+			_, err := m.SubmitFunc(context.Background(), name, fn)
+			return err
+		}},
+		{"GoFunc", 3, 384, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
+			_, err := m.GoFunc(name, fn)
+			return err
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := start(t, taskmanager.WithWorkers(1, 1))
+			allocs, bytes := cost(tasks, func(n int) {
+				var wg sync.WaitGroup
+				wg.Add(n)
+				fn := func(context.Context) error { wg.Done(); return nil }
+				for _, name := range names[:n] {
+					if err := test.submit(m, name, fn); err != nil {
+						t.Fatal(err)
+					}
+				}
+				wg.Wait()
+				await(t, submitFunc(t, m, "last", fn0)) // the only worker: all are off the books
+			})
+			// A few allocations of the collector and of growth are nobody's.
+			if allocs > test.allocs+0.1 || bytes > test.bytes {
+				t.Errorf("%.2f allocations and %.0f bytes a task, want at most %v and %v", allocs, bytes, test.allocs, test.bytes)
+			}
+		})
+	}
+}
+
+// TestStatusIsQuick: the list of workers, for which the pool is locked, takes
+// less than a millisecond with a thousand busy ones and 100,000 tasks queued.
+func TestStatusIsQuick(t *testing.T) {
+	const workers, tasks, limit = 1000, 100_000, time.Millisecond
+	m := start(t, taskmanager.WithWorkers(workers, workers))
+	for _, name := range taskNames(workers + tasks) {
+		submitFunc(t, m, name, untilCancelled)
+	}
+	best := time.Hour
+	for range 20 {
+		begin := time.Now()
+		if got := len(m.Status()); got != workers {
+			t.Fatalf("%d workers listed, want %d", got, workers)
+		}
+		best = min(best, time.Since(begin))
+	}
+	if best > limit {
+		t.Errorf("Status takes %v at best, want at most %v", best, limit)
+	}
+}
