@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler"
 )
@@ -48,6 +49,37 @@ func TestDispatchAllocatesNothing(t *testing.T) {
 		t.Errorf("%.3f allocations an item, want none", got)
 	}
 	if err := pool.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestListOfWorkersIsQuick: the list of a thousand busy workers, for which the
+// pool is locked, takes less than a millisecond: the best of several tries, since
+// on a busy machine any of them can be interrupted.
+func TestListOfWorkersIsQuick(t *testing.T) {
+	const workers, limit = 1000, time.Millisecond
+	release := make(chan struct{})
+	pool, err := scheduler.NewPool(scheduler.Config[int]{Min: workers, Max: workers},
+		func(int32, int) { <-release })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.SubmitAll(t.Context(), make([]int, 100*workers)); err != nil {
+		t.Fatal(err)
+	}
+	best := time.Hour
+	for range 20 {
+		begin := time.Now()
+		if got := len(pool.Workers()); got != workers {
+			t.Fatalf("%d workers listed, want %d", got, workers)
+		}
+		best = min(best, time.Since(begin))
+	}
+	if best > limit {
+		t.Errorf("the list takes %v at best, want at most %v", best, limit)
+	}
+	close(release)
+	if err := pool.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -60,26 +59,5 @@ func TestAllocationBudget(t *testing.T) {
 				t.Errorf("%.2f allocations and %.0f bytes a task, want at most %v and %v", allocs, bytes, test.allocs, test.bytes)
 			}
 		})
-	}
-}
-
-// TestStatusIsQuick: the list of workers, for which the pool is locked, takes
-// less than a millisecond with a thousand busy ones and 100,000 tasks queued.
-func TestStatusIsQuick(t *testing.T) {
-	const workers, tasks, limit = 1000, 100_000, time.Millisecond
-	m := start(t, taskmanager.WithWorkers(workers, workers))
-	for _, name := range taskNames(workers + tasks) {
-		submitFunc(t, m, name, untilCancelled)
-	}
-	best := time.Hour
-	for range 20 {
-		begin := time.Now()
-		if got := len(m.Status()); got != workers {
-			t.Fatalf("%d workers listed, want %d", got, workers)
-		}
-		best = min(best, time.Since(begin))
-	}
-	if best > limit {
-		t.Errorf("Status takes %v at best, want at most %v", best, limit)
 	}
 }

@@ -52,13 +52,19 @@ type TaskStatus struct {
 func (m *TaskManager) Status() map[int32]WorkerInfo {
 	workers := m.pool.Workers()
 	info := make(map[int32]WorkerInfo, len(workers))
+	on := make(map[*Handle]int32)
+	idle := WorkerInfo{TaskName: idleName, Status: Waiting}
 	for _, w := range workers {
+		info[w.ID] = idle
 		// A worker is busy until it has come back from the task. By then the task
-		// may be over, or run again on another worker.
+		// may be over, or run again on another worker; it may also have moved
+		// since this loop saw it, and then the later sight counts.
 		if w.Busy && w.Item.runsOn(w.ID) {
+			if before, moved := on[w.Item]; moved {
+				info[before] = idle
+			}
+			on[w.Item] = w.ID
 			info[w.ID] = WorkerInfo{TaskName: w.Item.name, Status: Running}
-		} else {
-			info[w.ID] = WorkerInfo{TaskName: idleName, Status: Waiting}
 		}
 	}
 	return info

@@ -51,5 +51,5 @@ func (m *TaskManager) running() []string {
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names) // one may have moved on to another worker meanwhile
 }
