@@ -23,6 +23,7 @@ func (p *Pool[T]) Resume() {
 	p.paused = false
 	p.admitWaiters()
 	p.dispatch()
+	p.scale(0) // what it asked for during the pause was not done
 }
 
 // Resize sets new bounds on the number of workers, at once: workers are started
@@ -59,7 +60,8 @@ func (p *Pool[T]) Drain(ctx context.Context) error { return p.end(ctx, draining)
 // Stop refuses new items, passes those that wait to Config.Dropped with
 // ErrStopped, and waits for the workers to finish what they run. If ctx ends
 // first, the error says so, and Stop may be called again to wait on. It may be
-// called at any time, from several goroutines at once.
+// called at any time, from several goroutines at once. Called by an item that
+// runs, or by Config.Dropped, it waits for that too, so ctx must end.
 func (p *Pool[T]) Stop(ctx context.Context) error { return p.end(ctx, stopped) }
 
 // end moves the pool to the given phase and waits for the workers.
@@ -85,11 +87,7 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	}
 	p.dispatch() // unlocks
 	if dropped != nil {
-		p.drop(dropped, ErrStopped)
-		p.mu.Lock()
-		p.dropping--
-		p.finishStop()
-		p.mu.Unlock()
+		p.reportStop(dropped)
 	}
 
 	select {
@@ -107,6 +105,17 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
 			s.Busy, s.Queued, cause.Of(ctx))
 	}
+}
+
+// reportStop reports what a Stop has dropped, which the pool waits for.
+func (p *Pool[T]) reportStop(dropped []T) {
+	defer func() { // also if Dropped ends the goroutine
+		p.mu.Lock()
+		p.dropping--
+		p.finishStop()
+		p.mu.Unlock()
+	}()
+	p.drop(dropped, ErrStopped)
 }
 
 // finishStop marks the end of the pool when the last worker has gone and all

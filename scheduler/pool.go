@@ -99,10 +99,11 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.remover, _ = p.queue.(queue.Remover[T])
 	p.finisher, _ = p.queue.(queue.Finisher[T])
 	p.clocked, _ = p.queue.(queue.Clocked[T])
-	if err := errors.Join(err, p.validate()); err != nil {
+	timed, timedErr := needsTime(cfg.Scaler)
+	if err := errors.Join(err, p.validate(), timedErr); err != nil {
 		return nil, err
 	}
-	if needsTime(cfg.Scaler) {
+	if timed {
 		p.meter = newMeter()
 	}
 	p.mu.Lock()
@@ -247,8 +248,10 @@ func (p *Pool[T]) admissible() error {
 	if p.cfg.Limit == 0 || p.waiters.Len() == 0 && p.hasRoom() {
 		return nil
 	}
-	if p.waiters.Len() == 0 && p.workers < p.max && !p.halted() {
-		// Growth makes room. The scaler decides as if the item waited already.
+	for grown := true; grown && p.waiters.Len() == 0 && p.workers < p.max && !p.halted(); {
+		// Growth makes room. The scaler decides as if the item waited already. If
+		// another submit has taken the room, there may be more to be made.
+		workers := p.workers
 		p.mu.Unlock()
 		p.scale(1)
 		p.mu.Lock()
@@ -258,6 +261,7 @@ func (p *Pool[T]) admissible() error {
 		if p.waiters.Len() == 0 && p.hasRoom() {
 			return nil
 		}
+		grown = p.workers > workers
 	}
 	return ErrQueueFull
 }

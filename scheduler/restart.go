@@ -31,7 +31,8 @@ type Failure struct {
 // Resetter is an optional capability of a RestartPolicy: to forgive. After a
 // run that lasted at least ResetAfter, Failure.Attempt starts at 1 again.
 type Resetter interface {
-	// ResetAfter must always return the same positive duration.
+	// ResetAfter returns a positive duration. It is asked once, when a manager
+	// is started.
 	ResetAfter() time.Duration
 }
 

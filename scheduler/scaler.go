@@ -10,7 +10,9 @@ import (
 // It is deterministic and reads no clock: all that it may know is in the
 // signals S, so the same strategy runs in a simulation, and the same signals
 // give the same decisions. It may keep state, and so must not be shared by two
-// pools. The pool serialises the calls and holds no lock that submitting needs;
+// pools. The pool serialises the calls. It holds no lock meanwhile that running
+// items need, but a submit that finds no idle worker waits for the answer, so
+// Scale has to be quick;
 // of the pool that asks it, a scaler may call only Snapshot and Workers.
 //
 // A pool asks at a submit that finds no idle worker, when a worker has been
@@ -36,10 +38,16 @@ type Timed interface {
 	NeedsTime() bool
 }
 
-// needsTime reports whether s wants the signals that need a clock.
-func needsTime(s Scaler[Snapshot]) bool {
+// needsTime reports whether s wants the signals that need a clock, or that it
+// cannot even be asked, as a nil pointer.
+func needsTime(s Scaler[Snapshot]) (needs bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("scheduler: the NeedsTime method of %T panicked: %v", s, v)
+		}
+	}()
 	t, ok := s.(Timed)
-	return !ok || t.NeedsTime()
+	return !ok || t.NeedsTime(), nil
 }
 
 // WithSignals makes a scaler of a pool from one that decides by signals of its
@@ -73,6 +81,7 @@ func (p *Pool[T]) scale(extra int) int {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.alarm.scaleAt = time.Time{}
 	if p.phase != open && p.queue.Len() == 0 {
 		return 0 // the workers are leaving, or gone
 	}
@@ -80,7 +89,6 @@ func (p *Pool[T]) scale(extra int) int {
 	if !p.halted() {
 		p.growTo(target)
 	}
-	p.alarm.scaleAt = time.Time{}
 	if d.Again > 0 {
 		p.alarm.scaleAt = time.Now().Add(d.Again)
 		p.alarm.set(p.alarm.scaleAt, p.ring)
@@ -88,16 +96,29 @@ func (p *Pool[T]) scale(extra int) int {
 	return target
 }
 
-// decide calls the scaler. One that panics is replaced, for this decision, by
-// Demand, so that work goes on.
-func (p *Pool[T]) decide(s Snapshot) (d Decision) {
-	defer func() {
-		if v := recover(); v != nil {
-			d = Demand(1).Scale(s)
-			d.Reason = fmt.Sprintf("the scaler panicked (%v); %s", v, d.Reason)
-		}
+// decide calls the scaler. One that panics, or calls runtime.Goexit, is replaced
+// for this decision by Demand, so that work goes on. Scalers of others are
+// called on a goroutine of their own: a Goexit there would otherwise end that of
+// a submitter, a timer or a worker in the middle of something.
+func (p *Pool[T]) decide(s Snapshot) Decision {
+	switch own := p.cfg.Scaler.(type) {
+	case fixed, demand, *step:
+		return own.Scale(s)
+	}
+	answer := make(chan Decision, 1)
+	go func() {
+		d, answered := Decision{}, false
+		defer func() {
+			if !answered {
+				d = Demand(1).Scale(s)
+				d.Reason = fmt.Sprintf("the scaler crashed (%v); %s", recover(), d.Reason)
+			}
+			answer <- d
+		}()
+		d = p.cfg.Scaler.Scale(s)
+		answered = true
 	}()
-	return p.cfg.Scaler.Scale(s)
+	return <-answer
 }
 
 // Fixed keeps n workers, or as many as the bounds allow. An n below 1 means the

@@ -257,6 +257,9 @@ func (p *Pool[T]) mend(w *worker[T]) {
 	if !w.running {
 		// Not the work: the queue discipline or the pool itself is broken, and
 		// going on, with the lock held, would hang or lose items.
+		if v == nil {
+			v = "scheduler: the queue or a function of the configuration called runtime.Goexit on a worker"
+		}
 		panic(v)
 	}
 	err := ErrGoexit

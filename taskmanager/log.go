@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Logger is told what happens. The sugared logger of zap and the loggers of
@@ -30,7 +31,8 @@ type log struct {
 func newLog(to Logger, managerName string) log {
 	l := log{to: to, prefix: "taskmanager: "}
 	if managerName != "" {
-		l.prefix = fmt.Sprintf("taskmanager %q: ", managerName)
+		// The prefix becomes part of formats.
+		l.prefix = strings.ReplaceAll(fmt.Sprintf("taskmanager %q: ", managerName), "%", "%%")
 	}
 	return l
 }
@@ -50,12 +52,16 @@ func (l log) errorf(format string, args ...any) {
 }
 
 // details is an error as it is logged: with the stack if it was a panic, which
-// nobody may ever learn otherwise.
-func details(err error) string {
-	if p, ok := errors.AsType[*PanicError](err); ok {
-		return fmt.Sprintf("%v\n%s", err, p.Stack)
+// nobody may ever learn otherwise. It is made a text only by a logger that wants
+// one, under its guard, since that calls methods of the error.
+type details struct{ err error }
+
+// String is the text.
+func (d details) String() string {
+	if p, ok := errors.AsType[*PanicError](d.err); ok {
+		return fmt.Sprintf("%v\n%s", d.err, p.Stack)
 	}
-	return err.Error()
+	return fmt.Sprint(d.err)
 }
 
 // ignorePanic keeps a broken logger from breaking tasks. There is nobody left

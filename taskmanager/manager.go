@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
@@ -18,6 +19,7 @@ type TaskManager struct {
 	names   *names
 	delayed *delay.Queue[*Handle] // tasks that wait for the time of their restart
 	restart scheduler.RestartPolicy
+	forgive time.Duration // a run of this length begins a new row of failures; 0: none does
 	rand    *rand.Rand
 	log     log
 	epoch   time.Time // to which a handle's times are relative; a second before the start, so that none is 0
@@ -58,6 +60,9 @@ func Start(opts ...Option) (*TaskManager, error) {
 		epoch:   time.Now().Add(-time.Second),
 		bounded: cfg.limit != 0,
 	}
+	if m.forgive, err = resetAfter(cfg.restart); err != nil {
+		return nil, err
+	}
 	m.delayed = delay.NewQueue(m.due)
 	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
 		Min:         cfg.min,
@@ -75,6 +80,19 @@ func Start(opts ...Option) (*TaskManager, error) {
 		return nil, fmt.Errorf("taskmanager: %w", err)
 	}
 	return m, nil
+}
+
+// resetAfter asks a restart policy when it forgives; 0 is never.
+func resetAfter(p scheduler.RestartPolicy) (d time.Duration, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("taskmanager: WithRestart: the ResetAfter method of %T panicked: %w", p, recovered(v))
+		}
+	}()
+	if r, ok := p.(scheduler.Resetter); ok {
+		return r.ResetAfter(), nil
+	}
+	return 0, nil
 }
 
 // lockedSource is a source of randomness that is safe for concurrent use: that
@@ -109,9 +127,10 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 }
 
 // Submit hands a task to the manager and returns its handle. The task's context
-// carries the values of ctx. Its cancellation counts only while Submit waits for
-// room in a manager with a limit: background work goes on when the request that
-// started it is over. After an error the task will not run.
+// carries the values of ctx. Its cancellation counts only until Submit returns,
+// which may have to wait for room in a manager with a limit: background work goes
+// on when the request that started it is over. After an error the task will not
+// run.
 //
 // Errors: ErrAlreadyExists with the name, ErrStopped, ErrQueueFull, why ctx
 // ended, ErrNilTask, ErrEmptyName, ErrNilContext, and faults of the options.
@@ -144,6 +163,9 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 	cfg, err := newTaskConfig(opts)
 	if err != nil {
 		return nil, err
+	}
+	if ctx.Err() != nil { // before the name is taken, for a broken context may panic
+		return nil, submitError(name, cause.Of(ctx))
 	}
 	h := &Handle{m: m, name: name, task: task, cfg: cfg, queuedAt: m.now()}
 	if m.bounded {

@@ -363,6 +363,18 @@ func TestCancellationDuringARetryKeepsTheFailure(t *testing.T) {
 	})
 }
 
+func TestNameOfTheManagerIsNoFormat(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log recorder
+		m := start(t, taskmanager.WithLogger(&log), taskmanager.WithName("50%done"))
+		await(t, submitFunc(t, m, "a", func(context.Context) error { return errFailed }))
+		synctest.Wait()
+		if diff := cmp.Diff([]string{`error taskmanager "50%done": task "a" failed: failed`}, log.lines); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // rudeLogger ends the goroutine that logs, as the Fatal of a test does.
 type rudeLogger struct{}
 

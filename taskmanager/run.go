@@ -1,7 +1,6 @@
 package taskmanager
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -45,9 +44,8 @@ func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context
 	h.mu.Lock()
 	if h.cancelled != nil {
 		h.state = ending
-		cause := h.cancelled
 		h.mu.Unlock()
-		m.end(h, cause)
+		m.end(h, h.cancelledErr(nil))
 		return nil, nil
 	}
 	h.state = running
@@ -94,18 +92,18 @@ func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
 	h.mu.Lock()
 	h.err = err
 	h.state = asking
-	task, cause := h.task, h.cancelled
+	task, cancelled := h.task, h.cancelled != nil
 	h.mu.Unlock()
 
 	r, ok := task.(RestartableTask)
 	switch {
-	case cause != nil:
+	case cancelled:
 		ctx.Release()
-		m.end(h, cancelledError(cause, h.failureBefore(err)))
+		m.end(h, h.cancelledErr(err))
 	case !ok:
 		ctx.Release()
 		m.end(h, err)
-		m.log.errorf("task %q failed: %v", h.name, details(err))
+		m.log.errorf("task %q failed: %v", h.name, details{err})
 	default:
 		m.askRestart(h, ctx, r, err)
 	}
@@ -126,7 +124,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r Restarta
 		}
 		ctx.Release()
 		m.end(h, errors.Join(err, crash))
-		m.log.errorf("task %q failed: %v; asked to restart, it crashed: %v", h.name, err, details(crash))
+		m.log.errorf("task %q failed: %v; asked to restart, it crashed: %v", h.name, err, details{crash})
 	}()
 	again := r.Restart(ctx, err)
 	var wait time.Duration
@@ -143,10 +141,10 @@ func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r Restarta
 	switch {
 	case !again:
 		m.end(h, err)
-		m.log.errorf("task %q failed: %v", h.name, details(err))
+		m.log.errorf("task %q failed: %v", h.name, details{err})
 	case !permitted:
 		m.end(h, fmt.Errorf("%w after %d failures in a row: %w", ErrRestartsExhausted, row, err))
-		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details(err))
+		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
 	default:
 		m.runAgain(h, max(wait, 0), row, err)
 	}
@@ -162,8 +160,7 @@ func (m *TaskManager) failure(h *Handle, err error) scheduler.Failure {
 		return f
 	}
 	f.Previous = h.retry.previous
-	r, forgives := m.restart.(scheduler.Resetter)
-	if !forgives || now-h.startedAt < r.ResetAfter() {
+	if m.forgive <= 0 || now-h.startedAt < m.forgive {
 		f.Attempt = h.retry.streak + 1
 	}
 	return f
@@ -175,9 +172,8 @@ func (m *TaskManager) failure(h *Handle, err error) scheduler.Failure {
 func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure error) {
 	h.mu.Lock()
 	if h.cancelled != nil { // while it was asked
-		cause := h.cancelled
 		h.mu.Unlock()
-		m.end(h, cancelledError(cause, failure))
+		m.end(h, h.cancelledErr(failure))
 		return
 	}
 	if h.retry == nil {
@@ -199,20 +195,20 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 	if wait == 0 {
 		m.requeue(h, worker)
 	}
-	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details(failure))
+	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details{failure})
 }
 
 // due queues a task whose time has come.
 func (m *TaskManager) due(h *Handle) {
 	h.mu.Lock()
-	cause, lastErr := h.cancelled, h.retry.lastErr
+	cancelled := h.cancelled != nil
 	h.state = queued
-	if cause != nil {
+	if cancelled {
 		h.state = ending
 	}
 	h.mu.Unlock()
-	if cause != nil {
-		m.end(h, cancelledError(cause, lastErr))
+	if cancelled {
+		m.end(h, h.cancelledErr(nil))
 		return
 	}
 	m.requeue(h, 0)
@@ -236,7 +232,7 @@ func (m *TaskManager) cancel(h *Handle, cause error) {
 		h.state = ending
 		h.mu.Unlock()
 		m.pool.Withdraw()
-		m.end(h, h.cancelledErr())
+		m.end(h, h.cancelledErr(nil))
 	case delayed:
 		// If it has left the timer's heap, due is about to be called for it and
 		// will see that it is cancelled.
@@ -246,7 +242,7 @@ func (m *TaskManager) cancel(h *Handle, cause error) {
 		}
 		h.mu.Unlock()
 		if mine {
-			m.end(h, h.cancelledErr())
+			m.end(h, h.cancelledErr(nil))
 		}
 	case claimed, running, asking:
 		ctx := h.ctx()
@@ -257,31 +253,26 @@ func (m *TaskManager) cancel(h *Handle, cause error) {
 	}
 }
 
-// failureBefore is the failure to remember of a task that ended with err because
-// it was cancelled: the one before, if err only passes the cancellation on.
-func (h *Handle) failureBefore(err error) error {
-	if h.retry != nil && errors.Is(err, context.Canceled) {
-		return h.retry.lastErr
+// cancelledErr is how a task ends that was cancelled, the last execution having
+// ended with failure, or nil if there was none. It calls no method of an error,
+// as errors.Is would: one that crashed would leave the task with nobody to end it.
+// It is called by the owner of the state.
+func (h *Handle) cancelledErr(failure error) error {
+	err := h.cancelled
+	if failure != nil && !same(failure, err) {
+		err = fmt.Errorf("%w: %w", err, failure)
+	}
+	if h.retry != nil && !same(h.retry.lastErr, failure) {
+		err = fmt.Errorf("%w; before that: %w", err, h.retry.lastErr)
 	}
 	return err
 }
 
-// cancelledErr is how a cancelled task ends that is not running. It is called
-// by the owner of the state ending.
-func (h *Handle) cancelledErr() error {
-	if h.retry == nil {
-		return h.cancelled
-	}
-	return cancelledError(h.cancelled, h.retry.lastErr)
-}
-
-// cancelledError is how a task ends that failed and will not run again because
-// it was cancelled.
-func cancelledError(cause, failure error) error {
-	if errors.Is(failure, cause) {
-		return failure
-	}
-	return fmt.Errorf("%w: %w", cause, failure)
+// same reports whether two errors are one and the same. Those that Go cannot
+// compare are not.
+func same(a, b error) (same bool) {
+	defer func() { _ = recover() }()
+	return a == b //nolint:errorlint // it is what is wanted
 }
 
 // end takes a task off the books. The caller owns its state. The name is free

@@ -119,8 +119,8 @@ func (h *Handle) status() WorkerStatus {
 	switch h.state {
 	case running, asking:
 		return Running
-	case ending, ended:
-		return Finished
+	case ended:
+		return Finished // and the name is free
 	default:
 		if h.retry != nil {
 			return Restarted

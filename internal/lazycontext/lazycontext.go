@@ -34,10 +34,17 @@ type cancellable struct {
 var released = new(cancellable)
 
 // Init sets the context whose values are carried. It must be called once,
-// before any other method.
-func (c *Context) Init(base context.Context) { c.base = base }
+// before any other method. If that is a Context itself, which adds no values, its
+// base is taken in its place, so that one made in another, made in another, does
+// not keep all of them.
+func (c *Context) Init(base context.Context) {
+	if outer, ok := base.(*Context); ok {
+		base = outer.base
+	}
+	c.base = base
+}
 
-// Base is the context given to Init.
+// Base is the context whose values are carried.
 func (c *Context) Base() context.Context { return c.base }
 
 // observe returns the real context, making it if need be.

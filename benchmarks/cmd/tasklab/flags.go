@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"time"
@@ -64,7 +65,7 @@ func (c runConfig) check() error {
 		}
 	}
 	require(c.min >= 0, "-min is %d; it must be 0 or more", c.min)
-	require(c.max >= 1, "-max is %d; it must be 1 or more", c.max)
+	require(c.max >= 1 && c.max <= math.MaxInt32, "-max is %d; it must be from 1 to %d", c.max, math.MaxInt32)
 	require(c.min <= c.max || c.max < 1, "-min, %d, exceeds -max, %d", c.min, c.max)
 	require(c.idleTimeout > 0, "-idle-timeout is %v; it must be positive", c.idleTimeout)
 	require(c.queue >= 0, "-queue is %d; it must be 0 or more", c.queue)

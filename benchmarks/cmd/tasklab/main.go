@@ -64,7 +64,7 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		say(stderr, "%v\nTry tasklab run -h.\n", err)
 		return exitUsage
 	}
-	rep, err := run(ctx, cfg, os.DirFS(cfg.dir), newDisplay(stderr))
+	rep, err := run(ctx, cfg, directory(cfg.dir), newDisplay(stderr))
 	if err == nil {
 		err = rep.deliver(cfg, stdout)
 	}

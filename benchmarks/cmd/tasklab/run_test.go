@@ -106,7 +106,7 @@ func TestUnreadableFile(t *testing.T) {
 	if _, err := os.ReadFile(filepath.Join(dir, "secret")); err == nil {
 		t.Skip("this user may read everything")
 	}
-	rep, err := quietly(t.Context(), testConfig, os.DirFS(dir))
+	rep, err := quietly(t.Context(), testConfig, directory(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +115,23 @@ func TestUnreadableFile(t *testing.T) {
 	}})
 }
 
+func TestFileWhoseNameIsNotUTF8(t *testing.T) {
+	const name = "lat\xe9"
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte("x\n"), 0o600); err != nil {
+		t.Skip("the file system does not take such names:", err)
+	}
+	rep, err := quietly(t.Context(), testConfig, directory(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, rep, outcome{Found: 1, Read: 1, Bytes: 2})
+}
+
 func TestVanishingFile(t *testing.T) {
 	for _, retries := range []int{2, 0} {
 		dir := tree(t, map[string]string{"good": "good", "vanishing": "?"})
-		files := replace(os.DirFS(dir), "vanishing", func(before int64) (fs.File, error) {
+		files := replace(directory(dir), "vanishing", func(before int64) (fs.File, error) {
 			if before == 0 {
 				return nil, os.Remove(filepath.Join(dir, "vanishing"))
 			}

@@ -3,7 +3,18 @@ package main
 import (
 	"context"
 	"io/fs"
+	"os"
+	"path/filepath"
 )
+
+// directory is the files below a directory. Unlike those of os.DirFS they may
+// have names that are not valid UTF-8, as the file systems of Unix permit.
+type directory string
+
+// Open opens the file of the given slash-separated path.
+func (d directory) Open(path string) (fs.File, error) {
+	return os.Open(filepath.Join(string(d), filepath.FromSlash(path)))
+}
 
 // visitor is told what a walk finds.
 type visitor struct {

@@ -1,0 +1,76 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// insistent wants to be asked again every 10 ms.
+type insistent struct{ asked *atomic.Int32 }
+
+func (s insistent) Scale(scheduler.Snapshot) scheduler.Decision {
+	s.asked.Add(1)
+	return scheduler.Decision{Target: 1, Again: 10 * time.Millisecond}
+}
+
+// TestDrainAsksTheScalerNoMoreThanItWants: while the last item runs, the alarm
+// must not ring over and over.
+func TestDrainAsksTheScalerNoMoreThanItWants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		pool, err := scheduler.NewPool(scheduler.Config[time.Duration]{Min: 1, Max: 4, Scaler: insistent{&asked}},
+			func(_ int32, d time.Duration) { time.Sleep(d) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pool.TrySubmit(time.Second); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+		asked.Store(0)
+		if err := pool.Drain(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if got := asked.Load(); got > 101 {
+			t.Errorf("the scaler was asked %d times in a second, want once in 10ms at most", got)
+		}
+	})
+}
+
+// TestRejectGrowsForAllThatComeTogether: no submit is refused while the pool can
+// still grow.
+func TestRejectGrowsForAllThatComeTogether(t *testing.T) {
+	const most = 8
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			pool, err := scheduler.NewPool(scheduler.Config[int]{Max: most, Limit: scheduler.HandOver, Overflow: scheduler.Reject},
+				func(int32, int) { <-release })
+			if err != nil {
+				t.Fatal(err)
+			}
+			var full atomic.Int32
+			for range most {
+				go func() {
+					if err := pool.TrySubmit(1); errors.Is(err, scheduler.ErrQueueFull) {
+						full.Add(1)
+					}
+				}()
+			}
+			synctest.Wait()
+			if got := full.Load(); got > 0 {
+				t.Errorf("%d of %d items were refused by a pool of %d", got, most, most)
+			}
+			close(release)
+			if err := pool.Stop(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

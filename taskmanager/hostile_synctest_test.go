@@ -1,0 +1,165 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// hostileError is an error all of whose methods panic, and that cannot be
+// compared.
+type hostileError struct{ _ []int }
+
+func (hostileError) Error() string   { panic("Error") }
+func (hostileError) Is(error) bool   { panic("Is") }
+func (hostileError) As(any) bool     { panic("As") }
+func (hostileError) Unwrap() []error { panic("Unwrap") }
+
+func TestErrorsWhoseMethodsPanicDoNoHarm(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log recorder
+		for _, logger := range []taskmanager.Logger{nil, &log} {
+			m := start(t, taskmanager.WithLogger(logger), taskmanager.WithRestart(fixedDelay(time.Second)))
+			plain := submitFunc(t, m, "plain", func(context.Context) error { return hostileError{} })
+			cancelled := submitFunc(t, m, "cancelled", func(ctx context.Context) error {
+				<-ctx.Done()
+				return hostileError{}
+			})
+			panics := submitFunc(t, m, "panics", func(context.Context) error { panic(hostileError{}) })
+			restarts := submit(t, m, &task{
+				name:    "restarts",
+				execute: func(context.Context) error { return hostileError{} },
+				restart: func(context.Context, error) bool { return true },
+			})
+			time.Sleep(1500 * time.Millisecond) // it has restarted once, and waits again
+			cancelled.Cancel()
+			restarts.Cancel()
+			for _, h := range []*taskmanager.Handle{plain, cancelled, panics, restarts} {
+				<-h.Done()
+				if h.Err() == nil {
+					t.Errorf("task %s ended without its failure", h.Name())
+				}
+			}
+			if got := m.Snapshot(); got.Busy != 0 {
+				t.Errorf("%d workers are busy with nothing", got.Busy)
+			}
+			stop(t, m)
+		}
+	})
+}
+
+// nosyPolicy asks the manager about its tasks.
+type nosyPolicy struct{ m **taskmanager.TaskManager }
+
+func (p nosyPolicy) ResetAfter() time.Duration { p.ask(); return time.Minute }
+
+func (p nosyPolicy) Next(f scheduler.Failure) (time.Duration, bool) {
+	p.ask()
+	return 0, f.Attempt < 5
+}
+
+func (p nosyPolicy) ask() {
+	if *p.m != nil {
+		(*p.m).TaskStatus()
+	}
+}
+
+func TestPolicyMayCallTheManager(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var m *taskmanager.TaskManager
+		m = start(t, taskmanager.WithRestart(nosyPolicy{&m}))
+		h := submit(t, m, &task{
+			name:    "a",
+			execute: func(context.Context) error { return errFailed },
+			restart: func(context.Context, error) bool { return true },
+		})
+		if err := wait(t, h); !errors.Is(err, taskmanager.ErrRestartsExhausted) {
+			t.Errorf("ended with %v, want ErrRestartsExhausted", err)
+		}
+	})
+}
+
+// brokenContext panics when it is looked at.
+type brokenContext struct{ context.Context }
+
+func TestBrokenContextLeavesNoName(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the broken context did not panic: the test shows nothing")
+				}
+			}()
+			var broken *brokenContext
+			_, err := m.SubmitFunc(broken, "a", fn0)
+			t.Errorf("submit with a broken context returned %v", err)
+		}()
+		if err := wait(t, submitFunc(t, m, "a", fn0)); err != nil {
+			t.Errorf("the next task of the name: %v", err)
+		}
+	})
+}
+
+// exitingScaler ends the goroutine that asks it.
+type exitingScaler struct{}
+
+func (exitingScaler) Scale(scheduler.Snapshot) scheduler.Decision {
+	runtime.Goexit()
+	return scheduler.Decision{}
+}
+
+func TestScalerThatCallsGoexitLosesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(0, 2), taskmanager.WithIdleTimeout(time.Second),
+			taskmanager.WithScaler(exitingScaler{}), taskmanager.WithRestart(fixedDelay(time.Second)))
+		for _, name := range []string{"a", "b"} {
+			submitFunc(t, m, name, untilCancelled)
+		}
+		queued := submitFunc(t, m, "queued", fn0)
+		runs := 0
+		submit(t, m, &task{
+			name:    "again",
+			execute: func(context.Context) error { runs++; return errFailed },
+			restart: func(context.Context, error) bool { return runs < 3 },
+		})
+		queued.Cancel()
+		if !isClosed(queued.Done()) {
+			t.Error("the cancelled task has not ended")
+		}
+		synctest.Wait()
+		if got := m.Snapshot().Busy; got != 2 { // Demand stands in for the scaler
+			t.Errorf("%d tasks run, want 2", got)
+		}
+	})
+}
+
+func TestTaskThatSubmitsItsSuccessorKeepsNoAncestors(t *testing.T) {
+	m := start(t, taskmanager.WithWorkers(1, 1))
+	const generations = 100_000
+	finished := make(chan struct{})
+	var next func(left int) func(context.Context) error
+	next = func(left int) func(context.Context) error {
+		return func(ctx context.Context) error {
+			if left == 0 {
+				close(finished)
+				<-ctx.Done()
+				return nil
+			}
+			_, err := m.SubmitFunc(ctx, string(rune('a'+left%2)), next(left-1))
+			return err
+		}
+	}
+	before := heapInUse()
+	submitFunc(t, m, "first", next(generations))
+	<-finished
+	if got := int64(heapInUse()) - int64(before); got > 20*generations {
+		t.Errorf("%d generations of tasks hold %d bytes, want next to nothing", generations, got)
+	}
+}
