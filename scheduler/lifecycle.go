@@ -22,8 +22,7 @@ func (p *Pool[T]) Resume() {
 	p.mu.Lock()
 	p.paused = false
 	p.admitWaiters()
-	p.dispatch()
-	p.scale(0) // what it asked for during the pause was not done
+	p.dispatchAsking(true) // what the scaler wanted during the pause was not done
 }
 
 // Resize sets new bounds on the number of workers, at once: workers are started
@@ -44,11 +43,10 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	leaving := p.dismissIdle(min(p.workers-maximum, len(p.idle)))
 	p.restampIdle()
 	p.watchIdle()
-	p.dispatch() // unlocks
+	p.dispatchAsking(true) // the scaler's target may have been out of bounds
 	for _, w := range leaving {
 		w.signal()
 	}
-	p.scale(0) // its target may have been out of bounds
 	return nil
 }
 

@@ -189,13 +189,7 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 		return ErrStopped
 	}
 	p.push(item)
-	if worker == 0 {
-		p.dispatch()
-		return nil
-	}
-	w := p.rouse()
-	p.mu.Unlock()
-	w.signal()
+	p.dispatchAsking(worker == 0 && p.short())
 	return nil
 }
 
@@ -310,17 +304,19 @@ func (p *Pool[T]) push(item T) {
 	p.counts.submitted++
 }
 
-// dispatch sees to it that what was pushed finds a worker. It is called with
-// mu held and lets go of it.
-func (p *Pool[T]) dispatch() {
+// dispatch sees to it that what was pushed finds a worker, and asks the scaler if
+// there is none. It is called with mu held and lets go of it.
+func (p *Pool[T]) dispatch() { p.dispatchAsking(p.short()) }
+
+// dispatchAsking is dispatch for callers that know whether to ask the scaler.
+func (p *Pool[T]) dispatchAsking(ask bool) {
 	w := p.rouse()
 	if w == nil {
 		p.openInbox()
 	}
-	short := p.short()
 	p.mu.Unlock()
 	w.signal()
-	if short {
+	if ask {
 		p.scale(0)
 	}
 }
