@@ -62,6 +62,19 @@ func (q *FIFO[T]) Push(item T) {
 	q.n++
 }
 
+// PushAll adds items at the back, in their order. O(len(items)).
+func (q *FIFO[T]) PushAll(items []T) {
+	for len(items) > 0 {
+		if q.tail == nil || q.last == segmentLen {
+			q.extend()
+		}
+		n := copy(q.tail.items[q.last:], items)
+		q.last += n
+		q.n += n
+		items = items[n:]
+	}
+}
+
 // Pop takes the item at the front. O(1).
 func (q *FIFO[T]) Pop() (item T, ok bool) {
 	if q.n == 0 {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -50,6 +52,37 @@ func TestFIFOPeekShowsWhatPopReturns(t *testing.T) {
 			t.Fatalf("Peek %d, Pop %d, %v; want %d for both", peeked, popped, ok, i)
 		}
 	}
+}
+
+func TestFIFOPushAllEqualsPushes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var q, want queue.FIFO[int]
+		next := 0
+		t.Repeat(map[string]func(*rapid.T){
+			"pushAll": func(t *rapid.T) {
+				items := make([]int, rapid.IntRange(0, 400).Draw(t, "items"))
+				for i := range items {
+					next++
+					items[i] = next
+					want.Push(next)
+				}
+				q.PushAll(items)
+			},
+			"pop": func(t *rapid.T) {
+				for range rapid.IntRange(1, 400).Draw(t, "items") {
+					got, ok := q.Pop()
+					if w, wok := want.Pop(); got != w || ok != wok {
+						t.Fatalf("Pop returned %d, %v; want %d, %v", got, ok, w, wok)
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				if q.Len() != want.Len() {
+					t.Fatalf("Len is %d, want %d", q.Len(), want.Len())
+				}
+			},
+		})
+	})
 }
 
 func TestFIFOGivesMemoryBackAfterABurst(t *testing.T) {

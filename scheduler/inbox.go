@@ -48,9 +48,7 @@ func (in *inbox[T]) offerAll(items []T) bool {
 		in.mu.Unlock()
 		return false
 	}
-	for _, item := range items {
-		in.items.Push(item)
-	}
+	in.items.PushAll(items)
 	in.mu.Unlock()
 	return true
 }
