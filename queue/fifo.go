@@ -5,8 +5,8 @@ import "unsafe"
 // segmentLen is how many items a segment of a FIFO holds: enough that the
 // allocation of one costs each item next to nothing, and few enough that an
 // almost empty queue takes little. With its link and the header of the
-// allocator, a segment of pointers is
-// exactly a kilobyte, one of the allocator's sizes.
+// allocator, a segment of pointers is exactly a kilobyte, one of the allocator's
+// sizes.
 const segmentLen = 126
 
 const (
