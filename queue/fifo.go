@@ -4,10 +4,10 @@ import "unsafe"
 
 // segmentLen is how many items a segment of a FIFO holds: enough that the
 // allocation of one costs each item next to nothing, and few enough that an
-// almost empty queue takes little. With its link and the header of the
+// almost empty queue takes little. With its links and the header of the
 // allocator, a segment of pointers is exactly a kilobyte, one of the allocator's
 // sizes.
-const segmentLen = 126
+const segmentLen = 125
 
 const (
 	// minSpares is how many empty segments a FIFO keeps in any case, once it has
@@ -35,7 +35,8 @@ const (
 // popped: an item that has left can be collected.
 //
 // The zero value is an empty queue, ready to use. A FIFO is not safe for
-// concurrent use; its owner serialises the calls. It implements [Remover].
+// concurrent use; its owner serialises the calls. It implements [Remover],
+// [Evictor] (the newest item, which would run last) and [OldestEvictor].
 type FIFO[T any] struct {
 	head, tail  *segment[T]
 	first, last int // the oldest item in head; the first free slot in tail
@@ -45,8 +46,8 @@ type FIFO[T any] struct {
 }
 
 type segment[T any] struct {
-	items [segmentLen]T
-	next  *segment[T]
+	items      [segmentLen]T
+	next, prev *segment[T] // towards the tail and towards the head
 }
 
 // NewFIFO returns an empty FIFO. It is a [Factory].
@@ -86,15 +87,42 @@ func (q *FIFO[T]) Pop() (item T, ok bool) {
 	q.first++
 	q.n--
 	if q.n == 0 {
-		q.first, q.last = 0, 0 // head is tail, and all of it free again
-		if q.spares > minSpares {
-			q.dropSpare()
-		}
+		q.emptied()
 	} else if q.first == segmentLen {
-		q.release()
+		s := q.head
+		q.head, q.first = s.next, 0
+		q.head.prev = nil
+		q.keep(s)
 	}
 	return item, true
 }
+
+// popBack takes the item at the back. O(1).
+func (q *FIFO[T]) popBack() (item T, ok bool) {
+	if q.n == 0 {
+		return item, false
+	}
+	q.last-- // the tail of a queue that is not empty has an item
+	slot := &q.tail.items[q.last]
+	var zero T
+	item, *slot = *slot, zero
+	q.n--
+	if q.n == 0 {
+		q.emptied()
+	} else if q.last == 0 {
+		s := q.tail
+		q.tail, q.last = s.prev, segmentLen
+		q.tail.next = nil
+		q.keep(s)
+	}
+	return item, true
+}
+
+// Evict takes the item at the back. O(1).
+func (q *FIFO[T]) Evict() (T, bool) { return q.popBack() }
+
+// EvictOldest takes the item at the front. O(1).
+func (q *FIFO[T]) EvictOldest() (T, bool) { return q.Pop() }
 
 // Peek returns the item at the front and leaves it there. O(1).
 func (q *FIFO[T]) Peek() (item T, ok bool) {
@@ -130,25 +158,26 @@ func (q *FIFO[T]) extend() {
 	if q.tail == nil {
 		q.head = s
 	} else {
-		q.tail.next = s
+		q.tail.next, s.prev = s, q.tail
 	}
 	q.tail = s
 	q.last = 0
 }
 
-// release takes the emptied segment off the head and keeps it, if there is not
-// enough of that already.
-func (q *FIFO[T]) release() {
-	s := q.head
-	q.head, q.first = s.next, 0
-	if q.spares < max(minSpares, maxSpareBytes/int(unsafe.Sizeof(*s))) {
-		s.next, q.spare = q.spare, s
-		q.spares++
+// emptied starts afresh in the one segment that is left, all of it free again.
+func (q *FIFO[T]) emptied() {
+	q.first, q.last = 0, 0
+	if q.spares > minSpares {
+		q.spare = q.spare.next
+		q.spares--
 	}
 }
 
-// dropSpare lets an empty segment go.
-func (q *FIFO[T]) dropSpare() {
-	q.spare = q.spare.next
-	q.spares--
+// keep saves an emptied segment for later, if there is not enough of that
+// already.
+func (q *FIFO[T]) keep(s *segment[T]) {
+	if q.spares < max(minSpares, maxSpareBytes/int(unsafe.Sizeof(*s))) {
+		s.next, s.prev, q.spare = q.spare, nil, s
+		q.spares++
+	}
 }

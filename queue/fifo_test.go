@@ -2,7 +2,6 @@ package queue_test
 
 import (
 	"runtime"
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -11,30 +10,8 @@ import (
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
-// sliceQueue is the obvious FIFO that the ring must equal.
-type sliceQueue struct{ items []*queuetest.Item }
-
-func (q *sliceQueue) Push(i *queuetest.Item) { q.items = append(q.items, i) }
-func (q *sliceQueue) Len() int               { return len(q.items) }
-
-func (q *sliceQueue) Pop() (*queuetest.Item, bool) {
-	if len(q.items) == 0 {
-		return nil, false
-	}
-	i := q.items[0]
-	q.items = q.items[1:]
-	return i, true
-}
-
-func (q *sliceQueue) Remove(gone func(*queuetest.Item) bool) int {
-	before := len(q.items)
-	q.items = slices.DeleteFunc(q.items, gone)
-	return before - len(q.items)
-}
-
 func TestFIFOConforms(t *testing.T) {
-	queuetest.Run(t, queue.NewFIFO[*queuetest.Item],
-		queuetest.WithModel(func() queue.Queue[*queuetest.Item] { return new(sliceQueue) }))
+	queuetest.Run(t, queue.NewFIFO[*queuetest.Item], list(first, last))
 }
 
 func TestFIFOPeekShowsWhatPopReturns(t *testing.T) {
@@ -86,15 +63,9 @@ func TestFIFOPushAllEqualsPushes(t *testing.T) {
 }
 
 func TestFIFOGivesMemoryBackAfterABurst(t *testing.T) {
-	heap := func() uint64 {
-		runtime.GC()
-		var ms runtime.MemStats
-		runtime.ReadMemStats(&ms)
-		return ms.HeapAlloc
-	}
 	const burst = 1_000_000
-	before := heap()
-	kept := func() int64 { return int64(heap()) - int64(before) }
+	before := heapInUse()
+	kept := func() int64 { return heapInUse() - before }
 	var q queue.FIFO[int64]
 	for i := range int64(burst) {
 		q.Push(i)
@@ -131,24 +102,5 @@ func TestFIFOAllocatesNothingWhenBurstsRepeat(t *testing.T) {
 	burst()
 	if got := testing.AllocsPerRun(10, burst); got > 1 {
 		t.Errorf("a repeated burst of 50,000 items costs %v allocations, want at most 1", got)
-	}
-}
-
-func BenchmarkFIFO(b *testing.B) {
-	for _, depth := range []struct {
-		name string
-		n    int
-	}{{"depth=0", 0}, {"depth=1k", 1_000}, {"depth=100k", 100_000}} {
-		b.Run(depth.name, func(b *testing.B) {
-			q := queue.NewFIFO[int]()
-			for i := range depth.n {
-				q.Push(i)
-			}
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				q.Push(i)
-				q.Pop()
-			}
-		})
 	}
 }

@@ -9,11 +9,21 @@
 //
 // What an item is worth (its priority, key, cost or deadline) reaches a
 // discipline through functions given to its constructor, so the item type
-// stays opaque.
+// stays opaque. They must give the same answer for an item each time, and must
+// not panic.
+//
+//	NewFIFO      in the order of arrival
+//	NewLIFO      the newest first
+//	Priority     the most important first, strictly or with ageing
+//	Deadline     the most urgent first
+//	Fair         by turns between keys, in proportion to their weights
+//	LimitByKey   at most n of a key at once, over any of the others
+//	CoDel        in the order of arrival, without what has waited too long
 //
 // A discipline may offer more than the three methods by implementing one of
-// the optional capabilities [Remover], [Evictor], [Finisher] or [Clocked]. The
-// owner looks for them once, when it is built.
+// the optional capabilities [Remover], [Evictor], [OldestEvictor], [Finisher]
+// or [Clocked], and report what is wrong with how it was made as a [Validator].
+// The owner looks for them once, when it is built.
 //
 // Package queuetest checks any implementation for conformance.
 package queue
@@ -51,14 +61,23 @@ type Remover[T any] interface {
 
 // Evictor is the capability to choose a victim when room has to be made.
 type Evictor[T any] interface {
-	// Evict takes out the item that the discipline can best do without. It
-	// reports false only when the queue is empty.
+	// Evict takes out the item that the discipline can best do without: as a
+	// rule the one that would run last. It reports false only when the queue is
+	// empty.
 	Evict() (item T, ok bool)
+}
+
+// OldestEvictor is the capability to give up the item that was pushed first.
+type OldestEvictor[T any] interface {
+	// EvictOldest takes out the item that has been held longest. It reports
+	// false only when the queue is empty.
+	EvictOldest() (item T, ok bool)
 }
 
 // Finisher is the capability to be told when an item that was popped has
 // ended, which a discipline needs to limit how many items of a kind run at
-// once. Each popped item is finished exactly once, whichever way it ended.
+// once. Each popped item is finished exactly once, whichever way it ended; items
+// that left in another way (removed, evicted, shed) are not finished.
 type Finisher[T any] interface {
 	// Finish says that a popped item has ended.
 	Finish(item T)
@@ -68,10 +87,18 @@ type Finisher[T any] interface {
 // items which have waited too long.
 type Clocked[T any] interface {
 	// Tick sets the time for the calls that follow. The owner calls it before
-	// each Push and Pop, with times that never go back.
+	// each Push, Pop and Finish, with times that never go back.
 	Tick(now time.Time)
 	// Shed returns an item that the discipline has given up, and false when
 	// there is none left. The owner calls it after each Pop until it reports
 	// false. An item that was shed is no longer counted by Len.
 	Shed() (item T, ok bool)
+}
+
+// Validator is the capability to report bad arguments of a discipline's
+// constructor, which returns a [Factory] and so cannot. An owner asks when it is
+// built, and refuses a queue that has something to report.
+type Validator interface {
+	// Validate returns what is wrong and what to do about it, or nil.
+	Validate() error
 }

@@ -7,16 +7,15 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// base is a correct FIFO with every capability but the clock. A mutant
-// overrides what it gets wrong.
+// base is a correct FIFO with every capability but the clock and the Finisher,
+// without which it must conserve work. A mutant overrides what it gets wrong.
 type base struct {
 	items []*Item // a window that slides over buf
 	buf   []*Item
 	calls int // of whatever a mutant counts
 }
 
-func (q *base) Len() int     { return len(q.items) }
-func (q *base) Finish(*Item) {}
+func (q *base) Len() int { return len(q.items) }
 
 func (q *base) Push(i *Item) {
 	if n := len(q.items); n == cap(q.items) {
@@ -55,6 +54,9 @@ func (q *base) Evict() (*Item, bool) {
 	q.items = q.items[:last]
 	return i, true
 }
+
+// EvictOldest takes the front, which is the oldest: nothing here overtakes.
+func (q *base) EvictOldest() (*Item, bool) { return q.Pop() }
 
 // every reports true once in n calls.
 func (q *base) every(n int) bool { q.calls++; return q.calls%n == 0 }
@@ -242,6 +244,47 @@ func (q *evictsACopy) Evict() (*Item, bool) {
 		return nil, false
 	}
 	return q.items[0], true // and keeps it
+}
+
+type keepsEvicted struct {
+	base
+	last *Item
+}
+
+func (q *keepsEvicted) Evict() (*Item, bool) {
+	i, ok := q.base.Evict()
+	q.last = i
+	return i, ok
+}
+
+type evictsTheNewest struct{ base }
+
+func (q *evictsTheNewest) EvictOldest() (*Item, bool) { return q.Evict() }
+
+// pauses makes a worker come twice, now and then.
+type pauses struct{ base }
+
+func (q *pauses) Pop() (*Item, bool) {
+	if q.every(7) {
+		return nil, false
+	}
+	return q.base.Pop()
+}
+
+// twoAtOnce is correct: it lets two items run at a time.
+type twoAtOnce struct {
+	base
+	running int
+}
+
+func (q *twoAtOnce) Finish(*Item) { q.running-- }
+
+func (q *twoAtOnce) Pop() (*Item, bool) {
+	if q.running == 2 || len(q.items) == 0 {
+		return nil, false
+	}
+	q.running++
+	return q.base.Pop()
 }
 
 // leaksSlots lets 10 items run at once, and forgets some that have ended.

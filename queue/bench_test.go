@@ -1,0 +1,78 @@
+package queue_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+// load is an item of the benchmarks. Its attributes follow from its number, by
+// multiplication with a large odd number: no two runs differ.
+type load struct {
+	key         int
+	level, cost int
+	due         time.Time
+}
+
+// loads are made beforehand. Their number is no multiple of a depth.
+func loads(keys int) []*load {
+	all := make([]*load, 1<<17)
+	epoch := time.Unix(1_800_000_000, 0)
+	for i := range all {
+		r := uint64(i) * 0x9E3779B97F4A7C15 >> 32
+		all[i] = &load{key: int(r % uint64(keys)), level: int(r >> 8 % 10), cost: 1 + int(r>>4%100), due: epoch.Add(time.Duration(r))}
+	}
+	return all
+}
+
+// BenchmarkPushPop is one push and one pop (and one Tick and Finish, where the
+// discipline wants to know) at a steady depth.
+func BenchmarkPushPop(b *testing.B) {
+	const keys = 1000
+	items := loads(keys)
+	key := func(l *load) int { return l.key }
+	for _, discipline := range []struct {
+		name string
+		make queue.Factory[*load]
+	}{
+		{"FIFO", queue.NewFIFO[*load]},
+		{"LIFO", queue.NewLIFO[*load]},
+		{"Priority", queue.Priority(func(l *load) int { return l.level }, 100)},
+		{"PriorityStrict", queue.Priority(func(l *load) int { return l.level }, 0)},
+		{"Deadline", queue.Deadline(queue.DeadlineConfig[*load]{Deadline: func(l *load) (time.Time, bool) { return l.due, true }})},
+		{"Fair", queue.Fair(queue.FairConfig[*load, int]{Key: key, Cost: func(l *load) int64 { return int64(l.cost) }})},
+		{"LimitByKey", queue.LimitByKey(1, key, nil)},
+		{"CoDel", queue.CoDel[*load](queue.CoDelConfig{})},
+	} {
+		for _, depth := range []int{0, 1000, 100_000} {
+			b.Run(fmt.Sprintf("%s/depth=%d", discipline.name, depth), func(b *testing.B) {
+				q := discipline.make()
+				clock, _ := q.(queue.Clocked[*load])
+				finisher, _ := q.(queue.Finisher[*load])
+				now := time.Unix(0, 0)
+				if clock != nil {
+					clock.Tick(now)
+				}
+				for i := range depth {
+					q.Push(items[i])
+				}
+				b.ReportAllocs()
+				for i := depth; b.Loop(); i++ {
+					if clock != nil {
+						clock.Tick(now)
+					}
+					q.Push(items[i%len(items)])
+					item, ok := q.Pop()
+					if !ok {
+						b.Fatalf("nothing came out of a queue of %d", q.Len())
+					}
+					if finisher != nil {
+						finisher.Finish(item)
+					}
+				}
+			})
+		}
+	}
+}

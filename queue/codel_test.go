@@ -1,0 +1,175 @@
+package queue_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/queue/queuetest"
+)
+
+// delayed is CoDel as its documentation has it: it keeps every wait that it has
+// seen in its interval.
+type delayed struct {
+	cfg        queue.CoDelConfig
+	now        time.Time
+	items      []*queuetest.Item
+	at         []time.Time
+	shed       []*queuetest.Item
+	end        time.Time // of the interval; zero: none has begun
+	waits      []time.Duration
+	overloaded bool
+}
+
+func (q *delayed) Tick(now time.Time) { q.now = now }
+func (q *delayed) Len() int           { return len(q.items) }
+
+func (q *delayed) Push(i *queuetest.Item) {
+	q.items, q.at = append(q.items, i), append(q.at, q.now)
+}
+
+func (q *delayed) take(n int) (*queuetest.Item, bool) {
+	if len(q.items) == 0 {
+		return nil, false
+	}
+	i := q.items[n]
+	q.items, q.at = slices.Delete(q.items, n, n+1), slices.Delete(q.at, n, n+1)
+	return i, true
+}
+
+func (q *delayed) see(wait time.Duration) {
+	if !q.now.Before(q.end) {
+		q.overloaded = len(q.waits) > 0 && slices.Min(q.waits) > q.cfg.Target
+		q.end, q.waits = q.now.Add(q.cfg.Interval), nil
+	}
+	if q.overloaded && wait <= q.cfg.Target {
+		q.overloaded = false
+		q.end, q.waits = q.now.Add(q.cfg.Interval), nil
+	}
+	q.waits = append(q.waits, wait)
+}
+
+func (q *delayed) Pop() (*queuetest.Item, bool) {
+	for len(q.items) > 0 {
+		wait := q.now.Sub(q.at[0])
+		q.see(wait)
+		if !q.overloaded || wait <= 2*q.cfg.Target {
+			if q.overloaded && q.cfg.AdaptiveLIFO {
+				return q.take(len(q.items) - 1)
+			}
+			return q.take(0)
+		}
+		i, _ := q.take(0)
+		q.shed = append(q.shed, i)
+	}
+	q.see(0)
+	return nil, false
+}
+
+func (q *delayed) Shed() (*queuetest.Item, bool) {
+	if len(q.shed) == 0 {
+		return nil, false
+	}
+	i := q.shed[0]
+	q.shed = q.shed[1:]
+	return i, true
+}
+
+func (q *delayed) Evict() (*queuetest.Item, bool) { return q.take(len(q.items) - 1) }
+
+func (q *delayed) Remove(gone func(*queuetest.Item) bool) int {
+	before := len(q.items)
+	for n, i := range slices.Backward(q.items) {
+		if gone(i) {
+			q.take(n)
+		}
+	}
+	return before - len(q.items)
+}
+
+func TestCoDelConforms(t *testing.T) {
+	for _, cfg := range []queue.CoDelConfig{
+		{}, {AdaptiveLIFO: true}, {Target: 3 * time.Millisecond, Interval: 8 * time.Millisecond},
+	} {
+		model := cfg
+		if cfg.Target == 0 {
+			model.Target, model.Interval = 5*time.Millisecond, 100*time.Millisecond
+		}
+		t.Run(fmt.Sprintf("%+v", cfg), func(t *testing.T) {
+			queuetest.Run(t, queue.CoDel[*queuetest.Item](cfg),
+				queuetest.WithModel(func() queue.Queue[*queuetest.Item] { return &delayed{cfg: model} }))
+		})
+	}
+}
+
+// TestCoDelShedsOnlyUnderLastingOverload: whatever is shed has waited for more
+// than twice the target, and for a whole interval before it no wait within the
+// target was seen, nor an empty queue. Load comes in waves of random height, so
+// that the queue is overloaded for a while again and again.
+func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
+	sheds := 0
+	rapid.Check(t, func(t *rapid.T) {
+		const target, interval = 5 * time.Millisecond, 100 * time.Millisecond
+		q := queue.CoDel[time.Time](queue.CoDelConfig{AdaptiveLIFO: rapid.Bool().Draw(t, "adaptive")})()
+		clock := q.(queue.Clocked[time.Time])
+		now := time.Unix(0, 0)
+		good := now // when a wait within the target was seen last
+		var front []time.Time
+		see := func() {
+			if len(front) == 0 || now.Sub(front[0]) <= target {
+				good = now
+			}
+		}
+		for range rapid.IntRange(1, 12).Draw(t, "waves") {
+			load := rapid.Float64Range(0.3, 3).Draw(t, "load")
+			pace := rapid.SampledFrom([]time.Duration{time.Millisecond, 7 * time.Millisecond, 90 * time.Millisecond}).Draw(t, "time of an item")
+			arrivals := 0.0
+			for range rapid.IntRange(1, 400).Draw(t, "items") {
+				now = now.Add(pace)
+				for arrivals += load; arrivals >= 1; arrivals-- {
+					clock.Tick(now)
+					q.Push(now)
+					front = append(front, now)
+				}
+				clock.Tick(now)
+				popped, ok := q.Pop()
+				for shed, more := clock.Shed(); more; shed, more = clock.Shed() {
+					sheds++
+					if wait := now.Sub(shed); wait <= 2*target {
+						t.Fatalf("an item was shed that had waited for %v; want more than %v", wait, 2*target)
+					}
+					if since := now.Sub(good); since < interval {
+						t.Fatalf("an item was shed %v after a wait within the target; want at least %v", since, interval)
+					}
+					front = front[1:] // the oldest, shed in order
+				}
+				see()
+				if ok {
+					front = slices.Delete(front, slices.Index(front, popped), slices.Index(front, popped)+1)
+				}
+			}
+		}
+	})
+	if sheds == 0 && !t.Failed() {
+		t.Error("nothing was ever shed, so nothing was tested")
+	}
+}
+
+// TestCoDelTakesAnyTime: the time before the first item does not matter, and
+// neither do long silences.
+func TestCoDelTakesAnyTime(t *testing.T) {
+	q := queue.CoDel[int](queue.CoDelConfig{})()
+	clock := q.(queue.Clocked[int])
+	for _, now := range []time.Time{{}, time.Unix(math.MaxInt32, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		clock.Tick(now)
+		q.Push(1)
+		if _, ok := q.Pop(); !ok {
+			t.Errorf("nothing comes out at %v", now)
+		}
+	}
+}

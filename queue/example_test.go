@@ -1,0 +1,83 @@
+package queue_test
+
+import (
+	"fmt"
+
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+type order struct {
+	customer string
+	level    int
+}
+
+func drain(q queue.Queue[order]) {
+	for o, ok := q.Pop(); ok; o, ok = q.Pop() {
+		fmt.Println(o.customer, o.level)
+	}
+}
+
+// With an ageing of 2, one level makes up for two places.
+func ExamplePriority() {
+	q := queue.Priority(func(o order) int { return o.level }, 2)()
+	for i, level := range []int{0, 0, 0, 1, 5} {
+		q.Push(order{fmt.Sprint("customer ", i), level})
+	}
+	drain(q)
+	// Output:
+	// customer 4 5
+	// customer 0 0
+	// customer 1 0
+	// customer 3 1
+	// customer 2 0
+}
+
+// A customer who floods the queue delays only himself, and one with twice the
+// weight gets two for one.
+func ExampleFair() {
+	q := queue.Fair(queue.FairConfig[order, string]{
+		Key: func(o order) string { return o.customer },
+		Weight: func(o order) int {
+			if o.customer == "gold" {
+				return 2
+			}
+			return 1
+		},
+	})()
+	for range 4 {
+		q.Push(order{customer: "flood"})
+	}
+	for range 4 {
+		q.Push(order{customer: "gold"})
+	}
+	q.Push(order{customer: "rare"})
+	drain(q)
+	// Output:
+	// flood 0
+	// gold 0
+	// gold 0
+	// rare 0
+	// flood 0
+	// gold 0
+	// gold 0
+	// flood 0
+	// flood 0
+}
+
+// What one customer orders is done one after the other; others do not wait for
+// it.
+func ExampleLimitByKey() {
+	q := queue.LimitByKey(1, func(o order) string { return o.customer }, queue.NewFIFO[order])()
+	q.Push(order{"a", 1})
+	q.Push(order{"a", 2})
+	q.Push(order{"b", 3})
+	first, _ := q.Pop()
+	drain(q)
+	fmt.Println("held:", q.Len())
+	q.(queue.Finisher[order]).Finish(first)
+	drain(q)
+	// Output:
+	// b 3
+	// held: 1
+	// a 2
+}

@@ -1,0 +1,310 @@
+package queue_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/queue/queuetest"
+)
+
+// The suite's items as Fair sees them: ten keys, with weights from 1 to 3 and
+// costs from 1 to 14.
+func tenant(i *queuetest.Item) int { return i.Value }
+func weight(i *queuetest.Item) int { return 1 + i.Value%3 }
+func cost(i *queuetest.Item) int64 { return int64(1 + (i.Value+3*i.Seq)%14) }
+
+// roundRobin is deficit round robin word for word: no ring, no short cuts.
+type roundRobin struct {
+	quantum int64 // 0: the largest cost since the queue was empty
+	largest int64
+	keys    []*lane // that have items, the one whose turn it is first
+	begun   bool
+}
+
+type lane struct {
+	key     int
+	items   []*queuetest.Item
+	deficit int64
+}
+
+func (q *roundRobin) Len() (n int) {
+	for _, l := range q.keys {
+		n += len(l.items)
+	}
+	return n
+}
+
+func (q *roundRobin) Push(i *queuetest.Item) {
+	q.largest = max(q.largest, cost(i))
+	for _, l := range q.keys {
+		if l.key == tenant(i) {
+			l.items = append(l.items, i)
+			return
+		}
+	}
+	q.keys = append(q.keys, &lane{key: tenant(i), items: []*queuetest.Item{i}})
+}
+
+func (q *roundRobin) Pop() (*queuetest.Item, bool) {
+	if len(q.keys) == 0 {
+		return nil, false
+	}
+	for {
+		l := q.keys[0]
+		if !q.begun {
+			q.begun = true
+			quantum := q.quantum
+			if quantum == 0 {
+				quantum = q.largest
+			}
+			l.deficit += quantum * int64(weight(l.items[0]))
+		}
+		if i := l.items[0]; cost(i) <= l.deficit {
+			l.deficit -= cost(i)
+			l.items = l.items[1:]
+			q.tidy()
+			return i, true
+		}
+		q.begun = false
+		q.keys = append(q.keys[1:], l)
+	}
+}
+
+// tidy drops keys without items.
+func (q *roundRobin) tidy() {
+	if len(q.keys) > 0 && len(q.keys[0].items) == 0 {
+		q.begun = false
+	}
+	q.keys = slices.DeleteFunc(q.keys, func(l *lane) bool { return len(l.items) == 0 })
+	if len(q.keys) == 0 {
+		q.largest = 0
+	}
+}
+
+func (q *roundRobin) Remove(gone func(*queuetest.Item) bool) int {
+	before := q.Len()
+	for _, l := range q.keys {
+		l.items = slices.DeleteFunc(l.items, gone)
+	}
+	q.tidy()
+	return before - q.Len()
+}
+
+// Evict takes the newest of the key with the most cost for its weight.
+func (q *roundRobin) Evict() (*queuetest.Item, bool) {
+	if len(q.keys) == 0 {
+		return nil, false
+	}
+	backlog := func(l *lane) (sum int64) {
+		for _, i := range l.items {
+			sum += cost(i)
+		}
+		return sum / int64(weight(l.items[0]))
+	}
+	worst := q.keys[0]
+	for _, l := range q.keys {
+		if backlog(l) > backlog(worst) {
+			worst = l
+		}
+	}
+	i := worst.items[len(worst.items)-1]
+	worst.items = worst.items[:len(worst.items)-1]
+	q.tidy()
+	return i, true
+}
+
+func TestFairConforms(t *testing.T) {
+	for _, quantum := range []int64{0, 1, 5, 100} {
+		t.Run(fmt.Sprintf("quantum=%d", quantum), func(t *testing.T) {
+			queuetest.Run(t,
+				queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant, Weight: weight, Cost: cost, Quantum: quantum}),
+				queuetest.WithModel(func() queue.Queue[*queuetest.Item] { return &roundRobin{quantum: quantum} }))
+		})
+	}
+	t.Run("defaults", func(t *testing.T) {
+		queuetest.Run(t, queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant}))
+	})
+}
+
+// parcel is an item with everything that Fair wants to know.
+type parcel struct {
+	key, weight int
+	cost        int64
+}
+
+func newFair(quantum int64) queue.Queue[parcel] {
+	return queue.Fair(queue.FairConfig[parcel, int]{
+		Key:     func(p parcel) int { return p.key },
+		Weight:  func(p parcel) int { return p.weight },
+		Cost:    func(p parcel) int64 { return p.cost },
+		Quantum: quantum,
+	})()
+}
+
+// rivalry follows what two keys are served, from a time at which both wait.
+type rivalry struct{ least, most, now float64 }
+
+// served notes that the first key was served more, in cost over weight, or, if
+// negative, the second.
+func (r *rivalry) served(more float64) {
+	r.now += more
+	r.least, r.most = min(r.least, r.now), max(r.most, r.now)
+}
+
+// spread is the most by which one was served more than the other, in any
+// stretch of time.
+func (r *rivalry) spread() float64 { return r.most - r.least }
+
+// TestFairServesByWeight: of any two keys that wait all the time, what they are
+// served over their weight differs by at most Q + Max/wi + Max/wj, in any
+// stretch of time and whatever other keys do.
+func TestFairServesByWeight(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const keys = 4 // wait all the time
+		maxCost := rapid.SampledFrom([]int64{1, 3, 40}).Draw(t, "largest cost")
+		quantum := rapid.SampledFrom([]int64{0, 1, 7, 100}).Draw(t, "quantum")
+		q := newFair(quantum)
+		if quantum == 0 {
+			quantum = maxCost
+		}
+		var weights [keys]int
+		held := map[int]int{}
+		costOf := rapid.Int64Range(1, maxCost)
+		push := func(t *rapid.T, key, weight int) {
+			q.Push(parcel{key, weight, costOf.Draw(t, "cost")})
+			held[key]++
+		}
+		for k := range weights {
+			weights[k] = rapid.IntRange(1, 5).Draw(t, "weight")
+			push(t, k, weights[k])
+		}
+		var pairs [keys][keys]rivalry
+		t.Repeat(map[string]func(*rapid.T){
+			"visitor": func(t *rapid.T) {
+				push(t, keys+rapid.IntRange(0, 3).Draw(t, "key"), rapid.IntRange(1, 5).Draw(t, "weight"))
+			},
+			"flood": func(t *rapid.T) {
+				k := rapid.IntRange(0, keys-1).Draw(t, "key")
+				for range 20 {
+					push(t, k, weights[k])
+				}
+			},
+			"pop": func(t *rapid.T) {
+				for range rapid.IntRange(1, 30).Draw(t, "items") {
+					for k := range weights { // nobody runs out
+						if held[k] < 2 {
+							push(t, k, weights[k])
+						}
+					}
+					p, _ := q.Pop()
+					held[p.key]--
+					if p.key >= keys {
+						continue
+					}
+					for other := range weights {
+						if other != p.key {
+							pairs[p.key][other].served(float64(p.cost) / float64(p.weight))
+							pairs[other][p.key].served(-float64(p.cost) / float64(p.weight))
+						}
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				for i, wi := range weights {
+					for j, wj := range weights[:i] {
+						bound := float64(quantum) + float64(maxCost)/float64(wi) + float64(maxCost)/float64(wj)
+						if got := pairs[i][j].spread(); got > bound+1e-9 {
+							t.Fatalf("keys of weights %d and %d were served a difference of %.3f in cost over weight; the bound is %.3f", wi, wj, got, bound)
+						}
+					}
+				}
+			},
+		})
+	})
+}
+
+// TestFairTenantsInProportion: three tenants of weights 1, 2 and 4 with a backlog
+// get a seventh, two and four sevenths of the service, within the bound.
+func TestFairTenantsInProportion(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		weights := []int{1, 2, 4}
+		maxCost := rapid.SampledFrom([]int64{1, 10, 1000}).Draw(t, "largest cost")
+		costs := rapid.SliceOfN(rapid.Int64Range(1, maxCost), 10, 50).Draw(t, "costs")
+		q := newFair(maxCost)
+		const each = 4000
+		for i := range each {
+			for k, w := range weights { // the light ones cost more an item
+				q.Push(parcel{k, w, costs[(i*(k+1)+k)%len(costs)]})
+			}
+		}
+		served := make([]float64, len(weights))
+		for range each { // none runs out
+			p, _ := q.Pop()
+			served[p.key] += float64(p.cost) / float64(p.weight)
+			for i := range weights {
+				for j := range weights[:i] {
+					bound := float64(maxCost) * (1 + 1/float64(weights[i]) + 1/float64(weights[j]))
+					if d := served[i] - served[j]; d > bound || -d > bound {
+						t.Fatalf("tenants of weights %v have been served %v in cost over weight; the bound is a difference of %.3f",
+							weights, served, bound)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestFairTakesAnyNumbers: costs and weights out of range count as the nearest
+// in it, and a tiny quantum beside huge costs does not go round for ever.
+func TestFairTakesAnyNumbers(t *testing.T) {
+	for _, quantum := range []int64{0, 1, 1 << 40} {
+		q := newFair(quantum)
+		parcels := []parcel{
+			{1, -5, -5}, {2, 0, 0}, {3, 1 << 62, 1 << 62}, {4, 1, 1 << 62}, {5, 1 << 62, 1},
+		}
+		for range 3 {
+			for _, p := range parcels {
+				q.Push(p)
+			}
+		}
+		got := map[int]int{}
+		for q.Len() > 0 {
+			p, ok := q.Pop()
+			if !ok {
+				t.Fatalf("Pop returned nothing with %d items held", q.Len())
+			}
+			got[p.key]++
+		}
+		wantEqual(t, "items by key", got, map[int]int{1: 3, 2: 3, 3: 3, 4: 3, 5: 3})
+	}
+}
+
+// TestFairForgetsKeys: keys that were seen once take no memory for long.
+func TestFairForgetsKeys(t *testing.T) {
+	q := newFair(0)
+	before := heapInUse()
+	for k := range 1_000_000 {
+		q.Push(parcel{k, 1, 1})
+		q.Pop()
+	}
+	if kept := heapInUse() - before; kept > 256<<10 {
+		t.Errorf("after a million keys that came and went the queue keeps %d bytes; want at most 256 KiB", kept)
+	}
+	for k := range 1_000_000 { // all at once
+		q.Push(parcel{k, 1, 1})
+	}
+	for q.Len() > 0 {
+		q.Pop()
+	}
+	for k := range 100_000 { // and a trickle
+		q.Push(parcel{k, 1, 1})
+		q.Pop()
+	}
+	if kept := heapInUse() - before; kept > 512<<10 {
+		t.Errorf("after a burst of a million keys and a trickle the queue keeps %d bytes; want at most 512 KiB", kept)
+	}
+}

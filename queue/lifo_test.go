@@ -1,0 +1,52 @@
+package queue_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/queue/queuetest"
+)
+
+// listQueue is a queue as simple as can be: a list in the order of arrival, of
+// which pick finds the next to run and worst what to give up.
+type listQueue[T any] struct {
+	items       []T
+	pick, worst func(items []T) int
+}
+
+func (q *listQueue[T]) Push(item T) { q.items = append(q.items, item) }
+func (q *listQueue[T]) Len() int    { return len(q.items) }
+
+func (q *listQueue[T]) Pop() (T, bool)   { return q.take(q.pick) }
+func (q *listQueue[T]) Evict() (T, bool) { return q.take(q.worst) }
+
+func (q *listQueue[T]) take(choose func(items []T) int) (item T, ok bool) {
+	if len(q.items) == 0 {
+		return item, false
+	}
+	i := choose(q.items)
+	item = q.items[i]
+	q.items = slices.Delete(q.items, i, i+1)
+	return item, true
+}
+
+func (q *listQueue[T]) Remove(gone func(T) bool) int {
+	before := len(q.items)
+	q.items = slices.DeleteFunc(q.items, gone)
+	return before - len(q.items)
+}
+
+// list is a factory of models.
+func list(pick, worst func(items []*queuetest.Item) int) queuetest.Option {
+	return queuetest.WithModel(func() queue.Queue[*queuetest.Item] {
+		return &listQueue[*queuetest.Item]{pick: pick, worst: worst}
+	})
+}
+
+func first[T any]([]T) int      { return 0 }
+func last[T any](items []T) int { return len(items) - 1 }
+
+func TestLIFOConforms(t *testing.T) {
+	queuetest.Run(t, queue.NewLIFO[*queuetest.Item], list(last, first))
+}

@@ -1,0 +1,212 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+)
+
+// LimitByKey returns the discipline that lets at most n items of a key run at
+// once, and orders what may run as the inner discipline does; no inner one means
+// NewFIFO. With an n of 1 the items of a key run strictly one after the other,
+// in the order of arrival.
+//
+// An item whose key has fewer than n items running or about to run enters the
+// inner queue at once. Others wait in the line of their key, first come, first
+// served, and the first enters the inner queue when one of its key has ended. So
+// a busy key holds up neither its workers nor other keys, and among the
+// inner discipline's equals it comes back to the end.
+//
+// It costs what the inner discipline costs, and O(1). It implements [Finisher],
+// [Remover], [Evictor] (of the longest line the newest item, in O(keys); without
+// lines the inner victim) and, if the inner discipline does, [Clocked]. The
+// inner discipline must implement [Remover]. Bad arguments are reported by
+// [Validator].
+func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]) Factory[T] {
+	if inner == nil {
+		inner = NewFIFO[T]
+	}
+	return func() Queue[T] {
+		q := &limit[T, K]{n: n, key: key, inner: inner()}
+		q.remover, _ = q.inner.(Remover[T])
+		q.evictor, _ = q.inner.(Evictor[T])
+		q.finisher, _ = q.inner.(Finisher[T])
+		if clock, ok := q.inner.(Clocked[T]); ok {
+			return &clockedLimit[T, K]{limit: q, Clocked: clock}
+		}
+		return q
+	}
+}
+
+// limit keeps in its inner queue only items that may run.
+//
+// Invariant: of each key, the items in the inner queue and those that were
+// popped and have not ended are admitted in number, at most n; and fewer than n
+// only if none waits in line. So whatever the inner queue pops may run, and what
+// waits in line has somebody whose end will let it in: no wake-up is lost.
+type limit[T any, K comparable] struct {
+	n        int
+	key      func(item T) K
+	inner    Queue[T]
+	remover  Remover[T]  // the inner queue
+	evictor  Evictor[T]  // likewise, if it has the capability
+	finisher Finisher[T] // likewise
+
+	gates   table[K, gate[T]]
+	nodes   nodes[T]
+	waiting int // items in lines
+	seq     int64
+}
+
+// gate is the state of one key.
+type gate[T any] struct {
+	admitted int
+	line     line[T]
+}
+
+// Validate reports bad arguments of the constructor, of the inner one too.
+func (q *limit[T, K]) Validate() error {
+	var faults []error
+	if q.n < 1 {
+		faults = append(faults, fmt.Errorf("queue: LimitByKey: the limit is %d; it must be 1 or more", q.n))
+	}
+	if q.key == nil {
+		faults = append(faults, errNilFunc("LimitByKey", "key"))
+	}
+	if q.remover == nil {
+		faults = append(faults, fmt.Errorf("queue: LimitByKey: the inner queue, %T, must implement queue.Remover", q.inner))
+	}
+	if v, ok := q.inner.(Validator); ok {
+		faults = append(faults, v.Validate())
+	}
+	return errors.Join(faults...)
+}
+
+// Len is the number of items held.
+func (q *limit[T, K]) Len() int { return q.inner.Len() + q.waiting }
+
+// Push adds an item to the inner queue, or to the line of its key.
+func (q *limit[T, K]) Push(item T) {
+	g := q.gates.at(q.key(item))
+	if g.admitted < q.n {
+		q.inner.Push(item) // first: if it panics, nothing has changed
+		q.admit(g)
+		return
+	}
+	g.line.push(q.nodes.of(item, q.seq, 0))
+	q.seq++
+	q.waiting++
+}
+
+// Pop takes the next item of the inner queue.
+func (q *limit[T, K]) Pop() (T, bool) { return q.inner.Pop() }
+
+// Finish lets the next of the item's key in.
+func (q *limit[T, K]) Finish(item T) {
+	if q.finisher != nil {
+		q.finisher.Finish(item)
+	}
+	q.left(item)
+}
+
+func (q *limit[T, K]) admit(g *gate[T]) {
+	if g.admitted == 0 {
+		q.gates.wake()
+	}
+	g.admitted++
+}
+
+// left gives the place of an admitted item to the next in its line.
+func (q *limit[T, K]) left(item T) {
+	g := q.gates.at(q.key(item))
+	if first := g.line.front; first != nil {
+		q.inner.Push(q.drop(g, first))
+		return
+	}
+	g.admitted--
+	if g.admitted == 0 {
+		q.gates.rest(func(g *gate[T]) bool { return g.admitted == 0 })
+	}
+}
+
+// drop takes an item out of its line.
+func (q *limit[T, K]) drop(g *gate[T], e *node[T]) T {
+	g.line.remove(e)
+	if q.waiting--; q.waiting == 0 {
+		q.nodes.dwindle()
+	}
+	return q.nodes.free(e)
+}
+
+// Remove takes out every item for which gone reports true. O(n). Lines come
+// first: what is let in meanwhile must not be asked about again.
+func (q *limit[T, K]) Remove(gone func(item T) bool) int {
+	before := q.Len()
+	for _, g := range q.gates.states {
+		for e := g.line.front; e != nil; {
+			next := e.next
+			if gone(e.item) {
+				q.drop(g, e)
+			}
+			e = next
+		}
+	}
+	var removed []T
+	q.remover.Remove(func(item T) bool {
+		if !gone(item) {
+			return false
+		}
+		removed = append(removed, item)
+		return true
+	})
+	after := q.Len()
+	for _, item := range removed {
+		q.left(item)
+	}
+	return before - after
+}
+
+// Evict takes the newest item of the longest line, which could not run for the
+// longest time. Without lines it takes what the inner queue would give up, or,
+// if that cannot tell, what its Remove looks at last.
+func (q *limit[T, K]) Evict() (item T, ok bool) {
+	if q.waiting > 0 {
+		var longest *gate[T]
+		for _, g := range q.gates.states {
+			if longest == nil || g.line.n > longest.line.n || g.line.n == longest.line.n && g.line.n > 0 && g.line.back.seq > longest.line.back.seq {
+				longest = g
+			}
+		}
+		return q.drop(longest, longest.line.back), true
+	}
+	if q.evictor != nil {
+		item, ok = q.evictor.Evict()
+	} else if n := q.inner.Len(); n > 0 {
+		ok = true
+		q.remover.Remove(func(x T) bool {
+			if n--; n == 0 {
+				item = x
+			}
+			return n == 0
+		})
+	}
+	if ok {
+		q.left(item)
+	}
+	return item, ok
+}
+
+// clockedLimit is a limit over an inner queue that knows the time.
+type clockedLimit[T any, K comparable] struct {
+	*limit[T, K]
+	Clocked[T]
+}
+
+// Shed returns an item that the inner queue has given up. Its place in the
+// inner queue goes to the next of its key.
+func (q *clockedLimit[T, K]) Shed() (item T, ok bool) {
+	item, ok = q.Clocked.Shed()
+	if ok {
+		q.left(item)
+	}
+	return item, ok
+}

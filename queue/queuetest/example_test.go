@@ -1,0 +1,48 @@
+package queuetest_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/queue/queuetest"
+)
+
+// shuffled is a discipline of somebody's own: it hands out items in an order
+// that is hard to guess and the same each time, by always taking the one in
+// the middle.
+type shuffled[T any] struct{ items []T }
+
+func newShuffled[T any]() queue.Queue[T] { return new(shuffled[T]) }
+
+func (q *shuffled[T]) Push(item T) { q.items = append(q.items, item) }
+func (q *shuffled[T]) Len() int    { return len(q.items) }
+
+func (q *shuffled[T]) Pop() (item T, ok bool) {
+	if len(q.items) == 0 {
+		return item, false
+	}
+	i := len(q.items) / 2
+	item = q.items[i]
+	q.items = slices.Delete(q.items, i, i+1) // also clears the slot that is free now
+	return item, true
+}
+
+// TestShuffled is all that it takes to check it.
+func TestShuffled(t *testing.T) { queuetest.Run(t, newShuffled[*queuetest.Item]) }
+
+// A discipline of one's own is three methods; see the source of this example for
+// the whole of it, and for its test:
+//
+//	func TestShuffled(t *testing.T) { queuetest.Run(t, newShuffled[*queuetest.Item]) }
+func Example() {
+	q := newShuffled[int]()
+	for i := range 5 {
+		q.Push(i)
+	}
+	for item, ok := q.Pop(); ok; item, ok = q.Pop() {
+		fmt.Print(item, " ")
+	}
+	// Output: 2 3 1 4 0
+}
