@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -17,16 +18,6 @@ const HandOver = -1
 // DefaultIdleTimeout is how long a worker above the minimum stays idle before
 // it leaves, unless configured otherwise.
 const DefaultIdleTimeout = 10 * time.Second
-
-// Overflow says what Submit does when a bounded pool has no room.
-type Overflow uint8
-
-const (
-	// Block waits for room until the context ends. It is the default.
-	Block Overflow = iota
-	// Reject returns ErrQueueFull at once.
-	Reject
-)
 
 // Config describes a Pool. The zero value of each field means its default;
 // impossible values are errors, which NewPool reports all together.
@@ -62,8 +53,16 @@ type Config[T any] struct {
 	// gets the item. The same rules hold as for Withdrawn.
 	Claim func(item T) bool
 	// Dropped, if set, is told of each item that the pool took and will never
-	// run, and why: ErrStopped or ErrShed. It is called without a lock held.
+	// run, and why: ErrStopped, ErrDropped, ErrShed, or a *PanicError if the queue
+	// panicked in Push. It is called without a lock held, on the goroutine of
+	// whoever submits or of a worker, which it keeps from going on. The default
+	// logs panics with slog's default logger; the rest shows in the Snapshot.
 	Dropped func(item T, reason error)
+	// Inside, if set, reports whether the context given to a submit belongs to an
+	// item of this pool, which then must not wait for room under Block. The pool
+	// itself knows its workers; this is for goroutines that an item has started.
+	// It is asked only when a submit would wait.
+	Inside func(ctx context.Context) bool
 	// Crashed is told when running an item ended in a panic (a *PanicError) or
 	// in runtime.Goexit (ErrGoexit), on the goroutine that crashed. The worker
 	// goes on either way. The default logs the error with slog's default
@@ -89,6 +88,9 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	if c.Crashed == nil {
 		c.Crashed = logCrash[T]
 	}
+	if c.Dropped == nil {
+		c.Dropped = logPanics[T]
+	}
 	if withdrawn := c.Withdrawn; c.Claim == nil && withdrawn != nil {
 		c.Claim = func(item T) bool { return !withdrawn(item) }
 	}
@@ -102,8 +104,8 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 	if c.Limit < HandOver {
 		faults = append(faults, fmt.Errorf("scheduler: the limit is %d; it must be positive, 0 for none, or HandOver", c.Limit))
 	}
-	if c.Overflow > Reject {
-		faults = append(faults, fmt.Errorf("scheduler: unknown overflow policy %d", c.Overflow))
+	if !c.Overflow.Valid() {
+		faults = append(faults, fmt.Errorf("scheduler: unknown overflow policy %v", c.Overflow))
 	}
 	if c.Overflow != Block && c.Limit == 0 {
 		faults = append(faults, errors.New("scheduler: an overflow policy without a limit has no effect; set Limit"))

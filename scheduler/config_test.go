@@ -56,7 +56,7 @@ var faults = map[string]struct {
 	"Max too large":          {func(c *scheduler.Config[int]) { c.Max = 1 << 40 }, "at most"},
 	"IdleTimeout below 0":    {func(c *scheduler.Config[int]) { c.IdleTimeout = -1 }, "idle timeout is -1ns"},
 	"Limit below HandOver":   {func(c *scheduler.Config[int]) { c.Limit = -2 }, "limit is -2"},
-	"unknown Overflow":       {func(c *scheduler.Config[int]) { c.Limit, c.Overflow = 1, 9 }, "policy 9"},
+	"unknown Overflow":       {func(c *scheduler.Config[int]) { c.Limit, c.Overflow = 1, 9 }, "policy Overflow(9)"},
 	"Overflow, but no Limit": {func(c *scheduler.Config[int]) { c.Overflow = scheduler.Reject }, "without a limit"},
 }
 
@@ -95,7 +95,7 @@ func TestAllFaultsAreReportedTogether(t *testing.T) {
 	_, err := scheduler.NewPool(scheduler.Config[int]{
 		Min: 5, Max: 4, IdleTimeout: -time.Second, Limit: -7, Overflow: 9,
 	}, nil)
-	wantFault(t, err, "exceeds", "idle timeout is -1s", "limit is -7", "policy 9", "function to run is nil")
+	wantFault(t, err, "exceeds", "idle timeout is -1s", "limit is -7", "policy Overflow(9)", "function to run is nil")
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		t.Fatalf("the error is a %T, want what errors.Join returns", err)

@@ -14,6 +14,15 @@ var (
 	// wait. Try again later, wait with Submit, or raise the limit.
 	ErrQueueFull = errors.New("scheduler: the queue is full")
 
+	// ErrWouldDeadlock is returned to an item that submits to its own pool when
+	// that is full and would have it wait for room, which it takes up itself. Use
+	// TrySubmit, another overflow policy, or a pool for each stage of the work.
+	ErrWouldDeadlock = errors.New("scheduler: the queue is full, and an item that waits for room in its own pool would never get it")
+
+	// ErrDropped is the reason given to Config.Dropped for an item that was given
+	// up because the queue was full.
+	ErrDropped = errors.New("scheduler: dropped, as the queue was full")
+
 	// ErrShed is the reason given to Config.Dropped for an item that its
 	// queue gave up because it had waited too long.
 	ErrShed = errors.New("scheduler: shed by the queue")

@@ -112,6 +112,6 @@ func (p *Pool[T]) takeInbox(open bool) bool {
 		if !ok {
 			return n > 0
 		}
-		p.queue.Push(item)
+		p.enqueue(item)
 	}
 }

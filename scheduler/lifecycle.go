@@ -68,15 +68,13 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		return ErrNilContext
 	}
 	p.mu.Lock()
-	var dropped []T
 	if p.phase < to {
 		p.phase = to
 		p.closeInbox()
 		p.refuseWaiters(ErrStopped)
 		if to == stopped {
 			p.alarm.stop()
-			dropped = p.dropQueued()
-			p.dropping++
+			p.dropQueued()
 		}
 		if p.queue.Len() > 0 {
 			p.growTo(1) // somebody has to run what waits, whatever the scaler says
@@ -84,9 +82,6 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		p.finishStop()
 	}
 	p.dispatch() // unlocks
-	if dropped != nil {
-		p.reportStop(dropped)
-	}
 
 	select {
 	case <-p.done:
@@ -101,25 +96,15 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		s := p.snapshot()
 		p.mu.Unlock()
 		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
-			s.Busy, s.Queued, cause.Of(ctx))
+			s.Busy+s.Inline, s.Queued, cause.Of(ctx))
 	}
-}
-
-// reportStop reports what a Stop has dropped, which the pool waits for.
-func (p *Pool[T]) reportStop(dropped []T) {
-	defer func() { // also if Dropped ends the goroutine
-		p.mu.Lock()
-		p.dropping--
-		p.finishStop()
-		p.mu.Unlock()
-	}()
-	p.drop(dropped, ErrStopped)
 }
 
 // finishStop marks the end of the pool when the last worker has gone and all
 // that was dropped has been reported. mu is held.
 func (p *Pool[T]) finishStop() {
-	if p.phase == open || p.goroutines > 0 || p.dropping > 0 || p.ended() || p.phase == draining && p.queue.Len() > 0 {
+	if p.phase == open || p.goroutines > 0 || p.dropping+len(p.discarded) > 0 || p.ended() ||
+		p.phase == draining && p.queue.Len() > 0 {
 		return
 	}
 	p.alarm.stop()
@@ -136,52 +121,34 @@ func (p *Pool[T]) ended() bool {
 	}
 }
 
-// dropQueued empties the queue and returns what was in it and not withdrawn; not
-// nil. mu is held.
-func (p *Pool[T]) dropQueued() []T {
+// dropQueued empties the queue and discards what was in it. mu is held.
+func (p *Pool[T]) dropQueued() {
 	if p.meter != nil {
 		p.meter.advance(p)
 		p.meter.arrivals = queue.FIFO[time.Duration]{}
 	}
-	all := make([]T, 0, p.queue.Len())
 	if p.remover != nil { // reaches items, too, that may not be popped now
+		all := make([]T, 0, p.queue.Len())
 		p.remover.Remove(func(item T) bool {
 			all = append(all, item)
 			return true
 		})
+		for _, item := range all {
+			p.discard(item, ErrStopped)
+		}
 	}
 	for {
 		item, ok := p.queue.Pop()
 		if !ok {
 			break
 		}
-		all = append(all, item)
+		p.discard(item, ErrStopped)
 	}
 	for p.clocked != nil {
 		item, ok := p.clocked.Shed()
 		if !ok {
 			break
 		}
-		all = append(all, item)
-	}
-	dropped := all[:0]
-	for _, item := range all {
-		if p.cfg.Claim == nil || p.cfg.Claim(item) {
-			dropped = append(dropped, item)
-		} else {
-			p.withdrawn--
-		}
-	}
-	p.rare.dropped += uint64(len(dropped))
-	return dropped
-}
-
-// drop tells Config.Dropped about each item. No lock is held.
-func (p *Pool[T]) drop(items []T, reason error) {
-	if p.cfg.Dropped == nil {
-		return
-	}
-	for _, item := range items {
-		guard("Dropped", func() { p.cfg.Dropped(item, reason) })
+		p.discard(item, ErrStopped)
 	}
 }

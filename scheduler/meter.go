@@ -60,6 +60,16 @@ func (m *meter) sweep(verdicts []bool) {
 // leave notes that an item has left the queue and will not run.
 func (m *meter) leave() { m.arrivals.Pop() }
 
+// evict notes that an item was given up to make room: the oldest, or, as far as
+// is known, one of the newest.
+func (m *meter) evict(oldest bool) {
+	if oldest {
+		m.arrivals.Pop()
+	} else {
+		m.arrivals.Evict()
+	}
+}
+
 // start notes that an item was popped to run.
 func (m *meter) start(now time.Duration) {
 	if at, ok := m.arrivals.Pop(); ok {

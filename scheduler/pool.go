@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -31,8 +32,10 @@ type Pool[T any] struct {
 	remover  queue.Remover[T]  // the queue, if it has the capability
 	finisher queue.Finisher[T] // likewise
 	clocked  queue.Clocked[T]  // likewise
+	evict    func() (T, bool)  // what the queue does to make room; nil unless the overflow policy needs it
 	meter    *meter            // nil: nobody needs to know the time; guarded by mu
 	done     chan struct{}     // closed when the pool has stopped
+	onWorker sync.Map          // goroutine numbers of the workers; only under Block
 	scaling  sync.Mutex        // serialises the calls of the scaler; taken before mu
 
 	// What every dispatch writes stands on a cache line of its own. Submitters
@@ -57,7 +60,9 @@ type Pool[T any] struct {
 	freeIDs             []int32      // ids below len(live) that are not in use
 	withdrawn           int          // items in the queue that are to be skipped
 	blocked             int          // items of submitters that wait for room
-	dropping            int          // calls of Stop that report what they dropped
+	inline              int          // items that run in the place of their submitter
+	discarded           []discarded[T]
+	dropping            int // goroutines that report what was discarded
 	rare                rareCounts
 	waiters             queue.FIFO[*waiter[T]]
 	alarm               alarm
@@ -122,6 +127,14 @@ func (p *Pool[T]) validate() error {
 	if p.queue == nil {
 		faults = append(faults, errors.New("scheduler: the queue factory returned nil"))
 	}
+	if v, ok := p.queue.(queue.Validator); ok {
+		if err := v.Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("scheduler: %w", err))
+		}
+	}
+	if err := p.setOverflow(); err != nil {
+		faults = append(faults, err)
+	}
 	if p.finisher != nil && p.remover == nil {
 		faults = append(faults, fmt.Errorf("scheduler: %T implements queue.Finisher, so it may hold items back; "+
 			"it must implement queue.Remover too, for Stop to reach them", p.queue))
@@ -129,11 +142,12 @@ func (p *Pool[T]) validate() error {
 	return errors.Join(faults...)
 }
 
-// Submit gives the pool an item to run. In a bounded pool without room it
-// waits for room until ctx ends, unless the overflow policy is Reject. After
-// an error the item will not run. Later changes of ctx do not matter to it.
+// Submit gives the pool an item to run. In a bounded pool without room it does
+// what the overflow policy says: by default it waits for room until ctx ends.
+// After an error the item will not run. Later changes of ctx do not matter to it.
 //
-// Errors: ErrStopped, ErrQueueFull, ErrNilContext, or why ctx ended.
+// Errors: ErrStopped, ErrQueueFull, ErrWouldDeadlock, ErrNilContext, or why ctx
+// ended.
 func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -146,11 +160,7 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 	}
 	p.mu.Lock()
 	if err := p.admissible(); err != nil {
-		if errors.Is(err, ErrQueueFull) && p.cfg.Overflow == Block {
-			_, err = p.await(ctx, []T{item}) // unlocks
-			return err
-		}
-		p.mu.Unlock()
+		_, err = p.overflow(ctx, []T{item}, err) // unlocks
 		return err
 	}
 	p.push(item)
@@ -158,17 +168,23 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 	return nil
 }
 
-// TrySubmit is Submit without waiting: ErrQueueFull if there is no room now.
+// TrySubmit is Submit without waiting: ErrQueueFull if there is no room now,
+// unless the overflow policy drops.
 func (p *Pool[T]) TrySubmit(item T) error {
 	if p.inbox.offer(item) {
 		return nil
 	}
 	p.mu.Lock()
-	if err := p.admissible(); err != nil {
+	err := p.admissible()
+	switch {
+	case err == nil:
+		p.push(item)
+	case errors.Is(err, ErrQueueFull) && p.cfg.Overflow.drops():
+		p.pushOver(item)
+	default:
 		p.mu.Unlock()
 		return err
 	}
-	p.push(item)
 	p.dispatch()
 	return nil
 }
@@ -184,11 +200,14 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 		return nil
 	}
 	p.mu.Lock()
-	if p.phase == stopped || p.phase == draining && p.workers == 0 {
+	if p.phase == stopped || p.phase == draining && p.workers+p.inline == 0 {
 		p.mu.Unlock()
 		return ErrStopped
 	}
 	p.push(item)
+	if p.phase == draining {
+		p.growTo(1) // it may be the last item, and have run without a worker
+	}
 	p.dispatchAsking(worker == 0 && p.short())
 	return nil
 }
@@ -197,8 +216,8 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 const batch = 1024
 
 // SubmitAll submits items in their order, at a lower price than one by one. In
-// a bounded pool it waits for room as Submit does. If it is cut short, the
-// error is a *BatchError that says how many it had submitted.
+// a bounded pool without room it does with each what Submit does. If it is cut
+// short, the error is a *BatchError that says how many it had submitted.
 func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -213,17 +232,13 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 			continue
 		}
 		p.mu.Lock()
-		err := p.admissible()
-		if errors.Is(err, ErrQueueFull) && p.cfg.Overflow == Block {
-			n, err := p.await(ctx, items[admitted:]) // unlocks
+		if err := p.admissible(); err != nil {
+			n, err := p.overflow(ctx, items[admitted:], err) // unlocks
+			admitted += n
 			if err != nil {
-				return &BatchError{admitted + n, err}
+				return &BatchError{admitted, err}
 			}
-			return nil
-		}
-		if err != nil {
-			p.mu.Unlock()
-			return &BatchError{admitted, err}
+			continue
 		}
 		for ; admitted < end && p.hasRoom(); admitted++ {
 			p.push(items[admitted])
@@ -263,14 +278,7 @@ func (p *Pool[T]) admissible() error {
 // hasRoom reports whether the limit lets one more item in: at most that many
 // wait beyond those for which a worker is free. mu is held.
 func (p *Pool[T]) hasRoom() bool {
-	switch p.cfg.Limit {
-	case 0:
-		return true
-	case HandOver:
-		return p.queued() < p.free()
-	default:
-		return p.queued()-p.free() < p.cfg.Limit
-	}
+	return p.cfg.Limit == 0 || p.queued()-p.free() < max(p.cfg.Limit, 0)
 }
 
 // queued is the number of items that wait to run. mu is held.
@@ -278,7 +286,7 @@ func (p *Pool[T]) queued() int { return p.queue.Len() - p.withdrawn }
 
 // busy is the number of workers that run an item. mu is held.
 func (p *Pool[T]) busy() int {
-	return int(p.counts.started - p.counts.completed - p.rare.failed)
+	return int(p.counts.started-p.counts.completed-p.rare.failed) - p.inline
 }
 
 // free is the number of workers that can come for an item. mu is held.
@@ -300,8 +308,33 @@ func (p *Pool[T]) push(item T) {
 	if p.clocked != nil {
 		p.clocked.Tick(time.Now())
 	}
-	p.queue.Push(item)
 	p.counts.submitted++
+	p.enqueue(item)
+}
+
+// enqueue hands an item to the queue: to the default one without the detour
+// through the interface. mu is held.
+func (p *Pool[T]) enqueue(item T) {
+	if p.fifo != nil {
+		p.fifo.Push(item)
+	} else {
+		p.enqueueGuarded(item)
+	}
+}
+
+// enqueueGuarded hands an item to a queue that may read its attributes with
+// functions of somebody else's. If one of them panics, the item is discarded and
+// the pool goes on. mu is held.
+func (p *Pool[T]) enqueueGuarded(item T) {
+	defer func() {
+		if v := recover(); v != nil {
+			if p.meter != nil {
+				p.meter.arrivals.Evict()
+			}
+			p.discard(item, fmt.Errorf("scheduler: the queue could not take an item: %w", &PanicError{Value: v, Stack: debug.Stack()}))
+		}
+	}()
+	p.queue.Push(item)
 }
 
 // dispatch sees to it that what was pushed finds a worker, and asks the scaler if
@@ -314,10 +347,14 @@ func (p *Pool[T]) dispatchAsking(ask bool) {
 	if w == nil {
 		p.openInbox()
 	}
+	given := p.takeDiscarded()
 	p.mu.Unlock()
 	w.signal()
 	if ask {
 		p.scale(0)
+	}
+	if given != nil {
+		p.report(given)
 	}
 }
 

@@ -6,8 +6,8 @@ import "time"
 //
 // The counters only grow, so the difference of two snapshots tells exactly what
 // happened between them. Submitted equals Completed + Failed + Withdrawn + Shed
-// + Dropped + Busy + Queued, save for items that are being withdrawn at the
-// moment.
+// + Dropped + Busy + Inline + Queued, save for items that are being withdrawn at
+// the moment.
 //
 // The fields from Now on need a clock. In a pool whose scaler does not read
 // time (see Timed) they are zero, save for Now in a snapshot taken with
@@ -17,16 +17,17 @@ type Snapshot struct {
 	Workers  int // goroutines that run items or wait for one
 	Busy     int // workers that run an item
 	Idle     int // Workers - Busy
+	Inline   int // items that run while their submitter waits, under CallerRuns
 	Queued   int // items that wait
 	Blocked  int // items of submitters that wait for room
 
 	Submitted uint64 // items taken, each time they were
-	Started   uint64 // items given to a worker
+	Started   uint64 // items that began to run
 	Completed uint64 // items that ran and returned
 	Failed    uint64 // items whose run ended in a panic or in runtime.Goexit
 	Withdrawn uint64 // items given up through Withdraw while they waited
-	Shed      uint64 // items given up by the queue
-	Dropped   uint64 // items given up by Stop
+	Shed      uint64 // items given up by the queue, having waited too long
+	Dropped   uint64 // items given up by Stop, or for want of room
 
 	Now time.Time
 	// OldestWait is how long the item at the front of the queue has waited, or
@@ -59,7 +60,7 @@ func (p *Pool[T]) snapshot() Snapshot {
 	left := p.inboxLen()
 	s := Snapshot{
 		Min: p.min, Max: p.max,
-		Workers: p.workers, Busy: p.busy(), Queued: max(p.queued()+left, 0), Blocked: p.blocked,
+		Workers: p.workers, Busy: p.busy(), Inline: p.inline, Queued: max(p.queued()+left, 0), Blocked: p.blocked,
 		Submitted: p.counts.submitted + uint64(left),
 		Started:   p.counts.started,
 		Completed: p.counts.completed,

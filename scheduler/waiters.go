@@ -23,6 +23,10 @@ type waiter[T any] struct {
 // lock, and only then tells it. So submitters are served in the order in which
 // they came, and room cannot be snatched from one that is still waking up.
 func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
+	if p.phase != open {
+		p.mu.Unlock()
+		return 0, ErrStopped
+	}
 	w := &waiter[T]{items: items, admitted: make(chan struct{})}
 	if p.meter != nil {
 		w.since = p.meter.advance(p)

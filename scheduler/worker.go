@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/goroutine"
 )
 
 // worker is a goroutine that runs items, and what the pool knows about it.
@@ -32,6 +34,11 @@ func (w *worker[T]) signal() {
 
 // work is the loop of a worker: the other half of the hot path.
 func (p *Pool[T]) work(w *worker[T]) {
+	if p.cfg.Limit != 0 && p.cfg.Overflow == Block {
+		id := goroutine.ID()
+		p.onWorker.Store(id, nil)
+		defer p.onWorker.Delete(id) // after mend, which calls Crashed
+	}
 	defer p.mend(w)
 	p.mu.Lock()
 	if w.running { // takes over from a goroutine that crashed
@@ -98,8 +105,16 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 			p.admitWaiters()
 		}
 	}
-	if p.clocked != nil && p.collectShed() && !ok {
-		return p.take(w) // much may have changed while the lock was let go of
+	if p.clocked != nil {
+		p.collectShed()
+	}
+	if given := p.takeDiscarded(); given != nil {
+		p.mu.Unlock()
+		p.report(given)
+		p.mu.Lock()
+		if !ok {
+			return p.take(w) // much may have changed while the lock was let go of
+		}
 	}
 	return item, ok
 }
@@ -120,37 +135,31 @@ func (p *Pool[T]) skip(item T) {
 		p.meter.leave()
 	}
 	if p.finisher != nil {
-		p.finisher.Finish(item)
+		p.finished(item)
 	}
 }
 
-// collectShed takes over what the queue has given up and reports it. It returns
-// whether there was anything. mu is held; if there was, it is let go of while
-// Config.Dropped is called. Time was metered before the pop that shed.
-func (p *Pool[T]) collectShed() bool {
-	var shed []T
+// finished tells the queue that an item has ended. mu is held.
+func (p *Pool[T]) finished(item T) {
+	if p.clocked != nil {
+		p.clocked.Tick(time.Now())
+	}
+	p.finisher.Finish(item)
+}
+
+// collectShed takes over what the queue has given up. mu is held. Time was
+// metered before the pop that shed.
+func (p *Pool[T]) collectShed() {
 	for {
 		item, ok := p.clocked.Shed()
 		if !ok {
-			break
+			return
 		}
 		if p.meter != nil {
 			p.meter.leave()
 		}
-		if p.cfg.Claim != nil && !p.cfg.Claim(item) {
-			p.withdrawn--
-			continue
-		}
-		p.rare.shed++
-		shed = append(shed, item)
+		p.discard(item, ErrShed)
 	}
-	if len(shed) == 0 {
-		return false
-	}
-	p.mu.Unlock()
-	p.drop(shed, ErrShed)
-	p.mu.Lock()
-	return true
 }
 
 // finish records that w's item has ended and raises the count to which it
@@ -162,7 +171,7 @@ func (p *Pool[T]) finish(w *worker[T], count *uint64) {
 	}
 	*count++
 	if p.finisher != nil {
-		p.finisher.Finish(w.item)
+		p.finished(w.item)
 	}
 	var none T
 	w.item, w.busy = none, false
@@ -262,13 +271,18 @@ func (p *Pool[T]) mend(w *worker[T]) {
 		}
 		panic(v)
 	}
-	err := ErrGoexit
-	if v != nil {
-		err = &PanicError{Value: v, Stack: debug.Stack()}
-	}
+	err := crash(v)
 	// Deferred, for Crashed may call code that ends the goroutine once more.
 	defer func() { go p.work(w) }()
 	guard("Crashed", func() { p.cfg.Crashed(w.id, w.item, err) })
+}
+
+// crash is how work ends that did not return, given what was recovered.
+func crash(v any) error {
+	if v == nil {
+		return ErrGoexit
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // guard calls a function of the configuration, whose own panic must not take

@@ -28,6 +28,19 @@ var (
 	// policy is Reject.
 	ErrQueueFull = errors.New("taskmanager: the queue is full")
 
+	// ErrWouldDeadlock is returned to a task that submits to its own manager when
+	// that is full and the overflow policy is Block: it would wait for room that it
+	// takes up itself. Use another policy, or a manager for each stage of the
+	// work. A task is known by its goroutine, and by its context.
+	ErrWouldDeadlock = errors.New("taskmanager: the queue is full, and a task that waits for room in its own manager would never get it")
+
+	// ErrDropped is how a task ends that the overflow policy gave up.
+	ErrDropped = errors.New("taskmanager: dropped, as the queue was full")
+
+	// ErrShed is how a task ends that the discipline gave up, because it had
+	// waited for too long.
+	ErrShed = errors.New("taskmanager: shed, having waited for too long")
+
 	// ErrRestartsExhausted is how a task ends that wanted to run again and whose
 	// restart policy gave up. The last failure is wrapped beside it.
 	ErrRestartsExhausted = errors.New("taskmanager: the restart policy gave up")
@@ -67,14 +80,23 @@ func (e *StopError) Error() string {
 // Unwrap returns the reason.
 func (e *StopError) Unwrap() error { return e.Err }
 
-// submitError says in this package's terms why the pool did not take a task.
+// translations are the pool's errors in this package's terms.
+var translations = map[error]error{
+	scheduler.ErrStopped:       ErrStopped,
+	scheduler.ErrQueueFull:     ErrQueueFull,
+	scheduler.ErrWouldDeadlock: ErrWouldDeadlock,
+	scheduler.ErrDropped:       ErrDropped,
+	scheduler.ErrShed:          ErrShed,
+}
+
+// submitError says in this package's terms why the pool did not take a task, or
+// gave it up. Other errors are that the context ended, or that a discipline of
+// somebody's own panicked.
 func submitError(name string, err error) error {
-	switch {
-	case errors.Is(err, scheduler.ErrStopped):
-		return ErrStopped
-	case errors.Is(err, scheduler.ErrQueueFull):
-		return ErrQueueFull
-	default: // the context ended
-		return fmt.Errorf("taskmanager: submit %q: %w", name, err)
+	for theirs, ours := range translations {
+		if same(err, theirs) {
+			return ours
+		}
 	}
+	return fmt.Errorf("taskmanager: submit %q: %w", name, err)
 }

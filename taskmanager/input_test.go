@@ -92,7 +92,7 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 		{"timeout 0", []taskmanager.Option{taskmanager.WithIdleTimeout(0)}, []string{"WithIdleTimeout", "0s"}},
 		{"timeout negative", []taskmanager.Option{taskmanager.WithIdleTimeout(-time.Second)}, []string{"-1s"}},
 		{"limit negative", []taskmanager.Option{taskmanager.WithLimit(-1, taskmanager.Block)}, []string{"WithLimit", "-1"}},
-		{"overflow unknown", []taskmanager.Option{taskmanager.WithLimit(1, 99)}, []string{"overflow policy 99"}},
+		{"overflow unknown", []taskmanager.Option{taskmanager.WithLimit(1, 99)}, []string{"overflow policy Overflow(99)"}},
 		{"name empty", []taskmanager.Option{taskmanager.WithName("")}, []string{"WithName"}},
 		{"scaler nil", []taskmanager.Option{taskmanager.WithScaler(nil)}, []string{"WithScaler"}},
 		{"restart nil", []taskmanager.Option{taskmanager.WithRestart(nil)}, []string{"WithRestart"}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/internal/delay"
+	"github.com/seed56799101/taskmanager/internal/lazycontext"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -17,6 +18,8 @@ import (
 type TaskManager struct {
 	pool    *scheduler.Pool[*Handle]
 	names   *names
+	owner   *lazycontext.Owner // of the contexts of the tasks
+	queue   Discipline
 	delayed *delay.Queue[*Handle] // tasks that wait for the time of their restart
 	restart scheduler.RestartPolicy
 	forgive time.Duration // a run of this length begins a new row of failures; 0: none does
@@ -54,6 +57,8 @@ func Start(opts ...Option) (*TaskManager, error) {
 	}
 	m := &TaskManager{
 		names:   newNames(),
+		owner:   new(lazycontext.Owner),
+		queue:   cfg.discipline,
 		restart: cfg.restart,
 		rand:    rand.New(new(lockedSource)),
 		log:     newLog(cfg.logger, cfg.name),
@@ -68,12 +73,14 @@ func Start(opts ...Option) (*TaskManager, error) {
 		Min:         cfg.min,
 		Max:         cfg.max,
 		IdleTimeout: cfg.idleTimeout,
+		Queue:       cfg.discipline.queue,
 		Scaler:      cfg.scaler,
 		Limit:       cfg.limit,
 		Overflow:    cfg.overflow,
 		Claim:       (*Handle).claim,
 		Withdrawn:   (*Handle).withdrawn,
 		Dropped:     m.dropped,
+		Inside:      func(ctx context.Context) bool { return lazycontext.OwnerOf(ctx) == m.owner },
 		Crashed:     m.crashed,
 	}, m.run)
 	if err != nil {
@@ -103,9 +110,11 @@ func (*lockedSource) Uint64() uint64 { return rand.Uint64() }
 
 // Go submits a task. The channel is closed when a worker takes it, or when it
 // is clear that none ever will because the task was cancelled or the manager
-// stopped. In a manager with a limit, Go waits for room.
+// stopped. In a manager with a limit, Go waits for room, unless the overflow policy
+// has it otherwise; a task that was dropped closes the channel too.
 //
-// Errors: ErrAlreadyExists and ErrStopped, as they are, and those for bad input.
+// Errors: ErrAlreadyExists and ErrStopped, as they are, ErrQueueFull,
+// ErrWouldDeadlock, and those for bad input.
 func (m *TaskManager) Go(newTask Task) (<-chan struct{}, error) {
 	return m.started(m.Submit(context.Background(), newTask))
 }
@@ -132,8 +141,12 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 // on when the request that started it is over. After an error the task will not
 // run.
 //
-// Errors: ErrAlreadyExists with the name, ErrStopped, ErrQueueFull, why ctx
-// ended, ErrNilTask, ErrEmptyName, ErrNilContext, and faults of the options.
+// In a manager with a limit that is reached, the overflow policy says what happens
+// (see WithLimit). What the discipline wants to know of the task is asked now.
+//
+// Errors: ErrAlreadyExists with the name, ErrStopped, ErrQueueFull,
+// ErrWouldDeadlock, why ctx ended, ErrNilTask, ErrEmptyName, ErrNilContext, and
+// faults of the options and of the task's attributes.
 func (m *TaskManager) Submit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
 	if task == nil {
 		return nil, ErrNilTask
@@ -164,6 +177,9 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 	if err != nil {
 		return nil, err
 	}
+	if cfg, err = m.queue.attributesOf(task, cfg); err != nil {
+		return nil, err
+	}
 	if ctx.Err() != nil { // before the name is taken, for a broken context may panic
 		return nil, submitError(name, cause.Of(ctx))
 	}
@@ -171,7 +187,7 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 	if m.bounded {
 		h.state = admitting
 	}
-	h.firstCtx.Init(ctx)
+	h.firstCtx.Init(ctx, m.owner)
 	if err := m.names.add(h); err != nil {
 		if errors.Is(err, ErrAlreadyExists) {
 			err = fmt.Errorf("%w: %q", err, name)

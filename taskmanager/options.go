@@ -21,12 +21,28 @@ type TaskOption interface{ applyTask(c *taskConfig) error }
 // Overflow says what a submit does when the limit leaves no room.
 type Overflow = scheduler.Overflow
 
-// The overflow policies.
+// The overflow policies. Under those that drop, a submit neither waits nor fails,
+// but some task ends without having run: its handle with ErrDropped, and the log
+// tells.
 const (
-	// Block waits for room until the context ends.
+	// Block waits for room until the context ends. A task that submits to its own
+	// manager gets ErrWouldDeadlock instead.
 	Block = scheduler.Block
 	// Reject returns ErrQueueFull at once.
 	Reject = scheduler.Reject
+	// DropNewest drops the task that is submitted.
+	DropNewest = scheduler.DropNewest
+	// DropOldest drops the task that has been queued longest. Under LimitByKey
+	// there is none to tell.
+	DropOldest = scheduler.DropOldest
+	// DropWorst drops the task that the discipline can best do without: as a rule
+	// the one that would run last, under Fair the newest of the key that has the
+	// most waiting.
+	DropWorst = scheduler.DropWorst
+	// CallerRuns has the submit run the task and return when it has ended, so that
+	// whoever submits too much is slowed down. While Stop is at work it acts as
+	// Reject. It does not go with LimitByKey, whose limits it would pass by.
+	CallerRuns = scheduler.CallerRuns
 )
 
 // DefaultIdleTimeout is how long a worker above the minimum stays idle before
@@ -42,6 +58,7 @@ type config struct {
 	name        string
 	limit       int // as in scheduler.Config
 	overflow    Overflow
+	discipline  Discipline
 	scaler      scheduler.Scaler[scheduler.Snapshot]
 	restart     scheduler.RestartPolicy
 }
@@ -52,6 +69,7 @@ func newConfig(opts []Option) (config, error) {
 		min:         1,
 		max:         max(1, runtime.GOMAXPROCS(0)),
 		idleTimeout: DefaultIdleTimeout,
+		discipline:  FIFO(),
 		restart:     scheduler.DefaultRestart(),
 	}
 	var faults []error
@@ -140,7 +158,7 @@ func WithLimit(n int, overflow Overflow) Option {
 		set:  func(c *config) { c.limit, c.overflow = limit, overflow },
 		fault: errors.Join(
 			fault(n < 0, "the limit is %d; it must be 0 or more", n),
-			fault(overflow > Reject, "unknown overflow policy %d", overflow),
+			fault(!overflow.Valid(), "unknown overflow policy %v", overflow),
 		),
 	}
 }
@@ -170,6 +188,7 @@ func WithRestart(p scheduler.RestartPolicy) Option {
 // taskConfig is what the options of a task come to.
 type taskConfig struct {
 	description string
+	attributes
 }
 
 // newTaskConfig returns nil if there are no options, which is the usual case
@@ -178,7 +197,7 @@ func newTaskConfig(opts []TaskOption) (*taskConfig, error) {
 	if len(opts) == 0 {
 		return nil, nil
 	}
-	c := new(taskConfig)
+	c := &taskConfig{attributes: defaultAttributes}
 	var faults []error
 	for i, o := range opts {
 		if o == nil {

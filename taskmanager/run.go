@@ -73,12 +73,17 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 	}
 }
 
-// dropped is called by the pool for a task that it gives up.
+// dropped is called by the pool for a task that it gives up, on the goroutine of
+// somebody who has submitted another one, or of a worker.
 func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.mu.Lock()
 	h.state = ending // the pool has claimed it
 	h.mu.Unlock()
-	m.end(h, submitError(h.name, reason))
+	err := submitError(h.name, reason)
+	m.end(h, h.withLastFailure(err, nil))
+	if !same(err, ErrStopped) {
+		m.log.errorf("task %q will not run: %v", h.name, details{err})
+	}
 }
 
 // settle decides what becomes of a task whose execution has ended with err:
@@ -183,7 +188,7 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 	r.restarts++
 	r.streak, r.previous, r.lastErr = row, wait, failure
 	r.ctx = new(lazycontext.Context)
-	r.ctx.Init(h.firstCtx.Base())
+	r.ctx.Init(h.firstCtx.Base(), m.owner)
 	h.state = queued
 	h.queuedAt = m.now()
 	worker := h.worker
@@ -262,6 +267,12 @@ func (h *Handle) cancelledErr(failure error) error {
 	if failure != nil && !same(failure, err) {
 		err = fmt.Errorf("%w: %w", err, failure)
 	}
+	return h.withLastFailure(err, failure)
+}
+
+// withLastFailure adds to err how the execution before the last one failed, if
+// there was one. The last one, if it was not the same, ended with failure.
+func (h *Handle) withLastFailure(err, failure error) error {
 	if h.retry != nil && !same(h.retry.lastErr, failure) {
 		err = fmt.Errorf("%w; before that: %w", err, h.retry.lastErr)
 	}

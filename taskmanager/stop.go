@@ -42,14 +42,17 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	return nil
 }
 
-// running names the tasks that workers are busy with.
+// running names the tasks that are being executed, by workers or by those who
+// submitted them.
 func (m *TaskManager) running() []string {
 	var names []string
-	for _, w := range m.pool.Workers() {
-		if w.Busy && w.Item.runsOn(w.ID) {
-			names = append(names, w.Item.name)
+	for _, h := range m.names.all() {
+		h.mu.Lock()
+		if h.status() == Running {
+			names = append(names, h.name)
 		}
+		h.mu.Unlock()
 	}
 	slices.Sort(names)
-	return slices.Compact(names) // one may have moved on to another worker meanwhile
+	return names
 }

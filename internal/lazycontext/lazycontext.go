@@ -17,7 +17,8 @@ import (
 // deadline; it has a cancellation of its own. Set it up with [Context.Init]
 // before use and do not copy it. It is safe for concurrent use.
 type Context struct {
-	base context.Context
+	base  context.Context
+	owner *Owner
 	// inner is nil until the context is observed or cancelled. It goes from nil
 	// to a real context, or to the mark released and from there to a real
 	// context that is cancelled; a real one is never replaced, so whoever saw
@@ -33,15 +34,27 @@ type cancellable struct {
 // released stands for a context that was released before anybody observed it.
 var released = new(cancellable)
 
-// Init sets the context whose values are carried. It must be called once,
-// before any other method. If that is a Context itself, which adds no values, its
-// base is taken in its place, so that one made in another, made in another, does
-// not keep all of them.
-func (c *Context) Init(base context.Context) {
+// Owner stands for whoever gives contexts to work, to be compared by its address.
+type Owner struct{ _ byte } // not of size 0, or two could have one address
+
+type ownerKey struct{}
+
+// OwnerOf returns the owner of the Context that ctx is or was derived from, the
+// nearest if there are several, and nil if there is none.
+func OwnerOf(ctx context.Context) *Owner {
+	owner, _ := ctx.Value(ownerKey{}).(*Owner)
+	return owner
+}
+
+// Init sets the context whose values are carried, and the owner. It must be
+// called once, before any other method. If the base is a Context itself, which
+// adds no values, its base is taken in its place, so that one made in another,
+// made in another, does not keep all of them.
+func (c *Context) Init(base context.Context, owner *Owner) {
 	if outer, ok := base.(*Context); ok {
 		base = outer.base
 	}
-	c.base = base
+	c.base, c.owner = base, owner
 }
 
 // Base is the context whose values are carried.
@@ -101,6 +114,9 @@ func (c *Context) Err() error {
 // find it rather than one that the base has. Before that they do not look: they
 // ask for Err or Done first.
 func (c *Context) Value(key any) any {
+	if _, ok := key.(ownerKey); ok {
+		return c.owner
+	}
 	if c.inner.Load() != nil {
 		return c.observe().Value(key)
 	}

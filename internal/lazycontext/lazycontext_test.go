@@ -20,7 +20,7 @@ type key string
 
 func lazy(base context.Context) *lazycontext.Context {
 	c := new(lazycontext.Context)
-	c.Init(base)
+	c.Init(base, nil)
 	return c
 }
 
@@ -100,7 +100,7 @@ func TestUnobservedContextAllocatesNothing(t *testing.T) {
 	var c lazycontext.Context
 	got := testing.AllocsPerRun(100, func() {
 		c = lazycontext.Context{}
-		c.Init(base)
+		c.Init(base, nil)
 		if c.Err() != nil || c.Value(key("k")) != nil {
 			t.Fatal("a fresh context has an error or a value")
 		}

@@ -1,0 +1,51 @@
+package goroutine_test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed56799101/taskmanager/internal/goroutine"
+)
+
+func TestIDTellsGoroutinesApart(t *testing.T) {
+	const goroutines = 1000
+	ids := make([]uint64, goroutines)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			ids[i] = goroutine.ID()
+			if again := goroutine.ID(); again != ids[i] {
+				t.Errorf("a goroutine is called %d and %d", ids[i], again)
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[uint64]bool{0: true, goroutine.ID(): true}
+	for _, id := range ids {
+		if seen[id] {
+			t.Errorf("%d is the number of no goroutine, or of two", id)
+		}
+		seen[id] = true
+	}
+}
+
+// TestIDInABubble: traces have another form there.
+func TestIDInABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mine := goroutine.ID()
+		theirs := make(chan uint64)
+		go func() { theirs <- goroutine.ID() }()
+		if got := <-theirs; mine == 0 || got == 0 || got == mine {
+			t.Errorf("two goroutines are called %d and %d", mine, got)
+		}
+	})
+}
+
+func BenchmarkID(b *testing.B) {
+	for b.Loop() {
+		if goroutine.ID() == 0 {
+			b.Fatal("no number")
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package taskmanager
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+// Discipline says in which order waiting tasks run; see WithQueue. Make one with
+// the functions of this package that return one. It may be used for several
+// managers.
+type Discipline struct {
+	queue  queue.Factory[*Handle]
+	wants  attribute
+	weight func(key string) int // nil: all keys weigh the same
+	custom bool                 // its factory is somebody else's
+}
+
+// WithQueue sets the discipline, which says in which order waiting tasks run. The
+// default is FIFO.
+func WithQueue(d Discipline) Option {
+	return option{name: "WithQueue", set: func(c *config) { c.discipline = d }, fault: d.fault()}
+}
+
+// fault is what is wrong with the arguments that the discipline was made of.
+func (d Discipline) fault() error {
+	if d.queue == nil {
+		return errors.New("the discipline has no queue; make one with FIFO, LIFO, Priority, Deadline, Fair, LimitByKey, CoDel or Custom")
+	}
+	if d.custom {
+		return nil // its factory is called once, by the pool, which asks too
+	}
+	if v, ok := d.queue().(queue.Validator); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+// FIFO runs tasks in the order of their submits. It is the default, and the
+// quickest.
+func FIFO() Discipline { return Discipline{queue: queue.NewFIFO[*Handle]} }
+
+// LIFO runs the newest task first. With WithLimit and DropOldest it serves work
+// whose value fades.
+func LIFO() Discipline { return Discipline{queue: queue.NewLIFO[*Handle]} }
+
+// Priority runs the most important task first: that with the highest level, from
+// WithPriority or a TaskWithPriority, 0 by default.
+//
+// With an ageing of 0 it is strict, and tasks of a lower level may wait for ever.
+// With a positive one a task gains a level, compared with those that come later,
+// for each ageing tasks submitted after it: one of level p is overtaken by at
+// most (pmax−p)·ageing of them, pmax being the highest level in use. See
+// queue.Priority.
+func Priority(ageing int) Discipline {
+	return Discipline{queue: queue.Priority((*Handle).Priority, ageing), wants: priorityAttribute}
+}
+
+// Deadline runs the most urgent task first: that with the earliest deadline, from
+// WithDeadline or a TaskWithDeadline. A task without one counts as due the
+// horizon after it was queued; with a horizon of 0 such tasks come last, and may
+// wait for ever. A task that is late runs all the same. See queue.Deadline.
+func Deadline(horizon time.Duration) Discipline {
+	return Discipline{
+		queue: queue.Deadline(queue.DeadlineConfig[*Handle]{
+			Deadline: (*Handle).Deadline, Horizon: horizon, Enqueued: (*Handle).enqueued,
+		}),
+		wants: deadlineAttribute,
+	}
+}
+
+// Fair shares the workers between keys, from WithKey or a TaskWithKey, in
+// proportion to their weights, so that one who floods the queue delays only
+// himself. Tasks without a key have the key "". The tasks of a key run in
+// the order of their submits.
+//
+// A share is counted in the costs of tasks, from WithCost or a TaskWithCost, 1 by
+// default. The weight of a key is asked for when a task is submitted; it must be
+// positive, and a panic makes the submit fail. A nil function means that all keys
+// are worth the same. See queue.Fair for what is guaranteed.
+func Fair(weight func(key string) int) Discipline {
+	return Discipline{
+		queue: queue.Fair(queue.FairConfig[*Handle, string]{
+			Key: (*Handle).Key, Weight: (*Handle).weight, Cost: (*Handle).Cost,
+		}),
+		wants:  keyAttribute | costAttribute,
+		weight: weight,
+	}
+}
+
+// LimitByKey runs at most n tasks of a key at once, from WithKey or a
+// TaskWithKey, and orders as inner does what may run. With an n of 1 the tasks of
+// a key run one after the other, in the order of their submits. Tasks without a
+// key have the key "", which is limited too. A task that waits to restart
+// does not count, so that others of its key may run meanwhile. See
+// queue.LimitByKey.
+func LimitByKey(n int, inner Discipline) Discipline {
+	d := inner
+	if inner.queue != nil {
+		d.queue = queue.LimitByKey(n, (*Handle).Key, inner.queue)
+		d.wants |= keyAttribute
+	}
+	return d
+}
+
+// CoDelConfig adjusts CoDel; zero values mean defaults.
+type CoDelConfig = queue.CoDelConfig
+
+// CoDel runs tasks in the order of their submits and, while the manager is
+// overloaded, sheds those that have waited for too long, so that the others run
+// in time: a shed task ends with ErrShed, without having run. See queue.CoDel for
+// when that is.
+func CoDel(cfg CoDelConfig) Discipline {
+	return Discipline{queue: queue.CoDel[*Handle](cfg)}
+}
+
+// Custom is a discipline of your own. It can order by the Priority, Key, Deadline
+// and Cost of a Handle, and by nothing else of it: the pool calls it with a lock
+// held, and other methods may wait for that. Package queue/queuetest checks that
+// it does what it must.
+func Custom(factory queue.Factory[*Handle]) Discipline {
+	return Discipline{queue: factory, wants: allAttributes, custom: true}
+}
