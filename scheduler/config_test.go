@@ -117,10 +117,31 @@ func TestQueueFactories(t *testing.T) {
 	}{
 		"nil":                   {func() queue.Queue[int] { return nil }, "returned nil"},
 		"Finisher, not Remover": {func() queue.Queue[int] { return finisherOnly{new(lifo[int])} }, "queue.Remover"},
+		"bad arguments":         {queue.Priority[int](nil, -1), "queue: Priority: the function level is nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Queue: tc.factory}, nothing)
 			wantFault(t, err, tc.word)
+		})
+	}
+}
+
+// TestOverflowNeedsTheQueue: a policy that the queue cannot carry out is an error
+// that names both.
+func TestOverflowNeedsTheQueue(t *testing.T) {
+	self := func(i int) int { return i }
+	for name, tc := range map[string]struct {
+		overflow scheduler.Overflow
+		queue    queue.Factory[int]
+		words    []string
+	}{
+		"no oldest":    {scheduler.DropOldest, queue.LimitByKey(1, self, nil), []string{"DropOldest", "queue.OldestEvictor", "queue.limit"}},
+		"no worst":     {scheduler.DropWorst, newLIFO[int], []string{"DropWorst", "queue.Evictor", "scheduler_test.lifo"}},
+		"beyond limit": {scheduler.CallerRuns, queue.LimitByKey(1, self, nil), []string{"CallerRuns", "queue.limit"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := scheduler.NewPool(scheduler.Config[int]{Limit: 1, Overflow: tc.overflow, Queue: tc.queue}, nothing)
+			wantFault(t, err, tc.words...)
 		})
 	}
 }

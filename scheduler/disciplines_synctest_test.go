@@ -147,37 +147,7 @@ func TestStopLosesNothingThatIsShed(t *testing.T) {
 	}
 }
 
-// perKey lets one item of a key run at a time, the key being id modulo 3. It
-// hands out the first item whose key is free.
-type perKey struct {
-	items   []*job
-	running map[int]bool
-}
-
-func newPerKey() queue.Queue[*job] { return &perKey{running: map[int]bool{}} }
-
 func key(j *job) int { return j.id % 3 }
-
-func (q *perKey) Push(j *job)   { q.items = append(q.items, j) }
-func (q *perKey) Len() int      { return len(q.items) }
-func (q *perKey) Finish(j *job) { delete(q.running, key(j)) }
-
-func (q *perKey) Pop() (*job, bool) {
-	i := slices.IndexFunc(q.items, func(j *job) bool { return !q.running[key(j)] })
-	if i < 0 {
-		return nil, false
-	}
-	j := q.items[i]
-	q.items = slices.Delete(q.items, i, i+1)
-	q.running[key(j)] = true
-	return j, true
-}
-
-func (q *perKey) Remove(gone func(*job) bool) int {
-	before := len(q.items)
-	q.items = slices.DeleteFunc(q.items, gone)
-	return before - len(q.items)
-}
 
 // TestOneAtATimePerKey: never two of a key, and never an idle worker beside an
 // item that may run. What the pool must run can be told from what it has been
@@ -187,7 +157,7 @@ func TestOneAtATimePerKey(t *testing.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			workers := rapid.IntRange(1, 4).Draw(t, "workers")
 			minimum := rapid.SampledFrom([]int{0, workers}).Draw(t, "min")
-			r := newRig(t, scheduler.Config[*job]{Min: minimum, Max: workers, Queue: newPerKey})
+			r := newRig(t, scheduler.Config[*job]{Min: minimum, Max: workers, Queue: queue.LimitByKey(1, key, nil)})
 			defer synctest.Wait()
 			defer r.close(t)
 			live := map[int]*job{}

@@ -177,7 +177,11 @@ func (r *rig) ran() []int {
 func (r *rig) dropsByID() []drop {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := append([]drop{}, r.drops...)
+	return byID(r.drops)
+}
+
+func byID(drops []drop) []drop {
+	out := append([]drop{}, drops...)
 	slices.SortFunc(out, func(a, b drop) int { return a.ID - b.ID })
 	return out
 }

@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +25,8 @@ type model struct {
 	queue   []*job      // withdrawn ones included, until they are popped
 	waiting []*submission
 	busy    map[int]*job
+	inline  map[int]*inlineRun
+	drops   []drop
 	looked  bool // a worker has looked for an item since the alarm was last set
 	peak    int  // the most workers that there have been
 	count   scheduler.Snapshot
@@ -32,6 +35,12 @@ type model struct {
 	// that leaves it open: see grow.
 	observed func() int
 	wrong    string // what was out of bounds there
+}
+
+// inlineRun is an item that its submitter runs.
+type inlineRun struct {
+	job *job
+	by  *submission
 }
 
 // submission is a call of Submit, TrySubmit or SubmitAll.
@@ -43,7 +52,7 @@ type submission struct {
 }
 
 func newModel(minimum, maximum int, now time.Time) *model {
-	m := &model{min: minimum, max: maximum, backlog: 1, now: now, busy: map[int]*job{}}
+	m := &model{min: minimum, max: maximum, backlog: 1, now: now, busy: map[int]*job{}, inline: map[int]*inlineRun{}}
 	m.start(minimum)
 	m.settle(false)
 	return m
@@ -221,15 +230,51 @@ func (m *model) submit(s *submission, try bool) {
 	if len(m.waiting) == 0 {
 		m.fill(s)
 	}
+	m.spill(s, try)
+	m.settle(true)
+}
+
+// spill does with the rest of a submission, which there is no room for, what the
+// overflow policy says.
+func (m *model) spill(s *submission, try bool) {
 	switch {
 	case len(s.left) == 0:
 		s.settled = true
-	case try || m.overflow == scheduler.Reject:
-		s.settled, s.err = true, scheduler.ErrQueueFull
-	default:
+	case m.overflow == scheduler.Block && !try:
 		m.waiting = append(m.waiting, s)
+	case m.overflow == scheduler.CallerRuns && !try && !m.paused:
+		j := s.left[0]
+		s.left = s.left[1:]
+		m.count.Submitted++
+		m.count.Started++
+		m.inline[j.id] = &inlineRun{j, s}
+	case m.overflow == scheduler.DropNewest, m.overflow == scheduler.DropOldest, m.overflow == scheduler.DropWorst:
+		for _, j := range s.left {
+			m.push(j)
+			m.evict()
+		}
+		s.left, s.settled = nil, true
+	default:
+		s.settled, s.err = true, scheduler.ErrQueueFull
 	}
-	m.settle(true)
+}
+
+// evict gives up the oldest item that was not withdrawn, or the newest, which is
+// also the worst of a FIFO.
+func (m *model) evict() {
+	for {
+		i := len(m.queue) - 1
+		if m.overflow == scheduler.DropOldest {
+			i = 0
+		}
+		j := m.queue[i]
+		m.queue = slices.Delete(m.queue, i, i+1)
+		if !j.gone.Load() {
+			m.count.Dropped++
+			m.drops = append(m.drops, drop{j.id, scheduler.ErrDropped})
+			return
+		}
+	}
 }
 
 // fill pushes as much as there is room for, or can be made by growing. What
@@ -261,6 +306,10 @@ func (m *model) cancel(s *submission, err error) {
 
 // finish ends a running job: its worker leaves, rests, or takes the next item.
 func (m *model) finish(j *job, how ending) {
+	if run := m.inline[j.id]; run != nil {
+		m.finishInline(run, how)
+		return
+	}
 	delete(m.busy, j.id)
 	if how == requeues { // its worker stays busy meanwhile, and no other is started
 		m.busy[-j.id] = j
@@ -268,16 +317,41 @@ func (m *model) finish(j *job, how ending) {
 		m.serve()
 		delete(m.busy, -j.id)
 	}
-	if how == panics || how == exits {
-		m.count.Failed++
-	} else {
-		m.count.Completed++
-	}
+	m.tally(how)
 	if m.workers() < m.max {
 		m.idle = append(m.idle, m.now)
 		m.looked = true
 	}
 	m.settle(false)
+}
+
+// finishInline ends a job that its submitter runs, who goes on with the next.
+func (m *model) finishInline(run *inlineRun, how ending) {
+	if how == requeues {
+		m.push(run.job)
+		m.settle(true)
+	}
+	delete(m.inline, run.job.id)
+	m.tally(how)
+	m.submit(run.by, false)
+}
+
+// tally counts an execution.
+func (m *model) tally(how ending) {
+	if how == panics || how == exits {
+		m.count.Failed++
+	} else {
+		m.count.Completed++
+	}
+}
+
+// running lists what is being executed.
+func (m *model) running() []*job {
+	jobs := maps.Clone(m.busy)
+	for id, run := range m.inline {
+		jobs[id] = run.job
+	}
+	return outstanding(jobs)
 }
 
 // resize changes the bounds.
@@ -337,7 +411,7 @@ func (m *model) snapshot() scheduler.Snapshot {
 	s := m.count
 	s.Min, s.Max = m.min, m.max
 	s.Workers, s.Busy, s.Idle, s.Queued = m.workers(), len(m.busy), len(m.idle), m.queued()
-	s.Blocked = m.blocked()
+	s.Blocked, s.Inline = m.blocked(), len(m.inline)
 	return s
 }
 

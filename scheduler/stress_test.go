@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -22,7 +23,10 @@ type token struct {
 	drops   atomic.Int32
 	pending atomic.Int32 // how often it still requeues itself
 	how     ending
+	key     int
 }
+
+func tokenKey(k *token) int { return k.key }
 
 const (
 	tokenWithdrawn = 1
@@ -117,7 +121,7 @@ func (s *stress) submit(hand int) {
 }
 
 func newToken(random *rand.Rand) *token {
-	k := &token{}
+	k := &token{key: random.IntN(5)}
 	switch random.IntN(30) {
 	case 0:
 		k.how = panics
@@ -187,8 +191,8 @@ func (s *stress) check(t *testing.T) {
 			s.checkToken(t, k)
 		}
 	}
-	if runs != snap.Started || drops != snap.Dropped {
-		t.Errorf("items ran %d times and were dropped %d times; the pool counted %d and %d", runs, drops, snap.Started, snap.Dropped)
+	if runs != snap.Started || drops != snap.Dropped+snap.Shed {
+		t.Errorf("items ran %d times and were dropped %d times; the pool counted %d and %d", runs, drops, snap.Started, snap.Dropped+snap.Shed)
 	}
 }
 
@@ -204,6 +208,10 @@ func (s *stress) checkToken(t *testing.T, k *token) {
 	}
 }
 
+func fairTokens() queue.Queue[*token] {
+	return queue.Fair(queue.FairConfig[*token, int]{Key: tokenKey})()
+}
+
 // TestStress runs everything at once on real goroutines.
 func TestStress(t *testing.T) {
 	shapes := map[string]scheduler.Config[*token]{
@@ -215,6 +223,14 @@ func TestStress(t *testing.T) {
 		"growing, bounded":  {Max: 6, IdleTimeout: 50 * time.Microsecond, Limit: 3},
 		"handing over":      {Min: 1, Max: 6, IdleTimeout: 50 * time.Microsecond, Limit: scheduler.HandOver},
 		"rejecting":         {Min: 2, Max: 2, Limit: 3, Overflow: scheduler.Reject},
+		"dropping newest":   {Min: 1, Max: 3, Limit: 3, Overflow: scheduler.DropNewest},
+		"dropping oldest":   {Min: 2, Max: 2, Limit: 3, Overflow: scheduler.DropOldest, Queue: queue.NewLIFO[*token]},
+		"dropping worst":    {Min: 2, Max: 2, Limit: 9, Overflow: scheduler.DropWorst, Queue: fairTokens},
+		"caller runs":       {Min: 2, Max: 2, Limit: 3, Overflow: scheduler.CallerRuns},
+		"by priority":       {Min: 2, Max: 2, Queue: queue.Priority(tokenKey, 10)},
+		"limited by key":    {Min: 1, Max: 4, Limit: 50, Overflow: scheduler.DropWorst, Queue: queue.LimitByKey(1, tokenKey, fairTokens)},
+		"shedding": {Min: 2, Max: 2, Queue: queue.LimitByKey(2, tokenKey,
+			queue.CoDel[*token](queue.CoDelConfig{Target: 1, Interval: 1}))},
 	}
 	for name, cfg := range shapes {
 		for _, drain := range []bool{false, true} {
@@ -249,7 +265,8 @@ func runStress(t *testing.T, cfg scheduler.Config[*token], drain bool) {
 		others.Wait()
 	}
 	s.check(t)
-	if drain && s.pool.Snapshot().Dropped != 0 {
+	gives := cfg.Overflow > scheduler.Reject && cfg.Overflow < scheduler.CallerRuns
+	if drain && !gives && s.pool.Snapshot().Dropped != 0 {
 		t.Errorf("Drain dropped %d items, want 0", s.pool.Snapshot().Dropped)
 	}
 }
