@@ -54,9 +54,10 @@ func (in *inbox[T]) offerAll(items []T) bool {
 }
 
 // openInbox lets submitters leave items without taking mu, if nothing depends
-// on the moment of their arrival, and a worker is sure to look. mu is held.
+// on the moment of their arrival, and a worker is sure to look. (A discipline that
+// is told of ends would see them before items that came earlier.) mu is held.
 func (p *Pool[T]) openInbox() {
-	if p.inboxOpen || p.cfg.Limit != 0 || p.meter != nil || p.clocked != nil {
+	if p.inboxOpen || p.cfg.Limit != 0 || p.meter != nil || p.clocked != nil || p.finisher != nil {
 		return
 	}
 	if p.phase != open || p.paused || p.workers < p.max || !p.waking && len(p.idle) > 0 {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -97,6 +98,25 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 		{"scaler nil", []taskmanager.Option{taskmanager.WithScaler(nil)}, []string{"WithScaler"}},
 		{"restart nil", []taskmanager.Option{taskmanager.WithRestart(nil)}, []string{"WithRestart"}},
 		{"option nil", []taskmanager.Option{nil}, []string{"option 1 is nil"}},
+		{"no discipline", []taskmanager.Option{taskmanager.WithQueue(taskmanager.Discipline{})}, []string{"WithQueue", "no queue", "FIFO"}},
+		{"ageing negative", []taskmanager.Option{taskmanager.WithQueue(taskmanager.Priority(-1))}, []string{"WithQueue", "ageing is -1"}},
+		{"horizon negative", []taskmanager.Option{taskmanager.WithQueue(taskmanager.Deadline(-1))}, []string{"WithQueue", "horizon is -1ns"}},
+		{"limit by key of 0", []taskmanager.Option{taskmanager.WithQueue(taskmanager.LimitByKey(0, taskmanager.FIFO()))}, []string{"limit is 0"}},
+		{"limit by key of nothing", []taskmanager.Option{taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.Discipline{}))}, []string{"no queue"}},
+		{"bad inner discipline", []taskmanager.Option{taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.Priority(-1)))}, []string{"ageing is -1"}},
+		{"target negative", []taskmanager.Option{taskmanager.WithQueue(taskmanager.CoDel(taskmanager.CoDelConfig{Target: -1}))}, []string{"target is -1ns"}},
+		{"custom of nothing", []taskmanager.Option{taskmanager.WithQueue(taskmanager.Custom(nil))}, []string{"no queue"}},
+		{"custom that makes nothing", []taskmanager.Option{taskmanager.WithQueue(taskmanager.Custom(func() queue.Queue[*taskmanager.Handle] { return nil }))}, []string{"returned nil"}},
+		{
+			"policy that the discipline cannot carry out",
+			[]taskmanager.Option{taskmanager.WithLimit(1, taskmanager.DropOldest), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO()))},
+			[]string{"DropOldest", "OldestEvictor"},
+		},
+		{
+			"policy that passes the discipline by",
+			[]taskmanager.Option{taskmanager.WithLimit(1, taskmanager.CallerRuns), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO()))},
+			[]string{"CallerRuns", "limits"},
+		},
 		{"given twice", []taskmanager.Option{taskmanager.WithWorkers(1, 1), taskmanager.WithWorkers(1, 2)}, []string{"WithWorkers was given twice"}},
 		{
 			"all at once",

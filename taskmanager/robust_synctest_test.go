@@ -62,6 +62,13 @@ func (r *recorder) add(line string) {
 	r.lines = append(r.lines, line)
 }
 
+// String is all that was logged so far.
+func (r *recorder) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.lines, "\n")
+}
+
 func (r *recorder) Infof(f string, a ...any)  { r.add("info " + fmt.Sprintf(f, a...)) }
 func (r *recorder) Info(a ...any)             { r.add("info " + fmt.Sprint(a...)) }
 func (r *recorder) Errorf(f string, a ...any) { r.add("error " + fmt.Sprintf(f, a...)) }

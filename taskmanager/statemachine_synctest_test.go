@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -13,89 +13,61 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // TestManagerEqualsItsModel drives a manager and a model of it through the same
-// random life of tasks, in virtual time, and compares all that can be seen.
+// random life of tasks, in virtual time, and compares all that can be seen: under
+// each discipline and each overflow policy.
 func TestManagerEqualsItsModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		rapid.SyncTest(t, func(t *rapid.T) {
-			s := newSystem(t)
-			defer s.stop(t)
-			t.Repeat(map[string]func(*rapid.T){
-				"submit":  s.submit,
-				"resolve": s.resolve,
-				"cancel":  s.cancel,
-				"advance": s.advance,
-				"":        s.check,
+	for _, name := range slices.Sorted(maps.Keys(disciplines)) {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				rapid.SyncTest(t, func(t *rapid.T) {
+					s := newSystem(t, disciplines[name])
+					defer s.stop(t)
+					t.Repeat(map[string]func(*rapid.T){
+						"submit":  s.submit,
+						"submit2": s.submit, // so that queues get long
+						"resolve": s.resolve,
+						"cancel":  s.cancel,
+						"advance": s.advance,
+						"":        s.check,
+					})
+				})
 			})
 		})
-	})
-}
-
-const (
-	restartDelay = 10 * time.Millisecond // from the second failure in a row on
-	giveUpAfter  = 4                     // failures in a row
-	idleTimeout  = 25 * time.Millisecond
-)
-
-// modelPolicy restarts at once, then after a fixed delay, then gives up.
-type modelPolicy struct{}
-
-func (modelPolicy) Next(f scheduler.Failure) (time.Duration, bool) {
-	switch {
-	case f.Attempt == 1:
-		return 0, true
-	case f.Attempt < giveUpAfter:
-		return restartDelay, true
-	default:
-		return 0, false
 	}
 }
 
-// outcome is what the test tells an execution to do.
-type outcome string
-
-const (
-	succeed outcome = "succeed"
-	fail    outcome = "fail"
-	crash   outcome = "panic"
-	goexit  outcome = "goexit"
-)
-
-// modelTask is a task as the model sees it, together with the real one.
-type modelTask struct {
-	name     string
-	restarts bool // implements RestartableTask and always wants to
-	phase    taskmanager.WorkerStatus
-	failures int
-	due      time.Time
-	started  bool
-	order    chan outcome // received by the execution
-	handle   *taskmanager.Handle
-	end      error // how it must end
-}
-
+// system is a manager and its model.
 type system struct {
-	m        *taskmanager.TaskManager
-	min, max int
-	tasks    map[string]*modelTask // outstanding
-	queue    []*modelTask          // those that wait for a worker, in order
-	delayed  []*modelTask          // those that wait for their time, in the order in which they began to
-	ended    []*modelTask
+	model
+	m *taskmanager.TaskManager
 }
 
-func newSystem(t *rapid.T) *system {
-	s := &system{tasks: map[string]*modelTask{}}
+func newSystem(t *rapid.T, d discipline) *system {
+	s := &system{model: model{tasks: map[string]*modelTask{}, queue: d.model(), limit: -1}}
 	s.min = rapid.IntRange(0, 3).Draw(t, "min")
-	s.max = rapid.IntRange(max(1, s.min), 5).Draw(t, "max")
-	m, err := taskmanager.Start(
+	s.max = rapid.IntRange(max(1, s.min), 4).Draw(t, "max")
+	opts := []taskmanager.Option{
 		taskmanager.WithWorkers(s.min, s.max),
 		taskmanager.WithIdleTimeout(idleTimeout),
 		taskmanager.WithRestart(modelPolicy{}),
-	)
+		taskmanager.WithQueue(d.real),
+	}
+	if rapid.Bool().Draw(t, "bounded") {
+		s.limit = rapid.IntRange(0, 3).Draw(t, "limit")
+		s.overflow = rapid.SampledFrom([]taskmanager.Overflow{
+			taskmanager.Block, taskmanager.Reject, taskmanager.DropNewest,
+			taskmanager.DropOldest, taskmanager.DropWorst, taskmanager.CallerRuns,
+		}).Draw(t, "overflow")
+		opts = append(opts, taskmanager.WithLimit(s.limit, s.overflow))
+	}
+	m, err := taskmanager.Start(opts...)
+	if err != nil && (s.overflow == taskmanager.DropOldest || s.overflow == taskmanager.CallerRuns) {
+		t.Skip("LimitByKey cannot do that")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,99 +75,102 @@ func newSystem(t *rapid.T) *system {
 	return s
 }
 
-// execute is the body of every task.
-func (x *modelTask) execute(ctx context.Context) error {
-	select {
-	case o := <-x.order:
-		switch o {
-		case succeed:
-			return nil
-		case fail:
-			return errFailed
-		case crash:
-			panic(errFailed)
-		default:
-			runtime.Goexit()
-		}
-	case <-ctx.Done():
+// attributed is a task that tells its attributes by methods. They may do so
+// wrongly where options say otherwise.
+type attributed struct {
+	*task
+	x *modelTask
+}
+
+func (a attributed) Key() string                 { return a.x.key }
+func (a attributed) Priority() int               { return a.x.priority }
+func (a attributed) Cost() int64                 { return a.x.cost }
+func (a attributed) Deadline() (time.Time, bool) { return a.x.deadline, !a.x.deadline.IsZero() }
+
+// options are the task's attributes as options.
+func (x *modelTask) options() []taskmanager.TaskOption {
+	opts := []taskmanager.TaskOption{
+		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),
 	}
-	return ctx.Err()
+	if !x.deadline.IsZero() {
+		opts = append(opts, taskmanager.WithDeadline(x.deadline))
+	}
+	return opts
 }
 
 func (s *system) submit(t *rapid.T) {
-	name := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "idle"}).Draw(t, "name")
-	x := &modelTask{
-		name:     name,
-		restarts: rapid.Bool().Draw(t, "restarts"),
-		phase:    taskmanager.NotAssigned,
-		order:    make(chan outcome),
+	x := draw(t)
+	body := &task{
+		name:    x.name,
+		execute: x.execute,
+		restart: func(context.Context, error) bool { return x.restarts },
 	}
-	var err error
-	if x.restarts {
-		x.handle, err = s.m.Submit(t.Context(), &task{
-			name:    name,
-			execute: x.execute,
-			restart: func(context.Context, error) bool { return true },
-		})
-	} else {
-		x.handle, err = s.m.SubmitFunc(t.Context(), name, x.execute)
+	call := func() (*taskmanager.Handle, error) { return s.m.Submit(t.Context(), attributed{body, x}) }
+	switch {
+	case rapid.Bool().Draw(t, "attributes by options"):
+		call = func() (*taskmanager.Handle, error) { return s.m.Submit(t.Context(), body, x.options()...) }
+	case !x.restarts:
+		call = func() (*taskmanager.Handle, error) {
+			return s.m.SubmitFunc(t.Context(), x.name, x.execute, x.options()...)
+		}
 	}
-	if s.tasks[name] != nil {
-		if !errors.Is(err, taskmanager.ErrAlreadyExists) {
-			t.Fatalf("a second task named %q: %v, want ErrAlreadyExists", name, err)
+	go func() {
+		x.handle, x.err = call()
+		close(x.submitted)
+	}()
+	synctest.Wait()
+	if s.tasks[x.name] != nil {
+		if !isClosed(x.submitted) || !errors.Is(x.err, taskmanager.ErrAlreadyExists) {
+			t.Fatalf("a second task named %q: %v, want ErrAlreadyExists", x.name, x.err)
 		}
 		return
 	}
-	if err != nil {
-		t.Fatalf("submit %q: %v", name, err)
+	s.model.submit(x)
+	s.checkSubmit(t, x)
+}
+
+// checkSubmit checks whether a submit has returned, and what.
+func (s *system) checkSubmit(t *rapid.T, x *modelTask) {
+	waits := x.inline || slices.Contains(s.blocked, x)
+	switch returned := isClosed(x.submitted); {
+	case returned == waits:
+		t.Fatalf("the submit of %q: returned is %v, want %v", x.name, returned, !waits)
+	case !returned:
+	case errors.Is(x.end, taskmanager.ErrQueueFull):
+		if !errors.Is(x.err, taskmanager.ErrQueueFull) {
+			t.Fatalf("the submit of %q returned %v, want ErrQueueFull", x.name, x.err)
+		}
+	case x.err != nil:
+		t.Fatalf("the submit of %q returned %v", x.name, x.err)
 	}
-	s.tasks[name] = x
-	s.queue = append(s.queue, x)
-	s.settle()
 }
 
 // resolve tells a running task what to do.
 func (s *system) resolve(t *rapid.T) {
 	x := s.pick(t, func(x *modelTask) bool { return x.phase == taskmanager.Running })
-	o := rapid.SampledFrom([]outcome{succeed, fail, fail, crash, goexit}).Draw(t, "outcome")
+	o := rapid.SampledFrom([]outcome{succeed, succeed, fail, fail, crash, goexit}).Draw(t, "outcome")
 	x.order <- o
-	var failure error
 	switch o {
 	case succeed:
 		s.finish(x, nil)
+		if !x.inline {
+			s.over(x)
+		}
+		x.inline = false
 	case goexit:
-		failure = taskmanager.ErrGoexit
+		s.failed(x, taskmanager.ErrGoexit)
 	default:
-		failure = errFailed
-	}
-	if failure != nil {
-		s.failed(x, failure)
+		s.failed(x, errFailed)
 	}
 	s.settle()
-}
-
-func (s *system) failed(x *modelTask, failure error) {
-	x.failures++
-	switch {
-	case !x.restarts:
-		s.finish(x, failure)
-	case x.failures == giveUpAfter:
-		s.finish(x, taskmanager.ErrRestartsExhausted)
-	case x.failures == 1:
-		x.phase = taskmanager.Restarted
-		s.queue = append(s.queue, x)
-	default:
-		x.phase = taskmanager.Restarted
-		x.due = time.Now().Add(restartDelay)
-		s.delayed = append(s.delayed, x)
-	}
+	synctest.Wait()
 }
 
 func (s *system) cancel(t *rapid.T) {
-	x := s.pick(t, func(*modelTask) bool { return true })
+	x := s.pick(t, func(x *modelTask) bool { return isClosed(x.submitted) })
 	x.handle.Cancel()
-	s.finish(x, taskmanager.ErrCancelled)
-	s.settle()
+	s.model.cancel(x)
+	synctest.Wait()
 }
 
 // advance lets time pass, often up to a moment at which something is due.
@@ -206,40 +181,10 @@ func (s *system) advance(t *rapid.T) {
 	end := time.Now().Add(d)
 	for len(s.delayed) > 0 && !s.delayed[0].due.After(end) {
 		time.Sleep(time.Until(s.delayed[0].due))
-		for len(s.delayed) > 0 && !s.delayed[0].due.After(time.Now()) {
-			s.queue = append(s.queue, s.delayed[0])
-			s.delayed = s.delayed[1:]
-		}
-		s.settle()
+		s.due()
+		synctest.Wait()
 	}
 	time.Sleep(time.Until(end))
-}
-
-// settle gives workers to those that wait for one, in the model and, by letting
-// it come to rest, in the manager.
-func (s *system) settle() {
-	busy := 0
-	for _, x := range s.tasks {
-		if x.phase == taskmanager.Running {
-			busy++
-		}
-	}
-	for ; busy < s.max && len(s.queue) > 0; busy++ {
-		s.queue[0].phase = taskmanager.Running
-		s.queue[0].started = true
-		s.queue = s.queue[1:]
-	}
-	synctest.Wait()
-}
-
-// finish ends a task in the model.
-func (s *system) finish(x *modelTask, err error) {
-	x.phase, x.end = taskmanager.Finished, err
-	delete(s.tasks, x.name)
-	is := func(y *modelTask) bool { return x == y }
-	s.queue = slices.DeleteFunc(s.queue, is)
-	s.delayed = slices.DeleteFunc(s.delayed, is)
-	s.ended = append(s.ended, x)
 }
 
 // pick draws an outstanding task, and skips the action if there is none.
@@ -267,10 +212,11 @@ func (s *system) check(t *rapid.T) {
 	}
 	for name, x := range s.tasks {
 		want[name] = fmt.Sprintf("%v, %d restarts", x.phase, x.failures)
-		if x.phase == taskmanager.Running {
+		if x.phase == taskmanager.Running && !x.inline {
 			running[name] = true
 		}
-		if isClosed(x.handle.Done()) || isClosed(x.handle.Started()) != x.started {
+		s.checkSubmit(t, x)
+		if x.handle != nil && (isClosed(x.handle.Done()) || isClosed(x.handle.Started()) != x.started) {
 			t.Fatalf("task %q: done %v, started %v; want false, %v", name,
 				isClosed(x.handle.Done()), isClosed(x.handle.Started()), x.started)
 		}
@@ -279,7 +225,11 @@ func (s *system) check(t *rapid.T) {
 		t.Fatalf("TaskStatus (-want +got):\n%s", diff)
 	}
 	s.checkWorkers(t, running)
+	s.checkConservation(t)
 	for _, x := range s.ended {
+		if x.handle == nil {
+			continue // a submit that Stop refused
+		}
 		if err := x.handle.Err(); !isClosed(x.handle.Done()) || !isClosed(x.handle.Started()) || !errors.Is(err, x.end) {
 			t.Fatalf("task %q ended with %v, want %v", x.name, err, x.end)
 		}
@@ -302,23 +252,100 @@ func (s *system) checkWorkers(t *rapid.T, running map[string]bool) {
 	if diff := cmp.Diff(running, got); diff != "" {
 		t.Fatalf("tasks that workers run (-want +got):\n%s", diff)
 	}
-	pool := s.m.Snapshot()
-	if pool.Busy != len(running) || pool.Queued != len(s.queue) {
-		t.Fatalf("the pool has %d busy and %d queued, want %d and %d", pool.Busy, pool.Queued, len(running), len(s.queue))
+}
+
+// tally is what has become of the tasks that were admitted.
+type tally struct{ Done, Failed, Dropped, Cancelled, Stopped, Queued, Running, Restarting int }
+
+func (c tally) sum() int {
+	return c.Done + c.Failed + c.Dropped + c.Cancelled + c.Stopped + c.Queued + c.Running + c.Restarting
+}
+
+// ended counts a task that has ended with err.
+func (c *tally) ended(err error) {
+	switch {
+	case err == nil:
+		c.Done++
+	case errors.Is(err, taskmanager.ErrDropped):
+		c.Dropped++
+	case errors.Is(err, taskmanager.ErrCancelled):
+		c.Cancelled++
+	case errors.Is(err, taskmanager.ErrStopped):
+		c.Stopped++
+	default:
+		c.Failed++
 	}
-	if in, out := pool.Submitted, pool.Completed+pool.Failed+pool.Withdrawn+uint64(pool.Busy+pool.Queued); in != out {
-		t.Fatalf("%d submitted, but %d accounted for: %+v", in, out, pool)
+}
+
+// outstanding counts a task that has not ended.
+func (c *tally) outstanding(status taskmanager.WorkerStatus) {
+	switch status {
+	case taskmanager.Running:
+		c.Running++
+	case taskmanager.Restarted:
+		c.Restarting++
+	default:
+		c.Queued++
+	}
+}
+
+// checkConservation: each task that was admitted is in exactly one place, both by
+// the handles and the status, and by the counts of the pool.
+func (s *system) checkConservation(t *rapid.T) {
+	var got, want tally
+	admitted := 0
+	for _, x := range s.ended {
+		want.ended(x.end)
+		admitted++
+		if x.handle != nil {
+			got.ended(x.handle.Err())
+		} else {
+			got.ended(x.err)
+		}
+	}
+	for _, x := range s.tasks {
+		want.outstanding(x.phase)
+		admitted++
+	}
+	for _, status := range s.m.TaskStatus() {
+		got.outstanding(status.Status)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || got.sum() != admitted {
+		t.Fatalf("%d tasks were admitted and %d are accounted for (-want +got):\n%s", admitted, got.sum(), diff)
+	}
+	pool, inline := s.m.Snapshot(), 0
+	for _, x := range s.tasks {
+		if x.inline {
+			inline++
+		}
+	}
+	if pool.Busy != s.running() || pool.Inline != inline || pool.Queued != s.queued() || pool.Blocked != len(s.blocked) {
+		t.Fatalf("the pool has %d busy, %d inline, %d queued and %d blocked; want %d, %d, %d and %d",
+			pool.Busy, pool.Inline, pool.Queued, pool.Blocked, s.running(), inline, s.queued(), len(s.blocked))
+	}
+	out := pool.Completed + pool.Failed + pool.Withdrawn + pool.Shed + pool.Dropped + uint64(pool.Busy+pool.Inline+pool.Queued)
+	if pool.Submitted != out {
+		t.Fatalf("the pool has taken %d executions and accounts for %d: %+v", pool.Submitted, out, pool)
+	}
+	if pool.Dropped != uint64(want.Dropped) && want.Stopped == 0 {
+		t.Fatalf("the pool has dropped %d, want %d", pool.Dropped, want.Dropped)
 	}
 }
 
 // stop ends the manager; every task that is outstanding must say so.
 func (s *system) stop(t *rapid.T) {
 	stop(t, s.m)
+	synctest.Wait()
 	for _, x := range s.tasks {
+		// One that waited for room may have got it from a task that Stop cancelled.
+		if slices.Contains(s.blocked, x) && x.err != nil && !errors.Is(x.err, taskmanager.ErrStopped) {
+			t.Fatalf("the submit of %q returned %v after Stop, want ErrStopped", x.name, x.err)
+		}
 		x.end = taskmanager.ErrStopped
 		s.ended = append(s.ended, x)
 	}
-	s.tasks, s.queue, s.min = nil, nil, 0
+	s.tasks, s.blocked, s.min = nil, nil, 0
+	s.queue, s.withdrawn = disciplines["FIFO"].model(), 0
 	s.check(t)
 	if _, err := s.m.GoFunc("late", untilCancelled); !errors.Is(err, taskmanager.ErrStopped) {
 		t.Fatalf("GoFunc after Stop returned %v, want ErrStopped", err)

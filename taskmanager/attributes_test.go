@@ -1,0 +1,161 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// asked is a task that notes what it is asked.
+type asked struct {
+	task
+	questions []string
+	answer    func(question string) // nil: nothing special
+	deadline  time.Time
+	cost      int64
+}
+
+func (a *asked) note(question string) {
+	a.questions = append(a.questions, question)
+	if a.answer != nil {
+		a.answer(question)
+	}
+}
+
+func (a *asked) Priority() int { a.note("Priority"); return 7 }
+func (a *asked) Key() string   { a.note("Key"); return "method" }
+func (a *asked) Cost() int64   { a.note("Cost"); return a.cost }
+
+func (a *asked) Deadline() (time.Time, bool) { a.note("Deadline"); return a.deadline, true }
+
+var tomorrow = time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC)
+
+func newAsked(name string) *asked { return &asked{task: task{name: name}, cost: 5, deadline: tomorrow} }
+
+// TestDisciplinesAskWhatTheyWantToKnow: each method is called once, at the
+// submit, and only where it is of use.
+func TestDisciplinesAskWhatTheyWantToKnow(t *testing.T) {
+	custom := taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])
+	for name, test := range map[string]struct {
+		discipline taskmanager.Discipline
+		want       []string
+	}{
+		"FIFO":       {taskmanager.FIFO(), nil},
+		"LIFO":       {taskmanager.LIFO(), nil},
+		"CoDel":      {taskmanager.CoDel(taskmanager.CoDelConfig{}), nil},
+		"Priority":   {taskmanager.Priority(3), []string{"Priority"}},
+		"Deadline":   {taskmanager.Deadline(time.Second), []string{"Deadline"}},
+		"Fair":       {taskmanager.Fair(nil), []string{"Key", "Cost"}},
+		"LimitByKey": {taskmanager.LimitByKey(1, taskmanager.Priority(0)), []string{"Priority", "Key"}},
+		"Custom":     {custom, []string{"Priority", "Key", "Cost", "Deadline"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := start(t, taskmanager.WithQueue(test.discipline), taskmanager.WithRestart(fixedDelay(0)))
+			a := newAsked("a")
+			failures := 3
+			a.execute = func(context.Context) error {
+				if failures--; failures >= 0 {
+					return errFailed
+				}
+				return nil
+			}
+			a.restart = func(context.Context, error) bool { return true }
+			await(t, submit(t, m, a))
+			wantEqual(t, "questions", a.questions, test.want)
+		})
+	}
+}
+
+// TestOptionsWinOverMethods, and what nobody tells has a default.
+func TestOptionsWinOverMethods(t *testing.T) {
+	m := start(t, taskmanager.WithQueue(taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])))
+	show := func(h *taskmanager.Handle) string {
+		deadline, ok := h.Deadline()
+		return fmt.Sprint(h.Priority(), h.Key(), h.Cost(), deadline.Unix(), ok)
+	}
+	later := tomorrow.Add(time.Hour)
+	none := submitFunc(t, m, "none", fn0)
+	methods := submit(t, m, newAsked("methods"))
+	options := submit(t, m, newAsked("options"), taskmanager.WithPriority(0), taskmanager.WithKey("option"),
+		taskmanager.WithCost(9), taskmanager.WithDeadline(later))
+	one := submit(t, m, newAsked("one"), taskmanager.WithKey(""))
+	wantEqual(t, "attributes", []string{show(none), show(methods), show(options), show(one)}, []string{
+		fmt.Sprint(0, "", 1, time.Time{}.Unix(), false),
+		fmt.Sprint(7, "method", 5, tomorrow.Unix(), true),
+		fmt.Sprint(0, "option", 9, later.Unix(), true),
+		fmt.Sprint(7, "", 5, tomorrow.Unix(), true),
+	})
+}
+
+// TestBadAttributesAreErrors: the submit says what is wrong and with whom, and the
+// name stays free.
+func TestBadAttributesAreErrors(t *testing.T) {
+	all := taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])
+	panicsAt := func(method string) *asked {
+		a := newAsked("a")
+		a.answer = func(question string) {
+			if question == method {
+				panic("attribute")
+			}
+		}
+		return a
+	}
+	free, timeless := newAsked("a"), newAsked("a")
+	free.cost, timeless.deadline = 0, time.Time{}
+	weigh := func(key string) int {
+		switch key {
+		case "method":
+			return 0
+		case "panic":
+			panic("weight")
+		}
+		return 1
+	}
+	for name, test := range map[string]struct {
+		discipline taskmanager.Discipline
+		task       *asked
+		opts       []taskmanager.TaskOption
+		want       []string
+	}{
+		"Priority panics":  {all, panicsAt("Priority"), nil, []string{"Priority method of *taskmanager_test.asked", "attribute"}},
+		"Key panics":       {all, panicsAt("Key"), nil, []string{"Key method of"}},
+		"Cost panics":      {all, panicsAt("Cost"), nil, []string{"Cost method of"}},
+		"Deadline panics":  {all, panicsAt("Deadline"), nil, []string{"Deadline method of"}},
+		"no cost":          {all, free, nil, []string{"Cost method of", "the cost is 0; it must be positive"}},
+		"no time":          {all, timeless, nil, []string{"Deadline method of", "the zero time"}},
+		"cost option":      {taskmanager.FIFO(), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithCost(-1)}, []string{"WithCost: the cost is -1"}},
+		"deadline option":  {taskmanager.FIFO(), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithDeadline(time.Time{})}, []string{"WithDeadline: the deadline is the zero time"}},
+		"option twice":     {taskmanager.FIFO(), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithKey("a"), taskmanager.WithKey("b")}, []string{"WithKey was given twice"}},
+		"no weight":        {taskmanager.Fair(weigh), newAsked("a"), nil, []string{`the weight of key "method"`, "0; it must be positive"}},
+		"weight panics":    {taskmanager.Fair(weigh), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithKey("panic")}, []string{`key "panic"`, "panicked: weight"}},
+		"several at once":  {all, free, []taskmanager.TaskOption{taskmanager.WithKey("a"), taskmanager.WithKey("b"), nil}, []string{"WithKey was given twice", "task option 3 is nil"}},
+		"two methods fail": {all, &asked{task: task{name: "a"}}, nil, []string{"the cost is 0", "the zero time"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := start(t, taskmanager.WithQueue(test.discipline))
+			h, err := m.Submit(t.Context(), test.task, test.opts...)
+			if h != nil || err == nil {
+				t.Fatalf("Submit returned %v, %v; want an error", h, err)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the text %q lacks %q", err, part)
+				}
+			}
+			if strings.Contains(name, "panics") {
+				if _, ok := errors.AsType[*taskmanager.PanicError](err); !ok {
+					t.Errorf("the error %v is no *PanicError", err)
+				}
+			}
+			if err := wait(t, submitFunc(t, m, "a", fn0)); err != nil {
+				t.Errorf("the next task of that name ended with %v", err)
+			}
+		})
+	}
+}
