@@ -13,6 +13,9 @@
 //	...
 //	err = pool.Stop(ctx)
 //
+// With a Limit on what waits, an [Overflow] policy says what a submit does beyond
+// it.
+//
 // A dispatch allocates nothing. A crash of the work (a panic, or a call of
 // runtime.Goexit) costs the pool no worker and is reported.
 //
@@ -33,8 +36,10 @@
 //
 // # Errors
 //
-// Calls return [ErrStopped], [ErrQueueFull], [ErrNilContext], a [*BatchError], or
-// the reason why a context ended. Crashes are a [*PanicError] or [ErrGoexit].
+// Calls return [ErrStopped], [ErrQueueFull], [ErrWouldDeadlock], [ErrNilContext], a
+// [*BatchError], or the reason why a context ended. Crashes are a [*PanicError] or
+// [ErrGoexit]. Items that were taken and never run are reported to Config.Dropped,
+// with [ErrStopped], [ErrDropped], [ErrShed] or a [*PanicError].
 //
 // [RestartPolicy] says when work that failed runs again; the pool itself never
 // runs an item twice on its own.

@@ -21,13 +21,24 @@
 // is, and [RestartableTask] to run again after a failure, when the restart
 // policy says.
 //
+// # Which task runs next
+//
+// Tasks run in the order of their submits, unless [WithQueue] says otherwise:
+// [LIFO], [Priority], [Deadline], [Fair] by key, at most so many of a key at once
+// with [LimitByKey], or with load shedding, [CoDel]. What a discipline orders by a
+// task tells by optional methods ([TaskWithPriority] and the like), or the submit by
+// options. [WithLimit] bounds what waits, and says what happens beyond: the
+// submit waits, fails, or runs the task itself, or some task is dropped.
+//
 // # How a task ends
 //
 // [Handle.Done] is closed and [Handle.Err] says how: nil, or an error that wraps
 // what Execute returned. A panic is a [*PanicError], a call of runtime.Goexit is
 // [ErrGoexit]; both are failures like others, after which the task may restart
 // and the worker goes on. A task that was cancelled ends with [ErrCancelled],
-// one that Stop interrupted or dropped with [ErrStopped]. Only a cancellation by
+// one that Stop interrupted or dropped with [ErrStopped], one that the overflow
+// policy gave up with [ErrDropped], and one that the discipline gave up with
+// [ErrShed]. Only a cancellation by
 // the manager or the handle keeps a task from restarting; one that returns
 // context.Canceled for reasons of its own is asked like any other.
 //

@@ -1,0 +1,124 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// report is a task of a tenant. Its methods tell the discipline what it orders by.
+type report struct {
+	tenant string
+	pages  int
+}
+
+func (r report) Name() string { return fmt.Sprintf("%s/%d", r.tenant, r.pages) }
+func (r report) Key() string  { return r.tenant }
+func (r report) Cost() int64  { return int64(r.pages) }
+
+func (r report) Execute(context.Context) error {
+	fmt.Println(r.Name())
+	return nil
+}
+
+// gate starts a manager with one worker, which is kept busy until open is called,
+// so that a queue builds up.
+func gate(opts ...taskmanager.Option) (m *taskmanager.TaskManager, open func()) {
+	m, err := taskmanager.Start(append(opts, taskmanager.WithWorkers(1, 1))...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	opened := make(chan struct{})
+	started, err := m.GoFunc("gate", func(context.Context) error { <-opened; return nil })
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-started
+	return m, func() { close(opened) }
+}
+
+// A tenant with much to do delays itself and not the others; one that pays more
+// gets more.
+func ExampleFair() {
+	m, open := gate(taskmanager.WithQueue(taskmanager.Fair(func(key string) int {
+		if key == "gold" {
+			return 2
+		}
+		return 1
+	})))
+	ctx := context.Background()
+	var handles []*taskmanager.Handle
+	for _, r := range []report{
+		{"big", 11}, {"big", 12}, {"big", 13}, {"gold", 10}, {"gold", 14}, {"small", 9},
+	} {
+		h, err := m.Submit(ctx, r)
+		if err != nil {
+			log.Fatal(err)
+		}
+		handles = append(handles, h)
+	}
+	open()
+	for _, h := range handles {
+		_ = h.Wait(ctx)
+	}
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// big/11
+	// gold/10
+	// gold/14
+	// small/9
+	// big/12
+	// big/13
+	// <nil>
+}
+
+// The option of a submit tells what the task does not, or otherwise than it does.
+func ExamplePriority() {
+	m, open := gate(taskmanager.WithQueue(taskmanager.Priority(0)))
+	ctx := context.Background()
+	for level := range 3 {
+		_, err := m.Submit(ctx, report{"tenant", level}, taskmanager.WithPriority(level))
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	last, err := m.SubmitFunc(ctx, "cleanup", func(context.Context) error { return nil }, taskmanager.WithPriority(-1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	open()
+	fmt.Println(last.Wait(ctx))
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// tenant/2
+	// tenant/1
+	// tenant/0
+	// <nil>
+	// <nil>
+}
+
+// At most one task waits; the oldest gives way to a new one.
+func ExampleWithLimit() {
+	m, open := gate(taskmanager.WithLimit(1, taskmanager.DropOldest))
+	ctx := context.Background()
+	outdated, err := m.Submit(ctx, report{"prices", 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fresh, err := m.Submit(ctx, report{"prices", 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(errors.Is(outdated.Wait(ctx), taskmanager.ErrDropped))
+	open()
+	fmt.Println(fresh.Wait(ctx))
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// true
+	// prices/2
+	// <nil>
+	// <nil>
+}
