@@ -16,11 +16,12 @@ import (
 // a busy key holds up neither its workers nor other keys, and among the
 // inner discipline's equals it comes back to the end.
 //
-// It costs what the inner discipline costs, and O(1). It implements [Finisher],
-// [Remover], [Evictor] (of the longest line the newest item, in O(keys); without
-// lines the inner victim) and, if the inner discipline does, [Clocked]. The
-// inner discipline must implement [Remover]. Bad arguments are reported by
-// [Validator].
+// It costs what the inner discipline costs, and O(1). It implements [Finisher] and
+// [Remover], and as far as the inner discipline does, [Evictor] (of the longest
+// line the newest item, in O(keys); without lines the inner victim) and
+// [Clocked]. If the inner discipline does not implement [Remover], those that a
+// Remove leaves come before all that is pushed later. Bad arguments are reported
+// by [Validator].
 func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]) Factory[T] {
 	if inner == nil {
 		inner = NewFIFO[T]
@@ -30,26 +31,35 @@ func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]
 		q.remover, _ = q.inner.(Remover[T])
 		q.evictor, _ = q.inner.(Evictor[T])
 		q.finisher, _ = q.inner.(Finisher[T])
-		if clock, ok := q.inner.(Clocked[T]); ok {
-			return &clockedLimit[T, K]{limit: q, Clocked: clock}
+		clock, _ := q.inner.(Clocked[T])
+		switch {
+		case clock != nil && q.evictor != nil:
+			return clockedEvictingLimit[T, K]{clockedLimit[T, K]{q, clock}}
+		case clock != nil:
+			return clockedLimit[T, K]{q, clock}
+		case q.evictor != nil:
+			return evictingLimit[T, K]{q}
+		default:
+			return q
 		}
-		return q
 	}
 }
 
 // limit keeps in its inner queue only items that may run.
 //
-// Invariant: of each key, the items in the inner queue and those that were
-// popped and have not ended are admitted in number, at most n; and fewer than n
-// only if none waits in line. So whatever the inner queue pops may run, and what
-// waits in line has somebody whose end will let it in: no wake-up is lost.
+// Invariant: of each key, the items in the inner queue (or set aside from it) and
+// those that were popped and have not ended are admitted in number, at most n; and
+// fewer than n only if none waits in line. So whatever the inner queue pops may
+// run, and what waits in line has somebody whose end will let it in: no wake-up is
+// lost.
 type limit[T any, K comparable] struct {
 	n        int
 	key      func(item T) K
 	inner    Queue[T]
-	remover  Remover[T]  // the inner queue
-	evictor  Evictor[T]  // likewise, if it has the capability
+	remover  Remover[T]  // the inner queue, if it has the capability
+	evictor  Evictor[T]  // likewise
 	finisher Finisher[T] // likewise
+	aside    FIFO[T]     // popped from an inner queue that cannot remove; the next to run
 
 	gates   table[K, gate[T]]
 	nodes   nodes[T]
@@ -72,8 +82,8 @@ func (q *limit[T, K]) Validate() error {
 	if q.key == nil {
 		faults = append(faults, errNilFunc("LimitByKey", "key"))
 	}
-	if q.remover == nil {
-		faults = append(faults, fmt.Errorf("queue: LimitByKey: the inner queue, %T, must implement queue.Remover", q.inner))
+	if q.inner == nil {
+		faults = append(faults, errors.New("queue: LimitByKey: the inner factory returned nil"))
 	}
 	if v, ok := q.inner.(Validator); ok {
 		faults = append(faults, v.Validate())
@@ -82,7 +92,7 @@ func (q *limit[T, K]) Validate() error {
 }
 
 // Len is the number of items held.
-func (q *limit[T, K]) Len() int { return q.inner.Len() + q.waiting }
+func (q *limit[T, K]) Len() int { return q.inner.Len() + q.aside.Len() + q.waiting }
 
 // Push adds an item to the inner queue, or to the line of its key.
 func (q *limit[T, K]) Push(item T) {
@@ -98,7 +108,12 @@ func (q *limit[T, K]) Push(item T) {
 }
 
 // Pop takes the next item of the inner queue.
-func (q *limit[T, K]) Pop() (T, bool) { return q.inner.Pop() }
+func (q *limit[T, K]) Pop() (T, bool) {
+	if item, ok := q.aside.Pop(); ok {
+		return item, true
+	}
+	return q.inner.Pop()
+}
 
 // Finish lets the next of the item's key in.
 func (q *limit[T, K]) Finish(item T) {
@@ -151,13 +166,19 @@ func (q *limit[T, K]) Remove(gone func(item T) bool) int {
 		}
 	}
 	var removed []T
-	q.remover.Remove(func(item T) bool {
+	isGone := func(item T) bool {
 		if !gone(item) {
 			return false
 		}
 		removed = append(removed, item)
 		return true
-	})
+	}
+	if q.remover != nil {
+		q.remover.Remove(isGone)
+	} else {
+		q.setAside()
+		q.aside.Remove(isGone)
+	}
 	after := q.Len()
 	for _, item := range removed {
 		q.left(item)
@@ -165,35 +186,52 @@ func (q *limit[T, K]) Remove(gone func(item T) bool) int {
 	return before - after
 }
 
-// Evict takes the newest item of the longest line, which could not run for the
-// longest time. Without lines it takes what the inner queue would give up, or,
-// if that cannot tell, what its Remove looks at last.
-func (q *limit[T, K]) Evict() (item T, ok bool) {
+// setAside takes everything out of the inner queue, in its order.
+func (q *limit[T, K]) setAside() {
+	for {
+		item, ok := q.inner.Pop()
+		if !ok {
+			return
+		}
+		q.aside.Push(item)
+	}
+}
+
+// evict takes the newest item of the longest line, which could not run for the
+// longest time, or, without lines, what the inner queue would give up.
+func (q *limit[T, K]) evict() (item T, ok bool) {
 	if q.waiting > 0 {
 		var longest *gate[T]
 		for _, g := range q.gates.states {
-			if longest == nil || g.line.n > longest.line.n || g.line.n == longest.line.n && g.line.n > 0 && g.line.back.seq > longest.line.back.seq {
+			if g.line.n > 0 && (longest == nil || g.longerThan(longest)) {
 				longest = g
 			}
 		}
 		return q.drop(longest, longest.line.back), true
 	}
-	if q.evictor != nil {
+	if item, ok = q.aside.Evict(); !ok {
 		item, ok = q.evictor.Evict()
-	} else if n := q.inner.Len(); n > 0 {
-		ok = true
-		q.remover.Remove(func(x T) bool {
-			if n--; n == 0 {
-				item = x
-			}
-			return n == 0
-		})
 	}
 	if ok {
 		q.left(item)
 	}
 	return item, ok
 }
+
+// longerThan compares the lines of two gates, and, so that the same calls give the
+// same victim, the last items of lines of equal length.
+func (g *gate[T]) longerThan(other *gate[T]) bool {
+	if g.line.n != other.line.n {
+		return g.line.n > other.line.n
+	}
+	return g.line.back.seq > other.line.back.seq
+}
+
+// evictingLimit is a limit over an inner queue that can evict.
+type evictingLimit[T any, K comparable] struct{ *limit[T, K] }
+
+// Evict gives up an item.
+func (q evictingLimit[T, K]) Evict() (T, bool) { return q.evict() }
 
 // clockedLimit is a limit over an inner queue that knows the time.
 type clockedLimit[T any, K comparable] struct {
@@ -203,10 +241,16 @@ type clockedLimit[T any, K comparable] struct {
 
 // Shed returns an item that the inner queue has given up. Its place in the
 // inner queue goes to the next of its key.
-func (q *clockedLimit[T, K]) Shed() (item T, ok bool) {
+func (q clockedLimit[T, K]) Shed() (item T, ok bool) {
 	item, ok = q.Clocked.Shed()
 	if ok {
 		q.left(item)
 	}
 	return item, ok
 }
+
+// clockedEvictingLimit is a limit over an inner queue that can do both.
+type clockedEvictingLimit[T any, K comparable] struct{ clockedLimit[T, K] }
+
+// Evict gives up an item.
+func (q clockedEvictingLimit[T, K]) Evict() (T, bool) { return q.evict() }

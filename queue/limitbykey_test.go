@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -106,21 +107,41 @@ func TestLimitByKeyConforms(t *testing.T) {
 	}
 	parity := func(i *queuetest.Item) int { return i.Value % 2 }
 	for name, inner := range map[string]queue.Factory[*queuetest.Item]{
-		"Priority":   queue.Priority(value, 10),
-		"Fair":       queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant, Cost: cost}),
-		"CoDel":      queue.CoDel[*queuetest.Item](queue.CoDelConfig{}),
-		"LimitByKey": queue.LimitByKey(5, parity, nil),
-		"own":        func() queue.Queue[*queuetest.Item] { return &removable{queue.NewLIFO[*queuetest.Item]()} },
+		"Priority":               queue.Priority(value, 10),
+		"Fair":                   queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant, Cost: cost}),
+		"CoDel":                  queue.CoDel[*queuetest.Item](queue.CoDelConfig{}),
+		"LimitByKey":             queue.LimitByKey(5, parity, nil),
+		"one that cannot remove": func() queue.Queue[*queuetest.Item] { return plain{queue.NewLIFO[*queuetest.Item]()} },
+		"one that knows the time, and cannot evict": func() queue.Queue[*queuetest.Item] {
+			return clocked{plain{queue.NewFIFO[*queuetest.Item]()}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) { queuetest.Run(t, queue.LimitByKey(2, value, inner)) })
 	}
 }
 
-// removable is a queue with no other capability than to remove.
-type removable struct{ queue.Queue[*queuetest.Item] }
+// plain is a queue without capabilities.
+type plain struct{ queue.Queue[*queuetest.Item] }
 
-func (r removable) Remove(gone func(*queuetest.Item) bool) int {
-	return r.Queue.(queue.Remover[*queuetest.Item]).Remove(gone)
+// clocked is one that is told the time, of which it makes nothing.
+type clocked struct{ plain }
+
+func (clocked) Tick(time.Time)                {}
+func (clocked) Shed() (*queuetest.Item, bool) { return nil, false }
+
+// TestLimitByKeyKeepsTheOrder of an inner queue that cannot remove.
+func TestLimitByKeyKeepsTheOrder(t *testing.T) {
+	q := queue.LimitByKey(9, value, func() queue.Queue[*queuetest.Item] { return plain{queue.NewLIFO[*queuetest.Item]()} })()
+	for i := range 5 {
+		q.Push(&queuetest.Item{Seq: i})
+	}
+	q.(queue.Remover[*queuetest.Item]).Remove(func(i *queuetest.Item) bool { return i.Seq == 2 })
+	q.Push(&queuetest.Item{Seq: 5})
+	var got []int
+	for i, ok := q.Pop(); ok; i, ok = q.Pop() {
+		got = append(got, i.Seq)
+	}
+	wantEqual(t, "items in order", got, []int{4, 3, 1, 0, 5})
 }
 
 // TestLimitByKeyBounds: never more than n of a key run; of each key the oldest
@@ -187,7 +208,7 @@ func TestLimitByKeyBounds(t *testing.T) {
 // TestBadArgumentsAreReported: each by the discipline that cannot work with it.
 func TestBadArgumentsAreReported(t *testing.T) {
 	type item = *queuetest.Item
-	unremovable := func() queue.Queue[item] { return plain{queue.NewFIFO[item]()} }
+	none := func() queue.Queue[item] { return nil }
 	for name, test := range map[string]struct {
 		err  error
 		want []string // parts of the message
@@ -204,7 +225,7 @@ func TestBadArgumentsAreReported(t *testing.T) {
 		"target over interval":    {validate(queue.CoDel[item](queue.CoDelConfig{Target: 2, Interval: 1})), []string{"interval 1ns"}},
 		"limit without keys":      {validate(queue.LimitByKey[item, int](1, nil, nil)), []string{"LimitByKey", "key", "nil"}},
 		"limit of none":           {validate(queue.LimitByKey(0, value, nil)), []string{"limit is 0", "1 or more"}},
-		"no Remover":              {validate(queue.LimitByKey(1, value, unremovable)), []string{"queue_test.plain", "queue.Remover"}},
+		"limit over nothing":      {validate(queue.LimitByKey(1, value, none)), []string{"LimitByKey", "returned nil"}},
 		"two faults at once":      {validate(queue.LimitByKey(-1, value, queue.Priority[item](nil, 0))), []string{"limit is -1", "Priority"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,9 +246,6 @@ func TestBadArgumentsAreReported(t *testing.T) {
 		}
 	}
 }
-
-// plain is a queue without capabilities.
-type plain struct{ queue.Queue[*queuetest.Item] }
 
 // TestAPanicInPushChangesNothing: the functions that a discipline is given are
 // called before it changes anything.

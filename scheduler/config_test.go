@@ -135,9 +135,9 @@ func TestOverflowNeedsTheQueue(t *testing.T) {
 		queue    queue.Factory[int]
 		words    []string
 	}{
-		"no oldest":    {scheduler.DropOldest, queue.LimitByKey(1, self, nil), []string{"DropOldest", "queue.OldestEvictor", "queue.limit"}},
+		"no oldest":    {scheduler.DropOldest, queue.LimitByKey(1, self, nil), []string{"DropOldest", "queue.OldestEvictor", "queue.evictingLimit"}},
 		"no worst":     {scheduler.DropWorst, newLIFO[int], []string{"DropWorst", "queue.Evictor", "scheduler_test.lifo"}},
-		"beyond limit": {scheduler.CallerRuns, queue.LimitByKey(1, self, nil), []string{"CallerRuns", "queue.limit"}},
+		"beyond limit": {scheduler.CallerRuns, queue.LimitByKey(1, self, nil), []string{"CallerRuns", "queue.evictingLimit"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scheduler.NewPool(scheduler.Config[int]{Limit: 1, Overflow: tc.overflow, Queue: tc.queue}, nothing)

@@ -43,7 +43,7 @@ func TestAllocationBudget(t *testing.T) {
 		submit        func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error
 	}{
 		{"Submit, with a key", taskmanager.Fair(nil), 3, 384, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
-			_, err := m.Submit(context.Background(), keyed{name, name[len(name)-1:], fn}) // one is the test's own
+			_, err := m.Submit(context.Background(), keyed{name, name[len(name)-1:], fn}) // an allocation of the test's own
 			return err
 		}},
 		{"SubmitFunc", taskmanager.FIFO(), 2, 256, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
@@ -59,6 +59,9 @@ func TestAllocationBudget(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithQueue(test.queue))
 			allocs, bytes := cost(tasks, func(n int) {
+				// The only worker waits, so that the queue is as long each time.
+				full := make(chan struct{})
+				submitFunc(t, m, "gate", func(context.Context) error { <-full; return nil })
 				var wg sync.WaitGroup
 				wg.Add(n)
 				fn := func(context.Context) error { wg.Done(); return nil }
@@ -67,8 +70,9 @@ func TestAllocationBudget(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				close(full)
 				wg.Wait()
-				await(t, submitFunc(t, m, "last", fn0)) // the only worker: all are off the books
+				await(t, submitFunc(t, m, "last", fn0)) // all are off the books
 			})
 			// A few allocations of the collector and of growth are nobody's.
 			if allocs > test.allocs+0.1 || bytes > test.bytes {
