@@ -19,10 +19,11 @@ type FairConfig[T any, K comparable] struct {
 	// The default is 1 for each.
 	Cost func(item T) int64
 	// Quantum is the cost that a key of weight 1 may run in each of its turns.
-	// The smaller it is, the more often keys take turns; the larger, the quicker
-	// is a Pop, as it finds a key whose next item fits at once when no cost
-	// exceeds the quantum, and else looks at up to two for each key. The default,
-	// 0, is the largest cost that was pushed since the queue was last empty.
+	// The smaller it is, the more often keys take turns, and the more of them pass
+	// before one has saved up enough for its next item. The default, 0, is the
+	// mean cost of what waits, taken anew in each round: turns are then about an
+	// item long, whatever the unit of the costs, and about one of them passes for
+	// each item.
 	Quantum int64
 }
 
@@ -37,7 +38,8 @@ type FairConfig[T any, K comparable] struct {
 // Max and weights w₁ and w₂; however many other keys there are. A key that had
 // nothing waiting has no claim to make up for.
 //
-// A push and pop cost O(1) if no cost exceeds the quantum. It implements
+// A push costs O(1). So does a pop if no cost exceeds the quantum, and on average
+// with the default one; a single pop may look at each key twice. It implements
 // [Remover] and, in O(keys), [Evictor] (the newest item of the key with the most
 // cost waiting for its weight) and [OldestEvictor]. Bad values of the
 // configuration are reported by [Validator].
@@ -47,9 +49,9 @@ func Fair[T any, K comparable](cfg FairConfig[T, K]) Factory[T] {
 	case cfg.Key == nil:
 		fault = errNilFunc("Fair", "Key")
 	case cfg.Quantum < 0 || cfg.Quantum > maxCost:
-		fault = fmt.Errorf("queue: Fair: the quantum is %d; it must be from 1 to %d, or 0 for the largest cost", cfg.Quantum, int64(maxCost))
+		fault = fmt.Errorf("queue: Fair: the quantum is %d; it must be from 1 to %d, or 0 for the mean cost", cfg.Quantum, int64(maxCost))
 	}
-	return func() Queue[T] { return &fair[T, K]{cfg: cfg, fault: fault, quantum: cfg.Quantum} }
+	return func() Queue[T] { return &fair[T, K]{cfg: cfg, fault: fault} }
 }
 
 const (
@@ -63,16 +65,18 @@ const (
 // item it keeps for its next turn. One that runs out of items leaves the ring
 // and forfeits its deficit.
 //
-// The default quantum grows with the largest cost. The bound holds all the same:
-// the turns of two keys alternate, so what one was granted more than the other
-// is an alternating sum of quanta that never shrink, and at most the last.
+// A round is one pass over the ring, from first to first, and its quantum is the
+// same for all. So the default quantum may change from round to round, and two
+// keys that wait all the time are still granted the same but for one round.
 type fair[T any, K comparable] struct {
 	cfg     FairConfig[T, K]
 	fault   error
 	flows   table[K, flow[T]]
 	turn    *flow[T] // whose turn it is; nil: the ring is empty
+	first   *flow[T] // with whose turn a round begins
 	nodes   nodes[T]
-	quantum int64
+	quantum int64 // of this round
+	cost    int64 // of all that waits
 	n       int
 	seq     int64 // items pushed so far
 }
@@ -111,11 +115,9 @@ func (q *fair[T, K]) Push(item T) {
 	}
 	f.waiting.push(q.nodes.of(item, q.seq, cost))
 	f.cost += cost
+	q.cost += cost
 	q.seq++
 	q.n++
-	if q.cfg.Quantum == 0 {
-		q.quantum = max(q.quantum, cost)
-	}
 }
 
 // Pop takes the first item of the key whose turn it is.
@@ -124,11 +126,14 @@ func (q *fair[T, K]) Pop() (item T, ok bool) {
 		return item, false
 	}
 	for passed := 0; ; passed++ {
-		if passed == q.flows.active { // all round, and nothing fitted
+		if passed == q.flows.active { // once round, and nothing fitted
 			q.skipRounds()
 		}
 		f := q.turn
 		if !f.begun {
+			if f == q.first {
+				q.beginRound()
+			}
 			f.begun = true
 			f.deficit += q.quantum * f.weight
 		}
@@ -141,10 +146,20 @@ func (q *fair[T, K]) Pop() (item T, ok bool) {
 	}
 }
 
+// beginRound sets the quantum.
+func (q *fair[T, K]) beginRound() {
+	if q.quantum = q.cfg.Quantum; q.quantum == 0 {
+		q.quantum = min(max(1+(q.cost-1)/int64(q.n), 1), maxCost) // the sum may overflow
+	}
+}
+
 // skipRounds passes over those rounds in which no key could run anything, with
 // what they would add to the deficits, so that a quantum far below the costs
 // does not make Pop go round for ever.
 func (q *fair[T, K]) skipRounds() {
+	if q.turn == q.first {
+		q.beginRound()
+	}
 	rounds := int64(maxCost)
 	for f := range q.ring() {
 		grant := q.quantum * f.weight
@@ -173,7 +188,7 @@ func (q *fair[T, K]) ring() iter.Seq[*flow[T]] {
 func (q *fair[T, K]) join(f *flow[T]) {
 	q.flows.wake()
 	if q.turn == nil {
-		q.turn, f.next, f.prev = f, f, f
+		q.turn, q.first, f.next, f.prev = f, f, f, f
 		return
 	}
 	f.next, f.prev = q.turn, q.turn.prev
@@ -184,9 +199,13 @@ func (q *fair[T, K]) join(f *flow[T]) {
 func (q *fair[T, K]) leave(f *flow[T]) {
 	f.next.prev, f.prev.next = f.prev, f.next
 	if q.turn == f {
-		if q.turn = f.next; q.turn == f {
-			q.turn = nil
-		}
+		q.turn = f.next
+	}
+	if q.first == f {
+		q.first = f.next
+	}
+	if f.next == f {
+		q.turn, q.first = nil, nil
 	}
 	*f = flow[T]{}
 	q.flows.rest(func(f *flow[T]) bool { return f.waiting.n == 0 })
@@ -196,12 +215,12 @@ func (q *fair[T, K]) leave(f *flow[T]) {
 func (q *fair[T, K]) take(f *flow[T], e *node[T]) T {
 	f.waiting.remove(e)
 	f.cost -= e.cost
+	q.cost -= e.cost
 	q.n--
 	if f.waiting.n == 0 {
 		q.leave(f)
 	}
 	if q.n == 0 {
-		q.quantum = q.cfg.Quantum
 		q.nodes.dwindle()
 	}
 	return q.nodes.free(e)

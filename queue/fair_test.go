@@ -19,9 +19,10 @@ func cost(i *queuetest.Item) int64 { return int64(1 + (i.Value+3*i.Seq)%14) }
 
 // roundRobin is deficit round robin word for word: no ring, no short cuts.
 type roundRobin struct {
-	quantum int64 // 0: the largest cost since the queue was empty
-	largest int64
+	quantum int64   // 0: the mean cost at the begin of the round
+	now     int64   // the quantum of the round
 	keys    []*lane // that have items, the one whose turn it is first
+	cut     *lane   // with whose turn a round begins
 	begun   bool
 }
 
@@ -39,7 +40,6 @@ func (q *roundRobin) Len() (n int) {
 }
 
 func (q *roundRobin) Push(i *queuetest.Item) {
-	q.largest = max(q.largest, cost(i))
 	for _, l := range q.keys {
 		if l.key == tenant(i) {
 			l.items = append(l.items, i)
@@ -47,6 +47,9 @@ func (q *roundRobin) Push(i *queuetest.Item) {
 		}
 	}
 	q.keys = append(q.keys, &lane{key: tenant(i), items: []*queuetest.Item{i}})
+	if len(q.keys) == 1 {
+		q.cut = q.keys[0]
+	}
 }
 
 func (q *roundRobin) Pop() (*queuetest.Item, bool) {
@@ -57,11 +60,10 @@ func (q *roundRobin) Pop() (*queuetest.Item, bool) {
 		l := q.keys[0]
 		if !q.begun {
 			q.begun = true
-			quantum := q.quantum
-			if quantum == 0 {
-				quantum = q.largest
+			if l == q.cut {
+				q.now = q.roundQuantum()
 			}
-			l.deficit += quantum * int64(weight(l.items[0]))
+			l.deficit += q.now * int64(weight(l.items[0]))
 		}
 		if i := l.items[0]; cost(i) <= l.deficit {
 			l.deficit -= cost(i)
@@ -74,15 +76,38 @@ func (q *roundRobin) Pop() (*queuetest.Item, bool) {
 	}
 }
 
-// tidy drops keys without items.
+// roundQuantum is the mean cost, rounded up, unless a quantum was given.
+func (q *roundRobin) roundQuantum() int64 {
+	if q.quantum > 0 {
+		return q.quantum
+	}
+	sum, n := int64(0), int64(0)
+	for _, l := range q.keys {
+		for _, i := range l.items {
+			sum += cost(i)
+			n++
+		}
+	}
+	return (sum + n - 1) / n
+}
+
+// tidy drops keys without items. The next key takes the place of one that was the
+// first of a round.
 func (q *roundRobin) tidy() {
 	if len(q.keys) > 0 && len(q.keys[0].items) == 0 {
 		q.begun = false
 	}
-	q.keys = slices.DeleteFunc(q.keys, func(l *lane) bool { return len(l.items) == 0 })
-	if len(q.keys) == 0 {
-		q.largest = 0
+	empty := func(l *lane) bool { return len(l.items) == 0 }
+	if at := slices.Index(q.keys, q.cut); at >= 0 {
+		for range q.keys {
+			if !empty(q.keys[at]) {
+				break
+			}
+			at = (at + 1) % len(q.keys)
+		}
+		q.cut = q.keys[at]
 	}
+	q.keys = slices.DeleteFunc(q.keys, empty)
 }
 
 func (q *roundRobin) Remove(gone func(*queuetest.Item) bool) int {
@@ -169,7 +194,7 @@ func TestFairServesByWeight(t *testing.T) {
 		quantum := rapid.SampledFrom([]int64{0, 1, 7, 100}).Draw(t, "quantum")
 		q := newFair(quantum)
 		if quantum == 0 {
-			quantum = maxCost
+			quantum = maxCost // no mean exceeds it
 		}
 		var weights [keys]int
 		held := map[int]int{}

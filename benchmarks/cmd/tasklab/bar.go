@@ -50,19 +50,19 @@ func (b bar) draw(f func(v *view) string) decor.Decorator {
 
 // files is what stands before the bar.
 func files(v *view) string {
-	return english().Sprintf("%d of %d files", v.done, v.total)
+	return english().Sprintf("%d of %d files", v.done(), v.total)
 }
 
 // speed is what stands behind the bar. The percentage is rounded down, and the
 // time that is left up: nearly done is not done.
 func speed(v *view) string {
-	if v.done == 0 || v.elapsed <= 0 {
+	if v.done() == 0 || v.elapsed <= 0 {
 		return "  0%"
 	}
-	rate := float64(v.done) / v.elapsed.Seconds()
-	left := time.Duration(math.Ceil(float64(v.total-v.done)/rate)) * time.Second
+	perFile := v.elapsed.Seconds() / float64(v.done())
+	left := time.Duration(math.Ceil(float64(v.total-v.done())*perFile)) * time.Second
 	return english().Sprintf("%3d%%  %s  %.0f files/s  ETA %v",
-		100*v.done/v.total, size(v.bytes), rate, left)
+		100*v.done()/v.total, size(v.Bytes), float64(v.Read)/v.elapsed.Seconds(), left)
 }
 
 func (bar) interval() time.Duration { return refresh }
@@ -72,7 +72,7 @@ func (bar) wantsTotal() bool { return true }
 func (b bar) update(v view) {
 	b.latest.Store(&v)
 	b.bar.SetTotal(int64(v.total), false)
-	b.bar.SetCurrent(int64(v.done))
+	b.bar.SetCurrent(int64(v.done()))
 }
 
 // close takes the bar away, to make room for the table.

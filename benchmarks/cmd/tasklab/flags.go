@@ -18,7 +18,9 @@ type runConfig struct {
 	dir         string
 	min, max    int
 	idleTimeout time.Duration
-	queue       int           // the most tasks that wait for a worker
+	queue       choice[taskmanager.Discipline]
+	limit       int // the most tasks that wait for a worker
+	overflow    choice[taskmanager.Overflow]
 	retries     int           // the most restarts of one task
 	grace       time.Duration // how long an interrupt waits for the tasks that run
 	json        bool
@@ -28,14 +30,16 @@ type runConfig struct {
 // parseRun reads the arguments of the command run. Help that is asked for goes
 // to w, and the error is flag.ErrHelp then.
 func parseRun(args []string, w io.Writer) (runConfig, error) {
-	var cfg runConfig
+	cfg := runConfig{queue: choose(disciplines), overflow: choose(overflows)}
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.StringVar(&cfg.dir, "dir", "", "read every regular file below `DIR` (required)")
 	flags.IntVar(&cfg.min, "min", 1, "keep `N` workers at all times")
 	// A worker that waits for the disk leaves its processor to another one.
 	flags.IntVar(&cfg.max, "max", 2*runtime.GOMAXPROCS(0), "have up to `N` workers under load")
 	flags.DurationVar(&cfg.idleTimeout, "idle-timeout", taskmanager.DefaultIdleTimeout, "let a worker above the minimum leave when it has been idle for `D`")
-	flags.IntVar(&cfg.queue, "queue", 256, "let at most `N` tasks wait for a worker; the walk waits while there is no room")
+	flags.Var(&cfg.queue, "queue", "read waiting files in the order that `NAME` stands for; see below")
+	flags.IntVar(&cfg.limit, "limit", 256, "let at most `N` files wait for a worker")
+	flags.Var(&cfg.overflow, "overflow", "when there is no room for a file to wait, do what `NAME` stands for; see below")
 	flags.IntVar(&cfg.retries, "retries", 3, "try a file that cannot be read up to `N` more times")
 	flags.DurationVar(&cfg.grace, "grace", 5*time.Second, "after an interrupt, wait up to `D` for the tasks that run")
 	flags.BoolVar(&cfg.json, "json", false, "print JSON instead of the table")
@@ -47,6 +51,8 @@ func parseRun(args []string, w io.Writer) (runConfig, error) {
 			say(w, "Usage: tasklab run -dir DIR [flags]\n\n")
 			flags.SetOutput(w)
 			flags.PrintDefaults()
+			cfg.queue.explain(w, "Of the files that wait, the next one to be read is, with -queue")
+			cfg.overflow.explain(w, "When there is no room for a file that was found, with -overflow")
 		}
 		return cfg, fmt.Errorf("tasklab: %w", err)
 	}
@@ -68,7 +74,7 @@ func (c runConfig) check() error {
 	require(c.max >= 1 && c.max <= math.MaxInt32, "-max is %d; it must be from 1 to %d", c.max, math.MaxInt32)
 	require(c.min <= c.max || c.max < 1, "-min, %d, exceeds -max, %d", c.min, c.max)
 	require(c.idleTimeout > 0, "-idle-timeout is %v; it must be positive", c.idleTimeout)
-	require(c.queue >= 0, "-queue is %d; it must be 0 or more", c.queue)
+	require(c.limit >= 0, "-limit is %d; it must be 0 or more", c.limit)
 	require(c.retries >= 0, "-retries is %d; it must be 0 or more", c.retries)
 	require(c.grace >= 0, "-grace is %v; it must be 0 or more", c.grace)
 	if c.dir == "" {

@@ -73,9 +73,9 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	}
 	switch {
 	case rep.Interrupted:
-		say(stderr, "tasklab: interrupted; %d files that were found are not done\n", rep.FilesUnfinished)
+		say(stderr, "tasklab: interrupted; %d files that were found are not done\n", rep.Unfinished)
 		return exitInterrupted
-	case err != nil, len(rep.Failures) > 0:
+	case err != nil, len(rep.Failures)+rep.Shed+rep.Dropped > 0:
 		return exitFailed
 	default:
 		return exitOK

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,9 +49,14 @@ func tree(t *testing.T, contents map[string]string) string {
 
 func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
 
-// measured are the fields of a report that differ from run to run.
-var measured = cmpopts.IgnoreFields(report{}, "Elapsed", "FilesPerSecond", "BytesPerSecond",
-	"QueueWaitP50", "QueueWaitP99", "RunTimeP50", "RunTimeP99", "PeakWorkers", "PeakBusy")
+// reproducible compares what does not differ from run to run of a report.
+var reproducible = cmp.Options{
+	cmp.AllowUnexported(report{}, keyReport{}),
+	cmpopts.IgnoreFields(report{}, "Elapsed", "FilesPerSecond", "BytesPerSecond",
+		"QueueWaitP50", "QueueWaitP99", "RunTimeP50", "RunTimeP99", "PeakWorkers", "PeakBusy", "files"),
+	cmpopts.IgnoreFields(keyReport{}, "QueueWaitP50", "QueueWaitP99", "waits"),
+	cmpopts.IgnoreFields(tally{}, "Late"),
+}
 
 func TestJSONAndList(t *testing.T) {
 	large := strings.Repeat("0123456789\n", 100_000) // several buffers
@@ -79,19 +85,27 @@ func TestJSONAndList(t *testing.T) {
 	digested := sum("x\n") + "  a-b\n" + sum("") + "  a/empty\n" + sum(large) + "  a/large\n" +
 		sum("one\ntwo\nthree") + "  b.txt\n" + sum("\n\n") + "  deep/1/2/3\n" + sum("d") + "  deep/1/2/34\n" +
 		sum("n") + "  new\nline\n"
+	all := int64(len(large) + 19)
+	share := func(bytes int64) float64 { return float64(bytes) / float64(all) }
 	want := report{
 		Dir:        dir,
-		FilesFound: 7,
-		FilesRead:  7,
+		Queue:      "fifo",
+		Limit:      256,
+		Overflow:   "block",
+		tally:      tally{Found: 7, Read: 7, Bytes: all},
 		Skipped:    1,
-		Bytes:      int64(len(large) + 19),
 		Lines:      100_005,
 		Digest:     sum(digested),
 		WorkersMin: 2,
 		WorkersMax: 3,
 		Failures:   []failure{},
+		Keys: []keyReport{
+			{Key: ".", tally: tally{Found: 3, Read: 3, Bytes: 16}, BytesShare: share(16)},
+			{Key: "a", tally: tally{Found: 2, Read: 2, Bytes: all - 19}, BytesShare: share(all - 19)},
+			{Key: "deep", tally: tally{Found: 2, Read: 2, Bytes: 3}, BytesShare: share(3)},
+		},
 	}
-	if diff := cmp.Diff(want, got, measured, cmpopts.IgnoreUnexported(report{})); diff != "" {
+	if diff := cmp.Diff(want, got, reproducible); diff != "" {
 		t.Error("report (-want +got):\n" + diff)
 	}
 	if got.PeakBusy < 1 || got.PeakWorkers < got.PeakBusy || got.PeakWorkers > 3 || got.Elapsed <= 0 {
@@ -116,17 +130,20 @@ func TestJSONFieldsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, stdout, _ := command(t, "run", "-dir", t.TempDir(), "-json")
-	var fields map[string]any
-	if err := json.Unmarshal([]byte(stdout), &fields); err != nil {
+	_, doc, _ = bytes.Cut(doc, []byte("# JSON"))
+	var nothing, something strings.Builder
+	if err := (report{Failures: []failure{}, Keys: keyReports(nil, 0)}).writeJSON(&nothing); err != nil {
 		t.Fatal(err)
 	}
-	for field, value := range fields {
-		if value == nil {
-			t.Errorf("field %s is null", field)
-		}
-		if !bytes.Contains(doc, []byte("\n//\t"+field+" ")) && !bytes.Contains(doc, []byte("\n//\t"+field+"\n")) {
-			t.Errorf("field %s is not documented", field)
+	if err := (report{Failures: make([]failure, 1), Keys: make([]keyReport, 1)}).writeJSON(&something); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(nothing.String(), "null") {
+		t.Error("a field is null:\n" + nothing.String())
+	}
+	for _, field := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(something.String(), -1) {
+		if !regexp.MustCompile(`(?m)^//\t.*\b` + field[1] + `\b`).Match(doc) {
+			t.Errorf("field %s is not documented", field[1])
 		}
 	}
 }
@@ -162,8 +179,10 @@ func TestUsageErrors(t *testing.T) {
 		{"missing directory", []string{"run", "-dir", dir + "/x"}, []string{"tasklab: -dir: stat " + dir}},
 		{"file", []string{"run", "-dir", file}, []string{"file is not a directory"}},
 		{"bounds", []string{"run", "-dir", dir, "-min", "3", "-max", "2"}, []string{"-min, 3, exceeds -max, 2"}},
-		{"numbers", []string{"run", "-dir", dir, "-min", "-1", "-max", "0", "-queue", "-2", "-retries", "-3"}, []string{"-min is -1", "-max is 0", "-queue is -2", "-retries is -3"}},
+		{"numbers", []string{"run", "-dir", dir, "-min", "-1", "-max", "0", "-limit", "-2", "-retries", "-3"}, []string{"-min is -1", "-max is 0", "-limit is -2", "-retries is -3"}},
 		{"times", []string{"run", "-dir", dir, "-idle-timeout", "0", "-grace", "-1s"}, []string{"-idle-timeout is 0s", "-grace is -1s"}},
+		{"unknown discipline", []string{"run", "-dir", dir, "-queue", "fast"}, []string{`"fast" for flag -queue: choose one of fifo, lifo, priority, deadline, fair, codel`}},
+		{"unknown overflow", []string{"run", "-dir", dir, "-overflow", "reject"}, []string{`"reject" for flag -overflow: choose one of block, drop-newest, drop-oldest, drop-worst, caller-runs`}},
 		{"unknown flag", []string{"run", "-dirs", dir}, []string{"tasklab: flag provided but not defined: -dirs"}},
 		{"argument", []string{"run", dir}, []string{"unexpected argument", "given with -dir"}},
 	} {
@@ -186,6 +205,19 @@ func TestHelp(t *testing.T) {
 		status, stdout, stderr := command(t, args...)
 		if status != exitOK || !strings.Contains(stdout, "tasklab run -dir DIR") || stderr != "" {
 			t.Errorf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
+		}
+	}
+}
+
+func TestHelpTellsTheChoices(t *testing.T) {
+	_, stdout, _ := command(t, "run", "-h")
+	for _, want := range []string{
+		"(default fifo)", "(default block)",
+		"  fifo      the one that was found first\n", "  deadline  the most urgent; a file is due 100ms + 1ms per KiB after",
+		"  caller-runs  the walk reads that file itself\n",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the help lacks %q:\n%s", want, stdout)
 		}
 	}
 }

@@ -69,17 +69,21 @@ func (lines) interval() time.Duration { return 2 * time.Second }
 func (lines) wantsTotal() bool { return false }
 
 func (l lines) update(v view) {
-	say(l.w, "%s", english().Sprintf("tasklab: %d files found, %d done, %s; %s\n", v.found, v.done, size(v.bytes), v.load()))
+	say(l.w, "%s", english().Sprintf("tasklab: %d files found, %d done, %s; %s\n", v.Found, v.done(), size(v.Bytes), v.load()))
 }
 
 func (lines) close(view) {}
 
 // load says what the manager is at.
 func (v view) load() string {
-	s := fmt.Sprintf("%d of %d workers busy, %d queued", v.busy, v.workers, v.queued)
-	if v.failed > 0 {
-		s += fmt.Sprintf(", %d failed", v.failed)
+	also := func(n int, became string) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprintf(", %d %s", n, became)
 	}
+	s := fmt.Sprintf("%d of %d workers busy, %d queued", v.busy, v.workers, v.queued) +
+		also(v.Failed+v.closed, "failed") + also(v.Shed, "shed") + also(v.Dropped, "dropped")
 	if v.longest.Name != "" {
 		s += fmt.Sprintf("; %3.0f%% of %s", 100*v.longest.Progress, printable(v.longest.Name))
 	}

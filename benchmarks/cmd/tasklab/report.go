@@ -18,28 +18,29 @@ import (
 // report is the result of a run. Its form in JSON is an interface for other
 // programs, which the documentation of the program describes.
 type report struct {
-	Dir             string    `json:"dir"`
-	Interrupted     bool      `json:"interrupted"`
-	FilesFound      int       `json:"files_found"`
-	FilesRead       int       `json:"files_read"`
-	FilesUnfinished int       `json:"files_unfinished"`
-	Skipped         int       `json:"skipped"`
-	Bytes           int64     `json:"bytes"`
-	Lines           int64     `json:"lines"`
-	Digest          string    `json:"digest"`
-	Elapsed         float64   `json:"elapsed_s"`
-	FilesPerSecond  float64   `json:"files_per_s"`
-	BytesPerSecond  float64   `json:"bytes_per_s"`
-	QueueWaitP50    float64   `json:"queue_wait_p50_ms"`
-	QueueWaitP99    float64   `json:"queue_wait_p99_ms"`
-	RunTimeP50      float64   `json:"run_time_p50_ms"`
-	RunTimeP99      float64   `json:"run_time_p99_ms"`
-	WorkersMin      int       `json:"workers_min"`
-	WorkersMax      int       `json:"workers_max"`
-	PeakWorkers     int64     `json:"peak_workers"`
-	PeakBusy        int64     `json:"peak_busy"`
-	Restarts        int       `json:"restarts"`
-	Failures        []failure `json:"failures"`
+	Dir         string `json:"dir"`
+	Interrupted bool   `json:"interrupted"`
+	Queue       string `json:"queue"`
+	Limit       int    `json:"limit"`
+	Overflow    string `json:"overflow"`
+	tally
+	Skipped        int         `json:"skipped"`
+	Lines          int64       `json:"lines"`
+	Digest         string      `json:"digest"`
+	Elapsed        float64     `json:"elapsed_s"`
+	FilesPerSecond float64     `json:"files_per_s"`
+	BytesPerSecond float64     `json:"bytes_per_s"`
+	QueueWaitP50   float64     `json:"queue_wait_p50_ms"`
+	QueueWaitP99   float64     `json:"queue_wait_p99_ms"`
+	RunTimeP50     float64     `json:"run_time_p50_ms"`
+	RunTimeP99     float64     `json:"run_time_p99_ms"`
+	WorkersMin     int         `json:"workers_min"`
+	WorkersMax     int         `json:"workers_max"`
+	PeakWorkers    int64       `json:"peak_workers"`
+	PeakBusy       int64       `json:"peak_busy"`
+	Restarts       int         `json:"restarts"`
+	Failures       []failure   `json:"failures"`
+	Keys           []keyReport `json:"keys"`
 
 	files []fileResult // that were read, in the order of their paths
 }
@@ -53,28 +54,29 @@ func (j *job) report(cfg runConfig, elapsed time.Duration) report {
 	slices.SortFunc(r.failures, func(a, b failure) int { return cmp.Compare(a.Path, b.Path) })
 	seconds := max(elapsed, time.Nanosecond).Seconds()
 	return report{
-		Dir:             cfg.dir,
-		FilesFound:      r.counts.found,
-		FilesRead:       len(r.files),
-		FilesUnfinished: r.counts.found - r.counts.done,
-		Skipped:         r.counts.skipped,
-		Bytes:           r.counts.bytes,
-		Lines:           r.counts.lines,
-		Digest:          digest(r.files),
-		Elapsed:         seconds,
-		FilesPerSecond:  float64(len(r.files)) / seconds,
-		BytesPerSecond:  float64(r.counts.bytes) / seconds,
-		QueueWaitP50:    milliseconds(r.queueWait, 50),
-		QueueWaitP99:    milliseconds(r.queueWait, 99),
-		RunTimeP50:      milliseconds(r.runTime, 50),
-		RunTimeP99:      milliseconds(r.runTime, 99),
-		WorkersMin:      cfg.min,
-		WorkersMax:      cfg.max,
-		PeakWorkers:     j.bench.load.peakWorkers.Load(),
-		PeakBusy:        j.bench.load.peakBusy.Load(),
-		Restarts:        r.counts.restarts,
-		Failures:        append([]failure{}, r.failures...), // never null in JSON
-		files:           r.files,
+		Dir:            cfg.dir,
+		Queue:          cfg.queue.name,
+		Limit:          cfg.limit,
+		Overflow:       cfg.overflow.name,
+		tally:          r.counts.tally,
+		Skipped:        r.counts.skipped,
+		Lines:          r.counts.lines,
+		Digest:         digest(r.files),
+		Elapsed:        seconds,
+		FilesPerSecond: float64(r.counts.Read) / seconds,
+		BytesPerSecond: float64(r.counts.Bytes) / seconds,
+		QueueWaitP50:   percentile(r.queueWait, 50),
+		QueueWaitP99:   percentile(r.queueWait, 99),
+		RunTimeP50:     percentile(r.runTime, 50),
+		RunTimeP99:     percentile(r.runTime, 99),
+		WorkersMin:     cfg.min,
+		WorkersMax:     cfg.max,
+		PeakWorkers:    j.bench.load.peakWorkers.Load(),
+		PeakBusy:       j.bench.load.peakBusy.Load(),
+		Restarts:       r.counts.restarts,
+		Failures:       append([]failure{}, r.failures...), // never null in JSON
+		Keys:           keyReports(r.keys, r.counts.Bytes),
+		files:          r.files,
 	}
 }
 
@@ -87,10 +89,12 @@ func digest(files []fileResult) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// milliseconds is a percentile of a histogram of nanoseconds.
-func milliseconds(h *hdrhistogram.Histogram, percentile float64) float64 {
-	return float64(h.ValueAtPercentile(percentile)) / float64(time.Millisecond)
+// percentile is a percentile of a histogram of nanoseconds, in milliseconds.
+func percentile(h *hdrhistogram.Histogram, p float64) float64 {
+	return milliseconds(time.Duration(h.ValueAtPercentile(p)))
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // deliver writes the report to where the flags say.
 func (r report) deliver(cfg runConfig, w io.Writer) error {

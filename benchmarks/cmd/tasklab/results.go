@@ -14,20 +14,56 @@ import (
 type results struct {
 	mu                 sync.Mutex
 	counts             counts
+	keys               map[string]*keyResult
 	files              []fileResult
 	failures           []failure
-	queueWait, runTime *hdrhistogram.Histogram // of the files that are done, in nanoseconds
+	queueWait, runTime *hdrhistogram.Histogram // of the files that were read or failed, in nanoseconds
 }
 
 // counts are the numbers that a run changes as it goes.
 type counts struct {
-	found    int // files
-	done     int // files that were read, or have failed for good
-	failed   int // files that have, and directories
-	skipped  int // entries of other kinds
+	tally
+	closed   int // directories that could not be read
+	skipped  int // entries that are neither files nor directories
 	restarts int
-	bytes    int64 // of the files that were read
 	lines    int64
+}
+
+// tally counts files by what became of them: each that was found is one of those
+// that were read, failed, shed or dropped, or is unfinished.
+type tally struct {
+	Found      int   `json:"files_found"`
+	Read       int   `json:"files_read"`
+	Failed     int   `json:"files_failed"` // for good
+	Shed       int   `json:"shed"`         // given up by the discipline
+	Dropped    int   `json:"dropped"`      // given up by the overflow policy
+	Unfinished int   `json:"files_unfinished"`
+	Late       int   `json:"late"`  // of those that were read or failed
+	Bytes      int64 `json:"bytes"` // of those that were read
+}
+
+// done is the number of files that nothing more happens to.
+func (t tally) done() int { return t.Found - t.Unfinished }
+
+// add adds other files.
+func (t *tally) add(o tally) {
+	t.Found += o.Found
+	t.Read += o.Read
+	t.Failed += o.Failed
+	t.Shed += o.Shed
+	t.Dropped += o.Dropped
+	t.Unfinished += o.Unfinished
+	t.Late += o.Late
+	t.Bytes += o.Bytes
+}
+
+// keyResult is what became of the files of a key.
+type keyResult struct {
+	tally
+	// The queue waits of the files that were read or failed. They are kept one by
+	// one, which takes little beside their paths: a histogram as for the whole
+	// run has 200 kB, and there may be a key for every few files.
+	waits []time.Duration
 }
 
 // fileResult is a file that was read.
@@ -48,14 +84,26 @@ func newResults() *results {
 	histogram := func() *hdrhistogram.Histogram {
 		return hdrhistogram.New(int64(time.Microsecond), int64(24*time.Hour), digits)
 	}
-	return &results{queueWait: histogram(), runTime: histogram()}
+	return &results{keys: make(map[string]*keyResult), queueWait: histogram(), runTime: histogram()}
+}
+
+// count counts files of a key. r.mu is held.
+func (r *results) count(key string, t tally) *keyResult {
+	k := r.keys[key]
+	if k == nil {
+		k = new(keyResult)
+		r.keys[key] = k
+	}
+	k.add(t)
+	r.counts.add(t)
+	return k
 }
 
 // found notes a file that is about to be submitted.
-func (r *results) found() {
+func (r *results) found(t *fileTask) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts.found++
+	r.count(t.Key(), tally{Found: 1, Unfinished: 1})
 }
 
 // skipped notes what is neither a file nor a directory.
@@ -69,33 +117,42 @@ func (r *results) skipped() {
 func (r *results) unreadable(path string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fail(failure{Path: path, Error: reason(err), Attempts: 1})
+	r.counts.closed++
+	r.failures = append(r.failures, failure{Path: path, Error: reason(err), Attempts: 1})
 }
 
 // ended notes how a task ended. One that was interrupted before it had ever
-// failed leaves its file unfinished; if it had, that failure is reported.
+// failed leaves its file unfinished. If it had, that failure is reported,
+// whatever prevented another attempt.
 func (r *results) ended(t *fileTask, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.counts.restarts += max(0, t.attempts-1)
+	became := tally{Unfinished: -1}
 	switch {
 	case err == nil:
-		r.files = append(r.files, fileResult{path: t.path, content: t.content})
-		r.counts.bytes += t.content.bytes
+		became.Read, became.Bytes = 1, t.content.bytes
 		r.counts.lines += t.content.lines
-	case errors.Is(err, taskmanager.ErrStopped) && t.failure == nil:
+		r.files = append(r.files, fileResult{path: t.path, content: t.content})
+	case t.failure != nil:
+		became.Failed = 1
+		r.failures = append(r.failures, failure{Path: t.path, Error: reason(t.failure), Attempts: t.attempts})
+	case errors.Is(err, taskmanager.ErrShed):
+		became.Shed = 1
+	case errors.Is(err, taskmanager.ErrDropped):
+		became.Dropped = 1
+	default: // ErrStopped
 		return
-	default:
-		r.fail(failure{Path: t.path, Error: reason(t.failure), Attempts: t.attempts})
 	}
-	r.counts.done++
-	record(r.queueWait, t.queueWait)
-	record(r.runTime, t.runTime)
-}
-
-func (r *results) fail(f failure) {
-	r.counts.failed++
-	r.failures = append(r.failures, f)
+	if t.late() {
+		became.Late = 1
+	}
+	k := r.count(t.Key(), became)
+	if t.attempts > 0 {
+		k.waits = append(k.waits, t.queueWait)
+		record(r.queueWait, t.queueWait)
+		record(r.runTime, t.runTime)
+	}
 }
 
 // now returns the present counts.

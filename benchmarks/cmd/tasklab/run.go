@@ -30,12 +30,18 @@ func run(ctx context.Context, cfg runConfig, files fs.FS, d display) (report, er
 	j.manager, err = taskmanager.Start(
 		taskmanager.WithWorkers(cfg.min, cfg.max),
 		taskmanager.WithIdleTimeout(cfg.idleTimeout),
-		taskmanager.WithLimit(cfg.queue, taskmanager.Block),
+		taskmanager.WithQueue(cfg.queue.value),
+		taskmanager.WithLimit(cfg.limit, cfg.overflow.value),
 	)
 	if err != nil {
 		return report{}, fmt.Errorf("tasklab: %w", err)
 	}
 	j.bench = newWorkbench(files, cfg.retries, func() int { return j.manager.Snapshot().Workers })
+
+	// An interrupt is for finish to deal with, but the walk comes to that only if a
+	// file which it reads itself is interrupted too. As ctx has ended then, this
+	// waits for nothing.
+	defer context.AfterFunc(ctx, func() { _ = j.manager.Stop(ctx) })()
 
 	hide := show(d, j.view)
 	counting := j.count(ctx, d.wantsTotal())
@@ -55,11 +61,11 @@ func run(ctx context.Context, cfg runConfig, files fs.FS, d display) (report, er
 	return rep, nil
 }
 
-// feed walks the files and submits a task for each. It waits while the queue is
-// full, so the walk is never far ahead of the work.
+// feed walks the files and submits a task for each. What it does while the queue
+// is full is for the overflow policy to say.
 func (j *job) feed(ctx context.Context) error {
 	return walk(ctx, j.bench.files, visitor{
-		file:    func(path string) error { return j.submit(ctx, path) },
+		file:    func(path string, entry fs.DirEntry) error { return j.submit(ctx, path, entry) },
 		skipped: j.results.skipped,
 		failed:  j.results.unreadable,
 	})
@@ -67,9 +73,9 @@ func (j *job) feed(ctx context.Context) error {
 
 // submit hands a file to the manager, and notes the end of its task when it
 // comes.
-func (j *job) submit(ctx context.Context, path string) error {
-	j.results.found()
-	t := &fileTask{workbench: j.bench, path: path, submitted: time.Now()}
+func (j *job) submit(ctx context.Context, path string, entry fs.DirEntry) error {
+	t := &fileTask{workbench: j.bench, path: path, entry: entry, submitted: time.Now()}
+	j.results.found(t)
 	h, err := j.manager.Submit(ctx, t)
 	if err != nil {
 		return fmt.Errorf("tasklab: %w", err)
@@ -116,7 +122,7 @@ func (j *job) count(ctx context.Context, wanted bool) *sync.WaitGroup {
 		counting.Go(func() {
 			// What cannot be walked is reported by the other walk.
 			_ = walk(ctx, j.bench.files, visitor{
-				file:    func(string) error { j.counted.Add(1); return nil },
+				file:    func(string, fs.DirEntry) error { j.counted.Add(1); return nil },
 				skipped: func() {},
 				failed:  func(string, error) {},
 			})
@@ -130,7 +136,7 @@ func (j *job) view() view {
 	c, s := j.results.now(), j.manager.Snapshot()
 	return view{
 		counts:  c,
-		total:   max(c.found, int(j.counted.Load())),
+		total:   max(c.Found, int(j.counted.Load())),
 		elapsed: time.Since(j.start),
 		busy:    s.Busy,
 		workers: s.Workers,

@@ -72,7 +72,8 @@ func with(files fs.FS, path string, r io.Reader) (fs.File, error) {
 }
 
 var testConfig = runConfig{
-	dir: "DIR", min: 1, max: 1, idleTimeout: time.Minute, queue: 10, retries: 3, grace: time.Minute,
+	dir: "DIR", min: 1, max: 1, idleTimeout: time.Minute, retries: 3, grace: time.Minute,
+	queue: choose(disciplines), limit: 10, overflow: choose(overflows),
 }
 
 // quietly runs without a display.
@@ -87,12 +88,34 @@ type outcome struct {
 	Failures                          []failure
 }
 
+// account checks that a report tells of every file once: as a whole, and key by
+// key.
+func account(t *testing.T, r report) {
+	t.Helper()
+	var keys tally
+	for _, k := range append(r.Keys, keyReport{Key: "all", tally: r.tally}) {
+		if sum := k.Read + k.Failed + k.Shed + k.Dropped + k.Unfinished; sum != k.Found {
+			t.Errorf("key %s: %d files found, and %d read, failed, shed, dropped or unfinished", k.Key, k.Found, sum)
+		}
+		if k.Key != "all" {
+			keys.add(k.tally)
+		}
+	}
+	if diff := cmp.Diff(r.tally, keys); diff != "" {
+		t.Error("sum of the keys (-whole +sum):\n" + diff)
+	}
+	if r.Read != len(r.files) || r.Failed > len(r.Failures) {
+		t.Errorf("%d files read, %d of them listed; %d failed, %d failures listed", r.Read, len(r.files), r.Failed, len(r.Failures))
+	}
+}
+
 func check(t *testing.T, r report, want outcome) {
 	t.Helper()
+	account(t, r)
 	if want.Failures == nil {
 		want.Failures = []failure{}
 	}
-	got := outcome{r.FilesFound, r.FilesRead, r.FilesUnfinished, r.Restarts, r.Bytes, r.Failures}
+	got := outcome{r.Found, r.Read, r.Unfinished, r.Restarts, r.Bytes, r.Failures}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error("report (-want +got):\n" + diff)
 	}
@@ -209,7 +232,7 @@ func TestInterrupt(t *testing.T) {
 		t.Error("the report does not say that it was interrupted")
 	}
 	// Whether the walk came to c, and so found it, is a matter of chance.
-	check(t, rep, outcome{Found: rep.FilesFound, Read: 1, Unfinished: rep.FilesFound - 1, Bytes: 1})
+	check(t, rep, outcome{Found: rep.Found, Read: 1, Unfinished: rep.Found - 1, Bytes: 1})
 }
 
 // An interrupt does not make a failure unseen.
@@ -226,6 +249,33 @@ func TestInterruptOfRestarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, rep, outcome{Found: 1, Restarts: 1, Failures: []failure{{"a", "bad luck", 2}}})
+}
+
+// With caller-runs the walk reads files itself. An interrupt is for them too.
+func TestInterruptOfWalkThatReads(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	base := mapFS("a", "", "b", "")
+	both := make(chan struct{}) // are being read
+	files := hooked{base, func(path string) (fs.File, error) {
+		switch path {
+		case "a":
+			return with(base, path, endless(func() { <-both }))
+		case "b":
+			close(both)
+			return with(base, path, endless(interrupt))
+		}
+		return nil, nil
+	}}
+	cfg := testConfig
+	cfg.limit = 0
+	if err := cfg.overflow.Set("caller-runs"); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := quietly(ctx, cfg, files)
+	if err != nil || !rep.Interrupted {
+		t.Errorf("err %v, interrupted %t", err, rep.Interrupted)
+	}
+	check(t, rep, outcome{Found: 2, Unfinished: 2})
 }
 
 func TestInterruptOfHungRead(t *testing.T) {

@@ -15,6 +15,9 @@ import (
 // writeTable writes the report for people.
 func (r report) writeTable(w io.Writer) error {
 	all := r.summary().Render() + "\n"
+	if len(r.Keys) > 1 {
+		all += r.keyTable().Render() + "\n"
+	}
 	if len(r.Failures) > 0 {
 		all += r.failureTable().Render() + "\n"
 	}
@@ -32,9 +35,19 @@ func (r report) summary() table.Writer {
 		title += " (interrupted)"
 	}
 	t := newTable(title)
-	t.AppendRow(table.Row{"files read", count(r.FilesRead), "of " + count(r.FilesFound) + " found"})
-	if r.FilesUnfinished > 0 {
-		t.AppendRow(table.Row{"files unfinished", count(r.FilesUnfinished), "found, but neither read nor failed"})
+	t.AppendRow(table.Row{"files read", count(r.Read), "of " + count(r.Found) + " found"})
+	for _, row := range []struct {
+		name   string
+		number int
+		remark string
+	}{
+		{"files unfinished", r.Unfinished, "found, but not done when interrupted"},
+		{"shed", r.Shed, "not read, having waited for too long"},
+		{"dropped", r.Dropped, "not read, as the queue was full"},
+	} {
+		if row.number > 0 {
+			t.AppendRow(table.Row{row.name, count(row.number), row.remark})
+		}
 	}
 	t.AppendRows([]table.Row{
 		{"failures", count(len(r.Failures)), "files and directories"},
@@ -47,8 +60,10 @@ func (r report) summary() table.Writer {
 	t.AppendRows([]table.Row{
 		{"elapsed", short(time.Duration(r.Elapsed * float64(time.Second))), ""},
 		{"files/s", count(int(r.FilesPerSecond)), size(int64(r.BytesPerSecond)) + "/s"},
+		{"queue", r.Queue, fmt.Sprintf("limit %s, overflow %s", count(r.Limit), r.Overflow)},
 		{"queue wait p50", fromMilliseconds(r.QueueWaitP50), "from submit to first execution"},
 		{"queue wait p99", fromMilliseconds(r.QueueWaitP99), ""},
+		{"late", count(r.Late), fmt.Sprintf("waited for over %v + %v per KiB", leastAllowance, allowancePerKiB)},
 		{"run time p50", fromMilliseconds(r.RunTimeP50), "of the last execution"},
 		{"run time p99", fromMilliseconds(r.RunTimeP99), ""},
 		{"peak workers", count(r.PeakWorkers), fmt.Sprintf("of %d to %d; %d busy at the same time", r.WorkersMin, r.WorkersMax, r.PeakBusy)},
@@ -56,6 +71,52 @@ func (r report) summary() table.Writer {
 	t.AppendSeparator()
 	t.AppendRow(table.Row{"digest", r.Digest[:16], "first digits; the same for the same files"})
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
+	return t
+}
+
+// keyTable is the table of what became of the files of each key.
+func (r report) keyTable() table.Writer {
+	shown := 10
+	if len(r.Keys) == shown+1 { // one other is shown as well as summed up
+		shown++
+	}
+	count := english().Sprint
+	unusual := func(n int) string { // a column without any is left out
+		if n == 0 {
+			return ""
+		}
+		return count(n)
+	}
+	t := newTable("by folder: files found, bytes read, waits in the queue")
+	t.SuppressEmptyColumns()
+	wait := func(k keyReport, ms float64) string {
+		if k.Read+k.Failed == 0 {
+			return "-"
+		}
+		return fromMilliseconds(ms)
+	}
+	row := func(name string, k keyReport) {
+		t.AppendRow(table.Row{
+			name, count(k.Found), unusual(k.Failed), unusual(k.Shed), unusual(k.Dropped), unusual(k.Unfinished),
+			size(k.Bytes), fmt.Sprintf("%.1f%%", 100*k.BytesShare),
+			wait(k, k.QueueWaitP50), wait(k, k.QueueWaitP99), unusual(k.Late),
+		})
+	}
+	header := table.Row{"folder", "files", "failed", "shed", "dropped", "unfinished", "bytes", "share", "wait p50", "wait p99", "late"}
+	t.AppendHeader(header)
+	first, others := r.largest(shown)
+	for _, k := range first {
+		row(printable(k.Key), k)
+	}
+	if n := len(r.Keys) - len(first); n > 0 {
+		t.AppendSeparator()
+		row(count(n)+" others", others)
+	}
+	columns := []table.ColumnConfig{{Number: 1, WidthMax: 40}}
+	for n := 2; n <= len(header); n++ {
+		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(columns)
 	return t
 }
 

@@ -18,11 +18,13 @@ import (
 // fileTask reads one file, to compute its digest and to count its lines.
 type fileTask struct {
 	*workbench
-	path string
-
-	// Written by the executions, one after the other. To be read when the task
-	// has ended.
+	path      string
+	entry     fs.DirEntry
 	submitted time.Time
+
+	// Written by the submit and then the executions, one after the other. To be
+	// read when the task has ended.
+	allowed   time.Duration // how long it may wait; 0: not known, as its size is not
 	queueWait time.Duration // from the submit to the first execution
 	runTime   time.Duration // of the last execution
 	attempts  int           // executions
@@ -118,6 +120,9 @@ func (t *fileTask) scan(ctx context.Context) error {
 		return err
 	}
 	t.size.Store(info.Size())
+	if t.allowed == 0 {
+		t.allowed = allowance(info.Size())
+	}
 
 	buf := t.buffers.Get().(*buffer)
 	defer t.buffers.Put(buf)

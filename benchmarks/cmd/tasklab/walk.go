@@ -18,8 +18,8 @@ func (d directory) Open(path string) (fs.File, error) {
 
 // visitor is told what a walk finds.
 type visitor struct {
-	file    func(path string) error // a regular file; an error ends the walk
-	skipped func()                  // neither a regular file nor a directory
+	file    func(path string, entry fs.DirEntry) error // a regular file; an error ends the walk
+	skipped func()                                     // neither a regular file nor a directory
 	failed  func(path string, err error)
 }
 
@@ -34,7 +34,7 @@ func walk(ctx context.Context, files fs.FS, v visitor) error {
 			v.failed(path, err)
 		case d.IsDir():
 		case d.Type().IsRegular():
-			return v.file(path)
+			return v.file(path, d)
 		default:
 			v.skipped()
 		}
