@@ -17,10 +17,10 @@ func value(i *queuetest.Item) int { return i.Value }
 // last with the greatest.
 func least[T any](key func(T) int64) func([]T) int {
 	return func(items []T) int {
-		best := 0
-		for i := range items {
-			if key(items[i]) < key(items[best]) {
-				best = i
+		best, bestKey := 0, key(items[0])
+		for i, item := range items {
+			if k := key(item); k < bestKey {
+				best, bestKey = i, k
 			}
 		}
 		return best
@@ -29,10 +29,10 @@ func least[T any](key func(T) int64) func([]T) int {
 
 func most[T any](key func(T) int64) func([]T) int {
 	return func(items []T) int {
-		best := 0
-		for i := range items {
-			if key(items[i]) >= key(items[best]) {
-				best = i
+		best, bestKey := 0, key(items[0])
+		for i, item := range items {
+			if k := key(item); k >= bestKey {
+				best, bestKey = i, k
 			}
 		}
 		return best
