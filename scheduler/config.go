@@ -63,6 +63,9 @@ type Config[T any] struct {
 	// itself knows its workers; this is for goroutines that an item has started.
 	// It is asked only when a submit would wait.
 	Inside func(ctx context.Context) bool
+	// Decided, if set, is told of each decision of the scaler that changes the
+	// target, by whoever has asked it, and without a lock.
+	Decided func(Decided)
 	// Crashed is told when running an item ended in a panic (a *PanicError) or
 	// in runtime.Goexit (ErrGoexit), on the goroutine that crashed. The worker
 	// goes on either way. The default logs the error with slog's default

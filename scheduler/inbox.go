@@ -60,7 +60,7 @@ func (p *Pool[T]) openInbox() {
 	if p.inboxOpen || p.cfg.Limit != 0 || p.meter != nil || p.clocked != nil || p.finisher != nil {
 		return
 	}
-	if p.phase != open || p.paused || p.workers < p.max || !p.waking && len(p.idle) > 0 {
+	if p.phase != open || p.paused || p.workers < p.ceiling || !p.waking && len(p.idle) > 0 {
 		return
 	}
 	p.inboxOpen = true

@@ -38,7 +38,7 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 		return ErrStopped
 	}
 	p.closeInbox() // it is for a pool that cannot grow
-	p.min, p.max = minimum, maximum
+	p.min, p.max, p.ceiling = minimum, maximum, maximum
 	p.growTo(minimum)
 	leaving := p.dismissIdle(min(p.workers-maximum, len(p.idle)))
 	p.restampIdle()

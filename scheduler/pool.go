@@ -25,18 +25,19 @@ import (
 // or code of the user's other than the queue, Claim and Withdrawn.
 type Pool[T any] struct {
 	// Set when the pool is made.
-	run      func(worker int32, item T)
-	cfg      Config[T]
-	queue    queue.Queue[T]    // orders what waits; guarded by mu
-	fifo     *queue.FIFO[T]    // the queue, if it is one
-	remover  queue.Remover[T]  // the queue, if it has the capability
-	finisher queue.Finisher[T] // likewise
-	clocked  queue.Clocked[T]  // likewise
-	evict    func() (T, bool)  // what the queue does to make room; nil unless the overflow policy needs it
-	meter    *meter            // nil: nobody needs to know the time; guarded by mu
-	done     chan struct{}     // closed when the pool has stopped
-	onWorker sync.Map          // goroutine numbers of the workers; only under Block
-	scaling  sync.Mutex        // serialises the calls of the scaler; taken before mu
+	run       func(worker int32, item T)
+	cfg       Config[T]
+	queue     queue.Queue[T]    // orders what waits; guarded by mu
+	fifo      *queue.FIFO[T]    // the queue, if it is one
+	remover   queue.Remover[T]  // the queue, if it has the capability
+	finisher  queue.Finisher[T] // likewise
+	clocked   queue.Clocked[T]  // likewise
+	evict     func() (T, bool)  // what the queue does to make room; nil unless the overflow policy needs it
+	meter     *meter            // nil: nobody needs to know the time; guarded by mu
+	done      chan struct{}     // closed when the pool has stopped
+	ownScaler bool              // the scaler is this package's
+	onWorker  sync.Map          // goroutine numbers of the workers; only under Block
+	scaling   sync.Mutex        // serialises the calls of the scaler; taken before mu
 
 	// What every dispatch writes stands on a cache line of its own. Submitters
 	// and workers run on different cores: each line that both touch and one
@@ -53,6 +54,7 @@ type Pool[T any] struct {
 	paused   bool
 	phase    phase
 	min, max int
+	ceiling  int // no more workers than that go on: max, or less by a firm decision
 	// workers counts those that take part; goroutines also those that have been
 	// told to leave and have not returned yet.
 	workers, goroutines int
@@ -62,6 +64,7 @@ type Pool[T any] struct {
 	blocked             int          // items of submitters that wait for room
 	inline              int          // items that run in the place of their submitter
 	discarded           []discarded[T]
+	decisions           []Decided
 	dropping            int // goroutines that report what was discarded
 	rare                rareCounts
 	waiters             queue.FIFO[*waiter[T]]
@@ -97,19 +100,15 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 		cfg:   cfg,
 		queue: cfg.Queue(),
 		min:   cfg.Min,
-		max:   cfg.Max,
-		done:  make(chan struct{}),
+		max:   cfg.Max, ceiling: cfg.Max,
+		done: make(chan struct{}),
 	}
 	p.fifo, _ = p.queue.(*queue.FIFO[T])
 	p.remover, _ = p.queue.(queue.Remover[T])
 	p.finisher, _ = p.queue.(queue.Finisher[T])
 	p.clocked, _ = p.queue.(queue.Clocked[T])
-	timed, timedErr := needsTime(cfg.Scaler)
-	if err := errors.Join(err, p.validate(), timedErr); err != nil {
+	if err := errors.Join(err, p.validate(), p.setScaler()); err != nil {
 		return nil, err
-	}
-	if timed {
-		p.meter = newMeter()
 	}
 	p.mu.Lock()
 	p.growTo(p.min)
@@ -257,7 +256,7 @@ func (p *Pool[T]) admissible() error {
 	if p.cfg.Limit == 0 || p.waiters.Len() == 0 && p.hasRoom() {
 		return nil
 	}
-	for grown := true; grown && p.waiters.Len() == 0 && p.workers < p.max && !p.halted(); {
+	for grown := true; grown && p.waiters.Len() == 0 && p.workers < p.ceiling && !p.halted(); {
 		// Growth makes room. The scaler decides as if the item waited already. If
 		// another submit has taken the room, there may be more to be made.
 		workers := p.workers
@@ -359,10 +358,9 @@ func (p *Pool[T]) dispatchAsking(ask bool) {
 }
 
 // short reports whether more items wait, in the queue or for room in it, than
-// there are workers free for them, while the bounds leave room to grow. mu is
-// held.
+// there are workers free for them, while there is room to grow. mu is held.
 func (p *Pool[T]) short() bool {
-	return p.workers < p.max && p.queued()+p.blocked > p.workers-p.busy() && !p.halted()
+	return p.workers < p.ceiling && p.queued()+p.blocked > p.workers-p.busy() && !p.halted()
 }
 
 // rouse takes the worker off the idle stack that is to be woken now, and

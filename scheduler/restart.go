@@ -1,14 +1,36 @@
 package scheduler
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
 )
 
-// RestartPolicy says when work that has failed and may run again does so. One
-// policy serves many tasks at once, so it must be safe for concurrent use.
+// RestartPolicy says when work that has failed and may run again does so.
+//
+//	Exponential   after delays that double, with full jitter; the default
+//	Decorrelated  after delays that grow from the one before, with jitter
+//	Constant      after the same delay each time
+//	Never         not at all
+//	RestartFunc   as a function of your own has it
+//
+// Others add a reason to give up to a policy within:
+//
+//	MaxAttempts   after so many failures in a row
+//	Intensity     at too many restarts within a while
+//	Budget        when restarts outgrow the work that is not a restart
+//	When          for errors that a restart does not cure
+//
+// A policy may offer more by implementing [Resetter] or [Windower], and report
+// what is wrong with how it was made as a [queue.Validator]. Those of this
+// package answer any Failure, with a delay that is never negative.
+//
+// One policy serves many tasks at once, so it must be safe for concurrent use.
 type RestartPolicy interface {
-	// Next returns how long to wait before the next run, or false to give up.
+	// Next returns how long to wait before the next run, or false to give up. The
+	// worker that ran the work waits for the answer.
 	Next(f Failure) (delay time.Duration, ok bool)
 }
 
@@ -19,64 +41,120 @@ type Failure struct {
 	Attempt int
 	// Previous is the delay before the run that failed; 0 before the first.
 	Previous time.Duration
+	// Recent is how many restarts of this work were due after Now less the Window
+	// (see Windower), not counting the one that is asked for. It is 0 for a policy
+	// without a Window.
+	Recent int
+	// Starts is how many executions the whole manager has begun so far, restarts
+	// not counted.
+	Starts uint64
+	// Restarts is how many restarts the whole manager has granted so far, the one
+	// that is asked for not among them.
+	Restarts uint64
 	// Err is how the run ended.
 	Err error
 	// Now is when.
 	Now time.Time
 	// Rand is the source of randomness to use, so that a run can be repeated. It
-	// is safe for concurrent use.
+	// is safe for concurrent use. If it is nil, the policies of this package use
+	// the global source of math/rand/v2.
 	Rand *rand.Rand
 }
 
 // Resetter is an optional capability of a RestartPolicy: to forgive. After a
 // run that lasted at least ResetAfter, Failure.Attempt starts at 1 again.
 type Resetter interface {
-	// ResetAfter returns a positive duration. It is asked once, when a manager
-	// is started.
+	// ResetAfter returns a positive duration, or 0 for never, which is also how a
+	// policy without the capability counts. It is asked when a manager or a task
+	// is set up, not at each failure, so it must not change.
 	ResetAfter() time.Duration
 }
 
-// The delays of the default restart policy.
-const (
-	DefaultRestartBase = 10 * time.Millisecond
-	DefaultRestartCap  = 10 * time.Second
-)
-
-// DefaultRestart is Exponential with the default delays.
-func DefaultRestart() RestartPolicy { return Exponential(DefaultRestartBase, DefaultRestartCap) }
-
-// Exponential restarts at once after the first failure in a row, and then after
-// a random delay from 0 to below base, 2·base, 4·base and so on up to limit. It
-// never gives up. A run of at least limit begins a new row.
-//
-// This is the “full jitter” of Marc Brooker, Exponential Backoff And Jitter
-// (AWS Architecture Blog, 2015): tasks that failed together, for a common cause,
-// do not come back together.
-//
-// A base or limit that is not positive means its default, and a limit below
-// base means base.
-func Exponential(base, limit time.Duration) RestartPolicy {
-	if base <= 0 {
-		base = DefaultRestartBase
-	}
-	if limit <= 0 {
-		limit = DefaultRestartCap
-	}
-	return exponential{base: base, limit: max(base, limit)}
+// Windower is an optional capability of a RestartPolicy: to be told how often
+// the work was restarted of late.
+type Windower interface {
+	// Window returns over how long Failure.Recent counts, or 0 if it is not
+	// needed, which is also how a policy without the capability counts. It is
+	// asked when a manager or a task is set up, not at each failure, so it must
+	// not change. The manager keeps the times of the restarts meanwhile.
+	Window() time.Duration
 }
 
-type exponential struct{ base, limit time.Duration }
+// RestartFunc makes a RestartPolicy of a function, which must be safe for
+// concurrent use. A negative delay counts as 0. It has neither of the optional
+// capabilities, so no run is long enough to begin a new row of failures. A nil
+// function is reported by Validate, and gives up.
+type RestartFunc func(f Failure) (delay time.Duration, ok bool)
 
-func (e exponential) ResetAfter() time.Duration { return e.limit }
+// Next calls the function.
+func (fn RestartFunc) Next(f Failure) (time.Duration, bool) {
+	if fn == nil {
+		return 0, false
+	}
+	return ask(fn(f))
+}
 
-func (e exponential) Next(f Failure) (time.Duration, bool) {
-	if f.Attempt <= 1 {
-		return 0, true
+// Validate reports a nil function.
+func (fn RestartFunc) Validate() error {
+	if fn == nil {
+		return errors.New("scheduler: RestartFunc: the function is nil; give one, or use DefaultRestart or Never")
 	}
-	ceiling := e.limit
-	// base·2^n, unless that exceeds the limit; written so that it cannot overflow.
-	if n := f.Attempt - 2; n < 63 && e.base <= e.limit>>n {
-		ceiling = e.base << n
+	return nil
+}
+
+// Never restarts nothing: the first failure is the end.
+func Never() RestartPolicy { return never{} }
+
+type never struct{}
+
+func (never) Next(Failure) (time.Duration, bool) { return 0, false }
+
+// ask puts the answer of somebody else's policy in order.
+func ask(delay time.Duration, ok bool) (time.Duration, bool) {
+	if !ok {
+		return 0, false
 	}
-	return time.Duration(f.Rand.Int64N(int64(ceiling))), true
+	return max(delay, 0), true
+}
+
+// over is what the policies that decorate another one have in common. They
+// decide first whether to give up, and ask the inner one only if they do not, so
+// that what an inner Budget has granted is not refused further out. (Budget
+// itself asks first, since it must not spend a token on a restart that will not
+// be.)
+type over struct {
+	inner RestartPolicy
+	fault error // of the decorator's own arguments
+}
+
+// decorate returns what a decorator of inner is built on; nil is the default
+// policy.
+func decorate(inner RestartPolicy, faults ...error) over {
+	if inner == nil {
+		inner = DefaultRestart()
+	}
+	return over{inner: inner, fault: errors.Join(faults...)}
+}
+
+func (o over) next(f Failure) (time.Duration, bool) { return ask(o.inner.Next(f)) }
+
+func (o over) ResetAfter() time.Duration {
+	if r, ok := o.inner.(Resetter); ok {
+		return max(r.ResetAfter(), 0)
+	}
+	return 0
+}
+
+func (o over) Window() time.Duration {
+	if w, ok := o.inner.(Windower); ok {
+		return max(w.Window(), 0)
+	}
+	return 0
+}
+
+func (o over) Validate() error {
+	if v, ok := o.inner.(queue.Validator); ok {
+		return errors.Join(o.fault, v.Validate())
+	}
+	return o.fault
 }

@@ -29,6 +29,11 @@ type Decision struct {
 	Target int           // how many workers there should be
 	Again  time.Duration // ask again after this time at the latest; 0: no need
 	Reason string        // in a few words, for people
+	// Firm makes workers above the target leave as soon as they have nothing in
+	// hand, even while items wait, and lets the scaler alone say when it is asked
+	// again. Otherwise workers leave only when they have been idle for their
+	// timeout, since under load the next decision may well want them back.
+	Firm bool
 }
 
 // Timed is an optional capability of a Scaler: to say whether it reads the
@@ -38,16 +43,29 @@ type Timed interface {
 	NeedsTime() bool
 }
 
-// needsTime reports whether s wants the signals that need a clock, or that it
-// cannot even be asked, as a nil pointer.
-func needsTime(s Scaler[Snapshot]) (needs bool, err error) {
+// needsTime reports whether s wants the signals that need a clock.
+func needsTime(s Scaler[Snapshot]) bool {
+	t, ok := s.(Timed)
+	return !ok || t.NeedsTime()
+}
+
+// setScaler takes stock of the scaler, or tells what is wrong with it: that it
+// cannot even be asked, as a nil pointer, or how it was made.
+func (p *Pool[T]) setScaler() (err error) {
+	s := p.cfg.Scaler
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("scheduler: the NeedsTime method of %T panicked: %v", s, v)
+			err = fmt.Errorf("scheduler: the NeedsTime or Validate method of %T panicked: %v", s, v)
 		}
 	}()
-	t, ok := s.(Timed)
-	return !ok || t.NeedsTime(), nil
+	if err := validateScaler(s); err != nil {
+		return err
+	}
+	p.ownScaler = own(s)
+	if needsTime(s) {
+		p.meter = newMeter()
+	}
+	return nil
 }
 
 // WithSignals makes a scaler of a pool from one that decides by signals of its
@@ -67,9 +85,19 @@ type withSignals[S any] struct {
 
 func (w withSignals[S]) Scale(s Snapshot) Decision { return w.scaler.Scale(w.read(s)) }
 
-// scale asks the scaler, with extra items counted as waiting already, and grows
-// to its target, unless the pool is paused. It returns the target. mu must not be held.
+// scale asks the scaler, with extra items counted as waiting already, and does what
+// it says, unless the pool is paused. It returns the target. mu must not be held.
 func (p *Pool[T]) scale(extra int) int {
+	target, told := p.rescale(extra)
+	if told != nil && p.cfg.Decided != nil {
+		guard("Decided", func() { p.cfg.Decided(*told) })
+	}
+	return target
+}
+
+// rescale is scale but for telling about it: the decision is returned if it
+// changes the target.
+func (p *Pool[T]) rescale(extra int) (target int, told *Decided) {
 	p.scaling.Lock()
 	defer p.scaling.Unlock()
 
@@ -80,20 +108,32 @@ func (p *Pool[T]) scale(extra int) int {
 	d := p.decide(s)
 
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.alarm.scaleAt = time.Time{}
 	if p.phase != open && p.queue.Len() == 0 {
-		return 0 // the workers are leaving, or gone
+		p.mu.Unlock()
+		return 0, nil // the workers are leaving, or gone
 	}
-	target := min(max(d.Target, p.min), p.max)
+	target = s.bound(d.Target)
+	target = max(min(target, p.max), p.min) // the bounds may have changed meanwhile
+	told = p.record(s, target, d.Reason)
+	var leaving []*worker[T]
 	if !p.halted() {
+		p.ceiling = p.max
+		if d.Firm {
+			p.ceiling = max(target, 1)
+			leaving = p.dismissIdle(min(p.workers-p.ceiling, len(p.idle)))
+		}
 		p.growTo(target)
 	}
 	if d.Again > 0 {
 		p.alarm.scaleAt = time.Now().Add(d.Again)
 		p.alarm.set(p.alarm.scaleAt, p.ring)
 	}
-	return target
+	p.mu.Unlock()
+	for _, w := range leaving {
+		w.signal()
+	}
+	return target, told
 }
 
 // decide calls the scaler. One that panics, or calls runtime.Goexit, is replaced
@@ -101,9 +141,8 @@ func (p *Pool[T]) scale(extra int) int {
 // called on a goroutine of their own: a Goexit there would otherwise end that of
 // a submitter, a timer or a worker in the middle of something.
 func (p *Pool[T]) decide(s Snapshot) Decision {
-	switch own := p.cfg.Scaler.(type) {
-	case fixed, demand, *step:
-		return own.Scale(s)
+	if p.ownScaler {
+		return p.cfg.Scaler.Scale(s)
 	}
 	answer := make(chan Decision, 1)
 	go func() {
@@ -121,79 +160,35 @@ func (p *Pool[T]) decide(s Snapshot) Decision {
 	return <-answer
 }
 
-// Fixed keeps n workers, or as many as the bounds allow. An n below 1 means the
-// maximum.
-func Fixed(n int) Scaler[Snapshot] { return fixed(n) }
-
-type fixed int
-
-func (f fixed) NeedsTime() bool { return false }
-
-func (f fixed) Scale(s Snapshot) Decision {
-	if f < 1 {
-		return Decision{Target: s.Max, Reason: "fixed at the maximum"}
-	}
-	return Decision{Target: int(f), Reason: "fixed"}
+// Decided is a decision that changed the target of a pool.
+type Decided struct {
+	At      time.Time
+	Workers int // that there were
+	Target  int // that there should be, within the bounds
+	Reason  string
 }
 
-// Demand has a worker for each item that runs and one more for each backlog
-// items that wait, queued or for room: busy + ⌈waiting/backlog⌉. With a backlog of 1, the default of
-// a pool, an item that finds no idle worker gets a new one at once. A backlog
-// below 1 counts as 1.
-func Demand(backlog int) Scaler[Snapshot] { return demand(max(backlog, 1)) }
+// decisionsKept is how many decisions a pool remembers.
+const decisionsKept = 32
 
-type demand int
-
-func (d demand) NeedsTime() bool { return false }
-
-func (d demand) Scale(s Snapshot) Decision {
-	return Decision{Target: s.Busy + ceilDiv(s.Queued+s.Blocked, int(d)), Reason: "demand"}
+// record remembers a decision if it changes the target, and returns it then. mu is
+// held.
+func (p *Pool[T]) record(s Snapshot, target int, reason string) *Decided {
+	if n := len(p.decisions); n > 0 && p.decisions[n-1].Target == target {
+		return nil
+	}
+	if len(p.decisions) == decisionsKept {
+		p.decisions = append(p.decisions[:0], p.decisions[1:]...)
+	}
+	p.decisions = append(p.decisions, Decided{At: time.Now(), Workers: s.Workers, Target: target, Reason: reason})
+	last := p.decisions[len(p.decisions)-1]
+	return &last
 }
 
-// DefaultStepWait is how long Step lets an item wait, and the pool settle, when
-// nothing else was asked for.
-const DefaultStepWait = 500 * time.Millisecond
-
-// Step jumps half-way to the maximum, workers + ⌈(max−workers)/2⌉, when the
-// oldest item has waited for wait and the last jump is at least as long ago. A
-// wait that is not positive counts as DefaultStepWait. It suits work whose
-// workers are dear to start and that comes in short bursts; Demand reacts
-// faster and starts fewer.
-func Step(wait time.Duration) Scaler[Snapshot] {
-	if wait <= 0 {
-		wait = DefaultStepWait
-	}
-	return &step{wait: wait}
-}
-
-type step struct {
-	wait   time.Duration
-	jumped time.Time // when it last jumped; zero: never
-}
-
-func (s *step) NeedsTime() bool { return true }
-
-func (s *step) Scale(now Snapshot) Decision {
-	if now.Queued+now.Blocked == 0 {
-		return Decision{Target: now.Busy, Reason: "nothing waits"}
-	}
-	hold := s.wait - now.OldestWait
-	if !s.jumped.IsZero() {
-		hold = max(hold, s.wait-now.Now.Sub(s.jumped))
-	}
-	if hold > 0 || now.Workers >= now.Max {
-		return Decision{Target: now.Workers, Again: max(hold, 0), Reason: "waiting before a jump"}
-	}
-	s.jumped = now.Now
-	target := now.Workers + ceilDiv(now.Max-now.Workers, 2)
-	return Decision{Target: target, Again: s.wait, Reason: fmt.Sprintf("the oldest item waited %v", now.OldestWait)}
-}
-
-// ceilDiv is a/b rounded up, for a ≥ 0 and b > 0, without overflow.
-func ceilDiv(a, b int) int {
-	q := a / b
-	if a%b != 0 {
-		q++
-	}
-	return q
+// Decisions lists the last decisions that changed the target, the latest at the
+// end, and no more than 32: why there are as many workers as there are.
+func (p *Pool[T]) Decisions() []Decided {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Decided{}, p.decisions...)
 }

@@ -124,3 +124,12 @@ func (p *Pool[T]) Workers() []WorkerState[T] {
 	p.mu.Unlock()
 	return states
 }
+
+// waiting is the number of items that wait, in the queue or for room in it.
+func (s Snapshot) waiting() int { return s.Queued + s.Blocked }
+
+// bound is the number of workers nearest to n that the bounds allow.
+func (s Snapshot) bound(n int) int { return max(min(n, s.Max), s.Min) }
+
+// done is the number of items whose run has ended.
+func (s Snapshot) done() uint64 { return s.Completed + s.Failed }

@@ -71,7 +71,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 // take pops the item that w is to run, if there is one and w may. mu is held;
 // it may be let go of and taken again meanwhile.
 func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
-	if w.dismissed || p.workers > p.max || p.halted() {
+	if w.dismissed || p.workers > p.ceiling || p.halted() {
 		return item, false
 	}
 	if p.waiters.Len() > 0 {
@@ -179,7 +179,7 @@ func (p *Pool[T]) finish(w *worker[T], count *uint64) {
 
 // leaves reports whether w must go. mu is held.
 func (p *Pool[T]) leaves(w *worker[T]) bool {
-	return w.dismissed || p.workers > p.max || p.phase == stopped ||
+	return w.dismissed || p.workers > p.ceiling || p.phase == stopped ||
 		p.phase == draining && p.queue.Len() == 0
 }
 

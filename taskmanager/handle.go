@@ -38,16 +38,18 @@ type Handle struct {
 type retry struct {
 	ctx      *lazycontext.Context // of the present execution
 	entry    *delay.Entry[*Handle]
-	restarts int           // how often it was started again
-	streak   int           // failures in a row
-	previous time.Duration // the last delay
-	lastErr  error         // the last failure
+	due      time.Duration   // when the restart was or will be, since the manager's epoch
+	recent   []time.Duration // when restarts were due in the window of the policy, if it has one
+	restarts int             // how often it was started again
+	streak   int             // failures in a row
+	previous time.Duration   // the last delay
+	lastErr  error           // the last failure
 }
 
 // state is where a task is in its life. The transitions are made under the
 // handle's mu, and each has one owner:
 //
-//	admitting → queued            the submitter, once a bounded pool has taken it
+//	admitting → queued, delayed   the submitter, once a bounded pool has taken it, or to wait for its time
 //	admitting, queued → claimed   the pool, as it pops the task
 //	claimed → running → asking    the worker
 //	asking → queued, delayed      the worker
@@ -61,11 +63,11 @@ type state uint8
 
 const (
 	queued    state = iota // waits for a worker
-	admitting              // waits for room in a bounded pool
+	admitting              // is being submitted, and waits for room in a bounded pool
 	claimed                // a worker has taken it off the queue
 	running                // Execute was called
 	asking                 // Execute has failed; Restart and the policy are asked
-	delayed                // waits for the time of its restart
+	delayed                // waits for the time of its start or restart
 	ending                 // is being taken off the books
 	ended
 )
@@ -150,6 +152,23 @@ func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
 // ended is not asked for its progress and description any more. It calls those
 // methods of the task, with no lock held.
 func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
+
+// entry is the task's place among those that wait for their time. h.mu is held.
+func (h *Handle) entry() *delay.Entry[*Handle] {
+	if h.retry != nil {
+		return h.retry.entry
+	}
+	return h.cfg.delayed.entry
+}
+
+// due is when a task that waits for its time will be queued, since the manager's
+// epoch. h.mu is held.
+func (h *Handle) due() time.Duration {
+	if h.retry != nil {
+		return h.retry.due
+	}
+	return h.cfg.delayed.due
+}
 
 // ctx is the context of the present execution. h.mu is held.
 func (h *Handle) ctx() *lazycontext.Context {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
@@ -20,12 +21,15 @@ type TaskManager struct {
 	names   *names
 	owner   *lazycontext.Owner // of the contexts of the tasks
 	queue   Discipline
-	delayed *delay.Queue[*Handle] // tasks that wait for the time of their restart
-	restart scheduler.RestartPolicy
-	forgive time.Duration // a run of this length begins a new row of failures; 0: none does
+	delayed *delay.Queue[*Handle] // tasks that wait for their time
+	restart restartRule           // of tasks that have none of their own
+	plain   bool                  // tasks without a Restart method restart too
+	revived atomic.Uint64         // restarts granted
+	reruns  atomic.Uint64         // restarts begun
 	rand    *rand.Rand
 	log     log
-	epoch   time.Time // to which a handle's times are relative; a second before the start, so that none is 0
+	logged  atomic.Int64 // when a decision of the scaler was logged last, since the epoch
+	epoch   time.Time    // to which a handle's times are relative; a second before the start, so that none is 0
 	bounded bool
 }
 
@@ -60,13 +64,11 @@ func Start(opts ...Option) (*TaskManager, error) {
 		owner:   new(lazycontext.Owner),
 		queue:   cfg.discipline,
 		restart: cfg.restart,
-		rand:    rand.New(new(lockedSource)),
+		plain:   cfg.plain,
+		rand:    rand.New(&lockedSource{source: cfg.rand}),
 		log:     newLog(cfg.logger, cfg.name),
 		epoch:   time.Now().Add(-time.Second),
 		bounded: cfg.limit != 0,
-	}
-	if m.forgive, err = resetAfter(cfg.restart); err != nil {
-		return nil, err
 	}
 	m.delayed = delay.NewQueue(m.due)
 	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
@@ -82,31 +84,13 @@ func Start(opts ...Option) (*TaskManager, error) {
 		Dropped:     m.dropped,
 		Inside:      func(ctx context.Context) bool { return lazycontext.OwnerOf(ctx) == m.owner },
 		Crashed:     m.crashed,
+		Decided:     m.decided,
 	}, m.run)
 	if err != nil {
 		return nil, fmt.Errorf("taskmanager: %w", err)
 	}
 	return m, nil
 }
-
-// resetAfter asks a restart policy when it forgives; 0 is never.
-func resetAfter(p scheduler.RestartPolicy) (d time.Duration, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("taskmanager: WithRestart: the ResetAfter method of %T panicked: %w", p, recovered(v))
-		}
-	}()
-	if r, ok := p.(scheduler.Resetter); ok {
-		return r.ResetAfter(), nil
-	}
-	return 0, nil
-}
-
-// lockedSource is a source of randomness that is safe for concurrent use: that
-// of the standard library's global functions.
-type lockedSource struct{}
-
-func (*lockedSource) Uint64() uint64 { return rand.Uint64() }
 
 // Go submits a task. The channel is closed when a worker takes it, or when it
 // is clear that none ever will because the task was cancelled or the manager
@@ -184,7 +168,7 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 		return nil, submitError(name, cause.Of(ctx))
 	}
 	h := &Handle{m: m, name: name, task: task, cfg: cfg, queuedAt: m.now()}
-	if m.bounded {
+	if m.bounded || cfg.delays() {
 		h.state = admitting
 	}
 	h.firstCtx.Init(ctx, m.owner)
@@ -193,6 +177,9 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 			err = fmt.Errorf("%w: %q", err, name)
 		}
 		return nil, err
+	}
+	if cfg.delays() {
+		return h, m.delay(h)
 	}
 	if err := m.pool.Submit(ctx, h); err != nil {
 		err = submitError(name, err)
@@ -221,6 +208,26 @@ func (m *TaskManager) refuse(h *Handle, err error) {
 	}
 }
 
+// delay holds a task until its time has come.
+func (m *TaskManager) delay(h *Handle) error {
+	h.mu.Lock()
+	p := h.cfg.delayed
+	wait := max(p.by, time.Until(p.until), 0)
+	if h.cancelled == nil {
+		h.state = delayed
+		p.due = m.now() + wait
+		p.entry = m.delayed.Add(h, wait)
+		if p.entry != nil {
+			h.mu.Unlock()
+			return nil
+		}
+	}
+	h.state = ending // cancelled by Stop, or too late
+	h.mu.Unlock()
+	m.end(h, ErrStopped)
+	return ErrStopped
+}
+
 // admitted lets a task be withdrawn from the queue, now that it is there. A
 // cancellation that came while it waited for room takes effect now.
 func (m *TaskManager) admitted(h *Handle) {
@@ -233,6 +240,30 @@ func (m *TaskManager) admitted(h *Handle) {
 	if cause != nil {
 		m.cancel(h, cause)
 	}
+}
+
+// Decisions lists the last decisions of the scaler that changed the number of
+// workers that there should be, the latest at the end, and why. The log tells of
+// them too, if not of all: at most every ten seconds.
+func (m *TaskManager) Decisions() []scheduler.Decided { return m.pool.Decisions() }
+
+// decisionLogInterval is how often decisions of the scaler are logged at most.
+const decisionLogInterval = 10 * time.Second
+
+// decided is called by the pool for each decision that changes the target.
+func (m *TaskManager) decided(d scheduler.Decided) {
+	now, last := int64(m.now()), m.logged.Load()
+	if d.Target == d.Workers || last != 0 && now-last < int64(decisionLogInterval) || !m.logged.CompareAndSwap(last, now) {
+		return
+	}
+	// A logger that calls runtime.Goexit must not end somebody who submits a task,
+	// or the pool's timer in the middle of things.
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		m.log.infof("%d workers wanted, with %d there: %s", d.Target, d.Workers, d.Reason)
+	}()
+	<-logged
 }
 
 // Snapshot returns the state of the pool of workers. The pool counts executions,

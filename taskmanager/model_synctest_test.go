@@ -51,7 +51,8 @@ type modelTask struct {
 	key       string
 	priority  int
 	cost      int64
-	deadline  time.Time // zero: none
+	deadline  time.Time     // zero: none
+	delay     time.Duration // before the first run
 	phase     taskmanager.WorkerStatus
 	inline    bool // its submitter runs it
 	queuedAt  time.Time
@@ -138,7 +139,7 @@ type model struct {
 	queue     queue.Queue[*modelTask]
 	withdrawn int          // tasks in the queue that were cancelled
 	blocked   []*modelTask // that wait for room, in order
-	delayed   []*modelTask // that wait for their time, in the order in which they began to
+	delayed   []*modelTask // that wait for their time, in the order in which they are due
 	ended     []*modelTask
 	rejected  int
 }
@@ -161,6 +162,9 @@ func (m *model) room() bool { return m.limit < 0 || m.queued() < m.limit+m.max-m
 // submit is a submit of a name that is free.
 func (m *model) submit(x *modelTask) {
 	switch {
+	case x.delay > 0:
+		m.tasks[x.name] = x
+		m.postpone(x, x.delay)
 	case len(m.blocked) == 0 && m.room():
 		m.admit(x)
 	case m.overflow == taskmanager.Block:
@@ -251,8 +255,7 @@ func (m *model) failed(x *modelTask, failure error) {
 		m.queue.Push(x)
 	default:
 		x.phase = taskmanager.Restarted
-		x.due = time.Now().Add(restartDelay)
-		m.delayed = append(m.delayed, x)
+		m.postpone(x, restartDelay)
 	}
 	if !inline {
 		m.over(x)
@@ -277,9 +280,20 @@ func (m *model) cancel(x *modelTask) {
 	m.settle()
 }
 
+// postpone has a task wait for its time.
+func (m *model) postpone(x *modelTask, d time.Duration) {
+	x.due = time.Now().Add(d)
+	later := slices.IndexFunc(m.delayed, func(y *modelTask) bool { return y.due.After(x.due) })
+	if later < 0 {
+		later = len(m.delayed)
+	}
+	m.delayed = slices.Insert(m.delayed, later, x)
+}
+
 // due queues the tasks whose time has come.
 func (m *model) due() {
 	for len(m.delayed) > 0 && !m.delayed[0].due.After(time.Now()) {
+		m.delayed[0].queuedAt = time.Now()
 		m.queue.Push(m.delayed[0])
 		m.delayed = m.delayed[1:]
 	}
@@ -302,6 +316,7 @@ func draw(t *rapid.T) *modelTask {
 		key:       rapid.SampledFrom([]string{"", "k", "key"}).Draw(t, "key"),
 		priority:  rapid.IntRange(-1, 2).Draw(t, "priority"),
 		cost:      rapid.Int64Range(1, 4).Draw(t, "cost"),
+		delay:     rapid.SampledFrom([]time.Duration{0, 0, 0, 0, restartDelay / 2, 3 * restartDelay}).Draw(t, "delay"),
 		phase:     taskmanager.NotAssigned,
 		queuedAt:  time.Now(),
 		order:     make(chan outcome),

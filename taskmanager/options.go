@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -60,7 +62,9 @@ type config struct {
 	overflow    Overflow
 	discipline  Discipline
 	scaler      scheduler.Scaler[scheduler.Snapshot]
-	restart     scheduler.RestartPolicy
+	restart     restartRule
+	plain       bool
+	rand        rand.Source // nil: the global one
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -70,8 +74,8 @@ func newConfig(opts []Option) (config, error) {
 		max:         max(1, runtime.GOMAXPROCS(0)),
 		idleTimeout: DefaultIdleTimeout,
 		discipline:  FIFO(),
-		restart:     scheduler.DefaultRestart(),
 	}
+	c.restart, _ = newRestartRule(scheduler.DefaultRestart())
 	var faults []error
 	for i, o := range opts {
 		if o == nil {
@@ -175,20 +179,35 @@ func WithScaler(s scheduler.Scaler[scheduler.Snapshot]) Option {
 	}
 }
 
-// WithRestart sets when tasks that failed and ask to be restarted run again.
-// The default is scheduler.DefaultRestart.
-func WithRestart(p scheduler.RestartPolicy) Option {
-	return option{
-		name:  "WithRestart",
-		set:   func(c *config) { c.restart = p },
-		fault: fault(p == nil, "the policy is nil; scheduler.DefaultRestart() is the default"),
-	}
-}
-
 // taskConfig is what the options of a task come to.
 type taskConfig struct {
 	description string
 	attributes
+	restart *restartRule // nil: the manager's
+	delayed *postponed   // nil: it need not wait for its time
+}
+
+// postponed is what only tasks need that wait for the time of their start.
+type postponed struct {
+	by    time.Duration
+	until time.Time
+
+	// Guarded by the handle's mu.
+	due   time.Duration // since the manager's epoch
+	entry *delay.Entry[*Handle]
+}
+
+// delays reports whether the task must wait for its time.
+func (c *taskConfig) delays() bool {
+	return c != nil && c.delayed != nil && (c.delayed.by > 0 || time.Until(c.delayed.until) > 0)
+}
+
+// postpone returns what to note a delay in.
+func (c *taskConfig) postpone() *postponed {
+	if c.delayed == nil {
+		c.delayed = new(postponed)
+	}
+	return c.delayed
 }
 
 // newTaskConfig returns nil if there are no options, which is the usual case
@@ -221,6 +240,26 @@ func WithDescription(text string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		c.description = text
 		return nil
+	})
+}
+
+// WithDelay holds the task back for d from the submit on. Until then it has its name
+// and its status is NotAssigned, with the time at which it is due. Then it is
+// queued, beyond the limit if there is one, since it was taken long ago. With
+// WithNotBefore the later time counts.
+func WithDelay(d time.Duration) TaskOption {
+	return taskOption(func(c *taskConfig) error {
+		c.postpone().by = d
+		return fault(d < 0, "taskmanager: WithDelay: the delay is %v; it must not be negative", d)
+	})
+}
+
+// WithNotBefore holds the task back until t, as WithDelay does. A time in the past
+// is no delay.
+func WithNotBefore(t time.Time) TaskOption {
+	return taskOption(func(c *taskConfig) error {
+		c.postpone().until = t
+		return fault(t.IsZero(), "taskmanager: WithNotBefore: the time is zero; leave the option out for a task that need not wait")
 	})
 }
 

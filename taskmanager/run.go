@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
-	"github.com/seed56799101/taskmanager/scheduler"
 )
 
 // claim is called by the pool, under its lock, when it pops h. Of the claim and
@@ -50,6 +49,9 @@ func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context
 	}
 	h.state = running
 	h.worker, h.startedAt, h.err = worker, now, nil
+	if h.retry != nil {
+		m.reruns.Add(1)
+	}
 	started := h.started
 	h.started = nil
 	task, ctx := h.task, h.ctx()
@@ -105,7 +107,7 @@ func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
 	case cancelled:
 		ctx.Release()
 		m.end(h, h.cancelledErr(err))
-	case !ok:
+	case !ok && !h.restartsPlain():
 		ctx.Release()
 		m.end(h, err)
 		m.log.errorf("task %q failed: %v", h.name, details{err})
@@ -114,8 +116,8 @@ func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
 	}
 }
 
-// askRestart asks the task whether it wants to run again, and the policy when.
-// Both are foreign code, which may panic or call runtime.Goexit: that ends the
+// askRestart asks the task whether it wants to run again, if it has a method for
+// that (r is not nil), and the policy when. Both are foreign code, which may panic or call runtime.Goexit: that ends the
 // task, as a failure of its own beside err.
 func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r RestartableTask, err error) {
 	answered := false
@@ -131,14 +133,15 @@ func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r Restarta
 		m.end(h, errors.Join(err, crash))
 		m.log.errorf("task %q failed: %v; asked to restart, it crashed: %v", h.name, err, details{crash})
 	}()
-	again := r.Restart(ctx, err)
+	again := r == nil || r.Restart(ctx, err)
 	var wait time.Duration
 	var row int
 	permitted := false
 	if again {
-		f := m.failure(h, err)
+		rule := h.rule()
+		f := m.failure(h, rule, err)
 		row = f.Attempt
-		wait, permitted = m.restart.Next(f)
+		wait, permitted = rule.policy.Next(f)
 	}
 	answered = true
 
@@ -153,22 +156,6 @@ func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r Restarta
 	default:
 		m.runAgain(h, max(wait, 0), row, err)
 	}
-}
-
-// failure describes a failure to the restart policy.
-func (m *TaskManager) failure(h *Handle, err error) scheduler.Failure {
-	now := m.now()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	f := scheduler.Failure{Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand}
-	if h.retry == nil {
-		return f
-	}
-	f.Previous = h.retry.previous
-	if m.forgive <= 0 || now-h.startedAt < m.forgive {
-		f.Attempt = h.retry.streak + 1
-	}
-	return f
 }
 
 // runAgain queues a task again, after a while. Only now, once the execution is
@@ -187,6 +174,11 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 	r := h.retry
 	r.restarts++
 	r.streak, r.previous, r.lastErr = row, wait, failure
+	r.due = m.now() + wait
+	if h.rule().window > 0 {
+		r.recent = append(r.recent, r.due)
+	}
+	m.revived.Add(1)
 	r.ctx = new(lazycontext.Context)
 	r.ctx.Init(h.firstCtx.Base(), m.owner)
 	h.state = queued
@@ -208,6 +200,7 @@ func (m *TaskManager) due(h *Handle) {
 	h.mu.Lock()
 	cancelled := h.cancelled != nil
 	h.state = queued
+	h.queuedAt = m.now()
 	if cancelled {
 		h.state = ending
 	}
@@ -241,7 +234,7 @@ func (m *TaskManager) cancel(h *Handle, cause error) {
 	case delayed:
 		// If it has left the timer's heap, due is about to be called for it and
 		// will see that it is cancelled.
-		mine := m.delayed.Remove(h.retry.entry)
+		mine := m.delayed.Remove(h.entry())
 		if mine {
 			h.state = ending
 		}

@@ -91,6 +91,7 @@ func (a attributed) Deadline() (time.Time, bool) { return a.x.deadline, !a.x.dea
 func (x *modelTask) options() []taskmanager.TaskOption {
 	opts := []taskmanager.TaskOption{
 		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),
+		taskmanager.WithNotBefore(time.Now().Add(x.delay)),
 	}
 	if !x.deadline.IsZero() {
 		opts = append(opts, taskmanager.WithDeadline(x.deadline))
@@ -105,7 +106,9 @@ func (s *system) submit(t *rapid.T) {
 		execute: x.execute,
 		restart: func(context.Context, error) bool { return x.restarts },
 	}
-	call := func() (*taskmanager.Handle, error) { return s.m.Submit(t.Context(), attributed{body, x}) }
+	call := func() (*taskmanager.Handle, error) {
+		return s.m.Submit(t.Context(), attributed{body, x}, taskmanager.WithDelay(x.delay))
+	}
 	switch {
 	case rapid.Bool().Draw(t, "attributes by options"):
 		call = func() (*taskmanager.Handle, error) { return s.m.Submit(t.Context(), body, x.options()...) }

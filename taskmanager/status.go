@@ -8,7 +8,7 @@ type WorkerStatus string
 // The statuses of workers (Waiting, Running) and of tasks (the others, and
 // Running).
 const (
-	// NotAssigned is a task that waits for its first worker.
+	// NotAssigned is a task that waits for its time, or for its first worker.
 	NotAssigned WorkerStatus = "not assigned"
 	// Waiting is a worker that has nothing to do.
 	Waiting WorkerStatus = "waiting"
@@ -45,6 +45,7 @@ type TaskStatus struct {
 	LastError     error     // how the execution before this one, or the task, failed
 	QueuedAt      time.Time // when it was queued, the last time
 	StartedAt     time.Time // when its last execution began; zero: never
+	DueAt         time.Time // when it will be queued, while it waits for its time; zero: it does not
 }
 
 // Status tells what each live worker does, by its number. Numbers start at 1
@@ -104,6 +105,9 @@ func (m *TaskManager) statusOf(h *Handle) TaskStatus {
 	s.QueuedAt = m.epoch.Add(h.queuedAt)
 	if h.startedAt != 0 {
 		s.StartedAt = m.epoch.Add(h.startedAt)
+	}
+	if h.state == delayed {
+		s.DueAt = m.epoch.Add(h.due())
 	}
 	if h.retry != nil {
 		s.Restarts = h.retry.restarts

@@ -1,0 +1,130 @@
+package scheduler_test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// TestDecisionsAreExplained: each that changes the target can be read, with what
+// there was, what there should be, why and when; and it is told, without a lock.
+func TestDecisionsAreExplained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quiet(t)
+		var mu sync.Mutex
+		var told []scheduler.Decided
+		r := newRig(t, scheduler.Config[*job]{
+			Max: 3, IdleTimeout: time.Second, Scaler: scheduler.Demand(2),
+			Decided: func(d scheduler.Decided) {
+				mu.Lock()
+				told = append(told, d)
+				mu.Unlock()
+				panic("in Decided") // harms nobody
+			},
+		})
+		defer r.close(t)
+		begin := time.Now()
+		js := newJobs(3)
+		mustSubmit(t, r.pool, js[0])
+		synctest.Wait()
+		mustSubmit(t, r.pool, js[1:]...)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		for _, j := range js {
+			j.end <- returns
+		}
+		time.Sleep(3 * time.Second)
+		want := []scheduler.Decided{
+			{At: begin, Workers: 0, Target: 0, Reason: "demand"},
+			{At: begin, Workers: 0, Target: 1, Reason: "demand"},
+			{At: begin, Workers: 1, Target: 2, Reason: "demand"},
+			{At: begin.Add(2 * time.Second), Workers: 2, Target: 0, Reason: "demand"},
+		}
+		wantEqual(t, "decisions", r.pool.Decisions(), want)
+		mu.Lock()
+		defer mu.Unlock()
+		wantEqual(t, "decisions told", told, want)
+	})
+}
+
+// TestDecidedMaySubmit: it is called without a lock, not even that of the scaler.
+func TestDecidedMaySubmit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pool *scheduler.Pool[int]
+		submits := 3
+		pool, err := scheduler.NewPool(scheduler.Config[int]{
+			Max: 10,
+			Decided: func(d scheduler.Decided) {
+				if d.Target > 0 && submits > 0 {
+					submits--
+					mustSubmit(t, pool, d.Target)
+				}
+			},
+		}, func(int32, int) { time.Sleep(time.Second) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustSubmit(t, pool, 0)
+		synctest.Wait()
+		wantEqual(t, "items that run", pool.Snapshot().Busy, 4)
+		mustStop(t, pool)
+	})
+}
+
+// TestDecisionsAreFew: a pool remembers the last 32.
+func TestDecisionsAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := 0
+		r := newRig(t, scheduler.Config[*job]{Max: 100, Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
+			next++
+			return scheduler.Decision{Target: next, Reason: "one more"}
+		})})
+		defer r.close(t)
+		for range 90 {
+			mustSubmit(t, r.pool, newJob(1))
+		}
+		ds := r.pool.Decisions()
+		if len(ds) != 32 || ds[31].Target != next || ds[0].Target != next-31 {
+			t.Errorf("%d decisions are remembered, the last for %d; want 32, the last for %d", len(ds), ds[len(ds)-1].Target, next)
+		}
+	})
+}
+
+// TestFirmDecisions: workers above a firm target leave at once when idle, and when
+// they have ended their item otherwise, though more items wait.
+func TestFirmDecisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := 4
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 8, Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
+			return scheduler.Decision{Target: target, Again: time.Second, Firm: true, Reason: "firm"}
+		})})
+		defer r.close(t)
+		js := newJobs(10)
+		wantWorkers(t, r, 4)
+		mustSubmit(t, r.pool, js[:2]...)
+		target = 1
+		time.Sleep(time.Second)
+		wantWorkers(t, r, 2) // two were idle
+		mustSubmit(t, r.pool, js[2:]...)
+		wantWorkers(t, r, 2)
+		js[1].end <- returns
+		wantWorkers(t, r, 1)
+		wantEqual(t, "running", r.running(), []int{1})
+		target = 0 // somebody has to run what waits
+		time.Sleep(time.Second)
+		js[0].end <- returns
+		synctest.Wait()
+		wantEqual(t, "running", r.running(), []int{3})
+		target = 3
+		time.Sleep(time.Second)
+		wantWorkers(t, r, 3)
+		if err := r.pool.Resize(1, 2); err != nil {
+			t.Fatal(err)
+		}
+		js[2].end <- returns
+		wantWorkers(t, r, 2)
+	})
+}

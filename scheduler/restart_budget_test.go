@@ -1,0 +1,157 @@
+package scheduler_test
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// TestBudgetHoldsOverEveryStretch: at most burst restarts plus share for each first
+// start, from any failure to any other. And no fewer: the budget is a bucket, which
+// a model keeps in thousandths.
+func TestBudgetHoldsOverEveryStretch(t *testing.T) {
+	const token = 1000
+	rapid.Check(t, func(t *rapid.T) {
+		share := rapid.OneOf(rapid.IntRange(1, token), rapid.SampledFrom([]int{1, 100, 290, token})).Draw(t, "share")
+		burst := rapid.IntRange(1, 8).Draw(t, "burst")
+		agrees := false
+		p := scheduler.Budget(float64(share)/token, burst, scheduler.RestartFunc(
+			func(scheduler.Failure) (time.Duration, bool) { return time.Second, agrees }))
+
+		type moment struct{ starts, restarts int } // totals before a failure
+		var moments []moment
+		var now moment
+		held, seen := burst*token, 0
+		for range rapid.IntRange(1, 80).Draw(t, "failures") {
+			now.starts += rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 3*token/share), rapid.IntRange(0, 10)).Draw(t, "starts")
+			agrees = rapid.IntRange(0, 4).Draw(t, "inner agrees") > 0
+			moments = append(moments, now)
+			got := next(p, scheduler.Failure{Attempt: 1, Starts: uint64(now.starts), Restarts: uint64(now.restarts)})
+
+			held = min(held+share*(now.starts-seen), burst*token)
+			seen = now.starts
+			if want := agrees && held >= token; got.OK != want {
+				t.Fatalf("failure %d: restart is %v, want %v, with %d thousandths of a token held and the inner policy saying %v",
+					len(moments), got.OK, want, held, agrees)
+			}
+			if got.OK {
+				wantEqual(t, "the inner policy's delay", got.Delay, time.Second)
+				held -= token
+				now.restarts++
+			}
+		}
+		moments = append(moments, now)
+		for i, from := range moments {
+			for j, to := range moments[i+1:] {
+				restarts, starts := to.restarts-from.restarts, to.starts-from.starts
+				if restarts*token > burst*token+share*starts {
+					t.Fatalf("%d restarts for %d starts from failure %d to %d, with a burst of %d and a share of %d/1000",
+						restarts, starts, i+1, i+j+1, burst, share)
+				}
+			}
+		}
+	})
+}
+
+// TestBudgetIsSharedByGoroutines: the bound holds from any round to any other, when
+// the failures of a round come from several goroutines at once.
+func TestBudgetIsSharedByGoroutines(t *testing.T) {
+	const (
+		workers, rounds, each = 4, 40, 50
+		burst                 = 10
+		share                 = 0.25
+	)
+	p := scheduler.Budget(share, burst, scheduler.Constant(0))
+	var starts, restarts atomic.Int64
+	totals := [][2]int64{{0, 0}}
+	for round := range rounds {
+		var wg sync.WaitGroup
+		for w := range workers {
+			random := seeded(uint64(round*workers + w))
+			wg.Go(func() {
+				for range each {
+					if random.IntN(3) > 0 {
+						starts.Add(1)
+					}
+					f := scheduler.Failure{Attempt: 1, Starts: uint64(starts.Load()), Restarts: uint64(restarts.Load())}
+					if next(p, f).OK {
+						restarts.Add(1)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		totals = append(totals, [2]int64{starts.Load(), restarts.Load()})
+	}
+	for i, from := range totals {
+		for j, to := range totals[i+1:] {
+			started, restarted := to[0]-from[0], to[1]-from[1]
+			if float64(restarted) > burst+share*float64(started) {
+				t.Fatalf("%d restarts for %d starts in rounds %d to %d, want at most %d and a quarter of the starts",
+					restarted, started, i, i+j, burst)
+			}
+		}
+	}
+	// Failures outnumber the tokens by far, so hardly one may have been lost.
+	if got, least := restarts.Load(), int64(share*float64(starts.Load())); got < least {
+		t.Errorf("%d restarts for %d starts, want at least a quarter, %d", got, starts.Load(), least)
+	}
+}
+
+// granted is how many of n failures in a row the budget lets restart.
+func granted(p scheduler.RestartPolicy, starts uint64, n int) int {
+	granted := 0
+	for range n {
+		if next(p, scheduler.Failure{Starts: starts}).OK {
+			granted++
+		}
+	}
+	return granted
+}
+
+func TestBudgetIsExactAtItsLimits(t *testing.T) {
+	tenth := scheduler.Budget(0.1, 2, scheduler.Constant(0))
+	wantEqual(t, "restarts of the burst", granted(tenth, 0, 9), 2)
+	for starts := range uint64(10) {
+		wantEqual(t, "restarts before ten starts", granted(tenth, starts, 1), 0)
+	}
+	wantEqual(t, "restarts at ten starts, each a tenth", granted(tenth, 10, 9), 1)
+	wantEqual(t, "restarts at news that is old", granted(tenth, 3, 9), 0)
+	wantEqual(t, "restarts at news that is not new", granted(tenth, 10, 9), 0)
+	wantEqual(t, "restarts after very many starts", granted(tenth, math.MaxUint64, 9), 2)
+
+	large := scheduler.Budget(1, 1<<30, scheduler.Constant(0))
+	wantEqual(t, "restarts with a large burst", granted(large, math.MaxUint64, 100), 100)
+	precise := scheduler.Budget(15e-9, 3, scheduler.Constant(0)) // 15e-9*1e9 is less than 15
+	wantEqual(t, "restarts of the burst with a precise share", granted(precise, 0, 9), 3)
+	wantEqual(t, "restarts just before the third token is whole", granted(precise, 199_999_999, 9), 2)
+	wantEqual(t, "restarts when it is", granted(precise, 200_000_000, 9), 1)
+	small := scheduler.Budget(1e-300, 1, scheduler.Constant(0))
+	wantEqual(t, "restarts with a small share", granted(small, 999_999_999, 9), 1)
+}
+
+// TestBudgetSpendsNothingOnARefusal, neither the inner policy's nor that of one
+// further out.
+func TestBudgetSpendsNothingOnARefusal(t *testing.T) {
+	p := scheduler.Budget(0.1, 1, scheduler.MaxAttempts(2, scheduler.Constant(0)))
+	for range 5 {
+		wantEqual(t, "answer to attempt 2 of 2", next(p, scheduler.Failure{Attempt: 2}), givesUp)
+	}
+	wantEqual(t, "answer to attempt 1", next(p, scheduler.Failure{Attempt: 1}), after(0))
+
+	inner := scheduler.Budget(0.1, 1, scheduler.Constant(0))
+	for name, outer := range map[string]scheduler.RestartPolicy{
+		"MaxAttempts": scheduler.MaxAttempts(1, inner),
+		"Intensity":   scheduler.Intensity(1, time.Second, inner),
+		"When":        scheduler.When(func(error) bool { return false }, inner),
+	} {
+		wantEqual(t, name, next(outer, scheduler.Failure{Attempt: 1, Recent: 1}), givesUp)
+	}
+	wantEqual(t, "answer within", next(inner, scheduler.Failure{Attempt: 1}), after(0))
+}

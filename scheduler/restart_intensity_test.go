@@ -1,0 +1,72 @@
+package scheduler_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// TestIntensityHoldsInEveryWindow: a task that fails again and again is restarted
+// at most so many times within any window, and is given up only when one more
+// would be due.
+func TestIntensityHoldsInEveryWindow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		restarts := rapid.IntRange(1, 6).Draw(t, "restarts")
+		window := time.Duration(rapid.IntRange(1, 100).Draw(t, "window"))
+		pace := 1 + 2*int(window)/restarts // so that some runs are given up late, and some never
+		wait := rapid.IntRange(0, pace)
+		p := scheduler.Intensity(restarts, window, scheduler.RestartFunc(
+			func(scheduler.Failure) (time.Duration, bool) { return time.Duration(wait.Draw(t, "delay")), true }))
+
+		now := time.Unix(1000, 0)
+		var due []time.Time // of the restarts
+		recent := func() (n int) {
+			for _, d := range due {
+				if d.After(now.Add(-p.(scheduler.Windower).Window())) {
+					n++
+				}
+			}
+			return n
+		}
+		for attempt := 1; attempt <= 50; attempt++ {
+			now = now.Add(time.Duration(wait.Draw(t, "run")))
+			f := scheduler.Failure{Attempt: attempt, Recent: recent(), Now: now}
+			got := next(p, f)
+			if !got.OK {
+				if f.Recent < restarts {
+					t.Fatalf("given up after %d restarts in the last %v, want %d allowed", f.Recent, window, restarts)
+				}
+				break
+			}
+			now = now.Add(got.Delay)
+			due = append(due, now)
+		}
+		for last, end := range due {
+			n := 0
+			for _, d := range due[:last+1] {
+				if d.After(end.Add(-window)) {
+					n++
+				}
+			}
+			if n > restarts {
+				t.Fatalf("%d restarts in the %v up to restart %d, want at most %d; they were due at %v", n, window, last+1, restarts, due)
+			}
+		}
+	})
+}
+
+func TestIntensityGivesUpAtOneTooMany(t *testing.T) {
+	p := scheduler.Intensity(3, time.Second, scheduler.Constant(time.Minute))
+	for recent, want := range []answer{after(time.Minute), after(time.Minute), after(time.Minute), givesUp, givesUp} {
+		// Neither a long row nor what other tasks do counts.
+		f := scheduler.Failure{Attempt: 1000, Recent: recent, Starts: 5, Restarts: 5000}
+		wantEqual(t, "answer", next(p, f), want)
+	}
+	wantEqual(t, "Window", window(p), time.Second)
+	long := capable{RestartPolicy: scheduler.Constant(0), window: time.Hour}
+	wantEqual(t, "Window over a longer one", window(scheduler.Intensity(3, time.Second, long)), time.Hour)
+	wantEqual(t, "Window over a shorter one", window(scheduler.Intensity(3, 2*time.Hour, long)), 2*time.Hour)
+}

@@ -1,0 +1,158 @@
+package scheduler_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// ride is what a scaler made of a load.
+type ride struct {
+	waits  []time.Duration // ascending
+	turns  int             // of the number of workers, from growing to shrinking and back
+	peak   int             // workers
+	growth []int           // the numbers of workers that were reached while it grew first
+}
+
+// stepLoad runs items of 100 ms in a pool of 1 to 100 workers, at 20 a second for
+// ten seconds, at 200 for twenty, and at 20 for twenty.
+func stepLoad(t *testing.T, s scheduler.Scaler[scheduler.Snapshot]) (r ride) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		pool, err := scheduler.NewPool(scheduler.Config[time.Time]{Min: 1, Max: 100, IdleTimeout: time.Second, Scaler: s},
+			func(_ int32, submitted time.Time) {
+				mu.Lock()
+				r.waits = append(r.waits, time.Since(submitted))
+				mu.Unlock()
+				time.Sleep(100 * time.Millisecond)
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		workers, rising := 1, true
+		observe := func() {
+			synctest.Wait()
+			now := pool.Snapshot().Workers
+			if now != workers && now > workers != rising {
+				r.turns++
+				rising = now > workers
+			}
+			if now > workers && r.turns == 0 {
+				r.growth = append(r.growth, now)
+			}
+			workers = now
+			r.peak = max(r.peak, now)
+		}
+		for _, phase := range []struct {
+			rate, seconds int
+		}{{20, 10}, {200, 20}, {20, 20}} {
+			for range phase.rate * phase.seconds {
+				if err := pool.Submit(context.Background(), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				observe()
+				time.Sleep(time.Second / time.Duration(phase.rate))
+				observe()
+			}
+		}
+		mustDrain(t, pool)
+	})
+	slices.Sort(r.waits)
+	return r
+}
+
+func (r ride) p99() time.Duration { return r.waits[len(r.waits)*99/100] }
+
+// TestStepLoad: Demand under Stabilise follows a load that rises tenfold with
+// hardly a wait, and few turns.
+func TestStepLoad(t *testing.T) {
+	r := stepLoad(t, scheduler.Stabilise(5*time.Second, scheduler.Demand(1)))
+	t.Logf("p99 of the waits %v, %d turns, at most %d workers", r.p99(), r.turns, r.peak)
+	if r.p99() > 20*time.Millisecond {
+		t.Errorf("p99 of the waits is %v, want at most 20ms", r.p99())
+	}
+	if r.turns > 30 {
+		t.Errorf("the number of workers turned %d times, want at most 30", r.turns)
+	}
+}
+
+// TestStepLoadOfOld: Step reproduces the growth of the original: half a second
+// of waiting, and then half-way to the maximum at each jump.
+func TestStepLoadOfOld(t *testing.T) {
+	r := stepLoad(t, scheduler.Step(0))
+	t.Logf("p99 of the waits %v, %d turns, workers %v", r.p99(), r.turns, r.growth)
+	if len(r.growth) == 0 || r.growth[0] != 51 {
+		t.Errorf("the numbers of workers were %v; want the first jump to go half-way from 1 to 100", r.growth)
+	}
+	if r.p99() < 300*time.Millisecond {
+		t.Errorf("p99 of the waits is %v; want some of the half second before a jump", r.p99())
+	}
+}
+
+// TestStepLoadUnderTheOthers: those that measure keep up, too.
+func TestStepLoadUnderTheOthers(t *testing.T) {
+	for name, s := range map[string]scheduler.Scaler[scheduler.Snapshot]{
+		"TargetWait":  scheduler.TargetWait(scheduler.TargetWaitConfig{}),
+		"Utilisation": scheduler.Utilisation(scheduler.UtilisationConfig{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := stepLoad(t, s)
+			t.Logf("p99 of the waits %v, %d turns, at most %d workers", r.p99(), r.turns, r.peak)
+			if late := r.waits[len(r.waits)*95/100]; late > 100*time.Millisecond {
+				t.Errorf("p95 of the waits is %v, want at most 100ms", late)
+			}
+			if r.peak > 60 {
+				t.Errorf("there were up to %d workers for a load of 20, want no more than three times that", r.peak)
+			}
+		})
+	}
+}
+
+// TestProbeFindsTheBestNumber: where throughput peaks at eight workers, Probe stays
+// about there, though more items wait all the time; also when it begins far above.
+func TestProbeFindsTheBestNumber(t *testing.T) {
+	const best = 8
+	for _, begin := range []int{1, 30} {
+		synctest.Test(t, func(t *testing.T) {
+			var pool *scheduler.Pool[int]
+			pool, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Max: 40, Scaler: scheduler.Probe(time.Second)},
+				func(int32, int) {
+					busy := pool.Snapshot().Busy
+					slow := 1.0
+					if busy > best { // each one more slows down all
+						slow += 0.3 * float64(busy-best)
+					}
+					time.Sleep(time.Duration(slow * float64(10*time.Millisecond)))
+				})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := pool.Resize(begin, 40); err != nil {
+				t.Fatal(err)
+			}
+			if err := pool.SubmitAll(context.Background(), make([]int, 200_000)); err != nil {
+				t.Fatal(err)
+			}
+			if err := pool.Resize(1, 40); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(60 * time.Second)
+			sum := 0
+			const seconds = 60
+			for range seconds {
+				time.Sleep(time.Second)
+				sum += pool.Snapshot().Workers
+			}
+			if mean := float64(sum) / seconds; mean < best-2 || mean > best+2 {
+				t.Errorf("from %d workers on, there are %.1f on average after a minute; want about %d", begin, mean, best)
+			}
+			mustStop(t, pool)
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// TestPostponedTasks: until its time has come a task has its name, shows when it is
+// due, and takes no worker and no room; then it runs.
+func TestPostponedTasks(t *testing.T) {
+	begin := 3 * time.Second
+	for name, opts := range map[string]func() []taskmanager.TaskOption{
+		"delay": func() []taskmanager.TaskOption { return []taskmanager.TaskOption{taskmanager.WithDelay(begin)} },
+		"time": func() []taskmanager.TaskOption {
+			return []taskmanager.TaskOption{taskmanager.WithNotBefore(time.Now().Add(begin))}
+		},
+		"time after a delay": func() []taskmanager.TaskOption {
+			return []taskmanager.TaskOption{taskmanager.WithDelay(1), taskmanager.WithNotBefore(time.Now().Add(begin))}
+		},
+		"delay after a time": func() []taskmanager.TaskOption {
+			return []taskmanager.TaskOption{taskmanager.WithNotBefore(time.Now()), taskmanager.WithDelay(begin)}
+		},
+	} {
+		for _, overflow := range []taskmanager.Overflow{taskmanager.Block, taskmanager.Reject} {
+			t.Run(name, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(0, overflow))
+					now := time.Now()
+					h := submit(t, m, &task{name: "later"}, opts()...)
+					time.Sleep(begin - 1)
+					synctest.Wait()
+					s := m.TaskStatus()["later"]
+					if s.Status != taskmanager.NotAssigned || !s.DueAt.Equal(now.Add(begin)) || isClosed(h.Started()) {
+						t.Errorf("before its time the status is %v, due %v; want not assigned, due %v", s.Status, s.DueAt, now.Add(begin))
+					}
+					if _, err := m.GoFunc("later", fn0); !errors.Is(err, taskmanager.ErrAlreadyExists) {
+						t.Errorf("its name: %v, want ErrAlreadyExists", err)
+					}
+					await(t, submitFunc(t, m, "another", fn0)) // there is room for one task
+					time.Sleep(1)
+					synctest.Wait()
+					if s := h.Status(); !isClosed(h.Done()) || h.Err() != nil || !s.StartedAt.Equal(now.Add(begin)) || !s.DueAt.IsZero() || !s.QueuedAt.Equal(s.StartedAt) {
+						t.Errorf("after its time it ended: %v, with %v: %+v", isClosed(h.Done()), h.Err(), s)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestPostponedTasksEndEarly: Cancel and Stop reach a task that waits for its time,
+// at once.
+func TestPostponedTasksEndEarly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		one := submit(t, m, &task{name: "one"}, taskmanager.WithDelay(time.Hour))
+		other := submit(t, m, &task{name: "other"}, taskmanager.WithDelay(time.Hour))
+		one.Cancel()
+		if err := one.Err(); !isClosed(one.Done()) || !isClosed(one.Started()) || !errors.Is(err, taskmanager.ErrCancelled) {
+			t.Errorf("the cancelled task ended: %v, with %v; want ErrCancelled", isClosed(one.Done()), err)
+		}
+		await(t, submitFunc(t, m, "one", fn0))
+		stop(t, m)
+		if err := other.Err(); !isClosed(other.Done()) || !errors.Is(err, taskmanager.ErrStopped) {
+			t.Errorf("the other one ended: %v, with %v; want ErrStopped", isClosed(other.Done()), err)
+		}
+		if _, err := m.Submit(context.Background(), &task{name: "late"}, taskmanager.WithDelay(time.Hour)); !errors.Is(err, taskmanager.ErrStopped) {
+			t.Errorf("a submit after Stop returned %v, want ErrStopped", err)
+		}
+	})
+}
+
+// TestPostponedTasksRestart as others do.
+func TestPostponedTasksRestart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithRestart(fixedDelay(time.Second)))
+		runs := 0
+		h := submit(t, m, &task{
+			name:    "later",
+			execute: func(context.Context) error { runs++; return errFailed },
+			restart: func(context.Context, error) bool { return runs < 3 },
+		}, taskmanager.WithDelay(time.Second))
+		time.Sleep(1500 * time.Millisecond)
+		if s := h.Status(); s.Status != taskmanager.Restarted || s.Restarts != 1 || time.Until(s.DueAt) != 500*time.Millisecond {
+			t.Errorf("after the first run: %+v; want it to wait for its restart", s)
+		}
+		await(t, h)
+		if runs != 3 {
+			t.Errorf("it ran %d times, want 3", runs)
+		}
+	})
+}
+
+// TestDueWithoutDelay: a time that is no wait is none.
+func TestDueWithoutDelay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1))
+		for _, o := range []taskmanager.TaskOption{taskmanager.WithDelay(0), taskmanager.WithNotBefore(time.Now()), taskmanager.WithNotBefore(time.Unix(1, 0))} {
+			h := submit(t, m, &task{name: "now"}, o)
+			synctest.Wait()
+			if !isClosed(h.Done()) {
+				t.Error("the task has not run")
+			}
+		}
+		for _, o := range []taskmanager.TaskOption{taskmanager.WithDelay(-1), taskmanager.WithNotBefore(time.Time{})} {
+			if _, err := m.Submit(context.Background(), &task{name: "bad"}, o); err == nil {
+				t.Error("an impossible delay was accepted")
+			}
+		}
+	})
+}

@@ -1,0 +1,155 @@
+package taskmanager
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// RestartOption is an option of a manager and of a task.
+type RestartOption interface {
+	Option
+	TaskOption
+}
+
+// WithRestart sets when a task that failed runs again.
+//
+// Given to a manager, it is for the tasks that implement RestartableTask and say
+// that they want to. The default is scheduler.DefaultRestart. Given to a submit,
+// it is for that task, which then restarts also if it is a function or has no
+// Restart method: the policy alone decides.
+func WithRestart(p scheduler.RestartPolicy) RestartOption { return restartOption{p} }
+
+// WithRestartPlain makes all tasks of the manager restart that have no Restart
+// method to be asked, functions included: the policy alone decides.
+func WithRestartPlain() Option {
+	return option{name: "WithRestartPlain", set: func(c *config) { c.plain = true }}
+}
+
+// WithRand sets the source of randomness that restart policies are given, so that
+// a run can be repeated. It need not be safe for concurrent use, and must be used
+// by nobody else. The default is that of the global functions of math/rand/v2.
+func WithRand(source rand.Source) Option {
+	return option{
+		name:  "WithRand",
+		set:   func(c *config) { c.rand = source },
+		fault: fault(source == nil, "the source is nil; rand.NewPCG makes one"),
+	}
+}
+
+// lockedSource makes a source of randomness safe for concurrent use; nil is that
+// of the global functions, which is.
+type lockedSource struct {
+	mu     sync.Mutex
+	source rand.Source
+}
+
+// Uint64 is rand.Source.
+func (s *lockedSource) Uint64() uint64 {
+	if s.source == nil {
+		return rand.Uint64()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.source.Uint64()
+}
+
+type restartOption struct{ policy scheduler.RestartPolicy }
+
+func (o restartOption) apply(c *config) error {
+	rule, err := newRestartRule(o.policy)
+	return option{name: "WithRestart", set: func(c *config) { c.restart = rule }, fault: err}.apply(c)
+}
+
+func (o restartOption) applyTask(c *taskConfig) error {
+	if c.restart != nil {
+		return errors.New("taskmanager: WithRestart was given twice")
+	}
+	rule, err := newRestartRule(o.policy)
+	if err != nil {
+		return fmt.Errorf("taskmanager: WithRestart: %w", err)
+	}
+	c.restart = &rule
+	return nil
+}
+
+// restartRule is a policy and what it was asked in advance.
+type restartRule struct {
+	policy  scheduler.RestartPolicy
+	forgive time.Duration // a run of this length begins a new row of failures; 0: none does
+	window  time.Duration // for which it wants to know the restarts; 0: it does not
+}
+
+// newRestartRule asks a policy what has to be known in advance.
+func newRestartRule(p scheduler.RestartPolicy) (rule restartRule, err error) {
+	if p == nil {
+		return rule, errors.New("the policy is nil; scheduler.DefaultRestart() is the default, scheduler.Never() is none")
+	}
+	rule.policy = p
+	err = guarded(func() error {
+		if v, ok := p.(queue.Validator); ok {
+			if err := v.Validate(); err != nil {
+				return err
+			}
+		}
+		if r, ok := p.(scheduler.Resetter); ok {
+			rule.forgive = r.ResetAfter()
+		}
+		if w, ok := p.(scheduler.Windower); ok {
+			rule.window = w.Window()
+		}
+		return nil
+	})
+	if _, panicked := errors.AsType[*PanicError](err); panicked {
+		err = fmt.Errorf("a method of %T panicked: %w", p, err)
+	}
+	return rule, err
+}
+
+// rule is the rule by which the task restarts.
+func (h *Handle) rule() restartRule {
+	if h.cfg != nil && h.cfg.restart != nil {
+		return *h.cfg.restart
+	}
+	return h.m.restart
+}
+
+// restartsPlain reports whether the task restarts without being asked.
+func (h *Handle) restartsPlain() bool { return h.m.plain || h.cfg != nil && h.cfg.restart != nil }
+
+// failure describes a failure to the restart policy.
+func (m *TaskManager) failure(h *Handle, rule restartRule, err error) scheduler.Failure {
+	now := m.now()
+	reruns, started := m.reruns.Load(), m.pool.Snapshot().Started
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f := scheduler.Failure{
+		Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand,
+		Starts: started - min(reruns, started), Restarts: m.revived.Load(),
+	}
+	if h.retry == nil {
+		return f
+	}
+	f.Previous = h.retry.previous
+	f.Recent = h.retry.since(now - rule.window)
+	if rule.forgive <= 0 || now-h.startedAt < rule.forgive {
+		f.Attempt = h.retry.streak + 1
+	}
+	return f
+}
+
+// since forgets the restarts that were due at a time or before, and returns how
+// many are left. h.mu is held.
+func (r *retry) since(t time.Duration) int {
+	old := 0
+	for old < len(r.recent) && r.recent[old] <= t {
+		old++
+	}
+	r.recent = append(r.recent[:0], r.recent[old:]...)
+	return len(r.recent)
+}

@@ -1,0 +1,230 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// counted is work that fails n times.
+func counted(n int, runs *int) func(context.Context) error {
+	return func(context.Context) error {
+		if *runs++; *runs <= n {
+			return errFailed
+		}
+		return nil
+	}
+}
+
+// TestPlainTasksRestartWhenAsked: functions, and tasks without a Restart method,
+// restart under a policy of their own, or where the manager says so of all.
+func TestPlainTasksRestartWhenAsked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		constant := scheduler.Constant(time.Second)
+		silent := start(t, taskmanager.WithRestart(constant))
+		all := start(t, taskmanager.WithRestart(constant), taskmanager.WithRestartPlain())
+		for name, test := range map[string]struct {
+			m    *taskmanager.TaskManager
+			opts []taskmanager.TaskOption
+			want int
+		}{
+			"not asked":                 {silent, nil, 1},
+			"policy of the task":        {silent, []taskmanager.TaskOption{taskmanager.WithRestart(constant)}, 4},
+			"all of the manager":        {all, nil, 4},
+			"none of the task":          {all, []taskmanager.TaskOption{taskmanager.WithRestart(scheduler.Never())}, 1},
+			"only so often":             {all, []taskmanager.TaskOption{taskmanager.WithRestart(scheduler.MaxAttempts(2, constant))}, 2},
+			"only for errors of a kind": {all, []taskmanager.TaskOption{taskmanager.WithRestart(scheduler.When(func(err error) bool { return !errors.Is(err, errFailed) }, constant))}, 1},
+		} {
+			runs := 0
+			h, err := test.m.SubmitFunc(t.Context(), name, counted(3, &runs), test.opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			err = wait(t, h)
+			if runs != test.want || (err == nil) != (runs == 4) || time.Since(begin) != time.Duration(runs-1)*time.Second {
+				t.Errorf("%s: %d runs in %v, ended with %v; want %d, a second apart", name, runs, time.Since(begin), err, test.want)
+			}
+		}
+	})
+}
+
+// TestPolicyOfATaskWins over that of the manager; the task's Restart is still asked.
+func TestPolicyOfATaskWins(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithRestart(scheduler.Never()))
+		runs := 0
+		h := submit(t, m, &task{
+			name:    "a",
+			execute: func(context.Context) error { runs++; return errFailed },
+			restart: func(context.Context, error) bool { return runs < 3 },
+		}, taskmanager.WithRestart(scheduler.Constant(time.Second)))
+		if err := wait(t, h); !errors.Is(err, errFailed) || errors.Is(err, taskmanager.ErrRestartsExhausted) || runs != 3 {
+			t.Errorf("%d runs, ended with %v; want 3, until the task wanted no more", runs, err)
+		}
+	})
+}
+
+// TestIntensityOfAManager: no task restarts more than three times in any ten
+// seconds, each counted by itself.
+func TestIntensityOfAManager(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const restarts, window = 3, 10 * time.Second
+		m := start(t, taskmanager.WithWorkers(4, 4), taskmanager.WithRestartPlain(),
+			taskmanager.WithRestart(scheduler.Intensity(restarts, window, scheduler.Constant(time.Second))))
+		begins := make([][]time.Time, 4)
+		handles := make([]*taskmanager.Handle, 4)
+		for i := range handles {
+			handles[i] = submitFunc(t, m, fmt.Sprint("every ", i, " seconds"), func(context.Context) error {
+				begins[i] = append(begins[i], time.Now())
+				time.Sleep(time.Duration(i) * time.Second)
+				if len(begins[i]) == 12 {
+					return nil
+				}
+				return errFailed
+			})
+		}
+		for i, h := range handles {
+			err := wait(t, h)
+			exhausted := errors.Is(err, taskmanager.ErrRestartsExhausted)
+			// Restarts come each i+1 seconds: four fit into ten up to i = 2 (at 3, 6, 9
+			// and 12, of which the first three count).
+			if want := i <= 2; exhausted != want {
+				t.Errorf("the task that runs for %d s ended with %v after %d runs; given up: want %v", i, err, len(begins[i]), want)
+			}
+			for n := restarts + 1; n < len(begins[i]); n++ {
+				if d := begins[i][n].Sub(begins[i][n-restarts]); d < window {
+					t.Errorf("the task that runs for %d s restarted %d times in %v", i, restarts+1, d)
+				}
+			}
+		}
+	})
+}
+
+// TestBudgetOfAManager: where everything fails, restarts stay a share of the work.
+func TestBudgetOfAManager(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestartPlain(),
+			taskmanager.WithRestart(scheduler.Budget(0.1, 5, scheduler.Constant(0))))
+		const tasks = 1000
+		runs, refused := 0, 0
+		for i := range tasks {
+			h := submitFunc(t, m, fmt.Sprint(i), func(context.Context) error { runs++; return errFailed })
+			if err := wait(t, h); errors.Is(err, taskmanager.ErrRestartsExhausted) {
+				refused++
+			}
+		}
+		if restarts := runs - tasks; restarts < tasks/10 || restarts > tasks/10+5 || refused != tasks {
+			t.Errorf("%d restarts for %d tasks, of which %d were given up; want 100 to 105, and all", restarts, tasks, refused)
+		}
+	})
+}
+
+// TestRunsRepeat: with the same source of randomness restarts have the same delays.
+func TestRunsRepeat(t *testing.T) {
+	run := func(seed uint64) (begins []time.Duration) {
+		bubble(t, func(t *testing.T) {
+			m := start(t, taskmanager.WithRand(rand.NewPCG(seed, 0)), taskmanager.WithRestartPlain())
+			begin := time.Now()
+			await(t, submitFunc(t, m, "a", func(context.Context) error {
+				begins = append(begins, time.Since(begin))
+				if len(begins) == 8 {
+					return nil
+				}
+				return errFailed
+			}))
+		})
+		return begins
+	}
+	one, again, other := run(1), run(1), run(2)
+	wantEqual(t, "the times of the second run", again, one)
+	if fmt.Sprint(one) == fmt.Sprint(other) {
+		t.Errorf("another seed gives the same times, %v", one)
+	}
+}
+
+// TestDefaultPolicyIsNoFlood: a task that always fails at once restarts at most 20
+// times in its first second.
+func TestDefaultPolicyIsNoFlood(t *testing.T) {
+	for seed := range uint64(20) {
+		bubble(t, func(t *testing.T) {
+			m := start(t, taskmanager.WithRand(rand.NewPCG(seed, 0)), taskmanager.WithRestartPlain())
+			runs := 0
+			h := submitFunc(t, m, "a", func(context.Context) error { runs++; return errFailed })
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if runs < 2 || runs > 21 {
+				t.Errorf("%d runs in the first second, want 2 to 21", runs)
+			}
+			h.Cancel()
+		})
+	}
+}
+
+// hostilePolicy panics when asked in advance.
+type hostilePolicy struct{}
+
+func (hostilePolicy) Next(scheduler.Failure) (time.Duration, bool) { return 0, true }
+func (hostilePolicy) Window() time.Duration                        { panic("window") }
+
+// TestBadPoliciesAreErrors, of the manager and of a task.
+func TestBadPoliciesAreErrors(t *testing.T) {
+	m := start(t)
+	for name, test := range map[string]struct {
+		policy scheduler.RestartPolicy
+		want   string
+	}{
+		"nil":              {nil, "the policy is nil"},
+		"negative delay":   {scheduler.Constant(-1), "-1ns"},
+		"no window":        {scheduler.Intensity(1, 0, nil), "window"},
+		"inner one":        {scheduler.MaxAttempts(3, scheduler.Constant(-1)), "-1ns"},
+		"one that panics":  {hostilePolicy{}, "panicked: window"},
+		"share above all":  {scheduler.Budget(2, 1, nil), "share"},
+		"function missing": {scheduler.RestartFunc(nil), "nil"},
+	} {
+		_, err := taskmanager.Start(taskmanager.WithRestart(test.policy))
+		_, taskErr := m.SubmitFunc(t.Context(), "a", fn0, taskmanager.WithRestart(test.policy))
+		for _, err := range []error{err, taskErr} {
+			if err == nil || !strings.Contains(err.Error(), "WithRestart") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: the error is %v; want one of WithRestart that says %q", name, err, test.want)
+			}
+		}
+	}
+	p := scheduler.Never()
+	if _, err := m.SubmitFunc(t.Context(), "a", fn0, taskmanager.WithRestart(p), taskmanager.WithRestart(p)); err == nil {
+		t.Error("WithRestart given twice was accepted")
+	}
+	if _, err := taskmanager.Start(taskmanager.WithRand(nil)); err == nil || !strings.Contains(err.Error(), "WithRand") {
+		t.Errorf("WithRand(nil): %v, want an error", err)
+	}
+}
+
+// TestDecisionsAreLogged, but not all of them.
+func TestDecisionsAreLogged(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		log := new(recorder)
+		m := start(t, taskmanager.WithLogger(log), taskmanager.WithWorkers(1, 100), taskmanager.WithIdleTimeout(time.Second))
+		for round := range 3 {
+			for i := range 50 {
+				submitFunc(t, m, fmt.Sprint(round, i), func(context.Context) error { time.Sleep(time.Second); return nil })
+			}
+			time.Sleep(4 * time.Second)
+		}
+		ds := m.Decisions()
+		if len(ds) < 10 || ds[len(ds)-1].Target != 1 {
+			t.Errorf("%d decisions are remembered, the last %+v; want many, the last for the minimum", len(ds), ds[len(ds)-1])
+		}
+		lines := strings.Count(log.String(), "workers wanted")
+		if lines < 1 || lines > 2 { // in twelve seconds
+			t.Errorf("%d lines of decisions were logged in twelve seconds, want 1 or 2:\n%s", lines, log)
+		}
+	})
+}
