@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,15 +98,16 @@ func TestDecisionsAreFew(t *testing.T) {
 // they have ended their item otherwise, though more items wait.
 func TestFirmDecisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		target := 4
+		var target atomic.Int32
+		target.Store(4)
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 8, Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
-			return scheduler.Decision{Target: target, Again: time.Second, Firm: true, Reason: "firm"}
+			return scheduler.Decision{Target: int(target.Load()), Again: time.Second, Firm: true, Reason: "firm"}
 		})})
 		defer r.close(t)
 		js := newJobs(10)
 		wantWorkers(t, r, 4)
 		mustSubmit(t, r.pool, js[:2]...)
-		target = 1
+		target.Store(1)
 		time.Sleep(time.Second)
 		wantWorkers(t, r, 2) // two were idle
 		mustSubmit(t, r.pool, js[2:]...)
@@ -113,12 +115,12 @@ func TestFirmDecisions(t *testing.T) {
 		js[1].end <- returns
 		wantWorkers(t, r, 1)
 		wantEqual(t, "running", r.running(), []int{1})
-		target = 0 // somebody has to run what waits
+		target.Store(0) // somebody has to run what waits
 		time.Sleep(time.Second)
 		js[0].end <- returns
 		synctest.Wait()
 		wantEqual(t, "running", r.running(), []int{3})
-		target = 3
+		target.Store(3)
 		time.Sleep(time.Second)
 		wantWorkers(t, r, 3)
 		if err := r.pool.Resize(1, 2); err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"runtime/metrics"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler"
 )
@@ -57,31 +59,50 @@ func ExampleScaler() {
 	// Output: 5 workers before the first item
 }
 
-// spare is a signal of one's own: how much memory there is to spare.
-type spare struct{ waiting, megabytes int }
-
-// frugal starts a worker for each item only while memory lasts, at 64 MB each.
-type frugal struct{}
-
-func (frugal) Scale(s spare) scheduler.Decision {
-	return scheduler.Decision{Target: min(s.waiting, s.megabytes/64), Reason: "as memory allows"}
+// memory is a signal of one's own: what the process uses, in bytes.
+type memory struct {
+	scheduler.Snapshot
+	inUse uint64
 }
 
-func ExampleWithSignals() {
-	read := func(s scheduler.Snapshot) spare {
-		return spare{waiting: s.Busy + s.Queued, megabytes: 200} // ask your runtime here
+// readMemory asks the runtime.
+func readMemory(s scheduler.Snapshot) memory {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return memory{Snapshot: s, inUse: sample[0].Value.Uint64()}
+}
+
+// frugal starts a worker for each item that waits as long as there is room for what
+// it will need.
+type frugal struct{ limit, perWorker uint64 }
+
+func (f frugal) Scale(m memory) scheduler.Decision {
+	room := (f.limit - min(m.inUse, f.limit)) / f.perWorker
+	return scheduler.Decision{
+		Target: m.Workers + min(m.Queued+m.Blocked, int(room)),
+		Again:  time.Second, // memory may have been given back
+		Reason: fmt.Sprintf("room for %d more", room),
 	}
+}
+
+// A pool is held back by the memory in use: with items of 64 MB, and three and a
+// half times that left, there are three workers.
+func ExampleWithSignals() {
+	const item = 64 << 20
+	limit := readMemory(scheduler.Snapshot{}).inUse + 3*item + item/2
 	release := make(chan struct{})
 	pool, err := scheduler.NewPool(
-		scheduler.Config[int]{Max: 50, Scaler: scheduler.WithSignals(read, frugal{})},
+		scheduler.Config[int]{Max: 50, Scaler: scheduler.WithSignals(readMemory, frugal{limit, item})},
 		func(int32, int) { <-release },
 	)
 	if err != nil {
 		log.Fatal(err)
 	}
+	pool.Pause() // so that the scaler sees all of them at once, before they use memory
 	if err := pool.SubmitAll(context.Background(), make([]int, 10)); err != nil {
 		log.Fatal(err)
 	}
+	pool.Resume()
 	fmt.Println(pool.Snapshot().Workers, "workers for 10 items")
 	close(release)
 	if err := pool.Drain(context.Background()); err != nil {

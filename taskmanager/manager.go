@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -215,7 +216,7 @@ func (m *TaskManager) delay(h *Handle) error {
 	wait := max(p.by, time.Until(p.until), 0)
 	if h.cancelled == nil {
 		h.state = delayed
-		p.due = m.now() + wait
+		p.due = after(m.now(), wait)
 		p.entry = m.delayed.Add(h, wait)
 		if p.entry != nil {
 			h.mu.Unlock()
@@ -273,3 +274,11 @@ func (m *TaskManager) Snapshot() scheduler.Snapshot { return m.pool.Snapshot() }
 
 // now is the time since the epoch; always positive.
 func (m *TaskManager) now() time.Duration { return time.Since(m.epoch) }
+
+// after is the time d after t, or the last that there is.
+func after(t, d time.Duration) time.Duration {
+	if d > math.MaxInt64-t {
+		return math.MaxInt64
+	}
+	return t + d
+}

@@ -41,6 +41,9 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context) {
 	now := m.now()
 	h.mu.Lock()
+	if h.retry != nil {
+		m.reruns.Add(1) // as the pool has counted it
+	}
 	if h.cancelled != nil {
 		h.state = ending
 		h.mu.Unlock()
@@ -49,9 +52,6 @@ func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context
 	}
 	h.state = running
 	h.worker, h.startedAt, h.err = worker, now, nil
-	if h.retry != nil {
-		m.reruns.Add(1)
-	}
 	started := h.started
 	h.started = nil
 	task, ctx := h.task, h.ctx()
@@ -174,7 +174,7 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 	r := h.retry
 	r.restarts++
 	r.streak, r.previous, r.lastErr = row, wait, failure
-	r.due = m.now() + wait
+	r.due = after(m.now(), wait)
 	if h.rule().window > 0 {
 		r.recent = append(r.recent, r.due)
 	}

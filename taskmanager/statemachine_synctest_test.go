@@ -99,7 +99,13 @@ func (x *modelTask) options() []taskmanager.TaskOption {
 	return opts
 }
 
+// tick makes the time differ from that of all before, so that no two tasks are due
+// at the same moment: whether a worker takes the first before the second is there
+// would be a matter of luck.
+func (s *system) tick() { s.pass(time.Nanosecond) }
+
 func (s *system) submit(t *rapid.T) {
+	s.tick()
 	x := draw(t)
 	body := &task{
 		name:    x.name,
@@ -150,6 +156,7 @@ func (s *system) checkSubmit(t *rapid.T, x *modelTask) {
 
 // resolve tells a running task what to do.
 func (s *system) resolve(t *rapid.T) {
+	s.tick()
 	x := s.pick(t, func(x *modelTask) bool { return x.phase == taskmanager.Running })
 	o := rapid.SampledFrom([]outcome{succeed, succeed, fail, fail, crash, goexit}).Draw(t, "outcome")
 	x.order <- o
@@ -181,6 +188,10 @@ func (s *system) advance(t *rapid.T) {
 	d := rapid.SampledFrom([]time.Duration{
 		1, restartDelay / 2, restartDelay, restartDelay + 1, idleTimeout, 10 * idleTimeout,
 	}).Draw(t, "duration")
+	s.pass(d)
+}
+
+func (s *system) pass(d time.Duration) {
 	end := time.Now().Add(d)
 	for len(s.delayed) > 0 && !s.delayed[0].due.After(end) {
 		time.Sleep(time.Until(s.delayed[0].due))
