@@ -40,8 +40,8 @@ type CoDelConfig struct {
 // interval. So nothing is ever shed in an interval in which a wait was within
 // the target, nor in the one after it.
 //
-// Every operation but Remove is O(1); an item is shed by the Pop that comes upon
-// it. It implements [Clocked], so its owner reads the clock for each item, and
+// Every operation but Remove is O(1) on average; a single Pop sheds all that it comes
+// upon. It implements [Clocked], so its owner reads the clock for each item, and
 // [Remover], [Evictor] (the newest item) and [OldestEvictor]. Bad values of the
 // configuration are reported by [Validator].
 func CoDel[T any](cfg CoDelConfig) Factory[T] {

@@ -95,6 +95,10 @@ func (q *delayed) Remove(gone func(*queuetest.Item) bool) int {
 func TestCoDelConforms(t *testing.T) {
 	for _, cfg := range []queue.CoDelConfig{
 		{}, {AdaptiveLIFO: true}, {Target: 3 * time.Millisecond, Interval: 8 * time.Millisecond},
+		// Times like those that the suite lets pass at once, so that items between
+		// the target and twice that are there in overload.
+		{Target: 600 * time.Millisecond, Interval: 700 * time.Millisecond, AdaptiveLIFO: true},
+		{Target: 600 * time.Millisecond, Interval: 700 * time.Millisecond},
 	} {
 		model := cfg
 		if cfg.Target == 0 {
@@ -158,6 +162,51 @@ func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 	if sheds == 0 && !t.Failed() {
 		t.Error("nothing was ever shed, so nothing was tested")
 	}
+}
+
+// TestCoDelAdaptiveLIFO: in overload the newest comes first, of those that have not
+// waited for too long, and the first wait within the target brings the order back.
+func TestCoDelAdaptiveLIFO(t *testing.T) {
+	q := queue.CoDel[string](queue.CoDelConfig{AdaptiveLIFO: true})()
+	clock := q.(queue.Clocked[string])
+	at := func(ms int) { clock.Tick(time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond)) }
+	pop := func(want string) {
+		t.Helper()
+		if got, _ := q.Pop(); got != want {
+			t.Errorf("%q comes out, want %q", got, want)
+		}
+	}
+	at(0)
+	for _, item := range []string{"a", "b", "old 1", "old 2"} {
+		q.Push(item)
+	}
+	at(6)
+	pop("a") // begins an interval in which every wait is above the target
+	at(105)
+	pop("b")
+	for i := 101; i <= 104; i++ {
+		at(i)
+		q.Push(fmt.Sprint("at ", i))
+	}
+	at(110) // overload, by the interval before: the old ones have waited too long
+	pop("at 104")
+	pop("at 103")
+	at(111)
+	q.Push("late")
+	at(112)
+	pop("late")
+	pop("at 102")
+	at(113) // now the front has waited for 12 ms, and goes
+	pop("")
+	for _, item := range []string{"new 1", "new 2"} {
+		q.Push(item)
+	}
+	pop("new 1") // the empty queue was a wait within the target
+	var shed []string
+	for item, ok := clock.Shed(); ok; item, ok = clock.Shed() {
+		shed = append(shed, item)
+	}
+	wantEqual(t, "shed", shed, []string{"old 1", "old 2", "at 101"})
 }
 
 // TestCoDelTakesAnyTime: the time before the first item does not matter, and

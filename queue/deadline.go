@@ -62,7 +62,7 @@ func unixNano(t time.Time) int64 {
 	const last = math.MaxInt64/int64(time.Second) - 1
 	switch s := t.Unix(); {
 	case s > last:
-		return math.MaxInt64 - 1
+		return math.MaxInt64 - 1 // still before an item without a deadline
 	case s < -last:
 		return math.MinInt64
 	}

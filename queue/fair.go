@@ -35,8 +35,8 @@ type FairConfig[T any, K comparable] struct {
 //
 // While two keys wait all the time, what they are served differs by no more
 // than Q + Max/w₁ + Max/w₂ in cost over weight, with quantum Q, largest cost
-// Max and weights w₁ and w₂; however many other keys there are. A key that had
-// nothing waiting has no claim to make up for.
+// Max and weights w₁ and w₂; however many other keys there are. (No default quantum
+// exceeds Max.) A key that had nothing waiting has no claim to make up for.
 //
 // A push costs O(1). So does a pop if no cost exceeds the quantum, and on average
 // with the default one; a single pop may look at each key twice. It implements
@@ -91,6 +91,9 @@ type flow[T any] struct {
 	// The neighbours in the ring, while something waits.
 	next, prev *flow[T]
 }
+
+// backlog is the cost that waits for the weight of the key.
+func (f *flow[T]) backlog() float64 { return float64(f.cost) / float64(f.weight) }
 
 // Validate reports bad values of the configuration.
 func (q *fair[T, K]) Validate() error { return q.fault }
@@ -252,7 +255,7 @@ func (q *fair[T, K]) Evict() (item T, ok bool) {
 	}
 	fattest := q.turn
 	for f := range q.ring() {
-		if f.cost/f.weight > fattest.cost/fattest.weight {
+		if f.backlog() > fattest.backlog() {
 			fattest = f
 		}
 	}

@@ -124,11 +124,12 @@ func (q *roundRobin) Evict() (*queuetest.Item, bool) {
 	if len(q.keys) == 0 {
 		return nil, false
 	}
-	backlog := func(l *lane) (sum int64) {
+	backlog := func(l *lane) float64 {
+		sum := int64(0)
 		for _, i := range l.items {
 			sum += cost(i)
 		}
-		return sum / int64(weight(l.items[0]))
+		return float64(sum) / float64(weight(l.items[0]))
 	}
 	worst := q.keys[0]
 	for _, l := range q.keys {

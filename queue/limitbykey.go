@@ -12,12 +12,17 @@ import (
 //
 // An item whose key has fewer than n items running or about to run enters the
 // inner queue at once. Others wait in the line of their key, first come, first
-// served, and the first enters the inner queue when one of its key has ended. So
-// a busy key holds up neither its workers nor other keys, and among the
-// inner discipline's equals it comes back to the end.
+// served, and the first enters the inner queue when one of its key has ended, as in
+// the work queues of Kubernetes' client-go. So a busy key holds up neither
+// workers nor other keys. Over a FIFO its next item comes after all that may run
+// already, also after what came later than it.
 //
-// It costs what the inner discipline costs, and O(1). It implements [Finisher] and
-// [Remover], and as far as the inner discipline does, [Evictor] (of the longest
+// Whatever the inner discipline counts, it counts from when an item is let in: its
+// place among equals, the ageing of Priority, the waits of CoDel. It reads an
+// item's attributes only then; a panic there is not contained, as one in Push is.
+//
+// It costs what the inner discipline costs, and O(1). It implements [Finisher],
+// [Holder] and [Remover], and as far as the inner discipline does, [Evictor] (of the longest
 // line the newest item, in O(keys); without lines the inner victim) and
 // [Clocked]. If the inner discipline does not implement [Remover], those that a
 // Remove leaves come before all that is pushed later. Bad arguments are reported
@@ -105,6 +110,14 @@ func (q *limit[T, K]) Push(item T) {
 	g.line.push(q.nodes.of(item, q.seq, 0))
 	q.seq++
 	q.waiting++
+}
+
+// Held is the number of items in lines, here or in an inner queue that has some.
+func (q *limit[T, K]) Held() int {
+	if h, ok := q.inner.(Holder); ok {
+		return q.waiting + h.Held()
+	}
+	return q.waiting
 }
 
 // Pop takes the next item of the inner queue.

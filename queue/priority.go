@@ -12,14 +12,18 @@ import "fmt"
 // the highest level there is, no more than (pmax−p)·ageing later ones overtake
 // any. So an ageing of 1,000 lets a level be worth a head start of 1,000 items.
 //
+// The order is by time of arrival less a head start for the level, so it is decided
+// once and for all at the push: the urgency numbers of Jackson (Some problems in
+// queueing with dynamic priorities, Naval Research Logistics Quarterly 7, 1960),
+// with items for a clock.
+//
 // It costs O(log n) a push and pop and implements [Remover], [Evictor] (the last
 // in order: of the lowest level the newest) and, in O(n), [OldestEvictor].
 // Levels beyond ±2³⁰ count as that. A level that is nil, or an ageing that is
 // negative or above 2³⁰, is reported by [Validator].
 func Priority[T any](level func(item T) int, ageing int) Factory[T] {
-	// Ageing needs neither a clock nor a walk over what waits. An item of level p
-	// that is pushed as the seq-th goes before one of level p' pushed as the
-	// seq'-th if seq − p·ageing < seq' − p'·ageing, and neither side ever changes.
+	// An item of level p that is pushed as the seq-th goes before one of level p'
+	// pushed as the seq'-th if seq − p·ageing < seq' − p'·ageing.
 	key := func(item T, seq int64) int64 { return seq - clampLevel(level(item))*int64(ageing) }
 	if ageing == 0 { // that is, without end: the level alone counts
 		key = func(item T, _ int64) int64 { return -clampLevel(level(item)) }

@@ -21,9 +21,9 @@
 //	CoDel        in the order of arrival, without what has waited too long
 //
 // A discipline may offer more than the three methods by implementing one of
-// the optional capabilities [Remover], [Evictor], [OldestEvictor], [Finisher]
-// or [Clocked], and report what is wrong with how it was made as a [Validator].
-// The owner looks for them once, when it is built.
+// the optional capabilities [Remover], [Evictor], [OldestEvictor], [Finisher],
+// [Holder] or [Clocked], and report what is wrong with how it was made as a
+// [Validator]. The owner looks for them once, when it is built.
 //
 // Package queuetest checks any implementation for conformance.
 package queue
@@ -83,11 +83,20 @@ type Finisher[T any] interface {
 	Finish(item T)
 }
 
+// Holder is the capability to tell how many of the items that are held may not run
+// now, whoever asks. The owner wants no workers for them. A queue without it is
+// taken to hold back none.
+type Holder interface {
+	// Held is that number, from 0 to Len.
+	Held() int
+}
+
 // Clocked is the capability to be told the time, for disciplines that give up
 // items which have waited too long.
 type Clocked[T any] interface {
 	// Tick sets the time for the calls that follow. The owner calls it before
-	// each Push, Pop and Finish, with times that never go back.
+	// each call of Push, Pop, Finish, Remove and the like, with times that never
+	// go back.
 	Tick(now time.Time)
 	// Shed returns an item that the discipline has given up, and false when
 	// there is none left. The owner calls it after each Pop until it reports

@@ -37,7 +37,8 @@ type Config[T any] struct {
 	// It must not be shared with another pool, since it may keep state.
 	Scaler Scaler[Snapshot]
 	// Limit is the most items that wait beyond those for which a worker is
-	// free. The default, 0, is no limit; HandOver lets none wait.
+	// free. The default, 0, is no limit; HandOver lets none wait, but for one that
+	// a queue turns out to hold back.
 	Limit int
 	// Overflow says what Submit does at the Limit. The default is Block.
 	Overflow Overflow
@@ -108,7 +109,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		faults = append(faults, fmt.Errorf("scheduler: the limit is %d; it must be positive, 0 for none, or HandOver", c.Limit))
 	}
 	if !c.Overflow.Valid() {
-		faults = append(faults, fmt.Errorf("scheduler: unknown overflow policy %v", c.Overflow))
+		faults = append(faults, fmt.Errorf("scheduler: unknown overflow policy %v; use one of the constants, Block to CallerRuns", c.Overflow))
 	}
 	if c.Overflow != Block && c.Limit == 0 {
 		faults = append(faults, errors.New("scheduler: an overflow policy without a limit has no effect; set Limit"))

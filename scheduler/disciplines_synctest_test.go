@@ -220,3 +220,83 @@ func checkKeys(t *rapid.T, r *rig, live map[int]*job, workers int) {
 		t.Errorf("%d items run with %d keys outstanding and %d workers; want %d", len(running), len(keys), workers, want)
 	}
 }
+
+// strict is a FIFO that finds out about calls without the right time. It lets only
+// one item of three in at once, so that Finish matters too.
+type strict struct {
+	queue.Queue[*job]
+	t    tester
+	told time.Time
+}
+
+func (q *strict) Tick(now time.Time) { q.told = now }
+func (q *strict) Shed() (*job, bool) { return nil, false }
+
+func (q *strict) check(call string) {
+	q.t.Helper()
+	if !q.told.Equal(time.Now()) {
+		q.t.Errorf("%s was called %v after the last Tick", call, time.Since(q.told))
+	}
+}
+
+func (q *strict) Push(j *job)         { q.check("Push"); q.Queue.Push(j) }
+func (q *strict) Pop() (*job, bool)   { q.check("Pop"); return q.Queue.Pop() }
+func (q *strict) Finish(*job)         { q.check("Finish") }
+func (q *strict) Evict() (*job, bool) { q.check("Evict"); return q.Queue.(queue.Evictor[*job]).Evict() }
+
+func (q *strict) Remove(gone func(*job) bool) int {
+	q.check("Remove")
+	return q.Queue.(queue.Remover[*job]).Remove(gone)
+}
+
+// TestEveryCallIsTold: a queue that knows the time is told it before whatever is
+// asked of it.
+func TestEveryCallIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{
+			Min: 1, Max: 1, Limit: 40, Overflow: scheduler.DropWorst,
+			Queue: func() queue.Queue[*job] { return &strict{Queue: queue.NewFIFO[*job](), t: t} },
+		})
+		js := newJobs(60)
+		for i, j := range js {
+			time.Sleep(time.Second)
+			mustSubmit(t, r.pool, j)
+			if i%10 == 0 {
+				j.end <- returns
+			}
+		}
+		for _, j := range js[5:40] {
+			time.Sleep(time.Second)
+			if !j.gone.Swap(true) {
+				r.pool.Withdraw() // sweeps in the end
+			}
+		}
+		time.Sleep(time.Second)
+		js[1].end <- panics
+		time.Sleep(time.Second)
+		js[2].end <- returns
+		time.Sleep(time.Second)
+		r.close(t)
+	})
+}
+
+// TestNoWorkersForHeldItems: items that may not run get no workers, and take up
+// room; when they may, they run.
+func TestNoWorkersForHeldItems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := func(*job) int { return 1 }
+		r := newRig(t, scheduler.Config[*job]{Max: 50, Limit: 5, Overflow: scheduler.Reject, Queue: queue.LimitByKey(2, one, nil)})
+		js := newJobs(8)
+		mustSubmit(t, r.pool, js[:7]...)
+		synctest.Wait()
+		wantErr(t, "one more than two run and five wait", r.pool.TrySubmit(js[7]), scheduler.ErrQueueFull)
+		s := r.pool.Snapshot()
+		wantEqual(t, "workers, busy and queued", []int{s.Workers, s.Busy, s.Queued}, []int{2, 2, 5})
+		for _, j := range js[:7] {
+			j.end <- returns
+		}
+		synctest.Wait()
+		wantEqual(t, "runs", r.ran(), []int{1, 2, 3, 4, 5, 6, 7})
+		r.close(t)
+	})
+}

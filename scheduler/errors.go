@@ -12,12 +12,13 @@ var (
 
 	// ErrQueueFull is returned when a bounded pool has no room and may not
 	// wait. Try again later, wait with Submit, or raise the limit.
-	ErrQueueFull = errors.New("scheduler: the queue is full")
+	ErrQueueFull = errors.New("scheduler: the queue is full; try again later, or raise the limit")
 
 	// ErrWouldDeadlock is returned to an item that submits to its own pool when
 	// that is full and would have it wait for room, which it takes up itself. Use
 	// TrySubmit, another overflow policy, or a pool for each stage of the work.
-	ErrWouldDeadlock = errors.New("scheduler: the queue is full, and an item that waits for room in its own pool would never get it")
+	ErrWouldDeadlock = errors.New("scheduler: the queue is full, and an item must not wait for room in its own pool; " +
+		"use TrySubmit, another overflow policy, or another pool")
 
 	// ErrDropped is the reason given to Config.Dropped for an item that was given
 	// up because the queue was full.
@@ -42,7 +43,7 @@ type PanicError struct {
 }
 
 // Error gives the value, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("scheduler: the work panicked: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("scheduler: panicked: %v", e.Value) }
 
 // Unwrap returns the value if it is an error, so that errors.Is and errors.As
 // see it.

@@ -39,9 +39,10 @@ const (
 
 // job is an item that runs until the test ends it.
 type job struct {
-	id   int
-	gone atomic.Bool // withdrawn
-	end  chan ending
+	id     int
+	gone   atomic.Bool // withdrawn
+	queued time.Time   // when the model has queued it
+	end    chan ending
 }
 
 // String shows a job in the log of a failed property.

@@ -127,6 +127,7 @@ func (p *Pool[T]) dropQueued() {
 		p.meter.advance(p)
 		p.meter.arrivals = queue.FIFO[time.Duration]{}
 	}
+	p.tick()
 	if p.remover != nil { // reaches items, too, that may not be popped now
 		all := make([]T, 0, p.queue.Len())
 		p.remover.Remove(func(item T) bool {

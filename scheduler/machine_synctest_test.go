@@ -87,6 +87,9 @@ func newMachine(t *rapid.T, sh shape) *machine {
 			scheduler.Block, scheduler.Block, scheduler.Block, scheduler.Reject,
 			scheduler.DropNewest, scheduler.DropOldest, scheduler.DropWorst, scheduler.CallerRuns,
 		}).Draw(t, "overflow")
+		if mo.metered = rapid.Bool().Draw(t, "metered"); mo.metered {
+			cfg.Scaler = scalerFunc(scheduler.Demand(1).Scale) // which might want to know the time
+		}
 	} else {
 		mo.backlog = rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "backlog")
 		cfg.Scaler = scheduler.Demand(mo.backlog)
@@ -254,6 +257,9 @@ func (m *machine) check(t *rapid.T) {
 
 func (m *machine) checkCounts(t *rapid.T) {
 	s := m.pool.Snapshot()
+	if want := m.model.oldestWait(); m.model.metered && s.OldestWait != want {
+		t.Fatalf("OldestWait is %v, want %v", s.OldestWait, want)
+	}
 	if diff := cmp.Diff(m.model.snapshot(), counts(s)); diff != "" {
 		t.Fatalf("snapshot (-want +got):\n%s", diff)
 	}

@@ -15,7 +15,7 @@ import (
 type model struct {
 	min, max, limit, backlog int
 	overflow                 scheduler.Overflow
-	lifo                     bool
+	lifo, metered            bool
 	timeout                  time.Duration
 
 	now     time.Time
@@ -46,6 +46,7 @@ type inlineRun struct {
 // submission is a call of Submit, TrySubmit or SubmitAll.
 type submission struct {
 	left    []*job // not admitted yet
+	since   time.Time
 	total   int
 	settled bool
 	err     error // once settled
@@ -198,7 +199,22 @@ func (m *model) admit() {
 	}
 }
 
+// oldestWait is how long the first of the queue, or of those that wait for room,
+// has waited.
+func (m *model) oldestWait() (longest time.Duration) {
+	for _, j := range m.queue {
+		if !j.gone.Load() {
+			longest = max(longest, m.now.Sub(j.queued))
+		}
+	}
+	for _, s := range m.waiting {
+		longest = max(longest, m.now.Sub(s.since))
+	}
+	return longest
+}
+
 func (m *model) push(j *job) {
+	j.queued = m.now
 	m.queue = append(m.queue, j)
 	m.count.Submitted++
 }
@@ -241,6 +257,7 @@ func (m *model) spill(s *submission, try bool) {
 	case len(s.left) == 0:
 		s.settled = true
 	case m.overflow == scheduler.Block && !try:
+		s.since = m.now
 		m.waiting = append(m.waiting, s)
 	case m.overflow == scheduler.CallerRuns && !try && !m.paused:
 		j := s.left[0]

@@ -32,6 +32,7 @@ type Pool[T any] struct {
 	remover   queue.Remover[T]  // the queue, if it has the capability
 	finisher  queue.Finisher[T] // likewise
 	clocked   queue.Clocked[T]  // likewise
+	holder    queue.Holder      // likewise
 	evict     func() (T, bool)  // what the queue does to make room; nil unless the overflow policy needs it
 	meter     *meter            // nil: nobody needs to know the time; guarded by mu
 	done      chan struct{}     // closed when the pool has stopped
@@ -107,6 +108,7 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.remover, _ = p.queue.(queue.Remover[T])
 	p.finisher, _ = p.queue.(queue.Finisher[T])
 	p.clocked, _ = p.queue.(queue.Clocked[T])
+	p.holder, _ = p.queue.(queue.Holder)
 	if err := errors.Join(err, p.validate(), p.setScaler()); err != nil {
 		return nil, err
 	}
@@ -189,8 +191,9 @@ func (p *Pool[T]) TrySubmit(item T) error {
 }
 
 // Requeue puts an item back that the pool has run before, for work that is to
-// run again. It is not held to the limit, since the work was admitted once and
-// must not be lost, and a draining pool takes it. A call from the function that
+// run again. It is not held to the limit, since the work was admitted once, and a
+// draining pool takes it. Once queued it is an item like others, which may be
+// dropped or shed. A call from the function that
 // runs items gives the number of its worker, which is about to come back for
 // another item, so that no worker is started for this one; others give 0. The
 // error is ErrStopped.
@@ -256,8 +259,8 @@ func (p *Pool[T]) admissible() error {
 	if p.cfg.Limit == 0 || p.waiters.Len() == 0 && p.hasRoom() {
 		return nil
 	}
-	for grown := true; grown && p.waiters.Len() == 0 && p.workers < p.ceiling && !p.halted(); {
-		// Growth makes room. The scaler decides as if the item waited already. If
+	for grown := p.held() < max(p.cfg.Limit, 1); grown && p.waiters.Len() == 0 && p.workers < p.ceiling && !p.halted(); {
+		// Growth makes room, unless what is held fills it. The scaler decides as if the item waited already. If
 		// another submit has taken the room, there may be more to be made.
 		workers := p.workers
 		p.mu.Unlock()
@@ -277,7 +280,24 @@ func (p *Pool[T]) admissible() error {
 // hasRoom reports whether the limit lets one more item in: at most that many
 // wait beyond those for which a worker is free. mu is held.
 func (p *Pool[T]) hasRoom() bool {
-	return p.cfg.Limit == 0 || p.queued()-p.free() < max(p.cfg.Limit, 0)
+	switch p.cfg.Limit {
+	case 0:
+		return true
+	case HandOver:
+		return p.held() == 0 && p.queued() < p.free()
+	default:
+		return p.held() < p.cfg.Limit && p.queued()-p.free() < p.cfg.Limit
+	}
+}
+
+// held is the number of items that wait to run and may not now. Where withdrawn ones
+// are still in the queue, it cannot tell which they are, and takes them for held
+// ones: a worker too many does no harm, and one too few would. mu is held.
+func (p *Pool[T]) held() int {
+	if p.holder == nil {
+		return 0
+	}
+	return max(p.holder.Held()-p.withdrawn, 0)
 }
 
 // queued is the number of items that wait to run. mu is held.
@@ -304,11 +324,16 @@ func (p *Pool[T]) push(item T) {
 	if p.meter != nil {
 		p.meter.arrive(p.meter.advance(p))
 	}
+	p.tick()
+	p.counts.submitted++
+	p.enqueue(item)
+}
+
+// tick tells the time to a queue that wants to know it. mu is held.
+func (p *Pool[T]) tick() {
 	if p.clocked != nil {
 		p.clocked.Tick(time.Now())
 	}
-	p.counts.submitted++
-	p.enqueue(item)
 }
 
 // enqueue hands an item to the queue: to the default one without the detour
@@ -360,7 +385,7 @@ func (p *Pool[T]) dispatchAsking(ask bool) {
 // short reports whether more items wait, in the queue or for room in it, than
 // there are workers free for them, while there is room to grow. mu is held.
 func (p *Pool[T]) short() bool {
-	return p.workers < p.ceiling && p.queued()+p.blocked > p.workers-p.busy() && !p.halted()
+	return p.workers < p.ceiling && p.queued()-p.held()+p.blocked > p.workers-p.busy() && !p.halted()
 }
 
 // rouse takes the worker off the idle stack that is to be woken now, and
@@ -419,6 +444,7 @@ func (p *Pool[T]) Withdraw() {
 
 // sweep takes the withdrawn items out of the queue. mu is held.
 func (p *Pool[T]) sweep() {
+	p.tick()
 	if p.meter == nil {
 		p.withdrawn -= p.remover.Remove(p.cfg.Withdrawn)
 		return

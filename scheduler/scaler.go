@@ -103,6 +103,7 @@ func (p *Pool[T]) rescale(extra int) (target int, told *Decided) {
 
 	p.mu.Lock()
 	s := p.snapshot()
+	s.Queued -= min(p.held(), s.Queued) // workers would do nothing for those
 	p.mu.Unlock()
 	s.Blocked += extra
 	d := p.decide(s)

@@ -9,6 +9,9 @@ import "time"
 // + Dropped + Busy + Inline + Queued, save for items that are being withdrawn at
 // the moment.
 //
+// What a scaler is shown differs in one thing: items that the queue holds back (see
+// queue.Holder) are not Queued there, as no worker could take them.
+//
 // The fields from Now on need a clock. In a pool whose scaler does not read
 // time (see Timed) they are zero, save for Now in a snapshot taken with
 // Pool.Snapshot.

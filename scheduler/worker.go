@@ -77,9 +77,7 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 	if p.waiters.Len() > 0 {
 		p.admitWaiters()
 	}
-	if p.clocked != nil {
-		p.clocked.Tick(time.Now())
-	}
+	p.tick()
 	var now time.Duration
 	if p.meter != nil {
 		now = p.meter.advance(p)
@@ -141,9 +139,7 @@ func (p *Pool[T]) skip(item T) {
 
 // finished tells the queue that an item has ended. mu is held.
 func (p *Pool[T]) finished(item T) {
-	if p.clocked != nil {
-		p.clocked.Tick(time.Now())
-	}
+	p.tick()
 	p.finisher.Finish(item)
 }
 

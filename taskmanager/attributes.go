@@ -112,7 +112,7 @@ func (a *attributes) setKey(key string) error     { a.key = key; return nil }
 
 func (a *attributes) setDeadline(t time.Time) error {
 	a.deadline = t
-	return fault(t.IsZero(), "the deadline is the zero time; a task without a deadline has none")
+	return fault(t.IsZero(), "the deadline is the zero time; leave it out for a task without one")
 }
 
 func (a *attributes) setCost(cost int64) error {
@@ -183,8 +183,8 @@ func (d Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, error
 
 // ask asks a task for its attributes, and the discipline for its key's weight.
 func (d Discipline) ask(task Task, a *attributes) (faults []error) {
-	// what calls a method, unless nobody wants to know the answer.
-	what := func(which attribute, method string, call func() error) {
+	// ask calls a method, unless nobody wants to know the answer.
+	ask := func(which attribute, method string, call func() error) {
 		if d.wants&which == 0 || a.given&which != 0 {
 			return
 		}
@@ -193,16 +193,16 @@ func (d Discipline) ask(task Task, a *attributes) (faults []error) {
 		}
 	}
 	if t, ok := task.(TaskWithPriority); ok {
-		what(priorityAttribute, "Priority", func() error { return a.setPriority(t.Priority()) })
+		ask(priorityAttribute, "Priority", func() error { return a.setPriority(t.Priority()) })
 	}
 	if t, ok := task.(TaskWithKey); ok {
-		what(keyAttribute, "Key", func() error { return a.setKey(t.Key()) })
+		ask(keyAttribute, "Key", func() error { return a.setKey(t.Key()) })
 	}
 	if t, ok := task.(TaskWithCost); ok {
-		what(costAttribute, "Cost", func() error { return a.setCost(t.Cost()) })
+		ask(costAttribute, "Cost", func() error { return a.setCost(t.Cost()) })
 	}
 	if t, ok := task.(TaskWithDeadline); ok {
-		what(deadlineAttribute, "Deadline", func() error {
+		ask(deadlineAttribute, "Deadline", func() error {
 			if deadline, ok := t.Deadline(); ok {
 				return a.setDeadline(deadline)
 			}

@@ -2,6 +2,7 @@ package taskmanager
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
@@ -11,6 +12,7 @@ import (
 // the functions of this package that return one. It may be used for several
 // managers.
 type Discipline struct {
+	name   string
 	queue  queue.Factory[*Handle]
 	wants  attribute
 	weight func(key string) int // nil: all keys weigh the same
@@ -37,13 +39,33 @@ func (d Discipline) fault() error {
 	return nil
 }
 
+// clash is what keeps the discipline from going with an overflow policy.
+func (d Discipline) clash(o Overflow) error {
+	if d.custom || d.queue == nil {
+		return nil // the pool will tell
+	}
+	q := d.queue()
+	_, evicts := q.(queue.Evictor[*Handle])
+	_, evictsOldest := q.(queue.OldestEvictor[*Handle])
+	_, limits := q.(queue.Finisher[*Handle])
+	switch {
+	case o == DropOldest && !evictsOldest:
+		return fmt.Errorf("taskmanager: WithLimit: DropOldest does not go with %s, which cannot tell the oldest task; choose DropWorst or DropNewest", d.name)
+	case o == DropWorst && !evicts:
+		return fmt.Errorf("taskmanager: WithLimit: DropWorst does not go with %s, which cannot tell the worst task; choose DropNewest", d.name)
+	case o == CallerRuns && limits:
+		return fmt.Errorf("taskmanager: WithLimit: CallerRuns does not go with %s, whose limits it would pass by; choose Block or Reject", d.name)
+	}
+	return nil
+}
+
 // FIFO runs tasks in the order of their submits. It is the default, and the
 // quickest.
-func FIFO() Discipline { return Discipline{queue: queue.NewFIFO[*Handle]} }
+func FIFO() Discipline { return Discipline{name: "FIFO", queue: queue.NewFIFO[*Handle]} }
 
 // LIFO runs the newest task first. With WithLimit and DropOldest it serves work
 // whose value fades.
-func LIFO() Discipline { return Discipline{queue: queue.NewLIFO[*Handle]} }
+func LIFO() Discipline { return Discipline{name: "LIFO", queue: queue.NewLIFO[*Handle]} }
 
 // Priority runs the most important task first: that with the highest level, from
 // WithPriority or a TaskWithPriority, 0 by default.
@@ -54,7 +76,7 @@ func LIFO() Discipline { return Discipline{queue: queue.NewLIFO[*Handle]} }
 // most (pmax−p)·ageing of them, pmax being the highest level in use. See
 // queue.Priority.
 func Priority(ageing int) Discipline {
-	return Discipline{queue: queue.Priority((*Handle).Priority, ageing), wants: priorityAttribute}
+	return Discipline{name: "Priority", queue: queue.Priority((*Handle).Priority, ageing), wants: priorityAttribute}
 }
 
 // Deadline runs the most urgent task first: that with the earliest deadline, from
@@ -63,6 +85,7 @@ func Priority(ageing int) Discipline {
 // wait for ever. A task that is late runs all the same. See queue.Deadline.
 func Deadline(horizon time.Duration) Discipline {
 	return Discipline{
+		name: "Deadline",
 		queue: queue.Deadline(queue.DeadlineConfig[*Handle]{
 			Deadline: (*Handle).Deadline, Horizon: horizon, Enqueued: (*Handle).enqueued,
 		}),
@@ -71,8 +94,8 @@ func Deadline(horizon time.Duration) Discipline {
 }
 
 // Fair shares the workers between keys, from WithKey or a TaskWithKey, in
-// proportion to their weights, so that one who floods the queue delays only
-// himself. Tasks without a key have the key "". The tasks of a key run in
+// proportion to their weights, so that one that floods the queue delays only
+// itself. Tasks without a key have the key "". The tasks of a key run in
 // the order of their submits.
 //
 // A share is counted in the costs of tasks, from WithCost or a TaskWithCost, 1 by
@@ -81,6 +104,7 @@ func Deadline(horizon time.Duration) Discipline {
 // are worth the same. See queue.Fair for what is guaranteed.
 func Fair(weight func(key string) int) Discipline {
 	return Discipline{
+		name: "Fair",
 		queue: queue.Fair(queue.FairConfig[*Handle, string]{
 			Key: (*Handle).Key, Weight: (*Handle).weight, Cost: (*Handle).Cost,
 		}),
@@ -90,14 +114,18 @@ func Fair(weight func(key string) int) Discipline {
 }
 
 // LimitByKey runs at most n tasks of a key at once, from WithKey or a
-// TaskWithKey, and orders as inner does what may run. With an n of 1 the tasks of
-// a key run one after the other, in the order of their submits. Tasks without a
-// key have the key "", which is limited too. A task that waits to restart
-// does not count, so that others of its key may run meanwhile. See
-// queue.LimitByKey.
+// TaskWithKey. With an n of 1 the tasks of a key run one after the other, in the
+// order of their submits. Tasks without a key have the key "", which is limited
+// too. A task that waits to restart does not count, so that others of its key may
+// run meanwhile.
+//
+// What may run is ordered by inner, from the moment on at which it may: over FIFO the
+// next task of a key comes after all that may run already, and what inner counts,
+// an ageing or a wait, begins then. See queue.LimitByKey.
 func LimitByKey(n int, inner Discipline) Discipline {
 	d := inner
 	if inner.queue != nil {
+		d.name = "LimitByKey over " + inner.name
 		d.queue = queue.LimitByKey(n, (*Handle).Key, inner.queue)
 		d.wants |= keyAttribute
 	}
@@ -112,13 +140,14 @@ type CoDelConfig = queue.CoDelConfig
 // in time: a shed task ends with ErrShed, without having run. See queue.CoDel for
 // when that is.
 func CoDel(cfg CoDelConfig) Discipline {
-	return Discipline{queue: queue.CoDel[*Handle](cfg)}
+	return Discipline{name: "CoDel", queue: queue.CoDel[*Handle](cfg)}
 }
 
 // Custom is a discipline of your own. It can order by the Priority, Key, Deadline
 // and Cost of a Handle, and by nothing else of it: the pool calls it with a lock
-// held, and other methods may wait for that. Package queue/queuetest checks that
-// it does what it must.
+// held, and other methods may wait for that. If it panics in Push, that task ends
+// with the panic; anywhere else, the process does. Package queue/queuetest checks
+// that it does what it must.
 func Custom(factory queue.Factory[*Handle]) Discipline {
-	return Discipline{queue: factory, wants: allAttributes, custom: true}
+	return Discipline{name: "Custom", queue: factory, wants: allAttributes, custom: true}
 }

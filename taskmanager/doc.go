@@ -38,9 +38,9 @@
 // and the worker goes on. A task that was cancelled ends with [ErrCancelled],
 // one that Stop interrupted or dropped with [ErrStopped], one that the overflow
 // policy gave up with [ErrDropped], and one that the discipline gave up with
-// [ErrShed]. Only a cancellation by
-// the manager or the handle keeps a task from restarting; one that returns
-// context.Canceled for reasons of its own is asked like any other.
+// [ErrShed]. After a failure, only a cancellation by the manager or the handle keeps
+// a task from being asked whether to restart; one that returns context.Canceled for
+// reasons of its own is asked like any other.
 //
 // # Contexts
 //

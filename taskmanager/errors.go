@@ -26,13 +26,14 @@ var (
 
 	// ErrQueueFull is returned when the limit leaves no room and the overflow
 	// policy is Reject.
-	ErrQueueFull = errors.New("taskmanager: the queue is full")
+	ErrQueueFull = errors.New("taskmanager: the queue is full; try again later, or raise the limit")
 
 	// ErrWouldDeadlock is returned to a task that submits to its own manager when
 	// that is full and the overflow policy is Block: it would wait for room that it
 	// takes up itself. Use another policy, or a manager for each stage of the
 	// work. A task is known by its goroutine, and by its context.
-	ErrWouldDeadlock = errors.New("taskmanager: the queue is full, and a task that waits for room in its own manager would never get it")
+	ErrWouldDeadlock = errors.New("taskmanager: the queue is full, and a task must not wait for room in its own manager; " +
+		"use another overflow policy, or another manager")
 
 	// ErrDropped is how a task ends that the overflow policy gave up.
 	ErrDropped = errors.New("taskmanager: dropped, as the queue was full")

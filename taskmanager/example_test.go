@@ -33,7 +33,7 @@ func Example() {
 	fmt.Println(m.Stop(ctx))
 	// Output:
 	// <nil>
-	// scheduler: the work panicked: no address
+	// scheduler: panicked: no address
 	// <nil>
 }
 

@@ -110,12 +110,12 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 		{
 			"policy that the discipline cannot carry out",
 			[]taskmanager.Option{taskmanager.WithLimit(1, taskmanager.DropOldest), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO()))},
-			[]string{"DropOldest", "OldestEvictor"},
+			[]string{"DropOldest", "LimitByKey over FIFO", "choose DropWorst"},
 		},
 		{
 			"policy that passes the discipline by",
 			[]taskmanager.Option{taskmanager.WithLimit(1, taskmanager.CallerRuns), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO()))},
-			[]string{"CallerRuns", "limits"},
+			[]string{"CallerRuns", "LimitByKey over FIFO", "choose Block"},
 		},
 		{"given twice", []taskmanager.Option{taskmanager.WithWorkers(1, 1), taskmanager.WithWorkers(1, 2)}, []string{"WithWorkers was given twice"}},
 		{

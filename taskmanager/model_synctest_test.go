@@ -119,6 +119,10 @@ var disciplines = map[string]discipline{
 		Deadline: (*modelTask).deadlineOf, Horizon: horizon, Enqueued: (*modelTask).enqueuedOf,
 	})},
 	"Fair": {taskmanager.Fair(modelWeight), modelFair},
+	"CoDel": {
+		taskmanager.CoDel(taskmanager.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
+		queue.CoDel[*modelTask](queue.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
+	},
 	"LimitByKey": {
 		taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
 		queue.LimitByKey(1, (*modelTask).keyOf, modelFair),
@@ -157,7 +161,22 @@ func (m *model) running() (busy int) {
 	return busy
 }
 
-func (m *model) room() bool { return m.limit < 0 || m.queued() < m.limit+m.max-m.running() }
+// room reports whether one more may wait: beyond those that workers are free for,
+// and that may run.
+func (m *model) room() bool {
+	held, free := 0, m.max-m.running()
+	if h, ok := m.queue.(queue.Holder); ok {
+		held = max(h.Held()-m.withdrawn, 0)
+	}
+	switch {
+	case m.limit < 0:
+		return true
+	case m.limit == 0:
+		return held == 0 && m.queued() < free
+	default:
+		return max(held, m.queued()-free) < m.limit
+	}
+}
 
 // submit is a submit of a name that is free.
 func (m *model) submit(x *modelTask) {
@@ -189,7 +208,36 @@ func (m *model) submit(x *modelTask) {
 // admit queues a task.
 func (m *model) admit(x *modelTask) {
 	m.tasks[x.name] = x
+	m.push(x)
+}
+
+func (m *model) push(x *modelTask) {
+	m.tick()
 	m.queue.Push(x)
+}
+
+// tick tells the queue the time, if it wants to know.
+func (m *model) tick() {
+	if c, ok := m.queue.(queue.Clocked[*modelTask]); ok {
+		c.Tick(time.Now())
+	}
+}
+
+// shed ends the tasks that the queue has given up.
+func (m *model) shed() (some bool) {
+	c, ok := m.queue.(queue.Clocked[*modelTask])
+	for ok {
+		x, more := c.Shed()
+		if !more {
+			break
+		}
+		if some = true; x.cancelled() {
+			m.withdrawn--
+		} else {
+			m.finish(x, taskmanager.ErrShed)
+		}
+	}
+	return some
 }
 
 // evict drops a task that was not cancelled.
@@ -219,8 +267,10 @@ func (m *model) settle() {
 		if m.running() == m.max {
 			return
 		}
+		m.tick()
 		x, ok := m.queue.Pop()
-		switch {
+		switch shed := m.shed(); {
+		case !ok && shed:
 		case !ok:
 			return
 		case x.cancelled():
@@ -235,6 +285,7 @@ func (m *model) settle() {
 // over tells the queue that a task which it has handed out has ended.
 func (m *model) over(x *modelTask) {
 	if f, ok := m.queue.(queue.Finisher[*modelTask]); ok {
+		m.tick()
 		f.Finish(x)
 	}
 }
@@ -252,7 +303,7 @@ func (m *model) failed(x *modelTask, failure error) {
 		m.finish(x, taskmanager.ErrRestartsExhausted)
 	case x.failures == 1:
 		x.phase = taskmanager.Restarted
-		m.queue.Push(x)
+		m.push(x)
 	default:
 		x.phase = taskmanager.Restarted
 		m.postpone(x, restartDelay)
@@ -294,7 +345,7 @@ func (m *model) postpone(x *modelTask, d time.Duration) {
 func (m *model) due() {
 	for len(m.delayed) > 0 && !m.delayed[0].due.After(time.Now()) {
 		m.delayed[0].queuedAt = time.Now()
-		m.queue.Push(m.delayed[0])
+		m.push(m.delayed[0])
 		m.delayed = m.delayed[1:]
 	}
 	m.settle()

@@ -86,6 +86,7 @@ func newConfig(opts []Option) (config, error) {
 			faults = append(faults, err)
 		}
 	}
+	faults = append(faults, c.discipline.clash(c.overflow))
 	return c, errors.Join(faults...)
 }
 

@@ -269,10 +269,10 @@ func (s *system) checkWorkers(t *rapid.T, running map[string]bool) {
 }
 
 // tally is what has become of the tasks that were admitted.
-type tally struct{ Done, Failed, Dropped, Cancelled, Stopped, Queued, Running, Restarting int }
+type tally struct{ Done, Failed, Dropped, Shed, Cancelled, Stopped, Queued, Running, Restarting int }
 
 func (c tally) sum() int {
-	return c.Done + c.Failed + c.Dropped + c.Cancelled + c.Stopped + c.Queued + c.Running + c.Restarting
+	return c.Done + c.Failed + c.Dropped + c.Shed + c.Cancelled + c.Stopped + c.Queued + c.Running + c.Restarting
 }
 
 // ended counts a task that has ended with err.
@@ -282,6 +282,8 @@ func (c *tally) ended(err error) {
 		c.Done++
 	case errors.Is(err, taskmanager.ErrDropped):
 		c.Dropped++
+	case errors.Is(err, taskmanager.ErrShed):
+		c.Shed++
 	case errors.Is(err, taskmanager.ErrCancelled):
 		c.Cancelled++
 	case errors.Is(err, taskmanager.ErrStopped):
@@ -341,8 +343,8 @@ func (s *system) checkConservation(t *rapid.T) {
 	if pool.Submitted != out {
 		t.Fatalf("the pool has taken %d executions and accounts for %d: %+v", pool.Submitted, out, pool)
 	}
-	if pool.Dropped != uint64(want.Dropped) && want.Stopped == 0 {
-		t.Fatalf("the pool has dropped %d, want %d", pool.Dropped, want.Dropped)
+	if want.Stopped == 0 && (pool.Dropped != uint64(want.Dropped) || pool.Shed != uint64(want.Shed)) {
+		t.Fatalf("the pool has dropped %d and shed %d, want %d and %d", pool.Dropped, pool.Shed, want.Dropped, want.Shed)
 	}
 }
 

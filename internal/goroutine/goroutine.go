@@ -7,7 +7,7 @@ import "runtime"
 // the process lives.
 //
 // The language hides it on purpose, and the one way to it is the first line of a
-// stack trace, "goroutine 7 [running]:". That takes about a microsecond, so it is
+// stack trace, "goroutine 7 [running]:". That takes some two microseconds, so it is
 // for the slow paths that cannot do without: to find out whether somebody is about
 // to wait for itself.
 func ID() uint64 {

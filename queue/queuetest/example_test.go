@@ -3,10 +3,8 @@ package queuetest_test
 import (
 	"fmt"
 	"slices"
-	"testing"
 
 	"github.com/seed56799101/taskmanager/queue"
-	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
 // shuffled is a discipline of somebody's own: it hands out items in an order
@@ -29,11 +27,8 @@ func (q *shuffled[T]) Pop() (item T, ok bool) {
 	return item, true
 }
 
-// TestShuffled is all that it takes to check it.
-func TestShuffled(t *testing.T) { queuetest.Run(t, newShuffled[*queuetest.Item]) }
-
-// A discipline of one's own is three methods; see the source of this example for
-// the whole of it, and for its test:
+// A discipline of one's own is three methods. To check it takes one line, in a file
+// of tests:
 //
 //	func TestShuffled(t *testing.T) { queuetest.Run(t, newShuffled[*queuetest.Item]) }
 func Example() {

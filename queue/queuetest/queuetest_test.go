@@ -13,6 +13,7 @@ import (
 // subject is a queue for the suite to judge.
 type subject struct {
 	make  queue.Factory[*Item]
+	opts  []Option
 	rule  string // the subtest that must fail; empty: none may
 	model bool   // only a model shows the fault
 	alone bool   // it may crash the process
@@ -31,6 +32,8 @@ var subjects = map[string]subject{
 	"keepsEvicted":      {make: func() queue.Queue[*Item] { return new(keepsEvicted) }, rule: "Memory"},
 	"evictsTheNewest":   {make: func() queue.Queue[*Item] { return new(evictsTheNewest) }, rule: "Conservation"},
 	"pauses":            {make: func() queue.Queue[*Item] { return new(pauses) }, rule: "WorkConservation"},
+	"withinItsBudget":   {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(2)}},
+	"aboveItsBudget":    {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(1)}, rule: "Allocations"},
 	"loses":             {make: func() queue.Queue[*Item] { return new(loses) }, rule: "Conservation"},
 	"losesQuietly":      {make: func() queue.Queue[*Item] { return new(losesQuietly) }, rule: "Conservation"},
 	"duplicates":        {make: func() queue.Queue[*Item] { return new(duplicates) }, rule: "Conservation"},
@@ -77,7 +80,7 @@ func TestJudge(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			var opts []Option
+			opts := s.opts
 			if s.model {
 				opts = append(opts, WithModel(correct))
 			}
