@@ -95,7 +95,12 @@ func (q *codel[T]) Tick(now time.Time) {
 }
 
 // Push adds an item at the back.
-func (q *codel[T]) Push(item T) { q.items.Push(stamped[T]{item, q.now}) }
+func (q *codel[T]) Push(item T) {
+	if q.items.Len() == 0 {
+		q.observe(0) // nobody may have looked while it was empty
+	}
+	q.items.Push(stamped[T]{item, q.now})
+}
 
 // Pop sheds what has waited for too long, and takes the next item.
 func (q *codel[T]) Pop() (item T, ok bool) {

@@ -30,6 +30,9 @@ func (q *delayed) Tick(now time.Time) { q.now = now }
 func (q *delayed) Len() int           { return len(q.items) }
 
 func (q *delayed) Push(i *queuetest.Item) {
+	if len(q.items) == 0 {
+		q.see(0)
+	}
 	q.items, q.at = append(q.items, i), append(q.at, q.now)
 }
 
@@ -180,23 +183,22 @@ func TestCoDelAdaptiveLIFO(t *testing.T) {
 	for _, item := range []string{"a", "b", "old 1", "old 2"} {
 		q.Push(item)
 	}
-	at(6)
-	pop("a") // begins an interval in which every wait is above the target
 	at(105)
+	pop("a") // begins an interval in which every wait is above the target
+	at(200)
 	pop("b")
-	for i := 101; i <= 104; i++ {
+	for i := 201; i <= 204; i++ {
 		at(i)
 		q.Push(fmt.Sprint("at ", i))
 	}
-	at(110) // overload, by the interval before: the old ones have waited too long
-	pop("at 104")
-	pop("at 103")
-	at(111)
+	at(210) // overload, by the interval before: the old ones have waited too long
+	pop("at 204")
+	pop("at 203")
+	at(211)
 	q.Push("late")
-	at(112)
 	pop("late")
-	pop("at 102")
-	at(113) // now the front has waited for 12 ms, and goes
+	pop("at 202")
+	at(212) // now the front has waited for 11 ms, and goes
 	pop("")
 	for _, item := range []string{"new 1", "new 2"} {
 		q.Push(item)
@@ -206,7 +208,7 @@ func TestCoDelAdaptiveLIFO(t *testing.T) {
 	for item, ok := clock.Shed(); ok; item, ok = clock.Shed() {
 		shed = append(shed, item)
 	}
-	wantEqual(t, "shed", shed, []string{"old 1", "old 2", "at 101"})
+	wantEqual(t, "shed", shed, []string{"old 1", "old 2", "at 201"})
 }
 
 // TestCoDelTakesAnyTime: the time before the first item does not matter, and
@@ -220,5 +222,25 @@ func TestCoDelTakesAnyTime(t *testing.T) {
 		if _, ok := q.Pop(); !ok {
 			t.Errorf("nothing comes out at %v", now)
 		}
+	}
+}
+
+// TestCoDelForgetsOverAnEmptyQueue: what was before the queue ran empty says nothing
+// about now, though nobody looked while it was empty.
+func TestCoDelForgetsOverAnEmptyQueue(t *testing.T) {
+	q := queue.CoDel[int](queue.CoDelConfig{})()
+	clock := q.(queue.Clocked[int])
+	at := func(d time.Duration) { clock.Tick(time.Unix(0, 0).Add(d)) }
+	at(0)
+	q.Push(1)
+	at(time.Second)
+	if _, ok := q.Pop(); !ok { // waited for a second, and nothing is left
+		t.Fatal("nothing comes out")
+	}
+	at(time.Minute)
+	q.Push(2)
+	at(time.Minute + 15*time.Millisecond)
+	if _, ok := q.Pop(); !ok {
+		t.Error("an item was shed that came to a queue which had been empty for a minute")
 	}
 }

@@ -40,8 +40,8 @@ type FairConfig[T any, K comparable] struct {
 //
 // A push costs O(1). So does a pop if no cost exceeds the quantum, and on average
 // with the default one; a single pop may look at each key twice. It implements
-// [Remover] and, in O(keys), [Evictor] (the newest item of the key with the most
-// cost waiting for its weight) and [OldestEvictor]. Bad values of the
+// [Remover], [Skipper] and, in O(keys), [Evictor] (the newest item of the key with
+// the most cost waiting for its weight) and [OldestEvictor]. Bad values of the
 // configuration are reported by [Validator].
 func Fair[T any, K comparable](cfg FairConfig[T, K]) Factory[T] {
 	var fault error
@@ -104,15 +104,15 @@ func (q *fair[T, K]) Len() int { return q.n }
 // Push adds an item at the end of its key's line.
 func (q *fair[T, K]) Push(item T) {
 	// First what others wrote: if it panics, nothing has changed.
-	key, weight, cost := q.cfg.Key(item), 1, int64(1)
-	if q.cfg.Cost != nil {
-		cost = min(max(q.cfg.Cost(item), 1), maxCost)
+	key, weight, cost := q.cfg.Key(item), 1, q.costOf(item)
+	f := q.flows.states[key]
+	if q.cfg.Weight != nil && (f == nil || f.waiting.n == 0) {
+		weight = min(max(q.cfg.Weight(item), 1), maxWeight)
 	}
-	f := q.flows.at(key)
+	if f == nil {
+		f = q.flows.add(key)
+	}
 	if f.waiting.n == 0 {
-		if q.cfg.Weight != nil {
-			weight = min(max(q.cfg.Weight(item), 1), maxWeight)
-		}
 		f.weight = int64(weight)
 		q.join(f)
 	}
@@ -121,6 +121,21 @@ func (q *fair[T, K]) Push(item T) {
 	q.cost += cost
 	q.seq++
 	q.n++
+}
+
+// costOf is what an item costs.
+func (q *fair[T, K]) costOf(item T) int64 {
+	if q.cfg.Cost == nil {
+		return 1
+	}
+	return min(max(q.cfg.Cost(item), 1), maxCost)
+}
+
+// Skip gives the key back what an item has used up of its share that did not run.
+func (q *fair[T, K]) Skip(item T) {
+	if f := q.flows.states[q.cfg.Key(item)]; f != nil && f.waiting.n > 0 {
+		f.deficit += q.costOf(item)
+	}
 }
 
 // Pop takes the first item of the key whose turn it is.

@@ -334,3 +334,24 @@ func TestFairForgetsKeys(t *testing.T) {
 		t.Errorf("after a burst of 200,000 keys and a trickle the queue keeps %d bytes; want at most 512 KiB", kept)
 	}
 }
+
+// TestFairGivesUpOfTheOneThatFloods, where all weigh more than their cost, and where
+// they differ by less than one.
+func TestFairGivesUpOfTheOneThatFloods(t *testing.T) {
+	for name, flood := range map[string]parcel{
+		"all of great weight": {2, 1000, 1}, "weights that differ": {2, 10, 1},
+	} {
+		q := newFair(0)
+		innocent := parcel{1, 1, 1}
+		if flood.weight == 1000 {
+			innocent.weight = 1000
+		}
+		q.Push(innocent)
+		for range 19 {
+			q.Push(flood)
+		}
+		if p, _ := q.(queue.Evictor[parcel]).Evict(); p.key != flood.key {
+			t.Errorf("%s: the only item of key %d was given up, with 19 of key %d waiting", name, p.key, flood.key)
+		}
+	}
+}

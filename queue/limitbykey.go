@@ -19,10 +19,10 @@ import (
 //
 // Whatever the inner discipline counts, it counts from when an item is let in: its
 // place among equals, the ageing of Priority, the waits of CoDel. It reads an
-// item's attributes only then; a panic there is not contained, as one in Push is.
+// item's attributes only then.
 //
 // It costs what the inner discipline costs, and O(1). It implements [Finisher],
-// [Holder] and [Remover], and as far as the inner discipline does, [Evictor] (of the longest
+// [Holder], [Skipper], [Refuser] and [Remover], and as far as the inner discipline does, [Evictor] (of the longest
 // line the newest item, in O(keys); without lines the inner victim) and
 // [Clocked]. If the inner discipline does not implement [Remover], those that a
 // Remove leaves come before all that is pushed later. Bad arguments are reported
@@ -66,10 +66,18 @@ type limit[T any, K comparable] struct {
 	finisher Finisher[T] // likewise
 	aside    FIFO[T]     // popped from an inner queue that cannot remove; the next to run
 
+	refused FIFO[refusal[T]]
+
 	gates   table[K, gate[T]]
 	nodes   nodes[T]
 	waiting int // items in lines
 	seq     int64
+}
+
+// refusal is an item that the inner queue could not take, and why.
+type refusal[T any] struct {
+	item   T
+	reason error
 }
 
 // gate is the state of one key.
@@ -86,6 +94,10 @@ func (q *limit[T, K]) Validate() error {
 	}
 	if q.key == nil {
 		faults = append(faults, errNilFunc("LimitByKey", "key"))
+	}
+	if q.finisher != nil && q.remover == nil {
+		faults = append(faults, fmt.Errorf("queue: LimitByKey: the inner queue, %T, implements queue.Finisher, so it may hold items back; "+
+			"it must implement queue.Remover too", q.inner))
 	}
 	if q.inner == nil {
 		faults = append(faults, errors.New("queue: LimitByKey: the inner factory returned nil"))
@@ -146,13 +158,40 @@ func (q *limit[T, K]) admit(g *gate[T]) {
 // left gives the place of an admitted item to the next in its line.
 func (q *limit[T, K]) left(item T) {
 	g := q.gates.at(q.key(item))
-	if first := g.line.front; first != nil {
-		q.inner.Push(q.drop(g, first))
-		return
+	for g.line.n > 0 {
+		if q.letIn(q.drop(g, g.line.front)) {
+			return
+		}
 	}
 	g.admitted--
 	if g.admitted == 0 {
 		q.gates.rest(func(g *gate[T]) bool { return g.admitted == 0 })
+	}
+}
+
+// letIn pushes an item into the inner queue. It is not its submitter who waits for
+// that, but somebody else whose item has ended; so if a function that reads an
+// attribute panics, the item is handed back to the owner.
+func (q *limit[T, K]) letIn(item T) (in bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			q.refused.Push(refusal[T]{item, fmt.Errorf("queue: LimitByKey: the inner discipline panicked: %v", v)})
+		}
+	}()
+	q.inner.Push(item)
+	return true
+}
+
+// Refused returns an item that the inner queue could not take.
+func (q *limit[T, K]) Refused() (item T, ok bool, reason error) {
+	r, ok := q.refused.Pop()
+	return r.item, ok, r.reason
+}
+
+// Skip passes on that an item did not run.
+func (q *limit[T, K]) Skip(item T) {
+	if s, ok := q.inner.(Skipper[T]); ok {
+		s.Skip(item)
 	}
 }
 
@@ -222,8 +261,8 @@ func (q *limit[T, K]) evict() (item T, ok bool) {
 		}
 		return q.drop(longest, longest.line.back), true
 	}
-	if item, ok = q.aside.Evict(); !ok {
-		item, ok = q.evictor.Evict()
+	if item, ok = q.evictor.Evict(); !ok {
+		item, ok = q.aside.Evict()
 	}
 	if ok {
 		q.left(item)

@@ -2,6 +2,8 @@ package queue_test
 
 import (
 	"fmt"
+	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -225,8 +227,11 @@ func TestBadArgumentsAreReported(t *testing.T) {
 		"target over interval":    {validate(queue.CoDel[item](queue.CoDelConfig{Target: 2, Interval: 1})), []string{"interval 1ns"}},
 		"limit without keys":      {validate(queue.LimitByKey[item, int](1, nil, nil)), []string{"LimitByKey", "key", "nil"}},
 		"limit of none":           {validate(queue.LimitByKey(0, value, nil)), []string{"limit is 0", "1 or more"}},
-		"limit over nothing":      {validate(queue.LimitByKey(1, value, none)), []string{"LimitByKey", "returned nil"}},
-		"two faults at once":      {validate(queue.LimitByKey(-1, value, queue.Priority[item](nil, 0))), []string{"limit is -1", "Priority"}},
+		"limit over what nobody can reach": {validate(queue.LimitByKey(1, value, func() queue.Queue[item] {
+			return finisher{plain{queue.NewFIFO[item]()}}
+		})), []string{"queue_test.finisher", "queue.Remover"}},
+		"limit over nothing": {validate(queue.LimitByKey(1, value, none)), []string{"LimitByKey", "returned nil"}},
+		"two faults at once": {validate(queue.LimitByKey(-1, value, queue.Priority[item](nil, 0))), []string{"limit is -1", "Priority"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, part := range test.want {
@@ -288,3 +293,68 @@ func TestAPanicInPushChangesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestImpossibleKeys: a key that is not equal to itself could never be found again.
+func TestImpossibleKeys(t *testing.T) {
+	self := func(f float64) float64 { return f }
+	for name, f := range map[string]queue.Factory[float64]{
+		"Fair":       queue.Fair(queue.FairConfig[float64, float64]{Key: self}),
+		"LimitByKey": queue.LimitByKey(1, self, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := f()
+			defer func() {
+				if recover() == nil || q.Len() != 0 {
+					t.Errorf("a NaN is taken for a key; the queue holds %d", q.Len())
+				}
+			}()
+			q.Push(math.NaN())
+		})
+	}
+}
+
+// TestFairKeepsNothingOfAPanic: a weight that panics leaves no state behind.
+func TestFairKeepsNothingOfAPanic(t *testing.T) {
+	q := queue.Fair(queue.FairConfig[int, int]{
+		Key: func(i int) int { return i }, Weight: func(int) int { panic("weight") },
+	})()
+	before := heapInUse()
+	for i := range 100_000 {
+		func() {
+			defer func() { _ = recover() }()
+			q.Push(i)
+		}()
+	}
+	if kept := heapInUse() - before; kept > 64<<10 {
+		t.Errorf("100,000 items that panicked have left %d bytes", kept)
+	}
+	runtime.KeepAlive(q)
+}
+
+// evictor is a queue that can evict, and not remove.
+type evictor struct{ plain }
+
+func (e evictor) Evict() (*queuetest.Item, bool) {
+	return e.Queue.(queue.Evictor[*queuetest.Item]).Evict()
+}
+
+// TestLimitByKeyGivesUpTheInnerVictim, and not what is next to run.
+func TestLimitByKeyGivesUpTheInnerVictim(t *testing.T) {
+	q := queue.LimitByKey(9, value, func() queue.Queue[*queuetest.Item] { return evictor{plain{queue.NewFIFO[*queuetest.Item]()}} })()
+	push := func(seq int) { q.Push(&queuetest.Item{Seq: seq, Value: seq}) }
+	for seq := range 5 {
+		push(seq)
+	}
+	q.(queue.Remover[*queuetest.Item]).Remove(func(*queuetest.Item) bool { return false }) // sets all aside
+	push(5)
+	for _, want := range []int{5, 4, 3} {
+		if i, _ := q.(queue.Evictor[*queuetest.Item]).Evict(); i.Seq != want {
+			t.Errorf("%v was given up, want #%d", i, want)
+		}
+	}
+}
+
+// finisher is a queue that may hold back, and cannot remove.
+type finisher struct{ plain }
+
+func (finisher) Finish(*queuetest.Item) {}

@@ -22,8 +22,8 @@
 //
 // A discipline may offer more than the three methods by implementing one of
 // the optional capabilities [Remover], [Evictor], [OldestEvictor], [Finisher],
-// [Holder] or [Clocked], and report what is wrong with how it was made as a
-// [Validator]. The owner looks for them once, when it is built.
+// [Skipper], [Holder], [Refuser] or [Clocked], and report what is wrong with how it
+// was made as a [Validator]. The owner looks for them once, when it is built.
 //
 // Package queuetest checks any implementation for conformance.
 package queue
@@ -81,6 +81,24 @@ type OldestEvictor[T any] interface {
 type Finisher[T any] interface {
 	// Finish says that a popped item has ended.
 	Finish(item T)
+}
+
+// Skipper is the capability to be told that an item which was popped did not run,
+// since it had been withdrawn, for disciplines that charge for what they hand out.
+// Such an item is finished too, where the discipline is a Finisher.
+type Skipper[T any] interface {
+	// Skip says that a popped item was not served.
+	Skip(item T)
+}
+
+// Refuser is the capability to hand back items that the discipline has accepted and
+// then could not take, for instance because a function that it reads an attribute
+// with panicked.
+type Refuser[T any] interface {
+	// Refused returns such an item, with the reason, and false when there is none
+	// left. The owner calls it after each Finish, Remove, Evict and Shed. An item
+	// that was refused is no longer counted by Len.
+	Refused() (item T, ok bool, reason error)
 }
 
 // Holder is the capability to tell how many of the items that are held may not run

@@ -1,6 +1,9 @@
 package queue
 
-import "maps"
+import (
+	"fmt"
+	"maps"
+)
 
 // table holds a state of type V for each key. A state that has come to rest
 // could be dropped, as it is like new, but most keys come again: it stays until
@@ -28,7 +31,12 @@ func (t *table[K, V]) at(key K) *V {
 	return v
 }
 
+// add makes a state for a key that has none. A key that is not equal to itself, and
+// so could never be found again, is as impossible as one that cannot be compared.
 func (t *table[K, V]) add(key K) *V {
+	if key != key { //nolint:staticcheck,gocritic // this is how to tell NaN
+		panic(fmt.Sprintf("queue: the key %v is not equal to itself", key))
+	}
 	var v *V
 	if last := len(t.spare) - 1; last >= 0 {
 		v, t.spare[last] = t.spare[last], nil

@@ -68,7 +68,11 @@ func (p *Pool[T]) ring() {
 		p.mu.Unlock()
 		return
 	}
-	leaving := p.dismissIdle(min(p.expired(now), p.workers-max(p.min, keep)))
+	spare := len(p.idle)
+	if !p.halted() { // the others are about to come for what has been let in for them
+		spare -= p.queued() - p.held()
+	}
+	leaving := p.dismissIdle(min(p.expired(now), p.workers-max(p.min, keep), spare))
 	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while
 		p.alarm.set(now.Add(p.cfg.IdleTimeout), p.ring)
 	} else {

@@ -38,7 +38,8 @@ type Config[T any] struct {
 	Scaler Scaler[Snapshot]
 	// Limit is the most items that wait beyond those for which a worker is
 	// free. The default, 0, is no limit; HandOver lets none wait, but for one that
-	// a queue turns out to hold back.
+	// a queue turns out to hold back. Items that are held back use up the limit,
+	// however many workers are free.
 	Limit int
 	// Overflow says what Submit does at the Limit. The default is Block.
 	Overflow Overflow
@@ -54,9 +55,10 @@ type Config[T any] struct {
 	// gets the item. The same rules hold as for Withdrawn.
 	Claim func(item T) bool
 	// Dropped, if set, is told of each item that the pool took and will never
-	// run, and why: ErrStopped, ErrDropped, ErrShed, or a *PanicError if the queue
+	// run, and why: ErrStopped, ErrDropped, ErrShed, or a crash if the queue
 	// panicked in Push. It is called without a lock held, on the goroutine of
-	// whoever submits or of a worker, which it keeps from going on. The default
+	// whoever submits or otherwise calls the pool, of a worker, which it keeps from
+	// going on, or one of its own. The default
 	// logs panics with slog's default logger; the rest shows in the Snapshot.
 	Dropped func(item T, reason error)
 	// Inside, if set, reports whether the context given to a submit belongs to an

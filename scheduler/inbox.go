@@ -25,14 +25,24 @@ type inbox[T any] struct {
 	_     [cacheLine]byte
 	mu    sync.Mutex
 	open  bool
+	limit int // the most items that it takes; 0: any number
 	items queue.FIFO[T]
 	_     [cacheLine]byte
+}
+
+// inboxLimit is how many items an inbox takes before a queue that is no FIFO, so that
+// the worker that moves them there one by one does not keep everybody waiting.
+const inboxLimit = 1024
+
+// takes reports whether n more items may be left. in.mu is held.
+func (in *inbox[T]) takes(n int) bool {
+	return in.open && (in.limit == 0 || in.items.Len()+n <= in.limit)
 }
 
 // offer leaves an item if the inbox is open.
 func (in *inbox[T]) offer(item T) bool {
 	in.mu.Lock()
-	if !in.open {
+	if !in.takes(1) {
 		in.mu.Unlock()
 		return false
 	}
@@ -44,7 +54,7 @@ func (in *inbox[T]) offer(item T) bool {
 // offerAll leaves several items if the inbox is open.
 func (in *inbox[T]) offerAll(items []T) bool {
 	in.mu.Lock()
-	if !in.open {
+	if !in.takes(len(items)) {
 		in.mu.Unlock()
 		return false
 	}

@@ -81,7 +81,15 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		}
 		p.finishStop()
 	}
-	p.dispatch() // unlocks
+	next, given, ask := p.rouse(), p.takeDiscarded(), p.short()
+	p.mu.Unlock()
+	next.signal()
+	if ask {
+		p.scale(0)
+	}
+	if given != nil {
+		go p.report(given) // which may take longer than ctx allows
+	}
 
 	select {
 	case <-p.done:

@@ -97,8 +97,9 @@ func (p *Pool[T]) overflow(ctx context.Context, items []T, err error) (taken int
 		if p.inside(ctx) {
 			return 0, ErrWouldDeadlock
 		}
+		done := ctx.Done() // before anything is queued: a context may panic
 		p.mu.Lock()
-		return p.await(ctx, items)
+		return p.await(ctx, done, items)
 	case p.cfg.Overflow == CallerRuns && !p.halted():
 		p.runInline(items[0])
 		return 1, nil
@@ -114,8 +115,10 @@ func (p *Pool[T]) overflow(ctx context.Context, items []T, err error) (taken int
 // inside reports whether the caller is an item of this pool, or belongs to one.
 // If it waited for room, nobody might be left to make any. No lock is held.
 func (p *Pool[T]) inside(ctx context.Context) (inside bool) {
-	if _, ok := p.onWorker.Load(goroutine.ID()); ok {
-		return true
+	for id := range goroutine.Callers() {
+		if _, ok := p.onWorker.Load(id); ok {
+			return true
+		}
 	}
 	if p.cfg.Inside != nil {
 		guard("Inside", func() { inside = p.cfg.Inside(ctx) })
@@ -142,6 +145,10 @@ func (p *Pool[T]) pushOver(item T) {
 			p.meter.evict(p.cfg.Overflow == DropOldest)
 		}
 		gone = p.discard(victim, ErrDropped)
+		p.collectRefused()
+		if !gone && p.withdrawn > 0 && p.remover != nil && p.cfg.Withdrawn != nil {
+			p.sweep() // there may be any number of them, each as dear to evict
+		}
 	}
 }
 
@@ -164,8 +171,10 @@ func (p *Pool[T]) runInline(item T) {
 	p.mu.Unlock()
 
 	done := make(chan struct{})
+	caller := goroutine.ID()
 	go func() {
 		defer close(done)
+		defer goroutine.ActFor(caller)()
 		returned := false
 		defer func() { p.endInline(begin, returned) }()
 		defer func() {
@@ -204,7 +213,7 @@ type discarded[T any] struct {
 }
 
 // discard gives up an item that was submitted and is not in the queue, or not
-// any more. Whoever holds mu reports it when he lets go of it. One that was
+// any more. Whoever holds mu reports it after letting go of it. One that was
 // withdrawn is only forgotten, and the result false. mu is held.
 func (p *Pool[T]) discard(item T, reason error) bool {
 	if p.cfg.Claim != nil && !p.cfg.Claim(item) {
@@ -235,13 +244,20 @@ func (p *Pool[T]) takeDiscarded() []discarded[T] {
 // report tells Config.Dropped about items that were given up. Stop waits for it.
 // No lock is held.
 func (p *Pool[T]) report(given []discarded[T]) {
-	defer func() { // also if Dropped ends the goroutine
+	told := 0
+	defer func() {
+		if told < len(given) { // Dropped has ended the goroutine
+			go p.report(given[told:])
+			return
+		}
 		p.mu.Lock()
 		p.dropping--
 		p.finishStop()
 		p.mu.Unlock()
 	}()
-	for _, d := range given {
+	for told < len(given) {
+		d := given[told]
+		told++
 		guard("Dropped", func() { p.cfg.Dropped(d.item, d.reason) })
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -33,6 +32,8 @@ type Pool[T any] struct {
 	finisher  queue.Finisher[T] // likewise
 	clocked   queue.Clocked[T]  // likewise
 	holder    queue.Holder      // likewise
+	skipper   queue.Skipper[T]  // likewise
+	refuser   queue.Refuser[T]  // likewise
 	evict     func() (T, bool)  // what the queue does to make room; nil unless the overflow policy needs it
 	meter     *meter            // nil: nobody needs to know the time; guarded by mu
 	done      chan struct{}     // closed when the pool has stopped
@@ -68,7 +69,7 @@ type Pool[T any] struct {
 	decisions           []Decided
 	dropping            int // goroutines that report what was discarded
 	rare                rareCounts
-	waiters             queue.FIFO[*waiter[T]]
+	waiters             waitLine[T]
 	alarm               alarm
 }
 
@@ -109,6 +110,11 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.finisher, _ = p.queue.(queue.Finisher[T])
 	p.clocked, _ = p.queue.(queue.Clocked[T])
 	p.holder, _ = p.queue.(queue.Holder)
+	p.skipper, _ = p.queue.(queue.Skipper[T])
+	p.refuser, _ = p.queue.(queue.Refuser[T])
+	if p.fifo == nil {
+		p.inbox.limit = inboxLimit
+	}
 	if err := errors.Join(err, p.validate(), p.setScaler()); err != nil {
 		return nil, err
 	}
@@ -326,6 +332,9 @@ func (p *Pool[T]) push(item T) {
 	}
 	p.tick()
 	p.counts.submitted++
+	if p.fifo == nil {
+		p.absorb() // a full inbox, whose items came before
+	}
 	p.enqueue(item)
 }
 
@@ -350,15 +359,22 @@ func (p *Pool[T]) enqueue(item T) {
 // functions of somebody else's. If one of them panics, the item is discarded and
 // the pool goes on. mu is held.
 func (p *Pool[T]) enqueueGuarded(item T) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			if p.meter != nil {
-				p.meter.arrivals.Evict()
-			}
-			p.discard(item, fmt.Errorf("scheduler: the queue could not take an item: %w", &PanicError{Value: v, Stack: debug.Stack()}))
+		if returned {
+			return
+		}
+		v := recover()
+		if p.meter != nil {
+			p.meter.arrivals.Evict()
+		}
+		p.discard(item, fmt.Errorf("scheduler: the queue could not take an item: %w", crash(v)))
+		if v == nil {
+			p.dispatch() // runtime.Goexit: nobody else will let go of the lock
 		}
 	}()
 	p.queue.Push(item)
+	returned = true
 }
 
 // dispatch sees to it that what was pushed finds a worker, and asks the scaler if
@@ -434,7 +450,7 @@ func (p *Pool[T]) Withdraw() {
 	}
 	p.withdrawn++
 	p.rare.withdrawn++
-	if p.remover != nil && p.cfg.Withdrawn != nil && p.withdrawn > 16 && p.withdrawn > (p.queue.Len()+p.inboxLen())/2 {
+	if p.sweepDue() {
 		p.absorb()
 		p.sweep()
 	}
@@ -442,9 +458,24 @@ func (p *Pool[T]) Withdraw() {
 	p.dispatch()
 }
 
+// sweepDue reports whether there are enough withdrawn items in the queue to take them
+// out, at a cost that is O(1) for each. Where they keep others from running, since
+// they count for the limit of their key, fewer are enough. mu is held.
+func (p *Pool[T]) sweepDue() bool {
+	if p.remover == nil || p.cfg.Withdrawn == nil {
+		return false
+	}
+	n := p.queue.Len() + p.inboxLen()
+	if p.finisher != nil {
+		return 8*p.withdrawn >= n
+	}
+	return p.withdrawn > 16 && p.withdrawn > n/2
+}
+
 // sweep takes the withdrawn items out of the queue. mu is held.
 func (p *Pool[T]) sweep() {
 	p.tick()
+	defer p.collectRefused()
 	if p.meter == nil {
 		p.withdrawn -= p.remover.Remove(p.cfg.Withdrawn)
 		return

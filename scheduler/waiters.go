@@ -13,16 +13,53 @@ type waiter[T any] struct {
 	since    time.Duration // when it began to wait; only in a pool with a meter
 	refused  error         // why it waits no more, set before admitted is closed
 	admitted chan struct{} // closed when all its items are in, or refused is set
+
+	next, prev *waiter[T] // in the line
+}
+
+// waitLine is the line of those who wait, the first to be served at the front. Any
+// can leave it at once, as they do together when a context ends that many share.
+type waitLine[T any] struct {
+	front, back *waiter[T]
+	n           int
+}
+
+// Len is the number of waiters.
+func (l *waitLine[T]) Len() int { return l.n }
+
+func (l *waitLine[T]) push(w *waiter[T]) {
+	w.prev = l.back
+	if l.back == nil {
+		l.front = w
+	} else {
+		l.back.next = w
+	}
+	l.back = w
+	l.n++
+}
+
+func (l *waitLine[T]) remove(w *waiter[T]) {
+	if w.prev == nil {
+		l.front = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		l.back = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	l.n--
 }
 
 // await queues the caller for room and waits until all items were pushed, the
 // pool stops, or ctx ends. It returns how many were pushed. It is called with
-// mu held and lets go of it.
+// mu held and lets go of it; done is ctx's.
 //
 // Whoever makes room pushes the items of the waiter at the front, under the
 // lock, and only then tells it. So submitters are served in the order in which
 // they came, and room cannot be snatched from one that is still waking up.
-func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
+func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T) (int, error) {
 	if p.phase != open {
 		p.mu.Unlock()
 		return 0, ErrStopped
@@ -31,14 +68,14 @@ func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
 	if p.meter != nil {
 		w.since = p.meter.advance(p)
 	}
-	p.waiters.Push(w)
+	p.waiters.push(w)
 	p.blocked += len(items)
 	p.admitWaiters()
 	p.dispatch() // unlocks; a batch may have found room for its first items
 	select {
 	case <-w.admitted:
 		return len(items) - len(w.items), w.refused
-	case <-ctx.Done():
+	case <-done:
 	}
 	p.mu.Lock()
 	left := len(w.items)
@@ -46,7 +83,7 @@ func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
 		p.mu.Unlock()
 		return len(items) - left, w.refused
 	}
-	p.waiters.Remove(func(x *waiter[T]) bool { return x == w })
+	p.waiters.remove(w)
 	p.blocked -= left
 	p.admitWaiters() // those behind it may need less room
 	p.dispatch()
@@ -58,8 +95,8 @@ func (p *Pool[T]) await(ctx context.Context, items []T) (int, error) {
 // about to pop, or end in rouse.
 func (p *Pool[T]) admitWaiters() {
 	for {
-		w, ok := p.waiters.Peek()
-		if !ok {
+		w := p.waiters.front
+		if w == nil {
 			return
 		}
 		for len(w.items) > 0 && p.hasRoom() {
@@ -70,7 +107,7 @@ func (p *Pool[T]) admitWaiters() {
 		if len(w.items) > 0 {
 			return
 		}
-		p.waiters.Pop()
+		p.waiters.remove(w)
 		close(w.admitted)
 	}
 }
@@ -78,10 +115,11 @@ func (p *Pool[T]) admitWaiters() {
 // refuseWaiters sends every waiter away. mu is held.
 func (p *Pool[T]) refuseWaiters(reason error) {
 	for {
-		w, ok := p.waiters.Pop()
-		if !ok {
+		w := p.waiters.front
+		if w == nil {
 			return
 		}
+		p.waiters.remove(w)
 		w.refused = reason
 		p.blocked -= len(w.items)
 		close(w.admitted)

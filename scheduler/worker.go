@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -18,6 +19,7 @@ type worker[T any] struct {
 	item      T             // what it runs, while busy
 	busy      bool
 	running   bool          // in the function that runs items; for mend, to tell crashes of it from others
+	reporting bool          // in Config.Dropped, likewise
 	startedAt time.Duration // when it took the item; only in a pool with a meter
 	dismissed bool          // taken off the counts while idle; it only has to return
 	returned  bool          // left its loop, so that its deferred function has nothing to mend
@@ -71,6 +73,9 @@ func (p *Pool[T]) work(w *worker[T]) {
 // take pops the item that w is to run, if there is one and w may. mu is held;
 // it may be let go of and taken again meanwhile.
 func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
+	if w.busy { // takes over from a goroutine that ended while it reported
+		return w.item, true
+	}
 	if w.dismissed || p.workers > p.ceiling || p.halted() {
 		return item, false
 	}
@@ -103,16 +108,19 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 			p.admitWaiters()
 		}
 	}
-	if p.clocked != nil {
-		p.collectShed()
-	}
-	if given := p.takeDiscarded(); given != nil {
+	shed := p.clocked != nil && p.collectShed()
+	given := p.takeDiscarded()
+	if given != nil {
+		next := p.rouse()
 		p.mu.Unlock()
+		next.signal()
+		w.reporting = true
 		p.report(given)
+		w.reporting = false
 		p.mu.Lock()
-		if !ok {
-			return p.take(w) // much may have changed while the lock was let go of
-		}
+	}
+	if !ok && (shed || given != nil) {
+		return p.take(w) // something may have come in its place
 	}
 	return item, ok
 }
@@ -132,6 +140,9 @@ func (p *Pool[T]) skip(item T) {
 	if p.meter != nil {
 		p.meter.leave()
 	}
+	if p.skipper != nil {
+		p.skipper.Skip(item)
+	}
 	if p.finisher != nil {
 		p.finished(item)
 	}
@@ -141,20 +152,37 @@ func (p *Pool[T]) skip(item T) {
 func (p *Pool[T]) finished(item T) {
 	p.tick()
 	p.finisher.Finish(item)
+	p.collectRefused()
 }
 
-// collectShed takes over what the queue has given up. mu is held. Time was
-// metered before the pop that shed.
-func (p *Pool[T]) collectShed() {
+// collectShed takes over what the queue has given up, and reports whether there was
+// anything. mu is held. Time was metered before the pop that shed.
+func (p *Pool[T]) collectShed() (some bool) {
 	for {
 		item, ok := p.clocked.Shed()
+		if !ok {
+			return some
+		}
+		some = true
+		if p.meter != nil {
+			p.meter.leave()
+		}
+		p.discard(item, ErrShed)
+		p.collectRefused()
+	}
+}
+
+// collectRefused takes over what the queue could not take after all. mu is held.
+func (p *Pool[T]) collectRefused() {
+	for p.refuser != nil {
+		item, ok, reason := p.refuser.Refused()
 		if !ok {
 			return
 		}
 		if p.meter != nil {
 			p.meter.leave()
 		}
-		p.discard(item, ErrShed)
+		p.discard(item, fmt.Errorf("scheduler: %w", reason))
 	}
 }
 
@@ -259,6 +287,11 @@ func (p *Pool[T]) mend(w *worker[T]) {
 		return
 	}
 	v := recover() // directly in the deferred function, or it does nothing
+	if w.reporting && v == nil {
+		w.reporting = false
+		go p.work(w)
+		return
+	}
 	if !w.running {
 		// Not the work: the queue discipline or the pool itself is broken, and
 		// going on, with the lock held, would hang or lose items.

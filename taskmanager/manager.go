@@ -180,9 +180,12 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 		return nil, err
 	}
 	if cfg.delays() {
-		return h, m.delay(h)
+		if err := m.delay(h); err != nil {
+			return nil, err
+		}
+		return h, nil
 	}
-	if err := m.pool.Submit(ctx, h); err != nil {
+	if err := m.give(ctx, h); err != nil {
 		err = submitError(name, err)
 		m.refuse(h, err)
 		return nil, err
@@ -191,6 +194,18 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 		m.admitted(h)
 	}
 	return h, nil
+}
+
+// give hands a task to the pool. What panics there is a method of the context, before
+// anything has happened: the name must not stay taken.
+func (m *TaskManager) give(ctx context.Context, h *Handle) error {
+	defer func() {
+		if v := recover(); v != nil {
+			m.refuse(h, submitError(h.name, recovered(v)))
+			panic(v)
+		}
+	}()
+	return m.pool.Submit(ctx, h)
 }
 
 // refuse ends a task that the pool did not take. If a cancellation has ended it

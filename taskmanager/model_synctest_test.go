@@ -253,6 +253,9 @@ func (m *model) evict() {
 			return
 		}
 		m.withdrawn--
+		if m.withdrawn > 0 {
+			m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
+		}
 	}
 }
 
@@ -275,6 +278,9 @@ func (m *model) settle() {
 			return
 		case x.cancelled():
 			m.withdrawn--
+			if s, ok := m.queue.(queue.Skipper[*modelTask]); ok {
+				s.Skip(x)
+			}
 			m.over(x)
 		default:
 			x.phase, x.started = taskmanager.Running, true
@@ -324,7 +330,9 @@ func (m *model) cancel(x *modelTask) {
 	case running || !queued:
 	default:
 		m.withdrawn++
-		if m.withdrawn > 16 && m.withdrawn > m.queue.Len()/2 { // as the pool does
+		_, limits := m.queue.(queue.Finisher[*modelTask])
+		if n := m.queue.Len(); limits && 8*m.withdrawn >= n || !limits && m.withdrawn > 16 && m.withdrawn > n/2 { // as the pool does
+			m.tick()
 			m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
 		}
 	}

@@ -41,9 +41,10 @@ const (
 	// the one that would run last, under Fair the newest of the key that has the
 	// most waiting.
 	DropWorst = scheduler.DropWorst
-	// CallerRuns has the submit run the task and return when it has ended, so that
-	// whoever submits too much is slowed down. While Stop is at work it acts as
-	// Reject. It does not go with LimitByKey, whose limits it would pass by.
+	// CallerRuns has the submit run the task and return when that run has ended, so
+	// that whoever submits too much is slowed down. If the task restarts, it does so
+	// on a worker. While Stop is at work it acts as Reject. It does not go with
+	// LimitByKey, whose limits it would pass by.
 	CallerRuns = scheduler.CallerRuns
 )
 

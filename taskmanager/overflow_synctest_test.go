@@ -305,3 +305,67 @@ func TestADisciplineThatPanics(t *testing.T) {
 		}
 	})
 }
+
+// TestLettingInAfterACancelledTaskWasShed: the next of the key runs, though the one
+// that was shed had been cancelled before, so that nobody is told of it.
+func TestLettingInAfterACancelledTaskWasShed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.CoDel(taskmanager.CoDelConfig{}))))
+		work := func(context.Context) error { time.Sleep(150 * time.Millisecond); return nil }
+		var handles []*taskmanager.Handle
+		for i, key := range []string{"1", "2", "3", "k", "k"} {
+			h := submit(t, m, &task{name: fmt.Sprint(i), execute: work}, taskmanager.WithKey(key))
+			handles = append(handles, h)
+		}
+		time.Sleep(200 * time.Millisecond)
+		handles[3].Cancel()
+		time.Sleep(time.Minute)
+		if !isClosed(handles[4].Done()) {
+			t.Errorf("the last task waits still, beside an idle worker: %+v", m.Snapshot())
+		}
+	})
+}
+
+// TestAKeptContextIsNoTask: once its task has ended, a context says nothing about who
+// uses it.
+func TestAKeptContextIsNoTask(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(0, taskmanager.Block))
+		var kept context.Context
+		await(t, submitFunc(t, m, "first", func(ctx context.Context) error { kept = context.WithoutCancel(ctx); return nil }))
+		submitFunc(t, m, "second", func(context.Context) error { time.Sleep(time.Second); return nil })
+		if _, err := m.SubmitFunc(kept, "third", fn0); err != nil {
+			t.Errorf("a submit with the context of a task that has ended: %v", err)
+		}
+	})
+}
+
+// fickleContext panics the second time that it is asked.
+type fickleContext struct {
+	context.Context
+	asked int
+}
+
+func (c *fickleContext) Err() error {
+	if c.asked++; c.asked > 1 {
+		panic("broken context")
+	}
+	return nil
+}
+
+// TestAFickleContextLeavesTheNameFree: a panic of the context is that of the submit, and
+// takes no name with it.
+func TestAFickleContextLeavesTheNameFree(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		func() {
+			defer func() {
+				if v := recover(); v != "broken context" {
+					t.Errorf("the submit panicked with %v, want what the context panicked with", v)
+				}
+			}()
+			_, _ = m.SubmitFunc(&fickleContext{Context: context.Background()}, "x", fn0)
+		}()
+		await(t, submitFunc(t, m, "x", fn0))
+	})
+}

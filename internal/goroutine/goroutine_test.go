@@ -1,6 +1,7 @@
 package goroutine_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,35 @@ func TestIDInABubble(t *testing.T) {
 			t.Errorf("two goroutines are called %d and %d", mine, got)
 		}
 	})
+}
+
+// TestCallers: a goroutine that acts for another one that acts for a third.
+func TestCallers(t *testing.T) {
+	mine := goroutine.ID()
+	var chain []uint64
+	act := func(principal uint64, then func(id uint64)) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer goroutine.ActFor(principal)()
+			then(goroutine.ID())
+		}()
+		<-done
+	}
+	var second, third uint64
+	act(mine, func(id uint64) {
+		second = id
+		act(id, func(id uint64) {
+			third = id
+			chain = slices.Collect(goroutine.Callers())
+		})
+	})
+	if want := []uint64{third, second, mine}; !slices.Equal(chain, want) {
+		t.Errorf("the chain is %v, want %v", chain, want)
+	}
+	if alone := slices.Collect(goroutine.Callers()); !slices.Equal(alone, []uint64{mine}) {
+		t.Errorf("afterwards the chain is %v, want %v", alone, mine)
+	}
 }
 
 func BenchmarkID(b *testing.B) {

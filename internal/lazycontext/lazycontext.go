@@ -18,7 +18,7 @@ import (
 // before use and do not copy it. It is safe for concurrent use.
 type Context struct {
 	base  context.Context
-	owner *Owner
+	owner atomic.Pointer[Owner] // nil once the work is over
 	// inner is nil until the context is observed or cancelled. It goes from nil
 	// to a real context, or to the mark released and from there to a real
 	// context that is cancelled; a real one is never replaced, so whoever saw
@@ -40,7 +40,7 @@ type Owner struct{ _ byte } // not of size 0, or two could have one address
 type ownerKey struct{}
 
 // OwnerOf returns the owner of the Context that ctx is or was derived from, the
-// nearest if there are several, and nil if there is none.
+// nearest if there are several, and nil if there is none, or it was released.
 func OwnerOf(ctx context.Context) *Owner {
 	owner, _ := ctx.Value(ownerKey{}).(*Owner)
 	return owner
@@ -54,7 +54,8 @@ func (c *Context) Init(base context.Context, owner *Owner) {
 	if outer, ok := base.(*Context); ok {
 		base = outer.base
 	}
-	c.base, c.owner = base, owner
+	c.base = base
+	c.owner.Store(owner)
 }
 
 // Base is the context whose values are carried.
@@ -86,6 +87,7 @@ func (c *Context) Cancel(cause error) { c.observe().cancel(cause) }
 // nothing derived from it stays behind. It allocates nothing when nobody has
 // observed the context.
 func (c *Context) Release() {
+	c.owner.Store(nil)
 	if !c.inner.CompareAndSwap(nil, released) {
 		c.observe().cancel(nil)
 	}
@@ -115,7 +117,7 @@ func (c *Context) Err() error {
 // ask for Err or Done first.
 func (c *Context) Value(key any) any {
 	if _, ok := key.(ownerKey); ok {
-		return c.owner
+		return c.owner.Load()
 	}
 	if c.inner.Load() != nil {
 		return c.observe().Value(key)

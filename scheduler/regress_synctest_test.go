@@ -1,0 +1,336 @@
+package scheduler_test
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// TestDroppedMayEndItsGoroutine: the rest is told all the same, on whatever
+// goroutine it is called, and no worker is lost.
+func TestDroppedMayEndItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told atomic.Int32
+		p, err := scheduler.NewPool(scheduler.Config[int]{
+			Min: 1, Max: 1, Queue: queue.CoDel[int](queue.CoDelConfig{}),
+			Dropped: func(int, error) { told.Add(1); runtime.Goexit() },
+		}, func(int32, int) { time.Sleep(150 * time.Millisecond) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustSubmit(t, p, 1, 2, 3, 4, 5, 6, 7) // most are shed, on the worker
+		time.Sleep(time.Second)
+		s := p.Snapshot()
+		if s.Shed < 3 || uint64(told.Load()) != s.Shed || s.Shed+s.Completed != 7 {
+			t.Errorf("Dropped was told of %d items: %+v", told.Load(), s)
+		}
+		p.Pause()
+		mustSubmit(t, p, 8, 9, 10)
+		mustStop(t, p)
+		if s := p.Snapshot(); uint64(told.Load()) != s.Shed+s.Dropped || s.Dropped != 3 {
+			t.Errorf("after Stop, Dropped was told of %d items: %+v", told.Load(), s)
+		}
+	})
+}
+
+// TestAWorkerKeepsItsItem when Dropped ends its goroutine after the pop.
+func TestAWorkerKeepsItsItem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran []int
+		p, err := scheduler.NewPool(scheduler.Config[int]{
+			Min: 1, Max: 1, Queue: queue.CoDel[int](queue.CoDelConfig{}),
+			Dropped: func(int, error) { runtime.Goexit() },
+		}, func(_ int32, i int) { ran = append(ran, i); time.Sleep(150 * time.Millisecond) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustSubmit(t, p, 1, 2, 3, 4)
+		time.Sleep(295 * time.Millisecond)
+		mustSubmit(t, p, 5) // popped at 300 ms, in the same take that sheds 3 and 4
+		time.Sleep(time.Second)
+		wantEqual(t, "items that ran", ran, []int{1, 2, 5})
+		mustStop(t, p)
+	})
+}
+
+// touchy is an item that its discipline cannot read.
+type touchy struct {
+	key  int
+	bad  bool
+	gone atomic.Bool
+}
+
+func (e *touchy) keyOf() int { return e.key }
+
+func (e *touchy) level() int {
+	if e.bad {
+		panic("unlucky")
+	}
+	return 0
+}
+
+// TestPanicsBelowALimit: an item that the inner discipline of LimitByKey cannot take
+// when its turn comes is dropped, whoever lets it in, and the next gets its place.
+func TestPanicsBelowALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dropped atomic.Int32
+		p, err := scheduler.NewPool(scheduler.Config[*touchy]{
+			Min: 1, Max: 1, Limit: 100, Overflow: scheduler.DropWorst,
+			Queue:     queue.LimitByKey(1, (*touchy).keyOf, queue.Priority((*touchy).level, 0)),
+			Withdrawn: func(e *touchy) bool { return e.gone.Load() },
+			Dropped:   func(*touchy, error) { dropped.Add(1) },
+		}, func(int32, *touchy) { time.Sleep(time.Second) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []*touchy
+		for i := range 60 { // of each key one good, one bad, one good
+			e := &touchy{key: i / 3, bad: i%3 == 1}
+			all = append(all, e)
+			mustSubmit(t, p, e)
+		}
+		synctest.Wait()
+		for i := 3; i < 30; i += 3 { // lets in the bad ones by Remove
+			all[i].gone.Store(true)
+			p.Withdraw()
+		}
+		time.Sleep(time.Hour) // and others by Finish
+		s := p.Snapshot()
+		if dropped.Load() != 20 || s.Dropped != 20 || s.Completed != 31 || s.Queued != 0 {
+			t.Errorf("%d items were dropped; want 20 dropped, 9 withdrawn and 31 run: %+v", dropped.Load(), s)
+		}
+		mustStop(t, p)
+	})
+}
+
+// TestGoexitInPush: a discipline that ends the goroutine of a submitter does not
+// take the pool with it.
+func TestGoexitInPush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dropped atomic.Int32
+		p, err := scheduler.NewPool(scheduler.Config[int]{
+			Min: 1, Max: 1, Dropped: func(int, error) { dropped.Add(1) },
+			Queue: queue.Priority(func(i int) int {
+				if i == 13 {
+					runtime.Goexit()
+				}
+				return i
+			}, 0),
+		}, func(int32, int) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = p.TrySubmit(13) }()
+		synctest.Wait()
+		mustSubmit(t, p, 1)
+		synctest.Wait()
+		s := p.Snapshot()
+		wantEqual(t, "dropped and completed", []uint64{uint64(dropped.Load()), s.Dropped, s.Completed}, []uint64{1, 1, 1})
+		mustStop(t, p)
+	})
+}
+
+// TestCallerRunsDoesNotHideTheCaller: an item that is run in the place of its
+// submitter, an item of another pool, does not wait for room in that.
+func TestCallerRunsDoesNotHideTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a, b *scheduler.Pool[int]
+		var got error
+		start := func(overflow scheduler.Overflow, run func(int)) *scheduler.Pool[int] {
+			p, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Max: 1, Limit: scheduler.HandOver, Overflow: overflow},
+				func(_ int32, i int) { run(i) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		release := make(chan struct{})
+		a = start(scheduler.CallerRuns, func(i int) {
+			if i == 0 {
+				<-release
+				return
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Hour) // lest the test hang
+			defer cancel()
+			got = b.Submit(ctx, 2)
+		})
+		b = start(scheduler.Block, func(int) { wantErr(t, "Submit", a.Submit(context.Background(), 1), nil) })
+		mustSubmit(t, a, 0)
+		mustSubmit(t, b, 0)
+		synctest.Wait()
+		wantErr(t, "the submit below two pools", got, scheduler.ErrWouldDeadlock)
+		close(release)
+		mustStop(t, a)
+		mustStop(t, b)
+	})
+}
+
+// TestWithdrawnItemsAreNotServed: they use up nothing of their key's share.
+func TestWithdrawnItemsAreNotServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ran := map[int]int{}
+		p, err := scheduler.NewPool(scheduler.Config[*touchy]{
+			Min: 1, Max: 1, Queue: queue.Fair(queue.FairConfig[*touchy, int]{Key: (*touchy).keyOf}),
+			Withdrawn: func(e *touchy) bool { return e.gone.Load() },
+		}, func(_ int32, e *touchy) { ran[e.key]++; time.Sleep(time.Second) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 2000 {
+			e := &touchy{key: i % 2}
+			mustSubmit(t, p, e)
+			if e.key == 0 && i < 1800 && i > 0 {
+				e.gone.Store(true)
+				p.Withdraw()
+			}
+		}
+		time.Sleep(100*time.Second - time.Millisecond)
+		if d := ran[0] - ran[1]; d < -3 || d > 3 {
+			t.Errorf("of two keys of which both had something waiting, %v were served; they may differ by Q + 2·Max = 3", ran)
+		}
+		mustStop(t, p)
+	})
+}
+
+// TestCancelledItemsMakeRoomForTheirKey: one that was withdrawn does not keep the
+// place of its key until a discipline gets round to it, which may be never.
+func TestCancelledItemsMakeRoomForTheirKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		level := func(e *touchy) int { return e.key % 10 }
+		r := 0
+		release := make(chan struct{})
+		p, err := scheduler.NewPool(scheduler.Config[*touchy]{
+			Min: 1, Max: 1, Queue: queue.LimitByKey(1, func(e *touchy) int { return e.key / 10 }, queue.Priority(level, 0)),
+			Withdrawn: func(e *touchy) bool { return e.gone.Load() },
+		}, func(_ int32, e *touchy) {
+			<-release
+			r = 100*r + e.key
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		low, high, other := &touchy{key: 10}, &touchy{key: 19}, &touchy{key: 25}
+		mustSubmit(t, p, &touchy{key: 35})
+		synctest.Wait()
+		mustSubmit(t, p, low, high, other)
+		low.gone.Store(true)
+		p.Withdraw()
+		close(release)
+		synctest.Wait()
+		wantEqual(t, "items in the order in which they ran", r, 351925)
+		mustStop(t, p)
+	})
+}
+
+// TestAWorkerThatReportsHoldsUpNobody: what others can do meanwhile they do.
+func TestAWorkerThatReportsHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		block := make(chan struct{})
+		p, err := scheduler.NewPool(scheduler.Config[int]{
+			Min: 2, Max: 2, Queue: queue.CoDel[int](queue.CoDelConfig{}), Dropped: func(int, error) { <-block },
+		}, func(_ int32, i int) {
+			if i < 4 {
+				time.Sleep(150 * time.Millisecond)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustSubmit(t, p, 0, 1, 2, 3, 4, 5)
+		time.Sleep(160 * time.Millisecond)
+		p.Pause()
+		time.Sleep(150 * time.Millisecond)
+		mustSubmit(t, p, 6, 7)
+		p.Resume()
+		synctest.Wait()
+		if s := p.Snapshot(); s.Queued > 0 {
+			t.Errorf("%d items wait, while one worker reports and %d are idle", s.Queued, s.Idle)
+		}
+		close(block)
+		mustStop(t, p)
+	})
+}
+
+// TestStopReturnsInTime although Dropped takes its time.
+func TestStopReturnsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Max: 1, Dropped: func(int, error) { time.Sleep(time.Minute) }},
+			func(int32, int) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Pause()
+		mustSubmit(t, p, make([]int, 60)...)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		begin := time.Now()
+		wantErr(t, "Stop", p.Stop(ctx), context.DeadlineExceeded)
+		wantEqual(t, "it took", time.Since(begin), 2*time.Second)
+		wantErr(t, "Stop with time enough", p.Stop(context.Background()), nil)
+		wantEqual(t, "until all was told", time.Since(begin), time.Hour)
+	})
+}
+
+// TestManyMayGiveUpAtOnce: those whose context ends leave the line in constant time
+// each. With 20,000 of them a walk of the line for each took seconds.
+func TestManyMayGiveUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: 1})
+		defer r.close(t)
+		mustSubmit(t, r.pool, newJobs(2)...)
+		ctx, cancel := context.WithCancel(context.Background())
+		const submitters = 2000
+		results := make(chan error, submitters)
+		for range submitters {
+			go func() { results <- r.pool.Submit(ctx, newJob(3)) }()
+		}
+		synctest.Wait()
+		patient := make(chan error, 1)
+		go func() { patient <- r.pool.Submit(context.Background(), newJob(4)) }()
+		synctest.Wait()
+		cancel()
+		for range submitters {
+			wantErr(t, "Submit", <-results, context.Canceled)
+		}
+		wantEqual(t, "submitters that wait still", r.pool.Snapshot().Blocked, 1)
+	})
+}
+
+// TestAFullInbox: with a discipline other than FIFO it takes only so much, and what
+// comes later is not put before it.
+func TestAFullInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran []int
+		release := make(chan struct{})
+		p, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Max: 1, Queue: queue.Priority(func(int) int { return 0 }, 0)},
+			func(_ int32, i int) {
+				if i == 0 {
+					<-release
+				}
+				ran = append(ran, i)
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustSubmit(t, p, 0)
+		synctest.Wait()
+		const items = 5000
+		for i := 1; i <= items; i++ {
+			mustSubmit(t, p, i)
+		}
+		close(release)
+		mustDrain(t, p)
+		for i, item := range ran {
+			if i != item {
+				t.Fatalf("item %d ran in place %d", item, i)
+			}
+		}
+		wantEqual(t, "items that ran", len(ran), items+1)
+	})
+}
