@@ -34,7 +34,7 @@ func (t *table[K, V]) at(key K) *V {
 // add makes a state for a key that has none. A key that is not equal to itself, and
 // so could never be found again, is as impossible as one that cannot be compared.
 func (t *table[K, V]) add(key K) *V {
-	if key != key { //nolint:staticcheck,gocritic // this is how to tell NaN
+	if key != key { //nolint:gocritic // this is how to tell NaN
 		panic(fmt.Sprintf("queue: the key %v is not equal to itself", key))
 	}
 	var v *V

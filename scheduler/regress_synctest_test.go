@@ -191,10 +191,10 @@ func TestWithdrawnItemsAreNotServed(t *testing.T) {
 			}
 		}
 		time.Sleep(100*time.Second - time.Millisecond)
+		mustStop(t, p)
 		if d := ran[0] - ran[1]; d < -3 || d > 3 {
 			t.Errorf("of two keys of which both had something waiting, %v were served; they may differ by Q + 2·Max = 3", ran)
 		}
-		mustStop(t, p)
 	})
 }
 
