@@ -54,8 +54,8 @@ func TestAWorkerKeepsItsItem(t *testing.T) {
 		time.Sleep(295 * time.Millisecond)
 		mustSubmit(t, p, 5) // popped at 300 ms, in the same take that sheds 3 and 4
 		time.Sleep(time.Second)
-		wantEqual(t, "items that ran", ran, []int{1, 2, 5})
 		mustStop(t, p)
+		wantEqual(t, "items that ran", ran, []int{1, 2, 5})
 	})
 }
 
@@ -164,10 +164,10 @@ func TestCallerRunsDoesNotHideTheCaller(t *testing.T) {
 		mustSubmit(t, a, 0)
 		mustSubmit(t, b, 0)
 		synctest.Wait()
-		wantErr(t, "the submit below two pools", got, scheduler.ErrWouldDeadlock)
 		close(release)
 		mustStop(t, a)
 		mustStop(t, b)
+		wantErr(t, "the submit below two pools", got, scheduler.ErrWouldDeadlock)
 	})
 }
 
@@ -223,8 +223,8 @@ func TestCancelledItemsMakeRoomForTheirKey(t *testing.T) {
 		p.Withdraw()
 		close(release)
 		synctest.Wait()
-		wantEqual(t, "items in the order in which they ran", r, 351925)
 		mustStop(t, p)
+		wantEqual(t, "items in the order in which they ran", r, 351925)
 	})
 }
 
