@@ -257,8 +257,10 @@ func (m *machine) check(t *rapid.T) {
 
 func (m *machine) checkCounts(t *rapid.T) {
 	s := m.pool.Snapshot()
-	if want := m.model.oldestWait(); m.model.metered && s.OldestWait != want {
-		t.Fatalf("OldestWait is %v, want %v", s.OldestWait, want)
+	if m.model.metered {
+		if want := m.model.oldestWait(); s.OldestWait != want {
+			t.Fatalf("OldestWait is %v, want %v", s.OldestWait, want)
+		}
 	}
 	if diff := cmp.Diff(m.model.snapshot(), counts(s)); diff != "" {
 		t.Fatalf("snapshot (-want +got):\n%s", diff)

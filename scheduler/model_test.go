@@ -200,8 +200,11 @@ func (m *model) admit() {
 }
 
 // oldestWait is how long the first of the queue, or of those that wait for room,
-// has waited.
+// has waited. To tell, a pool takes withdrawn items off the front.
 func (m *model) oldestWait() (longest time.Duration) {
+	for len(m.queue) > 0 && m.queue[0].gone.Load() {
+		m.queue = m.queue[1:]
+	}
 	for _, j := range m.queue {
 		if !j.gone.Load() {
 			longest = max(longest, m.now.Sub(j.queued))
