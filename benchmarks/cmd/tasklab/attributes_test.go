@@ -53,7 +53,7 @@ func TestAttributes(t *testing.T) {
 		{"vanished", -1, attributes{".", 1, 0, 100 * time.Millisecond}},
 	} {
 		submitted := time.Now()
-		task := &fileTask{path: tt.path, entry: entry{size: tt.size}, submitted: submitted}
+		task := &fileTask{path: tt.path, entry: entry{size: tt.size}, execution: execution{submitted: submitted}}
 		deadline, ok := task.Deadline()
 		got := attributes{task.Key(), task.Cost(), task.Priority(), deadline.Sub(submitted)}
 		if diff := cmp.Diff(tt.want, got); diff != "" || !ok {

@@ -33,7 +33,7 @@ func newBar(terminal *os.File) bar {
 	b.latest.Store(new(view))
 	b.bar = b.container.New(0, // the total comes with the updates
 		mpb.BarStyle().Lbound("▕").Filler("█").Tip("█").Padding("░").Rbound("▏"),
-		mpb.PrependDecorators(b.draw(files)),
+		mpb.PrependDecorators(b.draw(progress)),
 		mpb.AppendDecorators(b.draw(speed)),
 		mpb.BarBtmExtender(mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
 			_, err := fmt.Fprintln(w, text.Snip(b.latest.Load().load(), s.AvailableWidth, "…"))
@@ -48,8 +48,11 @@ func (b bar) draw(f func(v *view) string) decor.Decorator {
 	return decor.Any(func(decor.Statistics) string { return f(b.latest.Load()) })
 }
 
-// files is what stands before the bar.
-func files(v *view) string {
+// progress is what stands before the bar.
+func progress(v *view) string {
+	if v.setting != "" {
+		return english().Sprintf("%s: %d of %d tasks", v.setting, v.done(), v.total)
+	}
 	return english().Sprintf("%d of %d files", v.done(), v.total)
 }
 
@@ -59,10 +62,12 @@ func speed(v *view) string {
 	if v.done() == 0 || v.elapsed <= 0 {
 		return "  0%"
 	}
-	perFile := v.elapsed.Seconds() / float64(v.done())
-	left := time.Duration(math.Ceil(float64(v.total-v.done())*perFile)) * time.Second
-	return english().Sprintf("%3d%%  %s  %.0f files/s  ETA %v",
-		100*v.done()/v.total, size(v.Bytes), float64(v.Read)/v.elapsed.Seconds(), left)
+	percent, passed := 100*v.done()/v.total, v.elapsed.Seconds()
+	if v.setting != "" { // the time that is left is not for the manager to say
+		return english().Sprintf("%3d%%  %.0f tasks/s", percent, float64(v.done())/passed)
+	}
+	left := time.Duration(math.Ceil(float64(v.total-v.done())*passed/float64(v.done()))) * time.Second
+	return english().Sprintf("%3d%%  %s  %.0f files/s  ETA %v", percent, size(v.Bytes), float64(v.Read)/passed, left)
 }
 
 func (bar) interval() time.Duration { return refresh }

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // named is something that can be asked for by its name.
@@ -15,47 +15,39 @@ type named[T any] struct {
 	value         T
 }
 
-// disciplines are the orders in which files that wait can be read. What they
-// order by are the attributes of a fileTask.
-var disciplines = []named[taskmanager.Discipline]{
-	{"fifo", "the one that was found first", taskmanager.FIFO()},
-	{"lifo", "the one that was found last", taskmanager.LIFO()},
-	{"priority", fmt.Sprintf("the smallest; but a larger one lets at most %d pass for each doubling of the size", ageing), taskmanager.Priority(ageing)},
-	{"deadline", fmt.Sprintf("the most urgent; a file is due %v + %v per KiB after it was found", leastAllowance, allowancePerKiB), taskmanager.Deadline(0)},
-	{"fair", "one from the top-level folder whose turn it is; all get equal shares of the bytes", taskmanager.Fair(nil)},
-	{"codel", "as fifo; but in overload those that have waited for too long are shed, that is not read", taskmanager.CoDel(taskmanager.CoDelConfig{})},
-}
-
-// overflows are what can be done with a file when the queue is full. Reject is
-// none of them: the walk would have to do one of these then.
-var overflows = []named[taskmanager.Overflow]{
-	{"block", "the walk waits", taskmanager.Block},
-	{"drop-newest", "that file is dropped, that is not read", taskmanager.DropNewest},
-	{"drop-oldest", "the file that has waited longest is dropped", taskmanager.DropOldest},
-	{"drop-worst", "the file is dropped that -queue can best do without, as a rule the last in its order", taskmanager.DropWorst},
-	{"caller-runs", "the walk reads that file itself", taskmanager.CallerRuns},
-}
-
-// choice is the value of a flag that is one of several.
+// choice is the value of a flag that is one of several. The name of a variant may
+// stand behind that of a choice, after a +.
 type choice[T any] struct {
 	named[T] // the chosen one
 	among    []named[T]
+	variants []named[func(T) T]
 }
 
 // choose is a choice with the first as the default.
-func choose[T any](among []named[T]) choice[T] { return choice[T]{among[0], among} }
+func choose[T any](among []named[T], variants ...named[func(T) T]) choice[T] {
+	return choice[T]{among[0], among, variants}
+}
 
 // Set chooses.
 func (c *choice[T]) Set(name string) error {
-	var names []string
-	for _, n := range c.among {
-		if n.name == name {
-			c.named = n
-			return nil
+	parts := strings.Split(name, "+")
+	chosen, ok := find(c.among, parts[0])
+	for _, suffix := range parts[1:] {
+		v, known := find(c.variants, suffix)
+		if ok = ok && known; ok {
+			chosen.value = v.value(chosen.value)
 		}
-		names = append(names, n.name)
 	}
-	return fmt.Errorf("choose one of %s", strings.Join(names, ", "))
+	if !ok {
+		err := "choose one of " + names(c.among, "")
+		if len(c.variants) > 0 {
+			err += "; there may follow " + names(c.variants, "+")
+		}
+		return errors.New(err)
+	}
+	chosen.name = name
+	c.named = chosen
+	return nil
 }
 
 // String is the name of the chosen one.
@@ -68,5 +60,54 @@ func (c *choice[T]) explain(w io.Writer, title string) {
 	for _, n := range c.among {
 		say(columns, "  %s\t%s\n", n.name, n.meaning)
 	}
+	for _, v := range c.variants {
+		say(columns, "  …+%s\t%s\n", v.name, v.meaning)
+	}
 	_ = columns.Flush() // as with say, there is nobody to tell
+}
+
+// find finds what has the name.
+func find[T any](among []named[T], name string) (n named[T], ok bool) {
+	i := slices.IndexFunc(among, func(n named[T]) bool { return n.name == name })
+	if i < 0 {
+		return n, false
+	}
+	return among[i], true
+}
+
+// names lists the names, each with a prefix.
+func names[T any](among []named[T], prefix string) string {
+	var list []string
+	for _, n := range among {
+		list = append(list, prefix+n.name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// selection is the value of a flag that is some of several, with commas between.
+type selection[T any] struct {
+	chosen []named[T]
+	from   choice[T]
+}
+
+// Set chooses.
+func (s *selection[T]) Set(list string) error {
+	var chosen []named[T]
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		if err := s.from.Set(name); err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		if _, twice := find(chosen, name); twice {
+			return fmt.Errorf("%q is there twice", name)
+		}
+		chosen = append(chosen, s.from.named)
+	}
+	s.chosen = chosen
+	return nil
+}
+
+// String is the list of the names of the chosen ones.
+func (s *selection[T]) String() string {
+	return strings.ReplaceAll(names(s.chosen, ""), " ", "")
 }

@@ -24,6 +24,7 @@ const usage = `Tasklab puts the task manager to work on real input.
 Usage:
 
   tasklab run -dir DIR [flags]   read every file below DIR; see tasklab run -h
+  tasklab compare [flags]        try queues and scalers on one workload; see tasklab compare -h
 `
 
 func main() {
@@ -42,6 +43,8 @@ func tasklab(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch command {
 	case "run":
 		return runCommand(ctx, args, stdout, stderr)
+	case "compare":
+		return compareCommand(ctx, args, stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		say(stdout, usage)
 		return exitOK
@@ -57,12 +60,8 @@ func tasklab(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // runCommand is the command run.
 func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cfg, err := parseRun(args, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	}
 	if err != nil {
-		say(stderr, "%v\nTry tasklab run -h.\n", err)
-		return exitUsage
+		return usageStatus("run", err, stderr)
 	}
 	rep, err := run(ctx, cfg, directory(cfg.dir), newDisplay(stderr))
 	if err == nil {
@@ -80,6 +79,51 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	default:
 		return exitOK
 	}
+}
+
+// compareCommand is the command compare.
+func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cfg, err := parseCompare(args, stdout)
+	if err != nil {
+		return usageStatus("compare", err, stderr)
+	}
+	screen := func() display { return newDisplay(stderr) }
+	w, err := cfg.workload(ctx, screen)
+	if w == nil && ctx.Err() != nil {
+		say(stderr, "tasklab: interrupted; none of the settings is measured\n")
+		return exitInterrupted
+	}
+	if err != nil {
+		say(stderr, "%v\n", err)
+		return exitFailed
+	}
+	c, err := compare(ctx, cfg, w, screen)
+	err = errors.Join(err, c.deliver(cfg, stdout))
+	if err != nil {
+		say(stderr, "%v\n", err)
+	}
+	for _, remark := range c.lagging() {
+		say(stderr, "tasklab: %s\n", remark)
+	}
+	switch {
+	case c.Interrupted:
+		say(stderr, "tasklab: interrupted; %d of %d settings are measured in full\n", c.inFull(), len(cfg.settingsToCompare()))
+		return exitInterrupted
+	case err != nil, c.failed():
+		return exitFailed
+	default:
+		return exitOK
+	}
+}
+
+// usageStatus reports what is wrong with the arguments of a command, unless it is
+// that help was asked for, and returns the exit status.
+func usageStatus(command string, err error, stderr io.Writer) int {
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	say(stderr, "%v\nTry tasklab %s -h.\n", err, command)
+	return exitUsage
 }
 
 // say tells the user something. There is nobody to tell if that fails.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,6 +93,9 @@ func TestJSONAndList(t *testing.T) {
 		Queue:      "fifo",
 		Limit:      256,
 		Overflow:   "block",
+		Scaler:     "demand",
+		Restart:    "exponential",
+		Retries:    3,
 		tally:      tally{Found: 7, Read: 7, Bytes: all},
 		Skipped:    1,
 		Lines:      100_005,
@@ -130,20 +134,57 @@ func TestJSONFieldsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, doc, _ = bytes.Cut(doc, []byte("# JSON"))
-	var nothing, something strings.Builder
-	if err := (report{Failures: []failure{}, Keys: keyReports(nil, 0)}).writeJSON(&nothing); err != nil {
+	_, doc, _ = bytes.Cut(doc, []byte("# JSON of run"))
+	ofRun, ofCompare, found := bytes.Cut(doc, []byte("# JSON of compare"))
+	if !found {
+		t.Fatal("the JSON of compare is not documented")
+	}
+	for _, tt := range []struct {
+		doc           []byte
+		empty, filled any
+	}{
+		{ofRun, report{Failures: []failure{}, Keys: keyReports(nil, 0)}, report{Failures: make([]failure, 1), Keys: make([]keyReport, 1)}},
+		{ofCompare, newComparison(compareConfig{}, &synthetic{}), comparison{Settings: []measurement{{Samples: make([]sample, 1)}}}},
+	} {
+		var nothing, something strings.Builder
+		if err := errors.Join(writeJSON(&nothing, tt.empty), writeJSON(&something, tt.filled)); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(nothing.String(), "null") {
+			t.Error("a field is null:\n" + nothing.String())
+		}
+		for _, field := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(something.String(), -1) {
+			if !regexp.MustCompile(`(?m)^//\t.*\b` + field[1] + `\b`).Match(tt.doc) {
+				t.Errorf("field %s is not documented", field[1])
+			}
+		}
+	}
+}
+
+// Each name that a flag can be set to is explained, in the help and in the
+// documentation.
+func TestChoicesAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (report{Failures: make([]failure, 1), Keys: make([]keyReport, 1)}).writeJSON(&something); err != nil {
-		t.Fatal(err)
+	all := func(lists ...string) []string { return strings.Split(strings.Join(lists, ", "), ", ") }
+	of := func(command string) string {
+		_, stdout, _ := commandContext(t.Context(), command, "-h")
+		return stdout
 	}
-	if strings.Contains(nothing.String(), "null") {
-		t.Error("a field is null:\n" + nothing.String())
-	}
-	for _, field := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(something.String(), -1) {
-		if !regexp.MustCompile(`(?m)^//\t.*\b` + field[1] + `\b`).Match(doc) {
-			t.Errorf("field %s is not documented", field[1])
+	both := all(names(disciplines, ""), names(overflows, ""), names(scalers, ""), names(scalerVariants, ""))
+	for help, choices := range map[string][]string{
+		of("run"):     append(both, all(names(restarts, ""))...),
+		of("compare"): append(both, all(names(shapes, ""))...),
+	} {
+		for _, name := range choices {
+			if !regexp.MustCompile(`(?m)^  (…\+)?` + name + `  `).MatchString(help) {
+				t.Errorf("%s is not explained in the help:\n%s", name, help)
+			}
+			if !regexp.MustCompile(`(?m)^//.*\b` + name + `\b`).Match(doc) {
+				t.Errorf("%s is not documented", name)
+			}
 		}
 	}
 }
@@ -165,6 +206,17 @@ func TestInterruptedBeforeItBegins(t *testing.T) {
 	}
 }
 
+func TestCompareInterruptedBeforeItBegins(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{{"compare"}, {"compare", "-dir", tree(t, map[string]string{"a": "a"})}} {
+		status, _, stderr := commandContext(ctx, args...)
+		if status != exitInterrupted || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
+			t.Errorf("%v: status %d, stderr:\n%s", args, status, stderr)
+		}
+	}
+}
+
 func TestUsageErrors(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(tree(t, map[string]string{"file": ""}), "file")
@@ -183,8 +235,21 @@ func TestUsageErrors(t *testing.T) {
 		{"times", []string{"run", "-dir", dir, "-idle-timeout", "0", "-grace", "-1s"}, []string{"-idle-timeout is 0s", "-grace is -1s"}},
 		{"unknown discipline", []string{"run", "-dir", dir, "-queue", "fast"}, []string{`"fast" for flag -queue: choose one of fifo, lifo, priority, deadline, fair, codel`}},
 		{"unknown overflow", []string{"run", "-dir", dir, "-overflow", "reject"}, []string{`"reject" for flag -overflow: choose one of block, drop-newest, drop-oldest, drop-worst, caller-runs`}},
+		{"unknown scaler", []string{"run", "-dir", dir, "-scaler", "fast"}, []string{`"fast" for flag -scaler: choose one of demand, fixed, step, targetwait, utilisation, probe; there may follow +stabilise, +tolerance, +ratelimit`}},
+		{"unknown restart", []string{"run", "-dir", dir, "-restart", "always"}, []string{`"always" for flag -restart: choose one of exponential, constant, decorrelated, never, intensity, budget`}},
+		{"unknown shape", []string{"compare", "-shape", "wave"}, []string{`"wave" for flag -shape: choose one of step, steady, poisson, burst`, "compare -h"}},
+		{"unknown in a list", []string{"compare", "-queue", "fifo,fast"}, []string{`flag -queue: "fast": choose one of fifo, lifo`}},
+		{"workload", []string{"compare", "-rate", "0", "-service", "-1s", "-duration", "0"}, []string{"-rate is 0", "-service is -1s", "-duration is 0s"}},
+		{"no number", []string{"compare", "-rate", "NaN"}, []string{"-rate is NaN"}},
+		{"too much", []string{"compare", "-rate", "1e6", "-duration", "1h"}, []string{"-rate times -duration is 3.6e+09 tasks; it must be at most 1000000"}},
+		{"settings", []string{"compare", "-min", "3", "-max", "2", "-limit", "-1"}, []string{"-min, 3, exceeds -max, 2", "-limit is -1"}},
+		{"two workloads", []string{"compare", "-dir", dir, "-rate", "5", "-cpu"}, []string{"-rate is for a synthetic workload; leave it out, or -dir", "-cpu is for"}},
+		{"no such directory", []string{"compare", "-dir", dir + "/x"}, []string{"tasklab: -dir: stat " + dir}},
+		{"unknown form", []string{"compare", "-chart", "chart.gif"}, []string{"-chart: chart.gif ends neither in .svg nor in .png"}},
+		{"unwritable chart", []string{"compare", "-chart", dir + "/x/c.svg"}, []string{"-chart: open " + dir}},
+		{"argument of compare", []string{"compare", dir}, []string{"unexpected argument"}},
 		{"unknown flag", []string{"run", "-dirs", dir}, []string{"tasklab: flag provided but not defined: -dirs"}},
-		{"argument", []string{"run", dir}, []string{"unexpected argument", "given with -dir"}},
+		{"argument", []string{"run", dir}, []string{"unexpected argument", "is given with -dir"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			status, stdout, stderr := command(t, tt.args...)
@@ -201,9 +266,13 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"-h"}, {"help"}, {"run", "-h"}} {
+	for _, args := range [][]string{{"-h"}, {"help"}, {"run", "-h"}, {"compare", "-h"}} {
 		status, stdout, stderr := command(t, args...)
-		if status != exitOK || !strings.Contains(stdout, "tasklab run -dir DIR") || stderr != "" {
+		usage := "tasklab run -dir DIR"
+		if args[0] == "compare" {
+			usage = "tasklab compare [flags]"
+		}
+		if status != exitOK || !strings.Contains(stdout, usage) || stderr != "" {
 			t.Errorf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // view is what a display shows of a run.
 type view struct {
 	counts
-	total                 int // files, as far as is known
+	setting               string // what is being measured, with compare
+	total                 int    // tasks, as far as is known
 	elapsed               time.Duration
 	busy, workers, queued int
 	longest               taskmanager.TaskStatus // the task that has been running for the longest time
@@ -69,7 +70,11 @@ func (lines) interval() time.Duration { return 2 * time.Second }
 func (lines) wantsTotal() bool { return false }
 
 func (l lines) update(v view) {
-	say(l.w, "%s", english().Sprintf("tasklab: %d files found, %d done, %s; %s\n", v.Found, v.done(), size(v.Bytes), v.load()))
+	so := english().Sprintf("%d files found, %d done, %s", v.Found, v.done(), size(v.Bytes))
+	if v.setting != "" {
+		so = progress(&v) + " done"
+	}
+	say(l.w, "tasklab: %s; %s\n", so, v.load())
 }
 
 func (lines) close(view) {}

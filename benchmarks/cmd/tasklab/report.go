@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // report is the result of a run. Its form in JSON is an interface for other
@@ -23,6 +21,9 @@ type report struct {
 	Queue       string `json:"queue"`
 	Limit       int    `json:"limit"`
 	Overflow    string `json:"overflow"`
+	Scaler      string `json:"scaler"`
+	Restart     string `json:"restart"`
+	Retries     int    `json:"retries"`
 	tally
 	Skipped        int         `json:"skipped"`
 	Lines          int64       `json:"lines"`
@@ -46,18 +47,21 @@ type report struct {
 }
 
 // report makes the report of a job that has ended.
-func (j *job) report(cfg runConfig, elapsed time.Duration) report {
+func (j *job) report(cfg runConfig) report {
 	r := j.results
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slices.SortFunc(r.files, func(a, b fileResult) int { return cmp.Compare(a.path, b.path) })
 	slices.SortFunc(r.failures, func(a, b failure) int { return cmp.Compare(a.Path, b.Path) })
-	seconds := max(elapsed, time.Nanosecond).Seconds()
+	seconds := max(j.elapsed, time.Nanosecond).Seconds()
 	return report{
 		Dir:            cfg.dir,
 		Queue:          cfg.queue.name,
 		Limit:          cfg.limit,
 		Overflow:       cfg.overflow.name,
+		Scaler:         cfg.scaler.name,
+		Restart:        cfg.restart.name,
+		Retries:        cfg.retries,
 		tally:          r.counts.tally,
 		Skipped:        r.counts.skipped,
 		Lines:          r.counts.lines,
@@ -71,8 +75,8 @@ func (j *job) report(cfg runConfig, elapsed time.Duration) report {
 		RunTimeP99:     percentile(r.runTime, 99),
 		WorkersMin:     cfg.min,
 		WorkersMax:     cfg.max,
-		PeakWorkers:    j.bench.load.peakWorkers.Load(),
-		PeakBusy:       j.bench.load.peakBusy.Load(),
+		PeakWorkers:    j.load.peakWorkers.Load(),
+		PeakBusy:       j.load.peakBusy.Load(),
 		Restarts:       r.counts.restarts,
 		Failures:       append([]failure{}, r.failures...), // never null in JSON
 		Keys:           keyReports(r.keys, r.counts.Bytes),
@@ -89,32 +93,26 @@ func digest(files []fileResult) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// percentile is a percentile of a histogram of nanoseconds, in milliseconds.
-func percentile(h *hdrhistogram.Histogram, p float64) float64 {
-	return milliseconds(time.Duration(h.ValueAtPercentile(p)))
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
 // deliver writes the report to where the flags say.
 func (r report) deliver(cfg runConfig, w io.Writer) error {
-	write := r.writeTable
+	var err error
 	if cfg.json {
-		write = r.writeJSON
+		err = writeJSON(w, r)
+	} else {
+		err = r.writeTable(w)
 	}
-	err := write(w)
 	if cfg.list != "" {
 		err = errors.Join(err, r.writeList(cfg.list))
 	}
 	return err
 }
 
-// writeJSON writes the report as one JSON object.
-func (r report) writeJSON(w io.Writer) error {
+// writeJSON writes a report as one JSON object.
+func writeJSON(w io.Writer, report any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // paths are to stay readable
 	e.SetIndent("", "  ")
-	if err := e.Encode(r); err != nil {
+	if err := e.Encode(report); err != nil {
 		return fmt.Errorf("tasklab: write the report: %w", err)
 	}
 	return nil

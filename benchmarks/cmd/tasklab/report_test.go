@@ -26,6 +26,9 @@ func TestTable(t *testing.T) {
 		Queue:          "codel",
 		Limit:          1000,
 		Overflow:       "drop-oldest",
+		Scaler:         "demand+stabilise",
+		Restart:        "budget",
+		Retries:        3,
 		tally:          tally{Found: 12_345, Read: 11_935, Failed: 1, Shed: 51, Dropped: 14, Unfinished: 344, Late: 1200, Bytes: 123_456_789},
 		Skipped:        3,
 		Lines:          3_000_000,
@@ -70,6 +73,8 @@ func TestTable(t *testing.T) {
 │ elapsed          │            1.23s │                                           │
 │ files/s          │            9,720 │ 95.4 MiB/s                                │
 │ queue            │            codel │ limit 1,000, overflow drop-oldest         │
+│ scaler           │ demand+stabilise │ for the number of workers                 │
+│ restart          │           budget │ for the failures, up to 3 times a file    │
 │ queue wait p50   │              1ms │ from submit to first execution            │
 │ queue wait p99   │           22.5ms │                                           │
 │ late             │            1,200 │ waited for over 100ms + 1ms per KiB       │
@@ -140,7 +145,7 @@ func TestPrintable(t *testing.T) {
 
 func TestBarText(t *testing.T) {
 	v := view{counts: counts{tally: tally{Found: 2000, Read: 1800, Shed: 199, Unfinished: 1, Bytes: 1 << 20}}, total: 2000, elapsed: 2 * time.Second}
-	if got, want := files(&v), "1,999 of 2,000 files"; got != want {
+	if got, want := progress(&v), "1,999 of 2,000 files"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got, want := speed(&v), " 99%  1.0 MiB  900 files/s  ETA 1s"; got != want {

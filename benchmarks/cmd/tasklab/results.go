@@ -1,23 +1,18 @@
 package main
 
 import (
-	"errors"
 	"sync"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
-
-	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // results gathers what becomes of the files. It is safe for concurrent use.
 type results struct {
-	mu                 sync.Mutex
-	counts             counts
-	keys               map[string]*keyResult
-	files              []fileResult
-	failures           []failure
-	queueWait, runTime *hdrhistogram.Histogram // of the files that were read or failed, in nanoseconds
+	mu       sync.Mutex
+	counts   counts
+	keys     map[string]*keyResult
+	files    []fileResult
+	failures []failure
+	times    // of the files that were read or failed
 }
 
 // counts are the numbers that a run changes as it goes.
@@ -80,11 +75,7 @@ type failure struct {
 }
 
 func newResults() *results {
-	const digits = 3
-	histogram := func() *hdrhistogram.Histogram {
-		return hdrhistogram.New(int64(time.Microsecond), int64(24*time.Hour), digits)
-	}
-	return &results{keys: make(map[string]*keyResult), queueWait: histogram(), runTime: histogram()}
+	return &results{keys: make(map[string]*keyResult), times: newTimes()}
 }
 
 // count counts files of a key. r.mu is held.
@@ -121,38 +112,27 @@ func (r *results) unreadable(path string, err error) {
 	r.failures = append(r.failures, failure{Path: path, Error: reason(err), Attempts: 1})
 }
 
-// ended notes how a task ended. One that was interrupted before it had ever
-// failed leaves its file unfinished. If it had, that failure is reported,
-// whatever prevented another attempt.
+// ended notes how a task ended.
 func (r *results) ended(t *fileTask, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.counts.restarts += max(0, t.attempts-1)
-	became := tally{Unfinished: -1}
+	change := became(t, err)
 	switch {
-	case err == nil:
-		became.Read, became.Bytes = 1, t.content.bytes
+	case change.Read > 0:
+		change.Bytes = t.content.bytes
 		r.counts.lines += t.content.lines
 		r.files = append(r.files, fileResult{path: t.path, content: t.content})
-	case t.failure != nil:
-		became.Failed = 1
+	case change.Failed > 0:
 		r.failures = append(r.failures, failure{Path: t.path, Error: reason(t.failure), Attempts: t.attempts})
-	case errors.Is(err, taskmanager.ErrShed):
-		became.Shed = 1
-	case errors.Is(err, taskmanager.ErrDropped):
-		became.Dropped = 1
-	default: // ErrStopped
+	case change == tally{}:
 		return
 	}
-	if t.late() {
-		became.Late = 1
-	}
-	k := r.count(t.Key(), became)
+	k := r.count(t.Key(), change)
 	if t.attempts > 0 {
 		k.waits = append(k.waits, t.queueWait)
-		record(r.queueWait, t.queueWait)
-		record(r.runTime, t.runTime)
 	}
+	r.note(&t.execution)
 }
 
 // now returns the present counts.
@@ -160,11 +140,4 @@ func (r *results) now() counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.counts
-}
-
-// record notes a duration. One beyond the histogram's range counts as the
-// longest in it.
-func record(h *hdrhistogram.Histogram, d time.Duration) {
-	// The value is in range, which is the only error that there is.
-	_ = h.RecordValue(min(int64(d), h.HighestTrackableValue()))
 }

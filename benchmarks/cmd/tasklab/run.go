@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"sync"
 	"sync/atomic"
@@ -13,104 +12,41 @@ import (
 
 // job is one run.
 type job struct {
-	manager *taskmanager.TaskManager
+	*session
 	bench   *workbench
 	results *results
-	pending sync.WaitGroup // a goroutine for each outstanding task
-	abandon chan struct{}  // closed when the outstanding tasks are waited for no more
-	start   time.Time
 	counted atomic.Int64 // files that the count has seen; see count
 }
 
 // run reads all files and shows on d how far it is. If ctx ends, it reports what
 // was done.
 func run(ctx context.Context, cfg runConfig, files fs.FS, d display) (report, error) {
-	j := &job{results: newResults(), abandon: make(chan struct{}), start: time.Now()}
-	var err error
-	j.manager, err = taskmanager.Start(
-		taskmanager.WithWorkers(cfg.min, cfg.max),
-		taskmanager.WithIdleTimeout(cfg.idleTimeout),
-		taskmanager.WithQueue(cfg.queue.value),
-		taskmanager.WithLimit(cfg.limit, cfg.overflow.value),
-	)
+	s, err := cfg.open(cfg.queue.value, cfg.scaler.value(), taskmanager.WithRestart(cfg.restart.value()))
 	if err != nil {
-		return report{}, fmt.Errorf("tasklab: %w", err)
+		return report{}, err
 	}
-	j.bench = newWorkbench(files, cfg.retries, func() int { return j.manager.Snapshot().Workers })
-
-	// An interrupt is for finish to deal with, but the walk comes to that only if a
-	// file which it reads itself is interrupted too. As ctx has ended then, this
-	// waits for nothing.
-	defer context.AfterFunc(ctx, func() { _ = j.manager.Stop(ctx) })()
-
+	j := &job{session: s, bench: newWorkbench(files, cfg.retries, s.load), results: newResults()}
 	hide := show(d, j.view)
 	counting := j.count(ctx, d.wantsTotal())
-	walkErr := j.feed(ctx)
-	elapsed, stopErr := j.finish(ctx, cfg.grace)
+	err = j.work(ctx, j.feed)
 	counting.Wait()
 	hide()
-
-	rep := j.report(cfg, elapsed)
+	rep := j.report(cfg)
 	rep.Interrupted = ctx.Err() != nil
-	switch {
-	case stopErr != nil:
-		return rep, fmt.Errorf("tasklab: %w", stopErr)
-	case walkErr != nil && !rep.Interrupted:
-		return rep, walkErr
-	}
-	return rep, nil
+	return rep, err
 }
 
-// feed walks the files and submits a task for each. What it does while the queue
-// is full is for the overflow policy to say.
+// feed walks the files and submits a task for each.
 func (j *job) feed(ctx context.Context) error {
 	return walk(ctx, j.bench.files, visitor{
-		file:    func(path string, entry fs.DirEntry) error { return j.submit(ctx, path, entry) },
+		file: func(path string, entry fs.DirEntry) error {
+			t := j.bench.task(path, entry)
+			j.results.found(t)
+			return j.submit(ctx, t, func(err error) { j.results.ended(t, err) })
+		},
 		skipped: j.results.skipped,
 		failed:  j.results.unreadable,
 	})
-}
-
-// submit hands a file to the manager, and notes the end of its task when it
-// comes.
-func (j *job) submit(ctx context.Context, path string, entry fs.DirEntry) error {
-	t := &fileTask{workbench: j.bench, path: path, entry: entry, submitted: time.Now()}
-	j.results.found(t)
-	h, err := j.manager.Submit(ctx, t)
-	if err != nil {
-		return fmt.Errorf("tasklab: %w", err)
-	}
-	j.pending.Go(func() {
-		select {
-		case <-h.Done():
-			j.results.ended(t, h.Err())
-		case <-j.abandon:
-		}
-	})
-	return nil
-}
-
-// finish waits for the tasks, and stops the manager. Once ctx has ended it
-// stops it at once; tasks that do not end within the grace are abandoned.
-// The time returned is how long the run took.
-func (j *job) finish(ctx context.Context, grace time.Duration) (elapsed time.Duration, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		j.pending.Wait()
-		elapsed = time.Since(j.start)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if err = j.manager.Stop(stopping); err != nil {
-		close(j.abandon)
-	}
-	<-done
-	return elapsed, err
 }
 
 // count counts the files in advance, in a walk of its own, if that is wanted:

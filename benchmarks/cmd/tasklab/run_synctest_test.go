@@ -82,3 +82,69 @@ func TestLines(t *testing.T) {
 		}
 	})
 }
+
+// When a file is tried again, and how often, is for the policy to say.
+func TestRestarts(t *testing.T) {
+	bad := hooked{mapFS("bad", ""), func(path string) (fs.File, error) {
+		if path == "bad" {
+			return nil, errors.New("bad luck")
+		}
+		return nil, nil
+	}}
+	for _, r := range restarts {
+		want := map[string]struct {
+			attempts          int
+			shortest, longest time.Duration
+		}{
+			"exponential":  {21, 0, 140 * time.Second},
+			"constant":     {21, 2 * time.Second, 2 * time.Second},
+			"decorrelated": {21, 200 * time.Millisecond, 200 * time.Second},
+			"never":        {1, 0, 0},
+			"intensity":    {2, 0, 0},
+			"budget":       {11, 0, 20 * time.Second},
+		}[r.name]
+		t.Run(r.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := testConfig
+				cfg.restart.named, cfg.retries = r, 20
+				rep, err := quietly(t.Context(), cfg, bad)
+				if err != nil {
+					t.Fatal(err)
+				}
+				check(t, rep, outcome{Found: 1, Restarts: want.attempts - 1, Failures: []failure{{"bad", "bad luck", want.attempts}}})
+				if d := seconds(rep.Elapsed); d < want.shortest || d > want.longest+1 { // an elapsed time is never 0
+					t.Errorf("it took %v, want %v to %v", d, want.shortest, want.longest)
+				}
+				if rep.Restart != r.name || rep.Scaler != "demand" {
+					t.Errorf("the report tells of scaler %s, restart %s", rep.Scaler, rep.Restart)
+				}
+			})
+		})
+	}
+}
+
+// Four files take a second each, and three of them wait unless there are workers:
+// how many, is for the scaler to say.
+func TestScalers(t *testing.T) {
+	for name, want := range map[string]int64{
+		"demand": 4, "demand+stabilise": 4, "demand+ratelimit": 4, "fixed": 8, "step": 5, "targetwait": 4, "utilisation": 6, "probe": 3,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := testConfig
+				cfg.max = 8
+				if err := cfg.scaler.Set(name); err != nil {
+					t.Fatal(err)
+				}
+				rep, err := quietly(t.Context(), cfg, slowly(mapFS("a", "1", "b", "1", "c", "1", "d", "1"), ""))
+				if err != nil {
+					t.Fatal(err)
+				}
+				check(t, rep, outcome{Found: 4, Read: 4, Bytes: 4})
+				if rep.PeakWorkers != want {
+					t.Errorf("%d workers, want %d", rep.PeakWorkers, want)
+				}
+			})
+		})
+	}
+}

@@ -72,8 +72,12 @@ func with(files fs.FS, path string, r io.Reader) (fs.File, error) {
 }
 
 var testConfig = runConfig{
-	dir: "DIR", min: 1, max: 1, idleTimeout: time.Minute, retries: 3, grace: time.Minute,
-	queue: choose(disciplines), limit: 10, overflow: choose(overflows),
+	settings: settings{min: 1, max: 1, idleTimeout: time.Minute, limit: 10, overflow: choose(overflows), grace: time.Minute},
+	dir:      "DIR",
+	queue:    choose(disciplines),
+	scaler:   choose(scalers, scalerVariants...),
+	restart:  choose(restarts),
+	retries:  3,
 }
 
 // quietly runs without a display.

@@ -61,6 +61,8 @@ func (r report) summary() table.Writer {
 		{"elapsed", short(time.Duration(r.Elapsed * float64(time.Second))), ""},
 		{"files/s", count(int(r.FilesPerSecond)), size(int64(r.BytesPerSecond)) + "/s"},
 		{"queue", r.Queue, fmt.Sprintf("limit %s, overflow %s", count(r.Limit), r.Overflow)},
+		{"scaler", r.Scaler, "for the number of workers"},
+		{"restart", r.Restart, fmt.Sprintf("for the failures, up to %d times a file", r.Retries)},
 		{"queue wait p50", fromMilliseconds(r.QueueWaitP50), "from submit to first execution"},
 		{"queue wait p99", fromMilliseconds(r.QueueWaitP99), ""},
 		{"late", count(r.Late), fmt.Sprintf("waited for over %v + %v per KiB", leastAllowance, allowancePerKiB)},
@@ -81,12 +83,6 @@ func (r report) keyTable() table.Writer {
 		shown++
 	}
 	count := english().Sprint
-	unusual := func(n int) string { // a column without any is left out
-		if n == 0 {
-			return ""
-		}
-		return count(n)
-	}
 	t := newTable("by folder: files found, bytes read, waits in the queue")
 	t.SuppressEmptyColumns()
 	wait := func(k keyReport, ms float64) string {
@@ -112,11 +108,7 @@ func (r report) keyTable() table.Writer {
 		t.AppendSeparator()
 		row(count(n)+" others", others)
 	}
-	columns := []table.ColumnConfig{{Number: 1, WidthMax: 40}}
-	for n := 2; n <= len(header); n++ {
-		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(columns)
+	t.SetColumnConfigs(append(numeric(2, len(header)), table.ColumnConfig{Number: 1, WidthMax: 40}))
 	return t
 }
 
@@ -137,6 +129,22 @@ func newTable(title string) table.Writer {
 	t.SetStyle(style)
 	t.SetTitle("%s", title)
 	return t
+}
+
+// numeric configures columns of numbers.
+func numeric(first, last int) (columns []table.ColumnConfig) {
+	for n := first; n <= last; n++ {
+		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	return columns
+}
+
+// unusual is a number of what is rare: in a table, a column without any is left out.
+func unusual(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return english().Sprint(n)
 }
 
 // english prints numbers with their digits in groups.

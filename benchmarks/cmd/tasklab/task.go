@@ -18,18 +18,10 @@ import (
 // fileTask reads one file, to compute its digest and to count its lines.
 type fileTask struct {
 	*workbench
-	path      string
-	entry     fs.DirEntry
-	submitted time.Time
-
-	// Written by the submit and then the executions, one after the other. To be
-	// read when the task has ended.
-	allowed   time.Duration // how long it may wait; 0: not known, as its size is not
-	queueWait time.Duration // from the submit to the first execution
-	runTime   time.Duration // of the last execution
-	attempts  int           // executions
-	failure   error         // of the last execution that failed for a reason other than an interrupt
-	content   content
+	execution
+	path    string
+	entry   fs.DirEntry
+	content content // to be read when the task has ended
 
 	// These two are for Progress, which is called at any time.
 	read, size atomic.Int64
@@ -46,25 +38,30 @@ type content struct {
 type workbench struct {
 	files   fs.FS
 	retries int
-	workers func() int // how many there are
-	load    load
+	load    *load
 	buffers sync.Pool
+}
+
+// task makes the task of a file, which is about to be submitted.
+func (b *workbench) task(path string, entry fs.DirEntry) *fileTask {
+	return &fileTask{workbench: b, execution: execution{submitted: time.Now()}, path: path, entry: entry}
 }
 
 // buffer is what a file is read into, piece by piece.
 type buffer [128 << 10]byte
 
-func newWorkbench(files fs.FS, retries int, workers func() int) *workbench {
+func newWorkbench(files fs.FS, retries int, l *load) *workbench {
 	return &workbench{
 		files:   files,
 		retries: retries,
-		workers: workers,
+		load:    l,
 		buffers: sync.Pool{New: func() any { return new(buffer) }},
 	}
 }
 
 // The interfaces of the manager that a fileTask makes use of.
 var (
+	_ subject                      = (*fileTask)(nil)
 	_ taskmanager.RestartableTask  = (*fileTask)(nil)
 	_ taskmanager.TaskWithProgress = (*fileTask)(nil)
 )
@@ -74,16 +71,7 @@ func (t *fileTask) Name() string { return t.path }
 
 // Execute reads the file from its beginning.
 func (t *fileTask) Execute(ctx context.Context) error {
-	begin := time.Now()
-	if t.attempts == 0 {
-		t.queueWait = begin.Sub(t.submitted)
-	}
-	t.attempts++
-	t.load.enter(t.workers())
-	defer func() {
-		t.load.leave()
-		t.runTime = time.Since(begin)
-	}()
+	defer t.begin(t.load)()
 	return t.scan(ctx)
 }
 
@@ -155,26 +143,4 @@ func reason(err error) string {
 		return fmt.Sprintf("%s: %v", e.Op, e.Err)
 	}
 	return err.Error()
-}
-
-// load notes how much went on at once.
-type load struct{ busy, peakBusy, peakWorkers atomic.Int64 }
-
-// enter notes the begin of an execution, and how many workers there are.
-func (l *load) enter(workers int) {
-	raise(&l.peakBusy, l.busy.Add(1))
-	raise(&l.peakWorkers, int64(workers))
-}
-
-// leave notes the end of an execution.
-func (l *load) leave() { l.busy.Add(-1) }
-
-// raise makes a peak at least v.
-func raise(peak *atomic.Int64, v int64) {
-	for {
-		old := peak.Load()
-		if v <= old || peak.CompareAndSwap(old, v) {
-			return
-		}
-	}
 }
