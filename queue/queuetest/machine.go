@@ -15,6 +15,7 @@ type owned struct {
 	evictor  queue.Evictor[*Item]
 	oldest   queue.OldestEvictor[*Item]
 	finisher queue.Finisher[*Item]
+	holder   queue.Holder
 	clock    queue.Clocked[*Item]
 	now      time.Time
 }
@@ -25,6 +26,7 @@ func own(q queue.Queue[*Item]) *owned {
 	o.evictor, _ = q.(queue.Evictor[*Item])
 	o.oldest, _ = q.(queue.OldestEvictor[*Item])
 	o.finisher, _ = q.(queue.Finisher[*Item])
+	o.holder, _ = q.(queue.Holder)
 	o.clock, _ = q.(queue.Clocked[*Item])
 	return o
 }
@@ -159,6 +161,9 @@ func (m *machine) popOne(t *rapid.T) bool {
 	if !ok && len(shed) == 0 && len(m.held) > 0 && len(m.running) == 0 {
 		t.Fatalf("Pop returned nothing while %d items are held and none runs", len(m.held))
 	}
+	if m.q.holder != nil && !ok && len(shed) == 0 && m.q.holder.Held() != len(m.held) {
+		t.Fatalf("Pop returned nothing, while by Held only %d of %d items may not run", m.q.holder.Held(), len(m.held))
+	}
 	return ok || len(shed) > 0
 }
 
@@ -289,6 +294,9 @@ func (m *machine) evicted(t *rapid.T, call string, item *Item, ok bool) bool {
 func (m *machine) check(t *rapid.T) {
 	if got := m.q.Len(); got != len(m.held) {
 		t.Fatalf("Len is %d with %d items held", got, len(m.held))
+	}
+	if h := m.q.holder; h != nil && (h.Held() < 0 || h.Held() > m.q.Len()) {
+		t.Fatalf("Held is %d with %d items in the queue", h.Held(), m.q.Len())
 	}
 }
 

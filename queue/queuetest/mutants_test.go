@@ -287,6 +287,16 @@ func (q *twoAtOnce) Pop() (*Item, bool) {
 	return q.base.Pop()
 }
 
+// heldWrong is twoAtOnce, which tells too few of those that it holds back.
+type heldWrong struct{ twoAtOnce }
+
+func (q *heldWrong) Held() int {
+	if q.running == 2 {
+		return len(q.items) / 2
+	}
+	return 0
+}
+
 // leaksSlots lets 10 items run at once, and forgets some that have ended.
 type leaksSlots struct {
 	base

@@ -21,8 +21,9 @@
 //     nothing, or [WithAllocs].
 //
 // Optional capabilities of package queue are checked when the queue implements
-// them: removed, evicted, shed and finished items obey the same rules, and
-// queue.OldestEvictor gives up the oldest.
+// them: removed, evicted, shed and finished items obey the same rules,
+// queue.OldestEvictor gives up the oldest, and what queue.Holder counts is what Pop
+// holds back.
 package queuetest
 
 import (

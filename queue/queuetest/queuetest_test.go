@@ -32,6 +32,7 @@ var subjects = map[string]subject{
 	"keepsEvicted":      {make: func() queue.Queue[*Item] { return new(keepsEvicted) }, rule: "Memory"},
 	"evictsTheNewest":   {make: func() queue.Queue[*Item] { return new(evictsTheNewest) }, rule: "Conservation"},
 	"pauses":            {make: func() queue.Queue[*Item] { return new(pauses) }, rule: "WorkConservation"},
+	"heldWrong":         {make: func() queue.Queue[*Item] { return new(heldWrong) }, rule: "Conservation"},
 	"withinItsBudget":   {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(2)}},
 	"aboveItsBudget":    {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(1)}, rule: "Allocations"},
 	"loses":             {make: func() queue.Queue[*Item] { return new(loses) }, rule: "Conservation"},

@@ -1,0 +1,67 @@
+package scheduler
+
+// Withdraw tells the pool that one item which waits was given up, so that
+// Config.Withdrawn now reports true for it and Config.Claim false. The item no longer counts as queued
+// and its room is free at once. Its memory is given back when it is popped, or
+// earlier when half of the queue has been withdrawn and the queue can remove.
+//
+// The mark on the item and this call are two steps, between which a worker may
+// pop and skip the item: withdrawn is then below the true number for a moment,
+// and this call makes up for it.
+//
+// An item may be withdrawn while it is being submitted. If the pool refuses it
+// then, UndoWithdraw has to follow.
+func (p *Pool[T]) Withdraw() {
+	p.mu.Lock()
+	if p.meter != nil {
+		p.meter.advance(p)
+	}
+	p.withdrawn++
+	p.rare.withdrawn++
+	if p.sweepDue() {
+		p.absorb()
+		p.sweep()
+	}
+	p.admitWaiters()
+	p.dispatch()
+}
+
+// sweepDue reports whether there are enough withdrawn items in the queue to take them
+// out, at a cost that is O(1) for each. Where they keep others from running, since
+// they count for the limit of their key, fewer are enough. mu is held.
+func (p *Pool[T]) sweepDue() bool {
+	if p.remover == nil || p.cfg.Withdrawn == nil {
+		return false
+	}
+	n := p.queue.Len() + p.inboxLen()
+	if p.finisher != nil {
+		return 8*p.withdrawn >= n
+	}
+	return p.withdrawn > 16 && p.withdrawn > n/2
+}
+
+// sweep takes the withdrawn items out of the queue. mu is held.
+func (p *Pool[T]) sweep() {
+	p.tick()
+	defer p.collectRefused()
+	if p.meter == nil {
+		p.withdrawn -= p.remover.Remove(p.cfg.Withdrawn)
+		return
+	}
+	verdicts := make([]bool, 0, p.queue.Len())
+	p.withdrawn -= p.remover.Remove(func(item T) bool {
+		gone := p.cfg.Withdrawn(item)
+		verdicts = append(verdicts, gone)
+		return gone
+	})
+	p.meter.sweep(verdicts)
+}
+
+// UndoWithdraw takes a Withdraw back, for an item that was withdrawn while it
+// was being submitted, and then refused.
+func (p *Pool[T]) UndoWithdraw() {
+	p.mu.Lock()
+	p.withdrawn--
+	p.rare.withdrawn--
+	p.mu.Unlock()
+}
