@@ -1,9 +1,10 @@
 package scheduler
 
 // Withdraw tells the pool that one item which waits was given up, so that
-// Config.Withdrawn now reports true for it and Config.Claim false. The item no longer counts as queued
-// and its room is free at once. Its memory is given back when it is popped, or
-// earlier when half of the queue has been withdrawn and the queue can remove.
+// Config.Withdrawn now reports true for it and Config.Claim false. The item no
+// longer counts as queued and its room is free at once. Its memory is given back
+// when it is popped, or earlier when half of the queue has been withdrawn, or an
+// eighth of one that limits what runs, and the queue can remove.
 //
 // The mark on the item and this call are two steps, between which a worker may
 // pop and skip the item: withdrawn is then below the true number for a moment,
@@ -26,9 +27,9 @@ func (p *Pool[T]) Withdraw() {
 	p.dispatch()
 }
 
-// sweepDue reports whether there are enough withdrawn items in the queue to take them
-// out, at a cost that is O(1) for each. Where they keep others from running, since
-// they count for the limit of their key, fewer are enough. mu is held.
+// sweepDue reports whether there are enough withdrawn items in the queue to take
+// them out, at a cost that is O(1) for each. Where they keep others from running,
+// since they count for the limit of their key, fewer are enough. mu is held.
 func (p *Pool[T]) sweepDue() bool {
 	if p.remover == nil || p.cfg.Withdrawn == nil {
 		return false
