@@ -130,3 +130,31 @@ func TestFirmDecisions(t *testing.T) {
 		wantWorkers(t, r, 2)
 	})
 }
+
+// firmAtFirst asks for two workers at first, firmly, and then for what there is to do.
+type firmAtFirst struct{ asked int }
+
+func (f *firmAtFirst) NeedsTime() bool { return false }
+
+func (f *firmAtFirst) Scale(s scheduler.Snapshot) scheduler.Decision {
+	if f.asked++; f.asked <= 3 {
+		return scheduler.Decision{Target: 2, Again: time.Second, Firm: true, Reason: "firm"}
+	}
+	return scheduler.Decision{Target: s.Busy + s.Queued + s.Blocked, Reason: "demand"}
+}
+
+// TestNoLongerFirm: once the scaler is firm no more, it is asked at submits again.
+func TestNoLongerFirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 50, Scaler: new(firmAtFirst)})
+		defer r.close(t)
+		mustSubmit(t, r.pool, newJobs(3)...)
+		time.Sleep(20 * time.Second)
+		wantEqual(t, "running after a while", len(r.running()), 3)
+		for id := 4; id <= 8; id++ {
+			mustSubmit(t, r.pool, newJob(id))
+		}
+		synctest.Wait()
+		wantEqual(t, "running", len(r.running()), 8)
+	})
+}

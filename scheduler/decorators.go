@@ -55,8 +55,8 @@ func (st *stabilise) Scale(s Snapshot) Decision {
 
 // Tolerance ignores a target that differs from the workers that there are by no
 // more than a fraction of them, for instance 0.1, so that small fluctuations change
-// nothing. But while items wait and all workers are busy, growth is not ignored,
-// or the last few items might wait for ever.
+// nothing. But while more items wait than workers are idle, growth is not ignored, or
+// the last few items might wait for ever; nor is a firm decision.
 func Tolerance(fraction float64, s Scaler[Snapshot]) Scaler[Snapshot] {
 	ok := fraction >= 0 && fraction < 1
 	return &tolerance{decorator{inner: s, fault: faultOf(!ok, "Tolerance: the fraction is %v; it must be from 0 to below 1", fraction)}, fraction}
@@ -70,7 +70,10 @@ type tolerance struct {
 // Scale decides.
 func (t *tolerance) Scale(s Snapshot) Decision {
 	d := t.inner.Scale(s)
-	short := d.Target > s.Workers && s.waiting() > 0 && s.Busy >= s.Workers
+	if d.Firm {
+		return d // it counts on being obeyed
+	}
+	short := d.Target > s.Workers && s.waiting() > s.Workers-s.Busy
 	change := float64(max(d.Target-s.Workers, s.Workers-d.Target))
 	if change > 0 && !short && change <= t.fraction*float64(s.Workers) {
 		d.Reason = fmt.Sprintf("%d is near enough (%s)", d.Target, d.Reason)
@@ -84,7 +87,7 @@ func (t *tolerance) Scale(s Snapshot) Decision {
 // cache. A second's worth may come at once, and one worker always. It does not
 // limit how fast the target shrinks.
 func RateLimit(perSecond float64, s Scaler[Snapshot]) Scaler[Snapshot] {
-	return &rateLimit{decorator: decorator{inner: s, fault: faultOf(!(perSecond > 0), "RateLimit: the rate is %v; it must be positive", perSecond)}, perSecond: perSecond}
+	return &rateLimit{decorator: decorator{inner: s, fault: faultOf(!(perSecond > 0) || math.IsInf(perSecond, 1), "RateLimit: the rate is %v; it must be positive, and finite", perSecond)}, perSecond: perSecond}
 }
 
 type rateLimit struct {
@@ -93,6 +96,9 @@ type rateLimit struct {
 	tokens    float64
 	last      time.Time // zero: never
 }
+
+// maxWait is an hour, in seconds: it does no harm to be asked too early.
+const maxWait = 3600
 
 // Scale decides.
 func (l *rateLimit) Scale(s Snapshot) Decision {
@@ -104,10 +110,11 @@ func (l *rateLimit) Scale(s Snapshot) Decision {
 		l.tokens = min(burst, l.tokens+l.perSecond*max(0, s.Now.Sub(l.last).Seconds()))
 	}
 	l.last = s.Now
+	d.Target = s.bound(d.Target)
 	granted := min(max(d.Target-s.Workers, 0), floor(l.tokens))
 	l.tokens -= float64(granted)
 	if allowed := s.Workers + granted; d.Target > allowed {
-		wait := time.Duration((1 - l.tokens) / l.perSecond * float64(time.Second)) // less than one token is left
+		wait := time.Duration(min((1-l.tokens)/l.perSecond, maxWait) * float64(time.Second)) // less than one token is left
 		d.Reason = fmt.Sprintf("%d, no more at a time (%s)", d.Target, d.Reason)
 		d.Target = s.bound(allowed)
 		d.Again = soonest(d.Again, max(wait, 1))
@@ -117,7 +124,8 @@ func (l *rateLimit) Scale(s Snapshot) Decision {
 
 // Max asks several scalers and takes the largest target: for instance a number of
 // workers for the load, and one in reserve.
-func Max(scalers ...Scaler[Snapshot]) Scaler[Snapshot] { return largest(scalers) }
+// It is firm if the one is whose target it takes.
+func Max(scalers ...Scaler[Snapshot]) Scaler[Snapshot] { return largest(slices.Clone(scalers)) }
 
 type largest []Scaler[Snapshot]
 
@@ -197,6 +205,7 @@ func faultOf(when bool, format string, args ...any) error {
 
 // soonest is the shorter of two times after which to ask again, 0 being never.
 func soonest(a, b time.Duration) time.Duration {
+	a, b = max(a, 0), max(b, 0)
 	if a == 0 || b > 0 && b < a {
 		return b
 	}

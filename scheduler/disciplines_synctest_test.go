@@ -300,3 +300,31 @@ func TestNoWorkersForHeldItems(t *testing.T) {
 		r.close(t)
 	})
 }
+
+// TestNoWorkersForHeldItemsInTheMean: nor do scalers that average see them.
+func TestNoWorkersForHeldItemsInTheMean(t *testing.T) {
+	for name, s := range map[string]scheduler.Scaler[scheduler.Snapshot]{
+		"Utilisation": scheduler.Utilisation(scheduler.UtilisationConfig{}),
+		"TargetWait":  scheduler.TargetWait(scheduler.TargetWaitConfig{}),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := scheduler.NewPool(scheduler.Config[int]{
+				Min: 1, Max: 200, Scaler: s, Queue: queue.LimitByKey(1, func(i int) int { return i }, nil),
+			}, func(int32, int) { time.Sleep(100 * time.Millisecond) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 300 {
+				mustSubmit(t, p, 1)
+			}
+			for range 200 {
+				mustSubmit(t, p, 2)
+				time.Sleep(50 * time.Millisecond)
+			}
+			if n := p.Snapshot().Workers; n > 12 { // two are busy
+				t.Errorf("%s has %d workers for two keys", name, n)
+			}
+			mustStop(t, p)
+		})
+	}
+}

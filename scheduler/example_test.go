@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"runtime"
 	"runtime/metrics"
 	"sync/atomic"
 	"time"
@@ -72,39 +73,52 @@ func readMemory(s scheduler.Snapshot) memory {
 	return memory{Snapshot: s, inUse: sample[0].Value.Uint64()}
 }
 
-// frugal starts a worker for each item that waits as long as there is room for what
-// it will need.
+// frugal has a worker for each item that runs or waits, as long as there is memory
+// for all of them: what the process uses otherwise, and a share for each worker.
 type frugal struct{ limit, perWorker uint64 }
 
 func (f frugal) Scale(m memory) scheduler.Decision {
-	room := (f.limit - min(m.inUse, f.limit)) / f.perWorker
+	otherwise := m.inUse - min(m.inUse, uint64(m.Busy)*f.perWorker)
+	most := int((f.limit - min(otherwise, f.limit)) / f.perWorker)
+	wanted := min(m.Busy+m.Queued+m.Blocked, most)
 	return scheduler.Decision{
-		Target: m.Workers + min(m.Queued+m.Blocked, int(room)),
+		Target: max(min(wanted, m.Max), m.Min),
 		Again:  time.Second, // memory may have been given back
-		Reason: fmt.Sprintf("room for %d more", room),
+		Reason: fmt.Sprintf("memory for %d", most),
 	}
 }
 
-// A pool is held back by the memory in use: with items of 64 MB, and three and a
-// half times that left, there are three workers.
+// A pool is held back by the memory in use: with items of 8 MB, and three and a half
+// times that to spare, no more than three run at once.
 func ExampleWithSignals() {
-	const item = 64 << 20
+	const item = 8 << 20
 	limit := readMemory(scheduler.Snapshot{}).inUse + 3*item + item/2
-	release := make(chan struct{})
+	started, release := make(chan struct{}), make(chan struct{})
 	pool, err := scheduler.NewPool(
 		scheduler.Config[int]{Max: 50, Scaler: scheduler.WithSignals(readMemory, frugal{limit, item})},
-		func(int32, int) { <-release },
+		func(int32, int) {
+			buffer := make([]byte, item)
+			started <- struct{}{}
+			<-release
+			runtime.KeepAlive(buffer)
+		},
 	)
 	if err != nil {
 		log.Fatal(err)
 	}
-	pool.Pause() // so that the scaler sees all of them at once, before they use memory
-	if err := pool.SubmitAll(context.Background(), make([]int, 10)); err != nil {
-		log.Fatal(err)
+	for i := range 10 {
+		if err := pool.Submit(context.Background(), i); err != nil {
+			log.Fatal(err)
+		}
+		if i < 3 {
+			<-started
+		}
 	}
-	pool.Resume()
 	fmt.Println(pool.Snapshot().Workers, "workers for 10 items")
 	close(release)
+	for range 7 {
+		<-started
+	}
 	if err := pool.Drain(context.Background()); err != nil {
 		log.Fatal(err)
 	}

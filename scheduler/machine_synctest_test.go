@@ -99,7 +99,6 @@ func newMachine(t *rapid.T, sh shape) *machine {
 	}
 	cfg.Limit, cfg.Overflow = mo.limit, mo.overflow
 	m := &machine{rig: newRig(t, cfg), model: mo, ctx: context.Background()}
-	mo.observed = func() int { return m.pool.Snapshot().Workers }
 	return m
 }
 
@@ -228,7 +227,7 @@ func (m *machine) resize(t *rapid.T, sh shape) {
 
 func (m *machine) pass(t *rapid.T) {
 	mo := m.model
-	if mo.paused && (len(mo.waiting) > 0 || mo.target(len(mo.busy), mo.queued()+mo.blocked()) > mo.workers()) {
+	if mo.paused && (len(mo.waiting) > 0 || mo.target(mo.queued()+mo.blocked()) > mo.workers()) {
 		t.Skip("what the scaler says of a paused pool is up to TestPausedPoolDoesNotGrow")
 	}
 	d := rapid.SampledFrom([]time.Duration{1, 300 * time.Millisecond, time.Second, 5 * time.Second}).Draw(t, "time")
@@ -239,9 +238,6 @@ func (m *machine) pass(t *rapid.T) {
 
 // check compares all that can be seen of the pool with the model.
 func (m *machine) check(t *rapid.T) {
-	if m.model.wrong != "" {
-		t.Fatalf("%s", m.model.wrong)
-	}
 	m.checkCounts(t)
 	wantEqual(t, "running items", m.running(), ids(m.model.running()))
 	wantEqual(t, "dropped items", m.dropsByID(), byID(m.model.drops))

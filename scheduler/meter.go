@@ -29,6 +29,7 @@ func newMeter() *meter { return &meter{epoch: time.Now()} }
 type metered interface {
 	busy() int
 	queued() int
+	held() int
 	workerCount() int
 }
 
@@ -39,7 +40,7 @@ func (m *meter) advance(p metered) time.Duration {
 	dt := (now - m.last).Seconds()
 	m.last = now
 	m.busyTime += dt * float64(p.busy())
-	m.queuedTime += dt * float64(p.queued())
+	m.queuedTime += dt * float64(max(p.queued()-p.held(), 0))
 	m.workerTime += dt * float64(p.workerCount())
 	return now
 }

@@ -2,7 +2,6 @@ package scheduler_test
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -30,11 +29,6 @@ type model struct {
 	looked  bool // a worker has looked for an item since the alarm was last set
 	peak    int  // the most workers that there have been
 	count   scheduler.Snapshot
-
-	// observed gives the number of workers of the real pool, for the one case
-	// that leaves it open: see grow.
-	observed func() int
-	wrong    string // what was out of bounds there
 }
 
 // inlineRun is an item that its submitter runs.
@@ -115,31 +109,19 @@ func (m *model) blocked() int {
 }
 
 // target is the formula of Demand, within the bounds.
-func (m *model) target(busy, waiting int) int {
-	return min(max(busy+(waiting+m.backlog-1)/m.backlog, m.min), m.max)
+func (m *model) target(waiting int) int {
+	taken := min(waiting, len(m.idle))
+	return min(max(len(m.busy)+taken+(waiting-taken+m.backlog-1)/m.backlog, m.min), m.max)
 }
 
 // grow starts the workers that Demand asks for, if more items wait than workers
-// are free; items whose submitter waits for room count. While idle workers take
-// items at the same time the scaler may see any state between none and all of
-// them taken, which gives different targets for a backlog above 1; then any of
-// them will do.
+// are free; items whose submitter waits for room count.
 func (m *model) grow() {
 	waits := m.queued() + m.blocked()
 	if m.paused || m.workers() >= m.max || waits <= len(m.idle) {
 		return
 	}
-	low := max(m.workers(), m.target(len(m.busy), waits))
-	taken := min(len(m.idle), waits)
-	high := max(m.workers(), m.target(len(m.busy)+taken, waits-taken))
-	if low < high {
-		if got := m.observed(); got < low || got > high {
-			m.wrong = fmt.Sprintf("Demand grew the pool to %d workers, want %d to %d", got, low, high)
-		} else {
-			low = got
-		}
-	}
-	m.start(low)
+	m.start(m.target(waits))
 }
 
 // settle lets things run until nothing more happens: submitters that wait are
@@ -306,7 +288,7 @@ func (m *model) fill(s *submission) {
 			if m.paused || m.workers() >= m.max {
 				return
 			}
-			m.start(max(m.workers(), m.target(len(m.busy), m.queued()+1)))
+			m.start(m.target(m.queued() + 1))
 			if !m.room() {
 				return
 			}
@@ -407,7 +389,7 @@ func (m *model) ring() {
 		m.watch()
 		return
 	}
-	keep := m.target(len(m.busy), m.queued()+m.blocked())
+	keep := m.target(m.queued() + m.blocked())
 	if n := min(expired, m.workers()-max(m.min, keep)); n > 0 {
 		m.idle = m.idle[n:]
 	}

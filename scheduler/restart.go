@@ -41,8 +41,8 @@ type Failure struct {
 	Attempt int
 	// Previous is the delay before the run that failed; 0 before the first.
 	Previous time.Duration
-	// Recent is how many restarts of this work were due after Now less the Window
-	// (see Windower), not counting the one that is asked for. It is 0 for a policy
+	// Recent is how many restarts of this work began after Now less the Window (see
+	// Windower), not counting the one that is asked for. It is 0 for a policy
 	// without a Window.
 	Recent int
 	// Starts is how many executions the whole manager has begun so far, restarts

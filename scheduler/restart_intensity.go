@@ -17,8 +17,9 @@ import (
 // divided by restarts, as Exponential does in the end, then work is given up
 // early in a row of failures or not at all.
 //
-// A restart counts from the time at which it is due, and the window is half open:
-// of two restarts a window apart, only one falls in it.
+// A restart counts from the time at which it begins, which may be later than it was
+// due, and the window is half open: of two restarts a window apart, only one falls
+// in it.
 //
 // Restarts below 1 and a window that is not positive are reported by Validate. So
 // is an inner policy with another Window, such as a second Intensity, since a
@@ -53,9 +54,9 @@ func (i intensity) Validate() error {
 
 // Next bounds the restarts in any window (t−T, t], without state: suppose that
 // R+1 of them fall in it. The one that was granted last was granted at some Now,
-// and since no restart is due before it is granted, Now ≤ t. The other R had been
-// granted and are due after t−T ≥ Now−T, so Recent counted all of them, and the
-// last was refused.
+// and since no restart begins before it is granted, Now ≤ t. The other R had begun,
+// as their work fails only after that, and after t−T ≥ Now−T; so Recent counted all
+// of them, and the last was refused.
 func (i intensity) Next(f Failure) (time.Duration, bool) {
 	if f.Recent >= i.restarts {
 		return 0, false

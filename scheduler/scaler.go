@@ -1,8 +1,11 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
 )
 
 // Scaler says how many workers there should be.
@@ -83,6 +86,17 @@ type withSignals[S any] struct {
 	scaler Scaler[S]
 }
 
+// Validate reports bad arguments, and those of the scaler.
+func (w withSignals[S]) Validate() error {
+	if w.read == nil || w.scaler == nil {
+		return errors.New("scheduler: WithSignals: the function or the scaler is nil; give both")
+	}
+	if v, ok := w.scaler.(queue.Validator); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
 func (w withSignals[S]) Scale(s Snapshot) Decision { return w.scaler.Scale(w.read(s)) }
 
 // scale asks the scaler, with extra items counted as waiting already, and does what
@@ -125,6 +139,9 @@ func (p *Pool[T]) rescale(extra int) (target int, told *Decided) {
 			leaving = p.dismissIdle(min(p.workers-p.ceiling, len(p.idle)))
 		}
 		p.growTo(target)
+	}
+	if p.workers < p.ceiling && p.closeInbox() && p.short() && d.Again == 0 {
+		d.Again = 1 // what was in the inbox has had nobody ask for it
 	}
 	if d.Again > 0 {
 		p.alarm.scaleAt = time.Now().Add(d.Again)

@@ -126,9 +126,10 @@ func TestDemandFormula(t *testing.T) {
 		s.Min, s.Max = 0, math.MaxInt32 // the formula itself
 		target := scheduler.Demand(backlog).Scale(s).Target
 		per := max(backlog, 1)
-		over := target - s.Busy
-		if over*per < s.Queued || (over-1)*per >= s.Queued {
-			t.Fatalf("%d workers for %d items that wait, %d each; want as few as hold them", over, s.Queued, per)
+		left := max(s.Queued-s.Idle, 0) // by those that are on their way
+		over := target - s.Busy - (s.Queued - left)
+		if over*per < left || (over-1)*per >= left && over > 0 {
+			t.Fatalf("%d workers for %d items that nobody is about to take, %d each; want as few as hold them", over, left, per)
 		}
 		more := s
 		more.Queued += rapid.IntRange(1, 50).Draw(t, "more")
@@ -171,5 +172,105 @@ func TestOnlyStepNeedsTime(t *testing.T) {
 		if want := name[0] == 'S'; !ok || timed.NeedsTime() != want {
 			t.Errorf("%s: NeedsTime is there: %v; want it to be %v", name, ok, want)
 		}
+	}
+}
+
+// TestTargetWaitFormula: with the load and the times that it was told, the target is
+// the least number that Erlang's formula allows, or what works off the backlog.
+func TestTargetWaitFormula(t *testing.T) {
+	const wait, share = 100 * time.Millisecond, 0.95
+	rapid.Check(t, func(t *rapid.T) {
+		load := float64(rapid.IntRange(0, 300).Draw(t, "load in tenths")) / 10
+		service := float64(rapid.IntRange(1, 500).Draw(t, "service in ms")) / 1000
+		queued := rapid.SampledFrom([]int{0, 0, 3, 50}).Draw(t, "queued")
+		before := scheduler.Snapshot{Now: epoch, Max: 1000, Queued: queued}
+		after := before
+		after.Now = epoch.Add(10 * time.Second)
+		after.Completed = 1000
+		after.ServiceTime, after.BusyTime = 1000*service, 10*load
+		s := scheduler.TargetWait(scheduler.TargetWaitConfig{Window: 10 * time.Second})
+		s.Scale(before)
+		got := s.Scale(after).Target
+		steady := 1
+		for ; float64(steady) <= load || scheduler.ErlangC(steady, load)*math.Exp(-(float64(steady)-load)*wait.Seconds()/service) > 1-share; steady++ {
+		}
+		backlog := int(math.Ceil(load + float64(queued)*service/wait.Seconds() - 1e-9))
+		wantEqual(t, "target", got, max(steady, backlog))
+	})
+}
+
+// TestRateLimitFormula: in no stretch of time does the target grow by more than the
+// rate allows, and a second's worth.
+func TestRateLimitFormula(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rate := rapid.SampledFrom([]float64{0.5, 1, 3, 40}).Draw(t, "rate")
+		s := scheduler.RateLimit(rate, scheduler.Fixed(0))
+		now := scheduler.Snapshot{Now: epoch, Max: 1000, Queued: 1}
+		type grown struct {
+			at time.Time
+			by int
+		}
+		var past []grown
+		for range rapid.IntRange(1, 60).Draw(t, "questions") {
+			d := s.Scale(now)
+			past = append(past, grown{now.Now, max(d.Target-now.Workers, 0)})
+			if d.Target < now.Max && (d.Again <= 0 || d.Again > time.Duration(float64(time.Second)/rate)+1) {
+				t.Fatalf("asks again after %v, with one worker allowed each %v", d.Again, time.Duration(float64(time.Second)/rate))
+			}
+			sum := 0
+			for i := len(past) - 1; i >= 0; i-- {
+				sum += past[i].by
+				if most := now.Now.Sub(past[i].at).Seconds()*rate + max(rate, 1); float64(sum) > most+1e-6 {
+					t.Fatalf("the target grew by %d in %v, at most %v are allowed", sum, now.Now.Sub(past[i].at), most)
+				}
+			}
+			now.Workers = d.Target
+			if rapid.Bool().Draw(t, "workers leave") {
+				now.Workers /= 2
+			}
+			now.Now = now.Now.Add(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, d.Again}).Draw(t, "time"))
+		}
+	})
+}
+
+// TestToleranceBand: what is near enough changes nothing, unless somebody waits that
+// nobody is free for.
+func TestToleranceBand(t *testing.T) {
+	for _, tc := range []struct{ workers, busy, queued, inner, want int }{
+		{20, 18, 0, 18, 20}, // a tenth less
+		{20, 17, 0, 17, 17},
+		{20, 18, 2, 22, 20}, // there are two idle ones for the two that wait
+		{20, 18, 4, 22, 22}, // and not for four
+		{20, 20, 1, 21, 21},
+	} {
+		inner := scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
+			return scheduler.Decision{Target: tc.inner, Reason: "inner"}
+		})
+		s := scheduler.Snapshot{Max: 100, Workers: tc.workers, Busy: tc.busy, Idle: tc.workers - tc.busy, Queued: tc.queued}
+		wantEqual(t, fmt.Sprintf("target of %+v", tc), scheduler.Tolerance(0.1, inner).Scale(s).Target, tc.want)
+	}
+}
+
+// TestBadScalersAreErrors of NewPool, wherever they are.
+func TestBadScalersAreErrors(t *testing.T) {
+	read := func(s scheduler.Snapshot) scheduler.Snapshot { return s }
+	for name, tc := range map[string]struct {
+		scaler scheduler.Scaler[scheduler.Snapshot]
+		word   string
+	}{
+		"share":       {scheduler.TargetWait(scheduler.TargetWaitConfig{Share: 2}), "share 2"},
+		"target":      {scheduler.Utilisation(scheduler.UtilisationConfig{Target: -1}), "target is -1"},
+		"stabilise":   {scheduler.Stabilise(0, scheduler.Demand(1)), "time is 0s"},
+		"tolerance":   {scheduler.Tolerance(1, scheduler.Demand(1)), "fraction is 1"},
+		"rate":        {scheduler.RateLimit(math.Inf(1), scheduler.Demand(1)), "finite"},
+		"max of none": {scheduler.Max(), "no scalers"},
+		"nil inside":  {scheduler.Max(scheduler.Demand(1), nil), "is nil"},
+		"deep inside": {scheduler.Stabilise(1, scheduler.WithSignals(read, scheduler.RateLimit(0, scheduler.Demand(1)))), "rate is 0"},
+		"no signals":  {scheduler.WithSignals[int](nil, nil), "WithSignals"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := scheduler.NewPool(scheduler.Config[int]{Scaler: tc.scaler}, nothing)
+			wantFault(t, err, tc.word)
+		})
 	}
 }

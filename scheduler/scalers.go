@@ -23,10 +23,11 @@ func (f fixed) Scale(s Snapshot) Decision {
 	return Decision{Target: s.bound(int(f)), Reason: "fixed"}
 }
 
-// Demand has a worker for each item that runs and one more for each backlog
-// items that wait, queued or for room: busy + ⌈waiting/backlog⌉. With a backlog of 1, the default of
-// a pool, an item that finds no idle worker gets a new one at once. A backlog
-// below 1 counts as 1.
+// Demand has a worker for each item that runs and one more for each backlog items
+// that wait, queued or for room: busy + ⌈waiting/backlog⌉. Items that an idle worker
+// is about to take count as running. With a backlog of 1, the default of a pool, an
+// item that finds no idle worker gets a new one at once. A backlog below 1 counts
+// as 1.
 func Demand(backlog int) Scaler[Snapshot] { return demand(max(backlog, 1)) }
 
 type demand int
@@ -34,7 +35,10 @@ type demand int
 func (d demand) NeedsTime() bool { return false }
 
 func (d demand) Scale(s Snapshot) Decision {
-	return Decision{Target: s.bound(s.Busy + ceilDiv(s.waiting(), int(d))), Reason: "demand"}
+	// Or the answer would depend on how far idle workers are on their way, and might
+	// leave the last items to nobody, as nobody asks again.
+	taken := min(s.waiting(), max(s.Workers-s.Busy, 0))
+	return Decision{Target: s.bound(s.Busy + taken + ceilDiv(s.waiting()-taken, int(d))), Reason: "demand"}
 }
 
 // DefaultStepWait is how long Step lets an item wait, and the pool settle, when

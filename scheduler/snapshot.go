@@ -41,7 +41,7 @@ type Snapshot struct {
 	// Integrals over time since the pool was made, in seconds times items (or
 	// workers), and sums over items, in seconds.
 	BusyTime    float64 // ∫ Busy dt
-	QueuedTime  float64 // ∫ Queued dt
+	QueuedTime  float64 // ∫ Queued dt, without items that the queue holds back
 	WorkerTime  float64 // ∫ Workers dt
 	ServiceTime float64 // how long the items ran that have ended
 	WaitTime    float64 // how long the items waited that have started

@@ -19,9 +19,18 @@ type ride struct {
 	growth []int           // the numbers of workers that were reached while it grew first
 }
 
-// stepLoad runs items of 100 ms in a pool of 1 to 100 workers, at 20 a second for
-// ten seconds, at 200 for twenty, and at 20 for twenty.
-func stepLoad(t *testing.T, s scheduler.Scaler[scheduler.Snapshot]) (r ride) {
+// phase is a stretch of a load.
+type phase struct{ rate, seconds int }
+
+// The load goes from 20 items a second to 200 and back, or comes after an hour of
+// silence.
+var (
+	steps      = []phase{{20, 10}, {200, 20}, {20, 20}}
+	afterAWait = []phase{{20, 2}, {0, 3600}, {200, 20}}
+)
+
+// stepLoad runs items of 100 ms in a pool of 1 to 100 workers.
+func stepLoad(t *testing.T, s scheduler.Scaler[scheduler.Snapshot], load []phase) (r ride) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -49,9 +58,10 @@ func stepLoad(t *testing.T, s scheduler.Scaler[scheduler.Snapshot]) (r ride) {
 			workers = now
 			r.peak = max(r.peak, now)
 		}
-		for _, phase := range []struct {
-			rate, seconds int
-		}{{20, 10}, {200, 20}, {20, 20}} {
+		for _, phase := range load {
+			if phase.rate == 0 {
+				time.Sleep(time.Duration(phase.seconds) * time.Second)
+			}
 			for range phase.rate * phase.seconds {
 				if err := pool.Submit(context.Background(), time.Now()); err != nil {
 					t.Fatal(err)
@@ -72,7 +82,7 @@ func (r ride) p99() time.Duration { return r.waits[len(r.waits)*99/100] }
 // TestStepLoad: Demand under Stabilise follows a load that rises tenfold with
 // hardly a wait, and few turns.
 func TestStepLoad(t *testing.T) {
-	r := stepLoad(t, scheduler.Stabilise(5*time.Second, scheduler.Demand(1)))
+	r := stepLoad(t, scheduler.Stabilise(5*time.Second, scheduler.Demand(1)), steps)
 	t.Logf("p99 of the waits %v, %d turns, at most %d workers", r.p99(), r.turns, r.peak)
 	if r.p99() > 20*time.Millisecond {
 		t.Errorf("p99 of the waits is %v, want at most 20ms", r.p99())
@@ -85,7 +95,7 @@ func TestStepLoad(t *testing.T) {
 // TestStepLoadOfOld: Step reproduces the growth of the original: half a second
 // of waiting, and then half-way to the maximum at each jump.
 func TestStepLoadOfOld(t *testing.T) {
-	r := stepLoad(t, scheduler.Step(0))
+	r := stepLoad(t, scheduler.Step(0), steps)
 	t.Logf("p99 of the waits %v, %d turns, workers %v", r.p99(), r.turns, r.growth)
 	if len(r.growth) == 0 || r.growth[0] != 51 {
 		t.Errorf("the numbers of workers were %v; want the first jump to go half-way from 1 to 100", r.growth)
@@ -97,12 +107,17 @@ func TestStepLoadOfOld(t *testing.T) {
 
 // TestStepLoadUnderTheOthers: those that measure keep up, too.
 func TestStepLoadUnderTheOthers(t *testing.T) {
-	for name, s := range map[string]scheduler.Scaler[scheduler.Snapshot]{
-		"TargetWait":  scheduler.TargetWait(scheduler.TargetWaitConfig{}),
-		"Utilisation": scheduler.Utilisation(scheduler.UtilisationConfig{}),
+	for name, tc := range map[string]struct {
+		scaler scheduler.Scaler[scheduler.Snapshot]
+		load   []phase
+	}{
+		"TargetWait":               {scheduler.TargetWait(scheduler.TargetWaitConfig{}), steps},
+		"TargetWait after a wait":  {scheduler.TargetWait(scheduler.TargetWaitConfig{}), afterAWait},
+		"Utilisation":              {scheduler.Utilisation(scheduler.UtilisationConfig{}), steps},
+		"Utilisation after a wait": {scheduler.Utilisation(scheduler.UtilisationConfig{}), afterAWait},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := stepLoad(t, s)
+			r := stepLoad(t, tc.scaler, tc.load)
 			t.Logf("p99 of the waits %v, %d turns, at most %d workers", r.p99(), r.turns, r.peak)
 			if late := r.waits[len(r.waits)*95/100]; late > 100*time.Millisecond {
 				t.Errorf("p95 of the waits is %v, want at most 100ms", late)

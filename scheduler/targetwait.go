@@ -67,7 +67,7 @@ func (t *targetWait) NeedsTime() bool { return true }
 func (t *targetWait) Scale(s Snapshot) Decision {
 	var again time.Duration
 	if s.waiting() > 0 {
-		again = t.cfg.Wait / 2 // if nothing else happens; the wait must not pass unnoticed
+		again = max(t.cfg.Wait/2, 1) // if nothing else happens; the wait must not pass unnoticed
 	}
 	r, ok := measure(t.window.since(s), s)
 	if !ok || r.service <= 0 {

@@ -14,8 +14,10 @@ type window struct {
 // its length that has passed, however often the scaler is asked.
 const samples = 20
 
-// since returns the snapshot to compare now with: the latest that is at least the
-// window's length old, or the oldest there is. It may be now itself.
+// since returns what to compare now with: the state of the pool as it was the window's
+// length ago, or the oldest there is, which may be now itself. Between two snapshots
+// things are taken to have gone on evenly: after an hour in which nobody asked, the
+// last seconds of it are not an hour long.
 func (w *window) since(now Snapshot) Snapshot {
 	if n := len(w.past); n == 0 || now.Now.Sub(w.past[n-1].Now) >= w.length/samples {
 		w.past = append(w.past, now)
@@ -25,7 +27,28 @@ func (w *window) since(now Snapshot) Snapshot {
 		old++
 	}
 	w.past = append(w.past[:0], w.past[old:]...)
-	return w.past[0]
+	next := now
+	if len(w.past) > 1 {
+		next = w.past[1]
+	}
+	return between(w.past[0], next, now.Now.Add(-w.length))
+}
+
+// between is a snapshot of a time between two others, as far as measure reads it; or
+// the first, if the time is before it.
+func between(a, b Snapshot, at time.Time) Snapshot {
+	passed := at.Sub(a.Now)
+	if passed <= 0 || !a.Now.Before(b.Now) {
+		return a
+	}
+	part := min(passed.Seconds()/b.Now.Sub(a.Now).Seconds(), 1)
+	mean := func(x, y float64) float64 { return x + part*(y-x) }
+	count := func(x, y uint64) uint64 { return x + uint64(part*float64(y-x)) }
+	a.Now = at
+	a.Completed, a.Failed = count(a.Completed, b.Completed), count(a.Failed, b.Failed)
+	a.BusyTime, a.QueuedTime = mean(a.BusyTime, b.BusyTime), mean(a.QueuedTime, b.QueuedTime)
+	a.ServiceTime = mean(a.ServiceTime, b.ServiceTime)
+	return a
 }
 
 // rates are what was measured between two snapshots.

@@ -39,7 +39,7 @@ type retry struct {
 	ctx      *lazycontext.Context // of the present execution
 	entry    *delay.Entry[*Handle]
 	due      time.Duration   // when the restart was or will be, since the manager's epoch
-	recent   []time.Duration // when restarts were due in the window of the policy, if it has one
+	recent   []time.Duration // when restarts began, or are due, in the window of the policy, if it has one
 	restarts int             // how often it was started again
 	streak   int             // failures in a row
 	previous time.Duration   // the last delay
@@ -142,7 +142,7 @@ func (h *Handle) Wait(ctx context.Context) error {
 	}
 }
 
-// Cancel gives the task up. One that is queued or waits to restart ends at once.
+// Cancel gives the task up. One that is queued or waits for its time ends at once.
 // The context of one that is running is cancelled, with ErrCancelled as its
 // cause, and the task ends when Execute returns, without a restart. Cancel does
 // not wait, and does nothing to a task that has ended.

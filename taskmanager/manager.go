@@ -26,7 +26,6 @@ type TaskManager struct {
 	restart restartRule           // of tasks that have none of their own
 	plain   bool                  // tasks without a Restart method restart too
 	revived atomic.Uint64         // restarts granted
-	reruns  atomic.Uint64         // restarts begun
 	rand    *rand.Rand
 	log     log
 	logged  atomic.Int64 // when a decision of the scaler was logged last, since the epoch
@@ -169,7 +168,8 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 		return nil, submitError(name, cause.Of(ctx))
 	}
 	h := &Handle{m: m, name: name, task: task, cfg: cfg, queuedAt: m.now()}
-	if m.bounded || cfg.delays() {
+	postponed := cfg.delays() // once: its time may come meanwhile
+	if m.bounded || postponed {
 		h.state = admitting
 	}
 	h.firstCtx.Init(ctx, m.owner)
@@ -179,7 +179,7 @@ func (m *TaskManager) submit(ctx context.Context, name string, task Task, opts [
 		}
 		return nil, err
 	}
-	if cfg.delays() {
+	if postponed {
 		if err := m.delay(h); err != nil {
 			return nil, err
 		}

@@ -153,7 +153,7 @@ func WithName(name string) Option {
 // WithLimit lets at most n tasks wait beyond those for which a worker is free,
 // and says what a submit does when there is no room. With 0 nothing waits: a
 // task is taken only when a worker is free for it. The default is no limit.
-// Tasks that restart are not held to it.
+// Tasks that restart, or were delayed, are not held to it.
 func WithLimit(n int, overflow Overflow) Option {
 	limit := n
 	if n == 0 {
@@ -256,7 +256,8 @@ func WithDelay(d time.Duration) TaskOption {
 	})
 }
 
-// WithNotBefore holds the task back until t, as WithDelay does. A time in the past
+// WithNotBefore holds the task back until t, as WithDelay does: for the time that is
+// left until t at the submit, whatever becomes of the wall clock. A time in the past
 // is no delay.
 func WithNotBefore(t time.Time) TaskOption {
 	return taskOption(func(c *taskConfig) error {

@@ -114,3 +114,17 @@ func TestDueWithoutDelay(t *testing.T) {
 		}
 	})
 }
+
+// TestHardlyDelayedTasksCanBeCancelled: the time may come in the middle of the
+// submit. Outside a bubble, where it goes on by itself.
+func TestHardlyDelayedTasksCanBeCancelled(t *testing.T) {
+	m := start(t, taskmanager.WithWorkers(1, 1))
+	submitFunc(t, m, "busy", untilCancelled)
+	for i := range 300 {
+		h := submit(t, m, &task{name: "x"}, taskmanager.WithNotBefore(time.Now().Add(time.Duration(10*i))))
+		h.Cancel()
+		if err := wait(t, h); !errors.Is(err, taskmanager.ErrCancelled) {
+			t.Fatalf("a task with a delay of %d ns ended with %v", 10*i, err)
+		}
+	}
+}

@@ -125,12 +125,14 @@ func (h *Handle) restartsPlain() bool { return h.m.plain || h.cfg != nil && h.cf
 // failure describes a failure to the restart policy.
 func (m *TaskManager) failure(h *Handle, rule restartRule, err error) scheduler.Failure {
 	now := m.now()
-	reruns, started := m.reruns.Load(), m.pool.Snapshot().Started
+	// Those restarts that wait still are not among the starts. Taken for starts they
+	// would earn what they spend; so it is the starts that come out too low for a while.
+	restarts, started := m.revived.Load(), m.pool.Snapshot().Started
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := scheduler.Failure{
 		Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand,
-		Starts: started - min(reruns, started), Restarts: m.revived.Load(),
+		Starts: started - min(restarts, started), Restarts: restarts,
 	}
 	if h.retry == nil {
 		return f
@@ -141,6 +143,14 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) scheduler.
 		f.Attempt = h.retry.streak + 1
 	}
 	return f
+}
+
+// began notes that the last restart begins now, which may be long after it was due,
+// if all workers were busy. h.mu is held.
+func (r *retry) began(now time.Duration) {
+	if n := len(r.recent); n > 0 {
+		r.recent[n-1] = now
+	}
 }
 
 // since forgets the restarts that were due at a time or before, and returns how

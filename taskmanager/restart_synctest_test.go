@@ -228,3 +228,56 @@ func TestDecisionsAreLogged(t *testing.T) {
 		}
 	})
 }
+
+// TestIntensityCountsFromTheBegin: a restart that had to wait for a worker counts
+// when it begins, not when it was due.
+func TestIntensityCountsFromTheBegin(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(scheduler.Never()))
+		policy := taskmanager.WithRestart(scheduler.Intensity(1, 10*time.Second, scheduler.Constant(time.Second)))
+		begin := time.Now()
+		var begins []time.Duration
+		h, err := m.SubmitFunc(t.Context(), "a", func(context.Context) error {
+			begins = append(begins, time.Since(begin))
+			return errFailed
+		}, policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		submitFunc(t, m, "long", func(context.Context) error { time.Sleep(12 * time.Second); return nil })
+		if err := wait(t, h); !errors.Is(err, taskmanager.ErrRestartsExhausted) {
+			t.Errorf("the task ended with %v, want ErrRestartsExhausted", err)
+		}
+		wantEqual(t, "begins", begins, []time.Duration{0, 12 * time.Second})
+	})
+}
+
+// slowScaler takes its time when it is asked for more.
+type slowScaler struct{}
+
+func (slowScaler) Scale(s scheduler.Snapshot) scheduler.Decision {
+	if s.Queued > 0 {
+		time.Sleep(time.Hour)
+	}
+	return scheduler.Decision{Target: 1, Reason: "slow"}
+}
+
+// TestStopReturnsInTime although the timer of delayed tasks is held up.
+func TestStopReturnsInTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 2), taskmanager.WithScaler(slowScaler{}))
+		submitFunc(t, m, "busy", untilCancelled)
+		time.Sleep(2 * time.Hour)
+		submit(t, m, &task{name: "late"}, taskmanager.WithDelay(time.Second))
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		if err := m.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+			t.Errorf("Stop returned %v after %v, want DeadlineExceeded after a second", err, time.Since(begin))
+		}
+		if err := m.Stop(context.Background()); err != nil {
+			t.Errorf("Stop with time enough returned %v", err)
+		}
+	})
+}

@@ -42,7 +42,7 @@ func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context
 	now := m.now()
 	h.mu.Lock()
 	if h.retry != nil {
-		m.reruns.Add(1) // as the pool has counted it
+		h.retry.began(now)
 	}
 	if h.cancelled != nil {
 		h.state = ending

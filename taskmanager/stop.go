@@ -7,8 +7,8 @@ import (
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
-// Stop ends the manager: it refuses new tasks, ends those that are queued or
-// wait to restart with ErrStopped, cancels the context of those that run, with
+// Stop ends the manager: it refuses new tasks, ends those that are queued or wait
+// for their time with ErrStopped, cancels the context of those that run, with
 // ErrStopped as its cause, and waits until they have returned and the workers
 // are gone. Nothing restarts any more.
 //
@@ -31,7 +31,12 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	}
 	// What is left was about to be queued by the timer or by a submit, and is
 	// being refused at this moment.
-	m.delayed.Stop()
+	_, quiet := m.delayed.Stop()
+	select {
+	case <-quiet:
+	case <-ctx.Done():
+		return &StopError{Err: cause.Of(ctx)}
+	}
 	for _, h := range m.names.all() {
 		select {
 		case <-h.Done():

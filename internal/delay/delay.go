@@ -22,8 +22,9 @@ type Queue[T any] struct {
 	timer   *time.Timer
 	armed   time.Time // when the timer fires; zero: it is not set
 	stopped bool
-	firing  int       // calls of fire that may call due
-	quiet   sync.Cond // signalled when firing comes to 0
+	firing  int           // calls of fire that may call due
+	settled bool          // quiet is closed
+	quiet   chan struct{} // closed when it is stopped and firing is 0
 }
 
 // Entry is a place in a Queue, by which a value can be withdrawn.
@@ -37,9 +38,7 @@ type Entry[T any] struct {
 // NewQueue returns an empty queue that calls due for each value that falls due,
 // without holding a lock. Two calls may be under way at once.
 func NewQueue[T any](due func(T)) *Queue[T] {
-	q := &Queue[T]{due: due}
-	q.quiet.L = &q.mu
-	return q
+	return &Queue[T]{due: due, quiet: make(chan struct{})}
 }
 
 // Add holds value until d has passed. It returns nil if the queue is stopped.
@@ -82,21 +81,26 @@ func (q *Queue[T]) Len() int {
 }
 
 // Stop refuses further values and returns those that wait, in the order in
-// which they were due. When it returns, no call of due is under way, nor will
-// there be one. It must not be called by due.
-func (q *Queue[T]) Stop() []T {
+// which they were due. The channel is closed when no call of due is under way any
+// more; there will be no further one.
+func (q *Queue[T]) Stop() (rest []T, quiet <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stopped = true
-	var rest []T
 	for len(q.heap) > 0 {
 		rest = append(rest, heap.Pop(&q.heap).(*Entry[T]).value)
 	}
 	q.arm()
-	for q.firing > 0 {
-		q.quiet.Wait()
+	q.settle()
+	return rest, q.quiet
+}
+
+// settle tells whoever has stopped the queue when it is quiet. q.mu is held.
+func (q *Queue[T]) settle() {
+	if q.stopped && q.firing == 0 && !q.settled {
+		q.settled = true
+		close(q.quiet)
 	}
-	return rest
 }
 
 // arm sets the timer for the first entry. q.mu is held.
@@ -138,9 +142,8 @@ func (q *Queue[T]) fire() {
 		q.due(value)
 	}
 	q.mu.Lock()
-	if q.firing--; q.firing == 0 {
-		q.quiet.Broadcast()
-	}
+	q.firing--
+	q.settle()
 	q.mu.Unlock()
 }
 

@@ -96,7 +96,8 @@ func (m *machine) stop(t *rapid.T) {
 		}
 	}
 	slices.SortStableFunc(want, func(a, b *held) int { return a.at.Compare(b.at) })
-	got := m.q.Stop()
+	got, quiet := m.q.Stop()
+	<-quiet
 	m.ended = true
 	m.same(t, "Stop returned", got, want)
 }
@@ -239,9 +240,11 @@ func TestExactlyOneGetsAValue(t *testing.T) {
 					}
 				}()
 			}
-			for _, i := range q.Stop() {
+			rest, quiet := q.Stop()
+			for _, i := range rest {
 				get(i)
 			}
+			<-quiet
 			synctest.Wait()
 			for i, c := range count {
 				if c != 1 {

@@ -86,6 +86,16 @@ func (p *plant) follow(s Scaler) scheduler.Decision {
 	return d
 }
 
+// followAsked is follow, with the question asked a moment before some of the workers
+// take their items.
+func (p *plant) followAsked(s Scaler, onTheirWay int) scheduler.Decision {
+	idle := min(onTheirWay, p.Busy)
+	p.Busy -= idle
+	p.Idle += idle
+	p.Queued += idle
+	return p.follow(s)
+}
+
 // history draws what a scaler is told of a pool in the course of time, in which
 // load, bounds and workers change as they like.
 func history(t *rapid.T) []scheduler.Snapshot {

@@ -14,7 +14,9 @@
 //   - Replay: the same signals give the same decisions.
 //   - Monotony: more that waits, or a longer wait, never means fewer workers.
 //   - Liveness: while something waits, all workers are busy and there may be more,
-//     there will be more.
+//     there will be more; also if nothing happens but that the time comes at which the
+//     scaler wants to be asked again, and if workers that were idle at the last
+//     question were just about to take something.
 //   - FixedPoint: under constant load the target comes to rest.
 //   - Turns, only with [WithTurns]: it does not go up and down all the time.
 //
@@ -151,7 +153,10 @@ func (s *suite) liveness(t *rapid.T) {
 			}
 			p.load = p.Workers + 1 + rapid.IntRange(0, 3).Draw(t, "items that wait")
 			p.pass(p.tick())
-			p.follow(scaler)
+			if d := p.followAsked(scaler, rapid.IntRange(0, 2).Draw(t, "workers on their way")); p.Workers == before && d.Again == 0 {
+				t.Fatalf("%d items wait with %d workers for %d of them; the target is %d (%s), and nobody will ask again",
+					p.Queued, before, p.load, d.Target, d.Reason)
+			}
 		}
 	}
 }
