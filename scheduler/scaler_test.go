@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,10 +219,10 @@ func TestRateLimitFormula(t *testing.T) {
 				t.Fatalf("asks again after %v, with one worker allowed each %v", d.Again, time.Duration(float64(time.Second)/rate))
 			}
 			sum := 0
-			for i := len(past) - 1; i >= 0; i-- {
-				sum += past[i].by
-				if most := now.Now.Sub(past[i].at).Seconds()*rate + max(rate, 1); float64(sum) > most+1e-6 {
-					t.Fatalf("the target grew by %d in %v, at most %v are allowed", sum, now.Now.Sub(past[i].at), most)
+			for _, g := range slices.Backward(past) {
+				sum += g.by
+				if most := now.Now.Sub(g.at).Seconds()*rate + max(rate, 1); float64(sum) > most+1e-6 {
+					t.Fatalf("the target grew by %d in %v, at most %v are allowed", sum, now.Now.Sub(g.at), most)
 				}
 			}
 			now.Workers = d.Target
