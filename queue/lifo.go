@@ -3,10 +3,10 @@ package queue
 // NewLIFO returns an empty queue that hands out the newest item first. It is a
 // [Factory].
 //
-// It is last come, first served. Under overload most items of a FIFO come too late, each having waited for the
-// whole backlog; a LIFO serves some at once and lets the others wait, perhaps for
-// ever. With a limit on what waits, and the oldest dropped beyond it, that is
-// the discipline for work whose value fades.
+// It is last come, first served. Under overload most items of a FIFO come too
+// late, each having waited for the whole backlog; a LIFO serves some at once and
+// lets the others wait, perhaps for ever. With a limit on what waits, and the oldest
+// dropped beyond it, that is the discipline for work whose value fades.
 //
 // Every operation but Remove is O(1), and a queue of steady depth allocates
 // nothing. It implements [Remover], [Evictor] (the oldest item, which would run

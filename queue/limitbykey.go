@@ -22,11 +22,11 @@ import (
 // item's attributes only then.
 //
 // It costs what the inner discipline costs, and O(1). It implements [Finisher],
-// [Holder], [Skipper], [Refuser] and [Remover], and as far as the inner discipline does, [Evictor] (of the longest
-// line the newest item, in O(keys); without lines the inner victim) and
-// [Clocked]. If the inner discipline does not implement [Remover], those that a
-// Remove leaves come before all that is pushed later. Bad arguments are reported
-// by [Validator].
+// [Holder], [Skipper], [Refuser] and [Remover], and as far as the inner discipline
+// does, [Evictor] (of the longest line the newest item, in O(keys); without lines
+// the inner victim) and [Clocked]. If the inner discipline does not implement
+// [Remover], those that a Remove leaves come before all that is pushed later. Bad
+// arguments are reported by [Validator].
 func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]) Factory[T] {
 	if inner == nil {
 		inner = NewFIFO[T]

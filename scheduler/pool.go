@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ type Pool[T any] struct {
 	decisions           []Decided
 	dropping            int // goroutines that report what was discarded
 	rare                rareCounts
-	waiters             waitLine[T]
+	waiters             list.List // of *waiter[T]; any may leave it at once, in constant time
 	alarm               alarm
 }
 

@@ -83,7 +83,7 @@ func (p *Pool[T]) snapshot() Snapshot {
 	if at, ok := m.arrivals.Peek(); ok {
 		s.OldestWait = now - at
 	}
-	if w := p.waiters.front; w != nil {
+	if w := p.firstWaiter(); w != nil {
 		s.OldestWait = max(s.OldestWait, now-w.since)
 	}
 	s.BusyTime, s.QueuedTime, s.WorkerTime = m.busyTime, m.queuedTime, m.workerTime

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"container/list"
 	"context"
 	"time"
 
@@ -13,43 +14,7 @@ type waiter[T any] struct {
 	since    time.Duration // when it began to wait; only in a pool with a meter
 	refused  error         // why it waits no more, set before admitted is closed
 	admitted chan struct{} // closed when all its items are in, or refused is set
-
-	next, prev *waiter[T] // in the line
-}
-
-// waitLine is the line of those who wait, the first to be served at the front. Any
-// can leave it at once, as they do together when a context ends that many share.
-type waitLine[T any] struct {
-	front, back *waiter[T]
-	n           int
-}
-
-// Len is the number of waiters.
-func (l *waitLine[T]) Len() int { return l.n }
-
-func (l *waitLine[T]) push(w *waiter[T]) {
-	w.prev = l.back
-	if l.back == nil {
-		l.front = w
-	} else {
-		l.back.next = w
-	}
-	l.back = w
-	l.n++
-}
-
-func (l *waitLine[T]) remove(w *waiter[T]) {
-	if w.prev == nil {
-		l.front = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		l.back = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	l.n--
+	place    *list.Element // in Pool.waiters
 }
 
 // await queues the caller for room and waits until all items were pushed, the
@@ -68,7 +33,7 @@ func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T) (i
 	if p.meter != nil {
 		w.since = p.meter.advance(p)
 	}
-	p.waiters.push(w)
+	w.place = p.waiters.PushBack(w)
 	p.blocked += len(items)
 	p.admitWaiters()
 	p.dispatch() // unlocks; a batch may have found room for its first items
@@ -83,11 +48,19 @@ func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T) (i
 		p.mu.Unlock()
 		return len(items) - left, w.refused
 	}
-	p.waiters.remove(w)
+	p.waiters.Remove(w.place)
 	p.blocked -= left
 	p.admitWaiters() // those behind it may need less room
 	p.dispatch()
 	return len(items) - left, cause.Of(ctx)
+}
+
+// firstWaiter is the submitter that has waited longest, or nil. mu is held.
+func (p *Pool[T]) firstWaiter() *waiter[T] {
+	if p.waiters.Len() == 0 {
+		return nil
+	}
+	return p.waiters.Front().Value.(*waiter[T])
 }
 
 // admitWaiters pushes what waits for room while there is room. mu is held. Its
@@ -95,7 +68,7 @@ func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T) (i
 // about to pop, or end in rouse.
 func (p *Pool[T]) admitWaiters() {
 	for {
-		w := p.waiters.front
+		w := p.firstWaiter()
 		if w == nil {
 			return
 		}
@@ -107,7 +80,7 @@ func (p *Pool[T]) admitWaiters() {
 		if len(w.items) > 0 {
 			return
 		}
-		p.waiters.remove(w)
+		p.waiters.Remove(w.place)
 		close(w.admitted)
 	}
 }
@@ -115,11 +88,11 @@ func (p *Pool[T]) admitWaiters() {
 // refuseWaiters sends every waiter away. mu is held.
 func (p *Pool[T]) refuseWaiters(reason error) {
 	for {
-		w := p.waiters.front
+		w := p.firstWaiter()
 		if w == nil {
 			return
 		}
-		p.waiters.remove(w)
+		p.waiters.Remove(w.place)
 		w.refused = reason
 		p.blocked -= len(w.items)
 		close(w.admitted)

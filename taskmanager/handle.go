@@ -49,7 +49,8 @@ type retry struct {
 // state is where a task is in its life. The transitions are made under the
 // handle's mu, and each has one owner:
 //
-//	admitting → queued, delayed   the submitter, once a bounded pool has taken it, or to wait for its time
+//	admitting → queued            the submitter, once a bounded pool has taken it
+//	admitting → delayed           the submitter, where the task has to wait for its time
 //	admitting, queued → claimed   the pool, as it pops the task
 //	claimed → running → asking    the worker
 //	asking → queued, delayed      the worker

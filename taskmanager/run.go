@@ -117,8 +117,8 @@ func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
 }
 
 // askRestart asks the task whether it wants to run again, if it has a method for
-// that (r is not nil), and the policy when. Both are foreign code, which may panic or call runtime.Goexit: that ends the
-// task, as a failure of its own beside err.
+// that (r is not nil), and the policy when. Both are foreign code, which may panic or
+// call runtime.Goexit: that ends the task, as a failure of its own beside err.
 func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r RestartableTask, err error) {
 	answered := false
 	defer func() {
