@@ -88,10 +88,11 @@ func (f frugal) Scale(m memory) scheduler.Decision {
 	}
 }
 
-// A pool is held back by the memory in use: with items of 8 MB, and three and a half
+// A pool is held back by the memory in use: with items of 32 MB, and three and a half
 // times that to spare, no more than three run at once.
 func ExampleWithSignals() {
-	const item = 8 << 20
+	const item = 32 << 20
+	runtime.GC() // or garbage that goes later would make room for a fourth
 	limit := readMemory(scheduler.Snapshot{}).inUse + 3*item + item/2
 	started, release := make(chan struct{}), make(chan struct{})
 	pool, err := scheduler.NewPool(
