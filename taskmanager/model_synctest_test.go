@@ -97,6 +97,7 @@ func modelWeight(key string) int { return 1 + len(key) }
 type discipline struct {
 	real  taskmanager.Discipline
 	model queue.Factory[*modelTask]
+	alone bool // what it does depends on which of several workers looks first
 }
 
 func (x *modelTask) keyOf() string                 { return x.key }
@@ -111,25 +112,26 @@ var modelFair = queue.Fair(queue.FairConfig[*modelTask, string]{
 })
 
 var disciplines = map[string]discipline{
-	"FIFO":     {taskmanager.FIFO(), queue.NewFIFO[*modelTask]},
-	"LIFO":     {taskmanager.LIFO(), queue.NewLIFO[*modelTask]},
-	"Strict":   {taskmanager.Priority(0), queue.Priority((*modelTask).priorityOf, 0)},
-	"Priority": {taskmanager.Priority(2), queue.Priority((*modelTask).priorityOf, 2)},
-	"Deadline": {taskmanager.Deadline(horizon), queue.Deadline(queue.DeadlineConfig[*modelTask]{
+	"FIFO":     {real: taskmanager.FIFO(), model: queue.NewFIFO[*modelTask]},
+	"LIFO":     {real: taskmanager.LIFO(), model: queue.NewLIFO[*modelTask]},
+	"Strict":   {real: taskmanager.Priority(0), model: queue.Priority((*modelTask).priorityOf, 0)},
+	"Priority": {real: taskmanager.Priority(2), model: queue.Priority((*modelTask).priorityOf, 2)},
+	"Deadline": {real: taskmanager.Deadline(horizon), model: queue.Deadline(queue.DeadlineConfig[*modelTask]{
 		Deadline: (*modelTask).deadlineOf, Horizon: horizon, Enqueued: (*modelTask).enqueuedOf,
 	})},
-	"Fair": {taskmanager.Fair(modelWeight), modelFair},
+	"Fair": {real: taskmanager.Fair(modelWeight), model: modelFair},
 	"CoDel": {
-		taskmanager.CoDel(taskmanager.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
-		queue.CoDel[*modelTask](queue.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
+		real:  taskmanager.CoDel(taskmanager.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
+		model: queue.CoDel[*modelTask](queue.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
+		alone: true,
 	},
 	"LimitByKey": {
-		taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
-		queue.LimitByKey(1, (*modelTask).keyOf, modelFair),
+		real:  taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
+		model: queue.LimitByKey(1, (*modelTask).keyOf, modelFair),
 	},
 	"Custom": {
-		taskmanager.Custom(queue.Priority(func(h *taskmanager.Handle) int { return -int(h.Cost()) }, 0)),
-		queue.Priority(func(x *modelTask) int { return -int(x.cost) }, 0),
+		real:  taskmanager.Custom(queue.Priority(func(h *taskmanager.Handle) int { return -int(h.Cost()) }, 0)),
+		model: queue.Priority(func(x *modelTask) int { return -int(x.cost) }, 0),
 	},
 }
 
