@@ -97,7 +97,6 @@ func modelWeight(key string) int { return 1 + len(key) }
 type discipline struct {
 	real  taskmanager.Discipline
 	model queue.Factory[*modelTask]
-	alone bool // what it does depends on which of several workers looks first
 }
 
 func (x *modelTask) keyOf() string                 { return x.key }
@@ -120,11 +119,6 @@ var disciplines = map[string]discipline{
 		Deadline: (*modelTask).deadlineOf, Horizon: horizon, Enqueued: (*modelTask).enqueuedOf,
 	})},
 	"Fair": {real: taskmanager.Fair(modelWeight), model: modelFair},
-	"CoDel": {
-		real:  taskmanager.CoDel(taskmanager.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
-		model: queue.CoDel[*modelTask](queue.CoDelConfig{Target: restartDelay / 4, Interval: restartDelay}),
-		alone: true,
-	},
 	"LimitByKey": {
 		real:  taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
 		model: queue.LimitByKey(1, (*modelTask).keyOf, modelFair),

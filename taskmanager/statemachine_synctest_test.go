@@ -50,16 +50,13 @@ func newSystem(t *rapid.T, d discipline) *system {
 	s := &system{model: model{tasks: map[string]*modelTask{}, queue: d.model(), limit: -1}}
 	s.min = rapid.IntRange(0, 3).Draw(t, "min")
 	s.max = rapid.IntRange(max(1, s.min), 4).Draw(t, "max")
-	if d.alone {
-		s.min, s.max = min(s.min, 1), 1
-	}
 	opts := []taskmanager.Option{
 		taskmanager.WithWorkers(s.min, s.max),
 		taskmanager.WithIdleTimeout(idleTimeout),
 		taskmanager.WithRestart(modelPolicy{}),
 		taskmanager.WithQueue(d.real),
 	}
-	if !d.alone && rapid.Bool().Draw(t, "bounded") {
+	if rapid.Bool().Draw(t, "bounded") {
 		s.limit = rapid.IntRange(0, 3).Draw(t, "limit")
 		s.overflow = rapid.SampledFrom([]taskmanager.Overflow{
 			taskmanager.Block, taskmanager.Reject, taskmanager.DropNewest,
