@@ -204,36 +204,7 @@ func (m *model) submit(x *modelTask) {
 // admit queues a task.
 func (m *model) admit(x *modelTask) {
 	m.tasks[x.name] = x
-	m.push(x)
-}
-
-func (m *model) push(x *modelTask) {
-	m.tick()
 	m.queue.Push(x)
-}
-
-// tick tells the queue the time, if it wants to know.
-func (m *model) tick() {
-	if c, ok := m.queue.(queue.Clocked[*modelTask]); ok {
-		c.Tick(time.Now())
-	}
-}
-
-// shed ends the tasks that the queue has given up.
-func (m *model) shed() (some bool) {
-	c, ok := m.queue.(queue.Clocked[*modelTask])
-	for ok {
-		x, more := c.Shed()
-		if !more {
-			break
-		}
-		if some = true; x.cancelled() {
-			m.withdrawn--
-		} else {
-			m.finish(x, taskmanager.ErrShed)
-		}
-	}
-	return some
 }
 
 // evict drops a task that was not cancelled.
@@ -266,10 +237,8 @@ func (m *model) settle() {
 		if m.running() == m.max {
 			return
 		}
-		m.tick()
 		x, ok := m.queue.Pop()
-		switch shed := m.shed(); {
-		case !ok && shed:
+		switch {
 		case !ok:
 			return
 		case x.cancelled():
@@ -287,7 +256,6 @@ func (m *model) settle() {
 // over tells the queue that a task which it has handed out has ended.
 func (m *model) over(x *modelTask) {
 	if f, ok := m.queue.(queue.Finisher[*modelTask]); ok {
-		m.tick()
 		f.Finish(x)
 	}
 }
@@ -305,7 +273,7 @@ func (m *model) failed(x *modelTask, failure error) {
 		m.finish(x, taskmanager.ErrRestartsExhausted)
 	case x.failures == 1:
 		x.phase = taskmanager.Restarted
-		m.push(x)
+		m.queue.Push(x)
 	default:
 		x.phase = taskmanager.Restarted
 		m.postpone(x, restartDelay)
@@ -328,7 +296,6 @@ func (m *model) cancel(x *modelTask) {
 		m.withdrawn++
 		_, limits := m.queue.(queue.Finisher[*modelTask])
 		if n := m.queue.Len(); limits && 8*m.withdrawn >= n || !limits && m.withdrawn > 16 && m.withdrawn > n/2 { // as the pool does
-			m.tick()
 			m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
 		}
 	}
@@ -349,7 +316,7 @@ func (m *model) postpone(x *modelTask, d time.Duration) {
 func (m *model) due() {
 	for len(m.delayed) > 0 && !m.delayed[0].due.After(time.Now()) {
 		m.delayed[0].queuedAt = time.Now()
-		m.push(m.delayed[0])
+		m.queue.Push(m.delayed[0])
 		m.delayed = m.delayed[1:]
 	}
 	m.settle()
