@@ -66,6 +66,10 @@ type Config[T any] struct {
 	// itself knows its workers; this is for goroutines that an item has started.
 	// It is asked only when a submit would wait.
 	Inside func(ctx context.Context) bool
+	// TrackCallers has the pool know its workers by their goroutines, for Callers. It
+	// costs some two microseconds for each worker that is started, and nothing for
+	// an item.
+	TrackCallers bool
 	// Decided, if set, is told of each decision of the scaler that changes the
 	// target, by whoever has asked it, and without a lock.
 	Decided func(Decided)

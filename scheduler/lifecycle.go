@@ -39,6 +39,7 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	}
 	p.closeInbox() // it is for a pool that cannot grow
 	p.min, p.max, p.ceiling = minimum, maximum, maximum
+	p.giveSlots()
 	p.growTo(minimum)
 	leaving := p.dismissIdle(min(p.workers-maximum, len(p.idle)))
 	p.restampIdle()
@@ -104,7 +105,7 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		s := p.snapshot()
 		p.mu.Unlock()
 		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
-			s.Busy+s.Inline, s.Queued, cause.Of(ctx))
+			s.Busy+s.Inline+s.Lent, s.Queued, cause.Of(ctx))
 	}
 }
 

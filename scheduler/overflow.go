@@ -88,8 +88,9 @@ func (p *Pool[T]) setOverflow() error {
 
 // overflow is what becomes of items that there is no room for: err is what
 // admissible says of the first of them. It returns how many of them, from the
-// first on, the pool has taken. It is called with mu held and lets go of it.
-func (p *Pool[T]) overflow(ctx context.Context, items []T, err error) (taken int, _ error) {
+// first on, the pool has taken. Those that wait are let in one by one, or together.
+// It is called with mu held and lets go of it.
+func (p *Pool[T]) overflow(ctx context.Context, items []T, together bool, err error) (taken int, _ error) {
 	switch {
 	case !errors.Is(err, ErrQueueFull):
 	case p.cfg.Overflow == Block:
@@ -99,7 +100,7 @@ func (p *Pool[T]) overflow(ctx context.Context, items []T, err error) (taken int
 		}
 		done := ctx.Done() // before anything is queued: a context may panic
 		p.mu.Lock()
-		return p.await(ctx, done, items)
+		return p.await(ctx, done, items, together)
 	case p.cfg.Overflow == CallerRuns && !p.halted():
 		p.runInline(items[0])
 		return 1, nil
@@ -115,10 +116,8 @@ func (p *Pool[T]) overflow(ctx context.Context, items []T, err error) (taken int
 // inside reports whether the caller is an item of this pool, or belongs to one.
 // If it waited for room, nobody might be left to make any. No lock is held.
 func (p *Pool[T]) inside(ctx context.Context) (inside bool) {
-	for id := range goroutine.Callers() {
-		if _, ok := p.onWorker.Load(id); ok {
-			return true
-		}
+	for range p.Callers() {
+		return true
 	}
 	if p.cfg.Inside != nil {
 		guard("Inside", func() { inside = p.cfg.Inside(ctx) })
@@ -175,6 +174,11 @@ func (p *Pool[T]) runInline(item T) {
 	go func() {
 		defer close(done)
 		defer goroutine.ActFor(caller)()
+		if p.cfg.TrackCallers {
+			id := goroutine.ID()
+			p.callers.Store(id, &worker[T]{item: item})
+			defer p.callers.Delete(id)
+		}
 		returned := false
 		defer func() { p.endInline(begin, returned) }()
 		defer func() {

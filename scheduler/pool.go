@@ -39,7 +39,7 @@ type Pool[T any] struct {
 	meter     *meter            // nil: nobody needs to know the time; guarded by mu
 	done      chan struct{}     // closed when the pool has stopped
 	ownScaler bool              // the scaler is this package's
-	onWorker  sync.Map          // goroutine numbers of the workers; only under Block
+	callers   sync.Map          // of *worker[T], by the numbers of goroutines; see Callers
 	scaling   sync.Mutex        // serialises the calls of the scaler; taken before mu
 
 	// What every dispatch writes stands on a cache line of its own. Submitters
@@ -66,6 +66,8 @@ type Pool[T any] struct {
 	withdrawn           int          // items in the queue that are to be skipped
 	blocked             int          // items of submitters that wait for room
 	inline              int          // items that run in the place of their submitter
+	lent                int          // workers without a slot, whose item waits
+	returning           list.List    // of *lease[T]: items that have waited and want a slot back
 	discarded           []discarded[T]
 	decisions           []Decided
 	dropping            int // goroutines that report what was discarded
@@ -167,8 +169,8 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 		return nil
 	}
 	p.mu.Lock()
-	if err := p.admissible(); err != nil {
-		_, err = p.overflow(ctx, []T{item}, err) // unlocks
+	if err := p.admissible(1); err != nil {
+		_, err = p.overflow(ctx, []T{item}, false, err) // unlocks
 		return err
 	}
 	p.push(item)
@@ -183,7 +185,7 @@ func (p *Pool[T]) TrySubmit(item T) error {
 		return nil
 	}
 	p.mu.Lock()
-	err := p.admissible()
+	err := p.admissible(1)
 	switch {
 	case err == nil:
 		p.push(item)
@@ -209,7 +211,7 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 		return nil
 	}
 	p.mu.Lock()
-	if p.phase == stopped || p.phase == draining && p.workers+p.inline == 0 {
+	if p.phase == stopped || p.phase == draining && p.workers+p.inline+p.lent == 0 {
 		p.mu.Unlock()
 		return ErrStopped
 	}
@@ -221,62 +223,26 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 	return nil
 }
 
-// batch is how many items SubmitAll pushes before it lets go of the lock.
-const batch = 1024
-
-// SubmitAll submits items in their order, at a lower price than one by one. In
-// a bounded pool without room it does with each what Submit does. If it is cut
-// short, the error is a *BatchError that says how many it had submitted.
-func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
-	if ctx == nil {
-		return ErrNilContext
-	}
-	for admitted := 0; admitted < len(items); {
-		if ctx.Err() != nil {
-			return &BatchError{admitted, cause.Of(ctx)}
-		}
-		end := min(admitted+batch, len(items))
-		if p.inbox.offerAll(items[admitted:end]) {
-			admitted = end
-			continue
-		}
-		p.mu.Lock()
-		if err := p.admissible(); err != nil {
-			n, err := p.overflow(ctx, items[admitted:], err) // unlocks
-			admitted += n
-			if err != nil {
-				return &BatchError{admitted, err}
-			}
-			continue
-		}
-		for ; admitted < end && p.hasRoom(); admitted++ {
-			p.push(items[admitted])
-		}
-		p.dispatch()
-	}
-	return nil
-}
-
-// admissible reports whether one more item may be pushed: nil, ErrStopped or
+// admissible reports whether n more items may be pushed: nil, ErrStopped or
 // ErrQueueFull. mu is held; it may be let go of and taken again meanwhile.
-func (p *Pool[T]) admissible() error {
+func (p *Pool[T]) admissible(n int) error {
 	if p.phase != open {
 		return ErrStopped
 	}
-	if p.cfg.Limit == 0 || p.waiters.Len() == 0 && p.hasRoom() {
+	if p.cfg.Limit == 0 || p.waiters.Len() == 0 && p.hasRoom(n) {
 		return nil
 	}
 	for grown := p.held() < max(p.cfg.Limit, 1); grown && p.waiters.Len() == 0 && p.workers < p.ceiling && !p.halted(); {
-		// Growth makes room, unless what is held fills it. The scaler decides as if the item waited already. If
+		// Growth makes room, unless what is held fills it. The scaler decides as if the items waited already. If
 		// another submit has taken the room, there may be more to be made.
 		workers := p.workers
 		p.mu.Unlock()
-		p.scale(1)
+		p.scale(n)
 		p.mu.Lock()
 		if p.phase != open {
 			return ErrStopped
 		}
-		if p.waiters.Len() == 0 && p.hasRoom() {
+		if p.waiters.Len() == 0 && p.hasRoom(n) {
 			return nil
 		}
 		grown = p.workers > workers
@@ -284,16 +250,16 @@ func (p *Pool[T]) admissible() error {
 	return ErrQueueFull
 }
 
-// hasRoom reports whether the limit lets one more item in: at most that many
+// hasRoom reports whether the limit lets n more items in: at most that many
 // wait beyond those for which a worker is free. mu is held.
-func (p *Pool[T]) hasRoom() bool {
+func (p *Pool[T]) hasRoom(n int) bool {
 	switch p.cfg.Limit {
 	case 0:
 		return true
 	case HandOver:
-		return p.held() == 0 && p.queued() < p.free()
+		return p.held() == 0 && p.queued()+n <= p.free()
 	default:
-		return p.held() < p.cfg.Limit && p.queued()-p.free() < p.cfg.Limit
+		return max(p.held(), p.queued()-p.free())+n <= p.cfg.Limit
 	}
 }
 
@@ -310,9 +276,9 @@ func (p *Pool[T]) held() int {
 // queued is the number of items that wait to run. mu is held.
 func (p *Pool[T]) queued() int { return p.queue.Len() - p.withdrawn }
 
-// busy is the number of workers that run an item. mu is held.
+// busy is the number of workers that run an item and have a slot. mu is held.
 func (p *Pool[T]) busy() int {
-	return int(p.counts.started-p.counts.completed-p.rare.failed) - p.inline
+	return int(p.counts.started-p.counts.completed-p.rare.failed) - p.inline - p.lent
 }
 
 // free is the number of workers that can come for an item. mu is held.

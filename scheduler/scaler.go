@@ -138,6 +138,7 @@ func (p *Pool[T]) rescale(extra int) (target int, told *Decided) {
 			p.ceiling = max(target, 1)
 			leaving = p.dismissIdle(min(p.workers-p.ceiling, len(p.idle)))
 		}
+		p.giveSlots()
 		p.growTo(target)
 	}
 	if p.workers < p.ceiling && p.closeInbox() && p.short() && d.Again == 0 {

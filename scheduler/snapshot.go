@@ -6,7 +6,7 @@ import "time"
 //
 // The counters only grow, so the difference of two snapshots tells exactly what
 // happened between them. Submitted equals Completed + Failed + Withdrawn + Shed
-// + Dropped + Busy + Inline + Queued, save for items that are being withdrawn at
+// + Dropped + Busy + Inline + Lent + Queued, save for items that are being withdrawn at
 // the moment.
 //
 // What a scaler is shown differs in one thing: items that the queue holds back (see
@@ -21,6 +21,7 @@ type Snapshot struct {
 	Busy     int // workers that run an item
 	Idle     int // Workers - Busy
 	Inline   int // items that run while their submitter waits, under CallerRuns
+	Lent     int // items that wait, having lent the slot of their worker
 	Queued   int // items that wait
 	Blocked  int // items of submitters that wait for room
 
@@ -63,7 +64,7 @@ func (p *Pool[T]) snapshot() Snapshot {
 	left := p.inboxLen()
 	s := Snapshot{
 		Min: p.min, Max: p.max,
-		Workers: p.workers, Busy: p.busy(), Inline: p.inline, Queued: max(p.queued()+left, 0), Blocked: p.blocked,
+		Workers: p.workers, Busy: p.busy(), Inline: p.inline, Lent: p.lent, Queued: max(p.queued()+left, 0), Blocked: p.blocked,
 		Submitted: p.counts.submitted + uint64(left),
 		Started:   p.counts.started,
 		Completed: p.counts.completed,
@@ -111,17 +112,18 @@ func (p *Pool[T]) workerCount() int { return p.workers }
 type WorkerState[T any] struct {
 	ID   int32
 	Busy bool
-	Item T // what it runs; the zero value unless Busy
+	Lent bool // its item waits, and has lent its slot; only where Busy
+	Item T    // what it runs; the zero value unless Busy
 }
 
 // Workers lists the live workers in the order of their numbers. It takes time
 // in proportion to the largest number of workers that there have been.
 func (p *Pool[T]) Workers() []WorkerState[T] {
 	p.mu.Lock()
-	states := make([]WorkerState[T], 0, p.workers)
+	states := make([]WorkerState[T], 0, p.workers+p.lent)
 	for _, w := range p.live {
 		if w != nil {
-			states = append(states, WorkerState[T]{ID: w.id, Busy: w.busy, Item: w.item})
+			states = append(states, WorkerState[T]{ID: w.id, Busy: w.busy, Lent: w.lease != nil, Item: w.item})
 		}
 	}
 	p.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 // waiter is a submitter that waits for room in a bounded pool.
 type waiter[T any] struct {
 	items    []T           // what it has left to submit; guarded by the pool's mu
+	together bool          // they are let in all at once
 	since    time.Duration // when it began to wait; only in a pool with a meter
 	refused  error         // why it waits no more, set before admitted is closed
 	admitted chan struct{} // closed when all its items are in, or refused is set
@@ -24,12 +25,12 @@ type waiter[T any] struct {
 // Whoever makes room pushes the items of the waiter at the front, under the
 // lock, and only then tells it. So submitters are served in the order in which
 // they came, and room cannot be snatched from one that is still waking up.
-func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T) (int, error) {
+func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T, together bool) (int, error) {
 	if p.phase != open {
 		p.mu.Unlock()
 		return 0, ErrStopped
 	}
-	w := &waiter[T]{items: items, admitted: make(chan struct{})}
+	w := &waiter[T]{items: items, together: together, admitted: make(chan struct{})}
 	if p.meter != nil {
 		w.since = p.meter.advance(p)
 	}
@@ -72,7 +73,10 @@ func (p *Pool[T]) admitWaiters() {
 		if w == nil {
 			return
 		}
-		for len(w.items) > 0 && p.hasRoom() {
+		if w.together && !p.hasRoom(len(w.items)) {
+			return
+		}
+		for len(w.items) > 0 && (w.together || p.hasRoom(1)) {
 			p.push(w.items[0])
 			w.items = w.items[1:]
 			p.blocked--

@@ -21,6 +21,7 @@ type worker[T any] struct {
 	running   bool          // in the function that runs items; for mend, to tell crashes of it from others
 	reporting bool          // in Config.Dropped, likewise
 	startedAt time.Duration // when it took the item; only in a pool with a meter
+	lease     *lease[T]     // nil: its item has not lent the slot
 	dismissed bool          // taken off the counts while idle; it only has to return
 	returned  bool          // left its loop, so that its deferred function has nothing to mend
 }
@@ -36,10 +37,10 @@ func (w *worker[T]) signal() {
 
 // work is the loop of a worker: the other half of the hot path.
 func (p *Pool[T]) work(w *worker[T]) {
-	if p.cfg.Limit != 0 && p.cfg.Overflow == Block {
+	if p.cfg.TrackCallers || p.cfg.Limit != 0 && p.cfg.Overflow == Block {
 		id := goroutine.ID()
-		p.onWorker.Store(id, nil)
-		defer p.onWorker.Delete(id) // after mend, which calls Crashed
+		p.callers.Store(id, w)
+		defer p.callers.Delete(id) // after mend, which calls Crashed
 	}
 	defer p.mend(w)
 	p.mu.Lock()
@@ -76,7 +77,7 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 	if w.busy { // takes over from a goroutine that ended while it reported
 		return w.item, true
 	}
-	if w.dismissed || p.workers > p.ceiling || p.halted() {
+	if w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.halted() {
 		return item, false
 	}
 	if p.waiters.Len() > 0 {
@@ -194,6 +195,9 @@ func (p *Pool[T]) finish(w *worker[T], count *uint64) {
 		p.meter.finish(p.meter.advance(p) - w.startedAt)
 	}
 	*count++
+	if w.lease != nil {
+		p.endLease(w)
+	}
 	if p.finisher != nil {
 		p.finished(w.item)
 	}
@@ -203,7 +207,7 @@ func (p *Pool[T]) finish(w *worker[T], count *uint64) {
 
 // leaves reports whether w must go. mu is held.
 func (p *Pool[T]) leaves(w *worker[T]) bool {
-	return w.dismissed || p.workers > p.ceiling || p.phase == stopped ||
+	return w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.phase == stopped ||
 		p.phase == draining && p.queue.Len() == 0
 }
 
@@ -251,6 +255,7 @@ func (p *Pool[T]) dismiss(w *worker[T]) {
 	p.workers--
 	p.live[w.id-1] = nil
 	p.freeIDs = append(p.freeIDs, w.id)
+	p.giveSlots()
 }
 
 // growTo starts workers until there are n. mu is held.
