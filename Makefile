@@ -8,7 +8,7 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod \
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy bench demo stress cc
+.PHONY: help test lint vet fmt tidy bench demo stress soak cc
 
 help:
 	@echo 'make test    vet, lint, and all tests with the race detector'
@@ -19,6 +19,7 @@ help:
 	@echo 'make bench   all benchmarks'
 	@echo 'make demo    tasklab over the source of the Go distribution'
 	@echo 'make stress  20 runs of the tests with the race detector'
+	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
 
 test: vet lint cc
 	$(call each,$(MODULES),CGO_ENABLED=1 go test -race -shuffle=on ./...)
@@ -44,6 +45,12 @@ demo:
 
 stress: cc
 	CGO_ENABLED=1 go test -race -shuffle=on -count=20 -timeout=30m ./...
+
+# It sees to it itself that it does not hang.
+SOAK ?= 60s
+SEED ?= 0
+soak: cc
+	CGO_ENABLED=1 go test -race -count=1 -timeout=0 -run '^TestSoak$$' -v ./taskmanager -soak=$(SOAK) -soakseed=$(SEED)
 
 # The version counts, so the binary is as old as the file that pins it.
 $(LINT): internal/tools/go.mod

@@ -48,7 +48,9 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 // overflow policy says. Block waits for room for all at once, and Reject returns
 // ErrQueueFull; so does Block for more items than the limit and all workers could
 // ever take. Those that drop take all, and give up one for each that is too many.
-// CallerRuns queues as many as there is room for, and runs the others.
+// CallerRuns queues as many as there is room for, and runs the others, one after
+// another. A batch that has become too large while it waits, because of a Resize, is let
+// in when the pool has nothing else to do.
 //
 // Errors: as those of Submit.
 func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
@@ -78,8 +80,18 @@ func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 		_, err := p.overflow(ctx, items, true, err)
 		return err
 	case p.cfg.Overflow == CallerRuns && !p.halted():
-		return p.runRest(items)
+		p.runRest(items) // unlocks
+		return nil
 	case p.cfg.Overflow.drops():
+		if p.workers < p.ceiling && !p.halted() { // what is held back now may be given up
+			p.mu.Unlock()
+			p.scale(len(items))
+			p.mu.Lock()
+			if p.phase != open {
+				p.mu.Unlock()
+				return ErrStopped
+			}
+		}
 		for _, item := range items {
 			if p.hasRoom(1) {
 				p.push(item)
@@ -97,7 +109,7 @@ func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 
 // runRest submits items, and runs those that there is no room for. It is called with
 // mu held and lets go of it.
-func (p *Pool[T]) runRest(items []T) error {
+func (p *Pool[T]) runRest(items []T) {
 	for len(items) > 0 && p.hasRoom(1) {
 		p.push(items[0])
 		items = items[1:]
@@ -113,5 +125,4 @@ func (p *Pool[T]) runRest(items []T) error {
 		p.discard(item, ErrStopped)
 		p.dispatch()
 	}
-	return nil
 }

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"container/list"
-	"iter"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/goroutine"
@@ -61,6 +60,15 @@ func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func()) {
 	return func() { p.resume(l) }
 }
 
+// HasLent reports whether the item of a worker has lent its slot, or waits for one. If
+// holds does not hold for the item, the answer is no.
+func (p *Pool[T]) HasLent(worker int32, holds func(item T) bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.workerOf(worker)
+	return w != nil && w.lease != nil && holds(w.item)
+}
+
 // workerOf is the live worker of a number, or nil. mu is held.
 func (p *Pool[T]) workerOf(id int32) *worker[T] {
 	if id < 1 || int(id) > len(p.live) {
@@ -79,6 +87,7 @@ func (p *Pool[T]) giveUpSlot(l *lease[T]) {
 	p.workers--
 	p.lent++
 	p.giveSlots()
+	p.admitWaiters()
 	p.growTo(min(p.min, p.ceiling))
 	if !p.halted() && p.queued()-p.held()+p.blocked > p.free() {
 		p.growTo(min(p.workers+1, p.ceiling))
@@ -142,18 +151,22 @@ func (p *Pool[T]) giveSlots() {
 	}
 }
 
-// Callers lists the items on whose behalf the calling goroutine runs, with the
-// numbers of their workers: the item that it executes, if it is the goroutine of a
-// worker; and, under CallerRuns, where that is executed by whoever has submitted
-// it, as worker 0, the item that did so, and so on. It lists nothing for other
-// goroutines, and unless Config.TrackCallers is set. It takes some microseconds.
-func (p *Pool[T]) Callers() iter.Seq2[int32, T] {
-	return func(yield func(int32, T) bool) {
-		for id := range goroutine.Callers() {
+// Caller is an item on whose behalf a goroutine runs, and the number of its worker.
+type Caller[T any] struct {
+	Worker int32 // 0: whoever has submitted the item runs it, under CallerRuns
+	Item   T
+}
+
+// Callers lists the items on whose behalf the calling goroutine runs: the item that
+// it executes, if it is the goroutine of a worker; and, where that is executed by
+// whoever has submitted it, the item that did so, and so on. It lists nothing for
+// other goroutines, and unless Config.TrackCallers is set. It takes some microseconds.
+func (p *Pool[T]) Callers() (list []Caller[T]) {
+	for id, ok := goroutine.ID(), true; ok; id, ok = goroutine.Principal(id) {
+		if w, found := p.callers.Of(id); found {
 			// The item is set by the goroutine itself, or before it starts.
-			if w, ok := p.callers.Load(id); ok && !yield(w.(*worker[T]).id, w.(*worker[T]).item) {
-				return
-			}
+			list = append(list, Caller[T]{w.id, w.item})
 		}
 	}
+	return list
 }

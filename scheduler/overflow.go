@@ -116,7 +116,7 @@ func (p *Pool[T]) overflow(ctx context.Context, items []T, together bool, err er
 // inside reports whether the caller is an item of this pool, or belongs to one.
 // If it waited for room, nobody might be left to make any. No lock is held.
 func (p *Pool[T]) inside(ctx context.Context) (inside bool) {
-	for range p.Callers() {
+	if len(p.Callers()) > 0 {
 		return true
 	}
 	if p.cfg.Inside != nil {
@@ -145,7 +145,7 @@ func (p *Pool[T]) pushOver(item T) {
 		}
 		gone = p.discard(victim, ErrDropped)
 		p.collectRefused()
-		if !gone && p.withdrawn > 0 && p.remover != nil && p.cfg.Withdrawn != nil {
+		if !gone && p.withdrawn > 0 && p.sweeps() {
 			p.sweep() // there may be any number of them, each as dear to evict
 		}
 	}
@@ -175,9 +175,7 @@ func (p *Pool[T]) runInline(item T) {
 		defer close(done)
 		defer goroutine.ActFor(caller)()
 		if p.cfg.TrackCallers {
-			id := goroutine.ID()
-			p.callers.Store(id, &worker[T]{item: item})
-			defer p.callers.Delete(id)
+			defer p.callers.Register(&worker[T]{item: item})()
 		}
 		returned := false
 		defer func() { p.endInline(begin, returned) }()

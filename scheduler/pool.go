@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
+	"github.com/seed56799101/taskmanager/internal/goroutine"
 	"github.com/seed56799101/taskmanager/queue"
 )
 
@@ -27,20 +28,20 @@ type Pool[T any] struct {
 	// Set when the pool is made.
 	run       func(worker int32, item T)
 	cfg       Config[T]
-	queue     queue.Queue[T]    // orders what waits; guarded by mu
-	fifo      *queue.FIFO[T]    // the queue, if it is one
-	remover   queue.Remover[T]  // the queue, if it has the capability
-	finisher  queue.Finisher[T] // likewise
-	clocked   queue.Clocked[T]  // likewise
-	holder    queue.Holder      // likewise
-	skipper   queue.Skipper[T]  // likewise
-	refuser   queue.Refuser[T]  // likewise
-	evict     func() (T, bool)  // what the queue does to make room; nil unless the overflow policy needs it
-	meter     *meter            // nil: nobody needs to know the time; guarded by mu
-	done      chan struct{}     // closed when the pool has stopped
-	ownScaler bool              // the scaler is this package's
-	callers   sync.Map          // of *worker[T], by the numbers of goroutines; see Callers
-	scaling   sync.Mutex        // serialises the calls of the scaler; taken before mu
+	queue     queue.Queue[T]                 // orders what waits; guarded by mu
+	fifo      *queue.FIFO[T]                 // the queue, if it is one
+	remover   queue.Remover[T]               // the queue, if it has the capability
+	finisher  queue.Finisher[T]              // likewise
+	clocked   queue.Clocked[T]               // likewise
+	holder    queue.Holder                   // likewise
+	skipper   queue.Skipper[T]               // likewise
+	refuser   queue.Refuser[T]               // likewise
+	evict     func() (T, bool)               // what the queue does to make room; nil unless the overflow policy needs it
+	meter     *meter                         // nil: nobody needs to know the time; guarded by mu
+	done      chan struct{}                  // closed when the pool has stopped
+	ownScaler bool                           // the scaler is this package's
+	callers   goroutine.Registry[*worker[T]] // the workers by their goroutines; see Callers
+	scaling   sync.Mutex                     // serialises the calls of the scaler; taken before mu
 
 	// What every dispatch writes stands on a cache line of its own. Submitters
 	// and workers run on different cores: each line that both touch and one
@@ -259,7 +260,7 @@ func (p *Pool[T]) hasRoom(n int) bool {
 	case HandOver:
 		return p.held() == 0 && p.queued()+n <= p.free()
 	default:
-		return max(p.held(), p.queued()-p.free())+n <= p.cfg.Limit
+		return p.held() < p.cfg.Limit && p.queued()-p.free()+n <= p.cfg.Limit
 	}
 }
 

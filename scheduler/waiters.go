@@ -73,7 +73,7 @@ func (p *Pool[T]) admitWaiters() {
 		if w == nil {
 			return
 		}
-		if w.together && !p.hasRoom(len(w.items)) {
+		if w.together && !p.hasRoom(len(w.items)) && !p.deserted() {
 			return
 		}
 		for len(w.items) > 0 && (w.together || p.hasRoom(1)) {
@@ -88,6 +88,11 @@ func (p *Pool[T]) admitWaiters() {
 		close(w.admitted)
 	}
 }
+
+// deserted reports whether the pool has nothing to do. There will never be more room
+// then, for instance after a Resize, so a batch that is too large for it is let in all
+// the same. mu is held.
+func (p *Pool[T]) deserted() bool { return p.queued() <= 0 && p.busy() == 0 && !p.halted() }
 
 // refuseWaiters sends every waiter away. mu is held.
 func (p *Pool[T]) refuseWaiters(reason error) {

@@ -3,8 +3,8 @@ package scheduler
 // Withdraw tells the pool that one item which waits was given up, so that
 // Config.Withdrawn now reports true for it and Config.Claim false. The item no
 // longer counts as queued and its room is free at once. Its memory is given back
-// when it is popped, or earlier when half of the queue has been withdrawn, or an
-// eighth of one that limits what runs, and the queue can remove.
+// when it is popped, or earlier, if the queue can remove: when half of the queue has
+// been withdrawn, an eighth of one that limits what runs, or all that is left.
 //
 // The mark on the item and this call are two steps, between which a worker may
 // pop and skip the item: withdrawn is then below the true number for a moment,
@@ -31,14 +31,25 @@ func (p *Pool[T]) Withdraw() {
 // them out, at a cost that is O(1) for each. Where they keep others from running,
 // since they count for the limit of their key, fewer are enough. mu is held.
 func (p *Pool[T]) sweepDue() bool {
-	if p.remover == nil || p.cfg.Withdrawn == nil {
+	if !p.sweeps() {
 		return false
 	}
 	n := p.queue.Len() + p.inboxLen()
 	if p.finisher != nil {
 		return 8*p.withdrawn >= n
 	}
-	return p.withdrawn > 16 && p.withdrawn > n/2
+	return p.withdrawn == n || p.withdrawn > 16 && p.withdrawn > n/2
+}
+
+// sweeps reports whether withdrawn items can be found in the queue.
+func (p *Pool[T]) sweeps() bool { return p.remover != nil && p.cfg.Withdrawn != nil }
+
+// sweepRest takes out what is left in the queue if all of it was withdrawn: no worker
+// would come for that. mu is held.
+func (p *Pool[T]) sweepRest() {
+	if p.withdrawn > 0 && p.withdrawn == p.queue.Len() && p.sweeps() {
+		p.sweep()
+	}
 }
 
 // sweep takes the withdrawn items out of the queue. mu is held.

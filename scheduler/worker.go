@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
-
-	"github.com/seed56799101/taskmanager/internal/goroutine"
 )
 
 // worker is a goroutine that runs items, and what the pool knows about it.
@@ -38,9 +36,7 @@ func (w *worker[T]) signal() {
 // work is the loop of a worker: the other half of the hot path.
 func (p *Pool[T]) work(w *worker[T]) {
 	if p.cfg.TrackCallers || p.cfg.Limit != 0 && p.cfg.Overflow == Block {
-		id := goroutine.ID()
-		p.callers.Store(id, w)
-		defer p.callers.Delete(id) // after mend, which calls Crashed
+		defer p.callers.Register(w)() // until after mend, which calls Crashed
 	}
 	defer p.mend(w)
 	p.mu.Lock()
@@ -110,6 +106,7 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 		}
 	}
 	shed := p.clocked != nil && p.collectShed()
+	p.sweepRest()
 	given := p.takeDiscarded()
 	if given != nil {
 		next := p.rouse()

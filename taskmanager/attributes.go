@@ -32,7 +32,8 @@ type TaskWithKey interface {
 type TaskWithDeadline interface {
 	Task
 	// Deadline is when the task ought to run; false: it has no deadline, which
-	// is the default.
+	// is the default. A task that is late runs all the same; WithDeadline, which wins
+	// over this, sets one by which it must have ended.
 	Deadline() (deadline time.Time, ok bool)
 }
 
@@ -132,13 +133,6 @@ func WithKey(key string) TaskOption {
 	return attributeOption("WithKey", keyAttribute, (*attributes).setKey, key)
 }
 
-// WithDeadline sets when the task ought to run, for the discipline Deadline,
-// which runs the most urgent first. Others ignore it. A task that is late runs
-// all the same.
-func WithDeadline(t time.Time) TaskOption {
-	return attributeOption("WithDeadline", deadlineAttribute, (*attributes).setDeadline, t)
-}
-
 // WithCost sets how much of its key's share the task uses up, under the
 // discipline Fair; in a unit of your choice, positive. Others ignore it.
 func WithCost(cost int64) TaskOption {
@@ -219,6 +213,19 @@ func (d Discipline) ask(task Task, a *attributes) (faults []error) {
 		}
 	}
 	return faults
+}
+
+// apart calls a function on a goroutine of its own and waits for it: foreign code where a
+// runtime.Goexit would do harm. It makes an error of that and of a panic.
+func apart(call func()) (err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = ErrGoexit
+		err = guarded(func() error { call(); return nil })
+	}()
+	<-done
+	return err
 }
 
 // guarded makes an error of a panic.

@@ -16,6 +16,7 @@ type Discipline struct {
 	queue  queue.Factory[*Handle]
 	wants  attribute
 	weight func(key string) int // nil: all keys weigh the same
+	perKey int                  // how many tasks of a key may run at once; 0: any number
 	custom bool                 // its factory is somebody else's
 }
 
@@ -128,6 +129,9 @@ func LimitByKey(n int, inner Discipline) Discipline {
 		d.name = "LimitByKey over " + inner.name
 		d.queue = queue.LimitByKey(n, (*Handle).Key, inner.queue)
 		d.wants |= keyAttribute
+		if d.perKey == 0 || n < d.perKey {
+			d.perKey = n
+		}
 	}
 	return d
 }

@@ -20,20 +20,23 @@ var (
 	// is how a task ends that Stop dropped or interrupted.
 	ErrStopped = errors.New("taskmanager: the manager is stopped")
 
-	// ErrCancelled is how a task ends that was cancelled through its handle. It
-	// matches context.Canceled.
+	// ErrCancelled is how a task ends that was cancelled by name, through its handle,
+	// or by the end of the context to which it is linked. It matches
+	// context.Canceled.
 	ErrCancelled = fmt.Errorf("taskmanager: the task was cancelled: %w", context.Canceled)
 
 	// ErrQueueFull is returned when the limit leaves no room and the overflow
 	// policy is Reject.
 	ErrQueueFull = errors.New("taskmanager: the queue is full; try again later, or raise the limit")
 
-	// ErrWouldDeadlock is returned to a task that submits to its own manager when
-	// that is full and the overflow policy is Block: it would wait for room that it
-	// takes up itself. Use another policy, or a manager for each stage of the
-	// work. A task is known by its goroutine, and by its context.
-	ErrWouldDeadlock = errors.New("taskmanager: the queue is full, and a task must not wait for room in its own manager; " +
-		"use another overflow policy, or another manager")
+	// ErrWouldDeadlock is returned to a task that would wait for itself: for a task
+	// that waits for it, however many there are in between; for a task that may not
+	// run before it has ended, by LimitByKey; until its own manager has nothing to do;
+	// or, with the overflow policy Block, for room in its own manager, which it
+	// takes up itself. For the last there are other policies, or a manager for each
+	// stage of the work. A task is known by its goroutine, and by its context.
+	ErrWouldDeadlock = errors.New("taskmanager: would deadlock: a task must not wait for what waits for it, " +
+		"nor for room in its own manager; use another overflow policy, or another manager")
 
 	// ErrDropped is how a task ends that the overflow policy gave up.
 	ErrDropped = errors.New("taskmanager: dropped, as the queue was full")
@@ -81,6 +84,23 @@ func (e *StopError) Error() string {
 // Unwrap returns the reason.
 func (e *StopError) Unwrap() error { return e.Err }
 
+// DrainError is returned by Drain when its context ended before all tasks did.
+type DrainError struct {
+	// Cancelled has the names of the tasks that were cancelled then, in order.
+	Cancelled []string
+	// Err is why the context ended.
+	Err error
+}
+
+// Error names the tasks.
+func (e *DrainError) Error() string {
+	return fmt.Sprintf("taskmanager: not drained in time, %d tasks cancelled [%s]: %v",
+		len(e.Cancelled), strings.Join(e.Cancelled, ", "), e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *DrainError) Unwrap() error { return e.Err }
+
 // translations are the pool's errors in this package's terms.
 var translations = map[error]error{
 	scheduler.ErrStopped:       ErrStopped,
@@ -95,7 +115,7 @@ var translations = map[error]error{
 // somebody's own panicked.
 func submitError(name string, err error) error {
 	for theirs, ours := range translations {
-		if same(err, theirs) {
+		if same(err, theirs) || same(err, ours) {
 			return ours
 		}
 	}

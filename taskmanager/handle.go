@@ -19,9 +19,9 @@ import (
 type Handle struct {
 	m        *TaskManager
 	name     string
-	cfg      *taskConfig         // nil: no options
-	firstCtx lazycontext.Context // of the first execution
-	place    place               // in the names
+	cfg      *taskConfig // nil: no options
+	firstCtx taskContext // of the first execution
+	place    place       // in the names
 
 	mu                  sync.Mutex // guards the rest
 	state               state
@@ -34,10 +34,29 @@ type Handle struct {
 	started, done       chan struct{} // made on demand
 }
 
+// taskContext is the context of one execution. It knows the task.
+type taskContext = lazycontext.Context[Handle]
+
+// ownerOf is the task whose context ctx is, or is derived from, or nil.
+func ownerOf(ctx context.Context) *Handle { return lazycontext.OwnerOf[Handle](ctx) }
+
+// FromContext returns the handle of the task that was given ctx, or a context that
+// ctx is derived from: false if there is none, or its execution is over.
+func FromContext(ctx context.Context) (h *Handle, ok bool) {
+	h = ownerOf(ctx)
+	return h, h != nil
+}
+
+// alarms are what is to happen to tasks at a time; one timer serves all of a manager.
+type (
+	alarms = delay.Queue[func()]
+	alarm  = delay.Entry[func()]
+)
+
 // retry is what only tasks that restart need.
 type retry struct {
-	ctx      *lazycontext.Context // of the present execution
-	entry    *delay.Entry[*Handle]
+	ctx      *taskContext // of the present execution
+	entry    *alarm
 	due      time.Duration   // when the restart was or will be, since the manager's epoch
 	recent   []time.Duration // when restarts began, or are due, in the window of the policy, if it has one
 	restarts int             // how often it was started again
@@ -126,17 +145,28 @@ func (h *Handle) Err() error {
 
 // Wait waits until the task has ended, and returns Err. If ctx ends first, the
 // error says why; the task goes on.
+//
+// A task that waits for another one of its manager lends its worker's slot
+// meanwhile, so that the other can run, however few workers there are; see Blocking.
+// Where that does not help, because tasks would wait for each other, the error is
+// ErrWouldDeadlock.
 func (h *Handle) Wait(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
+	done := h.Done()
 	select {
-	case <-h.Done():
+	case <-done:
 		return h.Err()
 	default:
 	}
+	back, err := h.m.stepAside(ctx, h)
+	if err != nil {
+		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, err)
+	}
+	defer back()
 	select {
-	case <-h.Done():
+	case <-done:
 		return h.Err()
 	case <-ctx.Done():
 		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, cause.Of(ctx))
@@ -155,7 +185,7 @@ func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
 func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
 
 // entry is the task's place among those that wait for their time. h.mu is held.
-func (h *Handle) entry() *delay.Entry[*Handle] {
+func (h *Handle) entry() *alarm {
 	if h.retry != nil {
 		return h.retry.entry
 	}
@@ -172,9 +202,23 @@ func (h *Handle) due() time.Duration {
 }
 
 // ctx is the context of the present execution. h.mu is held.
-func (h *Handle) ctx() *lazycontext.Context {
+func (h *Handle) ctx() *taskContext {
 	if h.retry != nil {
 		return h.retry.ctx
 	}
 	return &h.firstCtx
+}
+
+// progress orders states by how far the task is: waiting for room, waiting, executing.
+func (h *Handle) progress() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch h.state {
+	case admitting:
+		return 0
+	case queued, delayed:
+		return 1
+	default:
+		return 2
+	}
 }

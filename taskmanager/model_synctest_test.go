@@ -1,166 +1,59 @@
 package taskmanager_test
 
 import (
-	"context"
-	"runtime"
 	"slices"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/seed56799101/taskmanager/queue"
-	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
-
-const (
-	restartDelay = 10 * time.Millisecond // from the second failure in a row on
-	giveUpAfter  = 4                     // failures in a row
-	idleTimeout  = 25 * time.Millisecond
-	horizon      = 20 * time.Millisecond // of tasks without a deadline
-)
-
-// modelPolicy restarts at once, then after a fixed delay, then gives up.
-type modelPolicy struct{}
-
-func (modelPolicy) Next(f scheduler.Failure) (time.Duration, bool) {
-	switch {
-	case f.Attempt == 1:
-		return 0, true
-	case f.Attempt < giveUpAfter:
-		return restartDelay, true
-	default:
-		return 0, false
-	}
-}
-
-// outcome is what the test tells an execution to do.
-type outcome string
-
-const (
-	succeed outcome = "succeed"
-	fail    outcome = "fail"
-	crash   outcome = "panic"
-	goexit  outcome = "goexit"
-)
-
-// modelTask is a task as the model sees it, together with the real one.
-type modelTask struct {
-	name      string
-	restarts  bool // implements RestartableTask and always wants to
-	key       string
-	priority  int
-	cost      int64
-	deadline  time.Time     // zero: none
-	delay     time.Duration // before the first run
-	phase     taskmanager.WorkerStatus
-	inline    bool // its submitter runs it
-	queuedAt  time.Time
-	failures  int
-	due       time.Time
-	started   bool
-	order     chan outcome  // received by the execution
-	submitted chan struct{} // closed when the submit has returned
-	handle    *taskmanager.Handle
-	err       error // of the submit
-	end       error // how the task must end
-}
-
-// execute is the body of every task.
-func (x *modelTask) execute(ctx context.Context) error {
-	select {
-	case o := <-x.order:
-		switch o {
-		case succeed:
-			return nil
-		case fail:
-			return errFailed
-		case crash:
-			panic(errFailed)
-		default:
-			runtime.Goexit()
-		}
-	case <-ctx.Done():
-	}
-	return ctx.Err()
-}
-
-// cancelled reports whether the task has ended while it was in the queue.
-func (x *modelTask) cancelled() bool { return x.phase == taskmanager.Finished }
-
-// modelWeight is what a key is worth.
-func modelWeight(key string) int { return 1 + len(key) }
-
-// discipline is one of the manager's, and the same for the model's tasks: what
-// is tested here is not the order as such, but that the manager tells its queue
-// what it has to know.
-type discipline struct {
-	real  taskmanager.Discipline
-	model queue.Factory[*modelTask]
-}
-
-func (x *modelTask) keyOf() string                 { return x.key }
-func (x *modelTask) priorityOf() int               { return x.priority }
-func (x *modelTask) costOf() int64                 { return x.cost }
-func (x *modelTask) weightOf() int                 { return modelWeight(x.key) }
-func (x *modelTask) deadlineOf() (time.Time, bool) { return x.deadline, !x.deadline.IsZero() }
-func (x *modelTask) enqueuedOf() time.Time         { return x.queuedAt }
-
-var modelFair = queue.Fair(queue.FairConfig[*modelTask, string]{
-	Key: (*modelTask).keyOf, Weight: (*modelTask).weightOf, Cost: (*modelTask).costOf,
-})
-
-var disciplines = map[string]discipline{
-	"FIFO":     {real: taskmanager.FIFO(), model: queue.NewFIFO[*modelTask]},
-	"LIFO":     {real: taskmanager.LIFO(), model: queue.NewLIFO[*modelTask]},
-	"Strict":   {real: taskmanager.Priority(0), model: queue.Priority((*modelTask).priorityOf, 0)},
-	"Priority": {real: taskmanager.Priority(2), model: queue.Priority((*modelTask).priorityOf, 2)},
-	"Deadline": {real: taskmanager.Deadline(horizon), model: queue.Deadline(queue.DeadlineConfig[*modelTask]{
-		Deadline: (*modelTask).deadlineOf, Horizon: horizon, Enqueued: (*modelTask).enqueuedOf,
-	})},
-	"Fair": {real: taskmanager.Fair(modelWeight), model: modelFair},
-	"LimitByKey": {
-		real:  taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
-		model: queue.LimitByKey(1, (*modelTask).keyOf, modelFair),
-	},
-	"Custom": {
-		real:  taskmanager.Custom(queue.Priority(func(h *taskmanager.Handle) int { return -int(h.Cost()) }, 0)),
-		model: queue.Priority(func(x *modelTask) int { return -int(x.cost) }, 0),
-	},
-}
 
 // model is what a manager must do.
 type model struct {
 	min, max int
+	paused   bool
 	limit    int // -1: none
 	overflow taskmanager.Overflow
 
 	tasks     map[string]*modelTask // outstanding
+	slots     int                   // in use
 	queue     queue.Queue[*modelTask]
-	withdrawn int          // tasks in the queue that were cancelled
-	blocked   []*modelTask // that wait for room, in order
-	delayed   []*modelTask // that wait for their time, in the order in which they are due
+	withdrawn int            // tasks in the queue that were cancelled
+	blocked   [][]*modelTask // those that wait for room, in order; those of a batch together
+	delayed   []*modelTask   // that wait for their time, in the order in which they are due
+	returning []*modelTask   // that have waited for others and want a slot, in order
 	ended     []*modelTask
-	rejected  int
+
+	// runs looks up whether a task runs in fact, where a worker that has become free
+	// may as well have taken the next one of the queue, or first let one in that
+	// waits for room.
+	runs func(x *modelTask) bool
 }
 
 // queued is the number of tasks that wait for a worker.
 func (m *model) queued() int { return m.queue.Len() - m.withdrawn }
 
-// running is the number of tasks that run on workers.
-func (m *model) running() (busy int) {
-	for _, x := range m.tasks {
-		if x.phase == taskmanager.Running && !x.inline {
-			busy++
-		}
+// waiting is the number of tasks that wait for room.
+func (m *model) waiting() (n int) {
+	for _, b := range m.blocked {
+		n += len(b)
 	}
-	return busy
+	return n
 }
 
-// room reports whether one more may wait: beyond those that workers are free for,
+// limits reports whether the discipline limits what runs of a key.
+func (m *model) limits() bool {
+	_, ok := m.queue.(queue.Finisher[*modelTask])
+	return ok
+}
+
+// room reports whether n more may wait: beyond those that workers are free for,
 // and that may run.
-func (m *model) room() bool {
-	held, free := 0, m.max-m.running()
+func (m *model) room(n int) bool {
+	held, free := 0, max(m.max-m.slots, 0)
+	if m.paused {
+		free = 0
+	}
 	if h, ok := m.queue.(queue.Holder); ok {
 		held = max(h.Held()-m.withdrawn, 0)
 	}
@@ -168,43 +61,75 @@ func (m *model) room() bool {
 	case m.limit < 0:
 		return true
 	case m.limit == 0:
-		return held == 0 && m.queued() < free
+		return held == 0 && m.queued()+n <= free
 	default:
-		return max(held, m.queued()-free) < m.limit
+		return held < m.limit && m.queued()-free+n <= m.limit
 	}
 }
 
-// submit is a submit of a name that is free.
-func (m *model) submit(x *modelTask) {
+// submit is a submit of names that are free, of one task or of a batch. Trying does
+// not wait.
+func (m *model) submit(tasks []*modelTask, trying bool) {
+	overflow := m.overflow
+	if overflow == taskmanager.CallerRuns && (m.paused || trying) || overflow == taskmanager.Block && trying {
+		overflow = taskmanager.Reject
+	}
+	room := len(m.blocked) == 0 && m.room(len(tasks))
 	switch {
-	case x.delay > 0:
-		m.tasks[x.name] = x
-		m.postpone(x, x.delay)
-	case len(m.blocked) == 0 && m.room():
-		m.admit(x)
-	case m.overflow == taskmanager.Block:
-		m.tasks[x.name] = x
-		m.blocked = append(m.blocked, x)
-	case m.overflow == taskmanager.Reject:
-		x.end = taskmanager.ErrQueueFull
-		m.rejected++
-	case m.overflow == taskmanager.CallerRuns:
-		m.tasks[x.name] = x
-		x.phase, x.inline, x.started = taskmanager.Running, true, true
-	case m.overflow == taskmanager.DropNewest:
-		m.tasks[x.name] = x
-		m.finish(x, taskmanager.ErrDropped)
+	case tasks[0].hard && !tasks[0].deadline.After(time.Now()):
+		tasks[0].end = taskmanager.ErrDeadlineExceeded
+		return
+	case tasks[0].delay > 0:
+		m.take(tasks)
+		m.postpone(tasks[0], tasks[0].delay)
+	case room:
+		m.admit(tasks)
+	case overflow == taskmanager.Reject, overflow == taskmanager.Block && len(tasks) > max(m.limit, 0)+m.max:
+		for _, x := range tasks {
+			x.end = taskmanager.ErrQueueFull
+		}
+		return
+	case overflow == taskmanager.Block:
+		m.take(tasks)
+		m.blocked = append(m.blocked, tasks)
 	default:
-		m.admit(x)
-		m.evict()
+		for _, x := range tasks {
+			m.overrun(x, overflow)
+		}
 	}
 	m.settle()
 }
 
-// admit queues a task.
-func (m *model) admit(x *modelTask) {
-	m.tasks[x.name] = x
-	m.queue.Push(x)
+// overrun is a submit under a policy that takes tasks without waiting.
+func (m *model) overrun(x *modelTask, overflow taskmanager.Overflow) {
+	switch {
+	case m.room(1) && len(m.blocked) == 0:
+		m.admit([]*modelTask{x})
+	case overflow == taskmanager.CallerRuns:
+		m.tasks[x.name] = x
+		x.phase, x.inline, x.started, x.startedAt = taskmanager.Running, true, true, time.Now()
+	case overflow == taskmanager.DropNewest:
+		m.tasks[x.name] = x
+		m.finish(x, taskmanager.ErrDropped)
+	default:
+		m.admit([]*modelTask{x})
+		m.evict()
+	}
+}
+
+// take puts tasks on the books.
+func (m *model) take(tasks []*modelTask) {
+	for _, x := range tasks {
+		m.tasks[x.name] = x
+	}
+}
+
+// admit queues tasks.
+func (m *model) admit(tasks []*modelTask) {
+	m.take(tasks)
+	for _, x := range tasks {
+		m.queue.Push(x)
+	}
 }
 
 // evict drops a task that was not cancelled.
@@ -221,36 +146,92 @@ func (m *model) evict() {
 		}
 		m.withdrawn--
 		if m.withdrawn > 0 {
-			m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
+			m.sweep()
 		}
 	}
 }
 
-// settle gives room to those that wait for it, and workers to those that are
-// queued.
+// sweep takes cancelled tasks out of the queue.
+func (m *model) sweep() {
+	m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
+}
+
+// settle gives workers to those that have waited for others or are queued, and room to
+// those that wait for it.
 func (m *model) settle() {
 	for {
-		for len(m.blocked) > 0 && m.room() {
+		free := m.slots < m.max
+		back := free && len(m.returning) > 0 && (!m.returning[0].coming || m.paused || m.runs(m.returning[0]))
+		if back && (!m.returning[0].coming || !m.mayEnter() || !isClosed(m.blocked[0][0].submitted)) {
+			m.comeBack()
+			continue
+		}
+		for m.mayEnter() {
 			m.admit(m.blocked[0])
 			m.blocked = m.blocked[1:]
-		}
-		if m.running() == m.max {
-			return
-		}
-		x, ok := m.queue.Pop()
-		switch {
-		case !ok:
-			return
-		case x.cancelled():
-			m.withdrawn--
-			if s, ok := m.queue.(queue.Skipper[*modelTask]); ok {
-				s.Skip(x)
+			if back {
+				break
 			}
-			m.over(x)
+		}
+		switch {
+		case back:
+		case free && !m.paused && m.start():
+		case free && len(m.returning) > 0:
+			m.comeBack()
 		default:
-			x.phase, x.started = taskmanager.Running, true
+			for _, x := range m.returning {
+				x.coming = false
+			}
+			return
 		}
 	}
+}
+
+// mayEnter reports whether there is room for the first that wait for it.
+func (m *model) mayEnter() bool {
+	return len(m.blocked) > 0 && (m.room(len(m.blocked[0])) || m.deserted(m.blocked[0][0]))
+}
+
+// deserted reports whether there will never be more room for a batch.
+func (m *model) deserted(x *modelTask) bool {
+	return x.batch != nil && m.queued() == 0 && m.slots == 0 && !m.paused
+}
+
+// comeBack gives a slot to a task that has waited.
+func (m *model) comeBack() {
+	x := m.returning[0]
+	m.returning = m.returning[1:]
+	m.slots++
+	x.slot, x.coming, x.phase = true, false, taskmanager.Running
+	switch {
+	case x.gone != nil:
+		m.stopped(x, x.gone)
+	case x.late:
+		x.late = false
+		m.failed(x, taskmanager.ErrTimeout)
+	}
+}
+
+// start starts the next task of the queue, if there is one.
+func (m *model) start() bool {
+	x, ok := m.queue.Pop()
+	switch {
+	case !ok:
+		return false
+	case x.cancelled():
+		m.withdrawn--
+		if s, ok := m.queue.(queue.Skipper[*modelTask]); ok {
+			s.Skip(x)
+		}
+		m.over(x)
+	default:
+		m.slots++
+		x.phase, x.started, x.slot, x.startedAt = taskmanager.Running, true, true, time.Now()
+		if m.withdrawn == m.queue.Len() {
+			m.sweep()
+		}
+	}
+	return true
 }
 
 // over tells the queue that a task which it has handed out has ended.
@@ -260,11 +241,25 @@ func (m *model) over(x *modelTask) {
 	}
 }
 
-// failed decides whether a task runs again. Its worker is free after that.
+// release is the end of an execution: its worker is free for others.
+func (m *model) release(x *modelTask) {
+	if x.slot {
+		x.slot = false
+		m.slots--
+		m.over(x)
+	}
+	x.inline = false
+}
+
+// stopped is the end of an execution that ends the task.
+func (m *model) stopped(x *modelTask, err error) {
+	m.finish(x, err)
+	m.release(x)
+}
+
+// failed decides whether a task runs again.
 func (m *model) failed(x *modelTask, failure error) {
 	x.failures++
-	inline := x.inline
-	x.inline = false
 	x.queuedAt = time.Now()
 	switch {
 	case !x.restarts:
@@ -278,28 +273,125 @@ func (m *model) failed(x *modelTask, failure error) {
 		x.phase = taskmanager.Restarted
 		m.postpone(x, restartDelay)
 	}
-	if !inline {
-		m.over(x)
+	m.release(x)
+}
+
+// cancel gives a task up. One of a batch that waits for room is spared.
+func (m *model) cancel(x *modelTask, reason error) {
+	switch {
+	case x.executing():
+		m.interrupt(x, reason)
+	case slices.Contains(m.delayed, x):
+		m.finish(x, reason)
+	case m.isBlocked(x):
+		m.blocked = slices.DeleteFunc(m.blocked, func(b []*modelTask) bool { return b[0] == x })
+		m.finish(x, reason)
+	default: // it leaves the queue, and only then whoever waits for it learns of that
+		x.phase = taskmanager.Finished
+		m.withdrawn++
+		n := m.queue.Len()
+		if m.limits() && 8*m.withdrawn >= n || !m.limits() && (m.withdrawn == n || m.withdrawn > 16 && m.withdrawn > n/2) { // as the pool does
+			m.sweep()
+		}
+		m.settle()
+		m.finish(x, reason)
+	}
+	m.settle()
+}
+
+// isBlocked reports whether the task waits for room.
+func (m *model) isBlocked(x *modelTask) bool {
+	return slices.ContainsFunc(m.blocked, func(b []*modelTask) bool { return slices.Contains(b, x) })
+}
+
+// interrupt ends the context of an execution. It heeds that, unless it waits without
+// looking at it; and one that has lent its slot needs one to end.
+func (m *model) interrupt(x *modelTask, reason error) {
+	if x.gone != nil {
+		return
+	}
+	switch {
+	case x.target == nil && !slices.Contains(m.returning, x):
+		m.stopped(x, reason)
+	case x.target != nil && !x.deaf:
+		x.gone = reason
+		m.resume(x)
+	default:
+		x.gone = reason
 	}
 }
 
-// cancel cancels a task; those that wait for room are spared.
-func (m *model) cancel(x *modelTask) {
-	running, queued := x.phase == taskmanager.Running, x.due.IsZero()
-	queued = queued || !slices.Contains(m.delayed, x)
-	m.finish(x, taskmanager.ErrCancelled)
+// timeOut is the time limit of an execution, which is a failure.
+func (m *model) timeOut(x *modelTask) {
 	switch {
-	case running && !x.inline:
-		m.over(x)
-	case running || !queued:
+	case x.target == nil && !slices.Contains(m.returning, x):
+		m.failed(x, taskmanager.ErrTimeout)
+	case x.target != nil && !x.deaf:
+		x.late = true
+		m.resume(x)
 	default:
-		m.withdrawn++
-		_, limits := m.queue.(queue.Finisher[*modelTask])
-		if n := m.queue.Len(); limits && 8*m.withdrawn >= n || !limits && m.withdrawn > 16 && m.withdrawn > n/2 { // as the pool does
-			m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
-		}
+		x.late = true
 	}
 	m.settle()
+}
+
+// wait is a task that waits for another one, and reports whether it may.
+func (m *model) wait(x, target *modelTask, deaf bool) bool {
+	x.target, x.deaf = target, deaf
+	if !m.canEnd(x) {
+		x.target = nil
+		return false
+	}
+	if x.slot {
+		x.slot, x.phase = false, taskmanager.Blocked
+		m.slots--
+		m.settle()
+	}
+	return true
+}
+
+// canEnd reports whether a task that waits can ever go on: whether it is among those
+// that end, one after another, if each does as soon as nothing keeps it.
+func (m *model) canEnd(x *modelTask) bool {
+	done := map[*modelTask]bool{}
+	for more := true; more && !done[x]; {
+		more = false
+		for _, y := range m.tasks {
+			if !done[y] && (y.target == nil || done[y.target]) && (y.executing() || m.mayRun(y, done)) {
+				done[y], more = true, true
+			}
+		}
+	}
+	return done[x]
+}
+
+// mayRun reports whether the limit of its key lets a task run once others are done.
+func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
+	if !m.limits() {
+		return true
+	}
+	for _, y := range m.tasks {
+		if y.key == x.key && y.executing() && !done[y] {
+			return false
+		}
+	}
+	return true
+}
+
+// resume is the end of a wait: the task wants its slot back, if it had one.
+func (m *model) resume(x *modelTask) {
+	x.target = nil
+	if x.phase == taskmanager.Blocked {
+		m.returning = append(m.returning, x)
+		return
+	}
+	switch { // it runs in the place of its submitter, and has none
+	case x.gone != nil:
+		m.stopped(x, x.gone)
+	case x.late:
+		x.late = false
+		m.failed(x, taskmanager.ErrTimeout)
+	}
 }
 
 // postpone has a task wait for its time.
@@ -312,40 +404,39 @@ func (m *model) postpone(x *modelTask, d time.Duration) {
 	m.delayed = slices.Insert(m.delayed, later, x)
 }
 
-// due queues the tasks whose time has come.
-func (m *model) due() {
-	for len(m.delayed) > 0 && !m.delayed[0].due.After(time.Now()) {
-		m.delayed[0].queuedAt = time.Now()
-		m.queue.Push(m.delayed[0])
-		m.delayed = m.delayed[1:]
-	}
-	m.settle()
-}
-
 // finish ends a task.
 func (m *model) finish(x *modelTask, err error) {
 	x.phase, x.end = taskmanager.Finished, err
 	delete(m.tasks, x.name)
 	m.delayed = slices.DeleteFunc(m.delayed, func(y *modelTask) bool { return x == y })
 	m.ended = append(m.ended, x)
+	if x.group != nil && err != nil {
+		m.groupFailed(x.group, err)
+	}
+	for _, y := range m.tasks {
+		if y.target == x {
+			y.coming = x.slot
+			m.resume(y)
+		}
+	}
 }
 
-// draw draws a task.
-func draw(t *rapid.T) *modelTask {
-	x := &modelTask{
-		name:      rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "idle"}).Draw(t, "name"),
-		restarts:  rapid.Bool().Draw(t, "restarts"),
-		key:       rapid.SampledFrom([]string{"", "k", "key"}).Draw(t, "key"),
-		priority:  rapid.IntRange(-1, 2).Draw(t, "priority"),
-		cost:      rapid.Int64Range(1, 4).Draw(t, "cost"),
-		delay:     rapid.SampledFrom([]time.Duration{0, 0, 0, 0, restartDelay / 2, 3 * restartDelay}).Draw(t, "delay"),
-		phase:     taskmanager.NotAssigned,
-		queuedAt:  time.Now(),
-		order:     make(chan outcome),
-		submitted: make(chan struct{}),
+// groupFailed notes a failure in a group, and cancels the others: those that wait
+// first.
+func (m *model) groupFailed(g *modelGroup, err error) {
+	if g.failed {
+		return
 	}
-	if rapid.Bool().Draw(t, "urgent") {
-		x.deadline = time.Now().Add(rapid.SampledFrom([]time.Duration{-1, 0, horizon, 3 * horizon}).Draw(t, "deadline"))
+	g.failures = append(g.failures, err)
+	if g.collect {
+		return
 	}
-	return x
+	g.failed = true
+	for _, executing := range []bool{false, true} {
+		for _, x := range m.tasks {
+			if x.group == g && x.executing() == executing {
+				m.cancel(x, taskmanager.ErrGroupFailed)
+			}
+		}
+	}
 }

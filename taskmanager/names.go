@@ -45,7 +45,8 @@ type shard struct {
 	entries []entry  // in use, or in the list of free ones
 	free    int32    // the first free entry; -1: none
 	n       int      // entries in use
-	_       [40]byte // 128 in all: no two locks on one pair of cache lines
+	added   uint64   // entries so far
+	_       [32]byte // 128 in all: no two locks on one pair of cache lines
 }
 
 // entry is a name in use: its handle, half of its hash, and where in tags its
@@ -80,10 +81,9 @@ func newNames() *names {
 
 // add reserves h's name for it: nil, ErrAlreadyExists or ErrStopped.
 func (n *names) add(h *Handle) error {
-	sum := maphash.String(n.seed, h.name)
-	h.place.shard = uint32(sum % shardCount)
-	tag := byte(firstTag + sum>>shardBits%(256-firstTag))
-	s := &n.shards[h.place.shard]
+	shard, tag, hash := n.hash(h.name)
+	h.place.shard = shard
+	s := &n.shards[shard]
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,6 @@ func (n *names) add(h *Handle) error {
 	if 4*(s.tagged+1) > 3*len(s.tags) {
 		s.rebuild()
 	}
-	hash := uint32(sum >> 32)
 	slot, maybe := s.probe(hash, tag)
 	if maybe && s.find(h.name, hash) != nil {
 		return ErrAlreadyExists
@@ -104,6 +103,27 @@ func (n *names) add(h *Handle) error {
 	s.tags[slot] = tag
 	s.put(entry{h: h, hash: hash, slot: slot})
 	return nil
+}
+
+// hash says where a name belongs: the shard, the tag, and half of the hash.
+func (n *names) hash(name string) (shard uint32, tag byte, hash uint32) {
+	sum := maphash.String(n.seed, name)
+	return uint32(sum % shardCount), byte(firstTag + sum>>shardBits%(256-firstTag)), uint32(sum >> 32)
+}
+
+// lookup returns the handle of a name, or nil.
+func (n *names) lookup(name string) *Handle {
+	shard, tag, hash := n.hash(name)
+	s := &n.shards[shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n == 0 {
+		return nil
+	}
+	if _, maybe := s.probe(hash, tag); !maybe {
+		return nil
+	}
+	return s.find(name, hash)
 }
 
 // probe returns the slot that a name's tag may take, and whether an equal tag
@@ -151,13 +171,17 @@ func (s *shard) put(e entry) {
 	}
 	e.h.place.index = i
 	s.n++
+	s.added++
 }
 
-// remove frees h's name, which h must hold.
-func (n *names) remove(h *Handle) {
+// remove frees h's name, which h must hold, and has it end with err. Nobody can see
+// the one without the other: whoever learns of the end may use the name at once, and
+// who finds no task outstanding may rely on all ends.
+func (n *names) remove(h *Handle, err error) {
 	s := &n.shards[h.place.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	h.conclude(err)
 	e := &s.entries[h.place.index]
 	s.untag(uint32(e.slot))
 	*e = entry{slot: s.free}
@@ -258,6 +282,49 @@ func (s *shard) appendTo(all []*Handle) []*Handle {
 		}
 	}
 	return all
+}
+
+// some returns an outstanding task, nil if it finds none: a late one, which is likely
+// to end late.
+func (n *names) some() *Handle {
+	for i := range n.shards {
+		if h := n.shards[i].last(); h != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+// last is the last task in the list of a shard, or nil.
+func (s *shard) last() *Handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.entries) - 1; i >= 0 && s.n > 0; i-- {
+		if h := s.entries[i].h; h != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+// empty reports whether there was a moment, during the call, at which no task was
+// outstanding. It looks at each shard twice: if nothing was added to any in between,
+// and all were empty, then all were at the moment between the two rounds.
+func (n *names) empty() bool {
+	var added [shardCount]uint64
+	for round := range 2 {
+		for i := range n.shards {
+			s := &n.shards[i]
+			s.mu.Lock()
+			now, left := s.added, s.n
+			s.mu.Unlock()
+			if left > 0 || round == 1 && now != added[i] {
+				return false
+			}
+			added[i] = now
+		}
+	}
+	return true
 }
 
 // close makes every later add fail. What all returns afterwards is complete.

@@ -85,7 +85,7 @@ func TestNamesEqualAMap(t *testing.T) {
 				first := name.Draw(t, "name")
 				for i := range rapid.SampledFrom([]int{1, 1, 1, 1, 500}).Draw(t, "count") {
 					if h := want[pool[(first+i)%len(pool)]]; h != nil {
-						n.remove(h)
+						n.remove(h, nil)
 						delete(want, h.name)
 					}
 				}
@@ -130,7 +130,7 @@ func TestNamesGiveMemoryBack(t *testing.T) {
 		t.Errorf("%d tags and %d entries for %d names, want one to four and at most two for each", tags, entries, tasks)
 	}
 	for _, h := range handles {
-		n.remove(h)
+		n.remove(h, nil)
 	}
 	if tags, entries := size(); tags != shardCount*minTags || entries > shardCount*minTags {
 		t.Errorf("%d tags and %d entries left for no names, want %d", tags, entries, shardCount*minTags)

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -66,6 +65,8 @@ type config struct {
 	restart     restartRule
 	plain       bool
 	rand        rand.Source // nil: the global one
+	middleware  []func(Runner) Runner
+	history     int // how many ended tasks are remembered
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -115,15 +116,20 @@ func (o option) apply(c *config) error {
 // GOMAXPROCS, which suits work that computes; work that waits wants more.
 func WithWorkers(minimum, maximum int) Option {
 	return option{
-		name: "WithWorkers",
-		set:  func(c *config) { c.min, c.max = minimum, maximum },
-		fault: errors.Join(
-			fault(minimum < 0, "the minimum is %d; it must be 0 or more", minimum),
-			fault(maximum < 1, "the maximum is %d; it must be 1 or more", maximum),
-			fault(maximum > math.MaxInt32, "the maximum is %d; it must be at most %d", maximum, math.MaxInt32),
-			fault(minimum > maximum, "the minimum, %d, exceeds the maximum, %d", minimum, maximum),
-		),
+		name:  "WithWorkers",
+		set:   func(c *config) { c.min, c.max = minimum, maximum },
+		fault: workersFault(minimum, maximum),
 	}
+}
+
+// workersFault is what is wrong with bounds on the number of workers.
+func workersFault(minimum, maximum int) error {
+	return errors.Join(
+		fault(minimum < 0, "the minimum is %d; it must be 0 or more", minimum),
+		fault(maximum < 1, "the maximum is %d; it must be 1 or more", maximum),
+		fault(maximum > math.MaxInt32, "the maximum is %d; it must be at most %d", maximum, math.MaxInt32),
+		fault(minimum > maximum, "the minimum, %d, exceeds the maximum, %d", minimum, maximum),
+	)
 }
 
 // WithIdleTimeout sets how long a worker above the minimum stays idle before it
@@ -187,6 +193,11 @@ type taskConfig struct {
 	attributes
 	restart *restartRule // nil: the manager's
 	delayed *postponed   // nil: it need not wait for its time
+	limits  *limits      // nil: none in time
+	linked  bool         // to the context of its submit
+	unlink  func() bool  // undoes that; guarded by the handle's mu
+	watcher watcher      // nil: nobody is told of the end; likewise
+	overlap *Overlap     // only for schedules
 }
 
 // postponed is what only tasks need that wait for the time of their start.
@@ -196,7 +207,7 @@ type postponed struct {
 
 	// Guarded by the handle's mu.
 	due   time.Duration // since the manager's epoch
-	entry *delay.Entry[*Handle]
+	entry *alarm
 }
 
 // delays reports whether the task must wait for its time.

@@ -3,9 +3,8 @@ package taskmanager
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
-
-	"github.com/seed56799101/taskmanager/internal/lazycontext"
 )
 
 // claim is called by the pool, under its lock, when it pops h. Of the claim and
@@ -33,12 +32,29 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 	if task == nil {
 		return
 	}
+	if worker == 0 {
+		defer m.runInline(h)()
+	}
+	if m.runner != nil {
+		m.settle(h, ctx, m.runner(ctx, h))
+		return
+	}
 	m.settle(h, ctx, task.Execute(ctx))
+}
+
+// runInline notes for whom a task runs in the place of its submitter.
+func (m *TaskManager) runInline(h *Handle) (done func()) {
+	if b, ok := m.batches.Load(h); ok {
+		b.(*batch).running.Store(h)
+	}
+	list := m.pool.Callers()
+	m.inline.Store(h, slices.DeleteFunc(list, func(w waiter) bool { return w.Item == h }))
+	return func() { m.inline.Delete(h) }
 }
 
 // begin marks a claimed task as running and returns what to run. The task is
 // nil if it was cancelled meanwhile; it has ended then.
-func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context) {
+func (m *TaskManager) begin(worker int32, h *Handle) (Task, *taskContext) {
 	now := m.now()
 	h.mu.Lock()
 	if h.retry != nil {
@@ -52,6 +68,9 @@ func (m *TaskManager) begin(worker int32, h *Handle) (Task, *lazycontext.Context
 	}
 	h.state = running
 	h.worker, h.startedAt, h.err = worker, now, nil
+	if h.cfg != nil && h.cfg.limits != nil {
+		m.limitRun(h)
+	}
 	started := h.started
 	h.started = nil
 	task, ctx := h.task, h.ctx()
@@ -90,12 +109,13 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 
 // settle decides what becomes of a task whose execution has ended with err:
 // it ends, or it runs again.
-func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
+func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	if err == nil {
 		ctx.Release()
 		m.end(h, nil)
 		return
 	}
+	err = h.overdue(ctx, err)
 	h.mu.Lock()
 	h.err = err
 	h.state = asking
@@ -119,7 +139,7 @@ func (m *TaskManager) settle(h *Handle, ctx *lazycontext.Context, err error) {
 // askRestart asks the task whether it wants to run again, if it has a method for
 // that (r is not nil), and the policy when. Both are foreign code, which may panic or
 // call runtime.Goexit: that ends the task, as a failure of its own beside err.
-func (m *TaskManager) askRestart(h *Handle, ctx *lazycontext.Context, r RestartableTask, err error) {
+func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask, err error) {
 	answered := false
 	defer func() {
 		if answered {
@@ -179,14 +199,14 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 		r.recent = append(r.recent, r.due)
 	}
 	m.revived.Add(1)
-	r.ctx = new(lazycontext.Context)
-	r.ctx.Init(h.firstCtx.Base(), m.owner)
-	h.state = queued
-	h.queuedAt = m.now()
+	r.ctx = new(taskContext)
+	r.ctx.Init(h.firstCtx.Base(), h)
 	worker := h.worker
 	if wait > 0 {
 		h.state = delayed
-		r.entry = m.delayed.Add(h, wait)
+		r.entry = m.delayed.Add(func() { m.due(h) }, wait)
+	} else {
+		m.queued(h)
 	}
 	h.mu.Unlock()
 	if wait == 0 {
@@ -199,8 +219,7 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 func (m *TaskManager) due(h *Handle) {
 	h.mu.Lock()
 	cancelled := h.cancelled != nil
-	h.state = queued
-	h.queuedAt = m.now()
+	m.queued(h)
 	if cancelled {
 		h.state = ending
 	}
@@ -212,42 +231,17 @@ func (m *TaskManager) due(h *Handle) {
 	m.requeue(h, 0)
 }
 
+// queued notes that a task waits for a worker from now on. h.mu is held.
+func (m *TaskManager) queued(h *Handle) {
+	h.state = queued
+	h.queuedAt = m.now()
+	m.limitWait(h)
+}
+
 // requeue gives a task back to the pool, on the worker that ran it or 0.
 func (m *TaskManager) requeue(h *Handle, worker int32) {
 	if err := m.pool.Requeue(h, worker); err != nil {
-		m.refuse(h, submitError(h.name, err))
-	}
-}
-
-// cancel gives a task up for the given reason.
-func (m *TaskManager) cancel(h *Handle, cause error) {
-	h.mu.Lock()
-	if h.cancelled == nil {
-		h.cancelled = cause
-	}
-	switch h.state {
-	case queued:
-		h.state = ending
-		h.mu.Unlock()
-		m.pool.Withdraw()
-		m.end(h, h.cancelledErr(nil))
-	case delayed:
-		// If it has left the timer's heap, due is about to be called for it and
-		// will see that it is cancelled.
-		mine := m.delayed.Remove(h.entry())
-		if mine {
-			h.state = ending
-		}
-		h.mu.Unlock()
-		if mine {
-			m.end(h, h.cancelledErr(nil))
-		}
-	case claimed, running, asking:
-		ctx := h.ctx()
-		h.mu.Unlock()
-		ctx.Cancel(cause)
-	default: // admitting: who admits it will see; ending, ended: too late
-		h.mu.Unlock()
+		m.refuse(h, submitError(h.name, err), m.history)
 	}
 }
 
@@ -279,21 +273,36 @@ func same(a, b error) (same bool) {
 	return a == b //nolint:errorlint // it is what is wanted
 }
 
-// end takes a task off the books. The caller owns its state. The name is free
-// before anybody learns of the end, so that who waited may use it again at once.
-func (m *TaskManager) end(h *Handle, err error) {
-	m.names.remove(h)
+// end takes a task off the books. The caller owns its state.
+func (m *TaskManager) end(h *Handle, err error) { m.strike(h, err, m.history) }
+
+// strike is end for one that goes down in a history, or, if that is nil, in none.
+func (m *TaskManager) strike(h *Handle, err error, in *history) {
+	if in != nil {
+		in.add(h, err)
+	}
+	m.names.remove(h, err)
+	if h.cfg != nil {
+		m.disarm(h, err)
+	}
+}
+
+// conclude makes err final and tells those who wait. Closing a channel does not block,
+// so it may be done with locks held.
+func (h *Handle) conclude(err error) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.state = ended
 	h.err = err
+	if f, ok := h.task.(forgetful); ok {
+		f.forget()
+	}
 	h.task = nil
-	started, done := h.started, h.done
+	if h.started != nil {
+		close(h.started)
+	}
+	if h.done != nil {
+		close(h.done)
+	}
 	h.started, h.done = nil, nil
-	h.mu.Unlock()
-	if started != nil {
-		close(started)
-	}
-	if done != nil {
-		close(done)
-	}
 }

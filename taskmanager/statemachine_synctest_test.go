@@ -27,12 +27,19 @@ func TestManagerEqualsItsModel(t *testing.T) {
 					s := newSystem(t, disciplines[name])
 					defer s.stop(t)
 					t.Repeat(map[string]func(*rapid.T){
-						"submit":  s.submit,
-						"submit2": s.submit, // so that queues get long
-						"resolve": s.resolve,
-						"cancel":  s.cancel,
-						"advance": s.advance,
-						"":        s.check,
+						"submit":   s.submit,
+						"submit2":  s.submit, // so that queues get long
+						"batch":    s.submitAll,
+						"resolve":  s.resolve,
+						"resolve2": s.resolve,
+						"wait":     s.wait,
+						"cancel":   s.cancel,
+						"endCtx":   s.endContext,
+						"pause":    s.pause,
+						"resize":   s.resize,
+						"idle":     s.waitIdle,
+						"advance":  s.advance,
+						"":         s.check,
 					})
 				})
 			})
@@ -43,18 +50,28 @@ func TestManagerEqualsItsModel(t *testing.T) {
 // system is a manager and its model.
 type system struct {
 	model
-	m *taskmanager.TaskManager
+	m      *taskmanager.TaskManager
+	groups [2]*modelGroup
+	idlers []*idler
+	drawn  int // tasks with limits
+}
+
+// idler is a call of WaitIdle.
+type idler struct {
+	returned chan error
+	over     bool // there was a moment without tasks
 }
 
 func newSystem(t *rapid.T, d discipline) *system {
 	s := &system{model: model{tasks: map[string]*modelTask{}, queue: d.model(), limit: -1}}
-	s.min = rapid.IntRange(0, 3).Draw(t, "min")
-	s.max = rapid.IntRange(max(1, s.min), 4).Draw(t, "max")
+	s.runs = func(x *modelTask) bool { return s.m.TaskStatus()[x.name].Status != taskmanager.Blocked }
+	s.drawBounds(t)
 	opts := []taskmanager.Option{
 		taskmanager.WithWorkers(s.min, s.max),
 		taskmanager.WithIdleTimeout(idleTimeout),
 		taskmanager.WithRestart(modelPolicy{}),
 		taskmanager.WithQueue(d.real),
+		taskmanager.WithHistory(1000),
 	}
 	if rapid.Bool().Draw(t, "bounded") {
 		s.limit = rapid.IntRange(0, 3).Draw(t, "limit")
@@ -64,6 +81,12 @@ func newSystem(t *rapid.T, d discipline) *system {
 		}).Draw(t, "overflow")
 		opts = append(opts, taskmanager.WithLimit(s.limit, s.overflow))
 	}
+	if rapid.Bool().Draw(t, "middleware") {
+		through := func(next taskmanager.Runner) taskmanager.Runner {
+			return func(ctx context.Context, h *taskmanager.Handle) error { return next(ctx, h) }
+		}
+		opts = append(opts, taskmanager.WithMiddleware(through, through))
+	}
 	m, err := taskmanager.Start(opts...)
 	if err != nil && (s.overflow == taskmanager.DropOldest || s.overflow == taskmanager.CallerRuns) {
 		t.Skip("LimitByKey cannot do that")
@@ -72,162 +95,41 @@ func newSystem(t *rapid.T, d discipline) *system {
 		t.Fatal(err)
 	}
 	s.m = m
+	for i := range s.groups {
+		s.groups[i] = s.newGroup(s.limits() || i == 1)
+	}
 	return s
 }
 
-// attributed is a task that tells its attributes by methods. They may do so
-// wrongly where options say otherwise.
-type attributed struct {
-	*task
-	x *modelTask
+// newGroup makes a group. Where the order in which workers come free counts, no group
+// cancels several tasks at once.
+func (s *system) newGroup(collect bool) *modelGroup {
+	g := &modelGroup{collect: collect}
+	if collect {
+		g.real = s.m.Group(context.Background(), taskmanager.WithCollect())
+	} else {
+		g.real = s.m.Group(context.Background())
+	}
+	return g
 }
 
-func (a attributed) Key() string                 { return a.x.key }
-func (a attributed) Priority() int               { return a.x.priority }
-func (a attributed) Cost() int64                 { return a.x.cost }
-func (a attributed) Deadline() (time.Time, bool) { return a.x.deadline, !a.x.deadline.IsZero() }
-
-// options are the task's attributes as options.
-func (x *modelTask) options() []taskmanager.TaskOption {
-	opts := []taskmanager.TaskOption{
-		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),
-		taskmanager.WithNotBefore(time.Now().Add(x.delay)),
-	}
-	if !x.deadline.IsZero() {
-		opts = append(opts, taskmanager.WithDeadline(x.deadline))
-	}
-	return opts
-}
-
-// tick makes the time differ from that of all before, so that no two tasks are due
-// at the same moment: whether a worker takes the first before the second is there
-// would be a matter of luck.
-func (s *system) tick() { s.pass(time.Nanosecond) }
-
-func (s *system) submit(t *rapid.T) {
-	s.tick()
-	x := draw(t)
-	body := &task{
-		name:    x.name,
-		execute: x.execute,
-		restart: func(context.Context, error) bool { return x.restarts },
-	}
-	call := func() (*taskmanager.Handle, error) {
-		return s.m.Submit(t.Context(), attributed{body, x}, taskmanager.WithDelay(x.delay))
-	}
-	switch {
-	case rapid.Bool().Draw(t, "attributes by options"):
-		call = func() (*taskmanager.Handle, error) { return s.m.Submit(t.Context(), body, x.options()...) }
-	case !x.restarts:
-		call = func() (*taskmanager.Handle, error) {
-			return s.m.SubmitFunc(t.Context(), x.name, x.execute, x.options()...)
-		}
-	}
-	go func() {
-		x.handle, x.err = call()
-		close(x.submitted)
-	}()
-	synctest.Wait()
-	if s.tasks[x.name] != nil {
-		if !isClosed(x.submitted) || !errors.Is(x.err, taskmanager.ErrAlreadyExists) {
-			t.Fatalf("a second task named %q: %v, want ErrAlreadyExists", x.name, x.err)
-		}
-		return
-	}
-	s.model.submit(x)
-	s.checkSubmit(t, x)
-}
-
-// checkSubmit checks whether a submit has returned, and what.
-func (s *system) checkSubmit(t *rapid.T, x *modelTask) {
-	waits := x.inline || slices.Contains(s.blocked, x)
-	switch returned := isClosed(x.submitted); {
-	case returned == waits:
-		t.Fatalf("the submit of %q: returned is %v, want %v", x.name, returned, !waits)
-	case !returned:
-	case errors.Is(x.end, taskmanager.ErrQueueFull):
-		if !errors.Is(x.err, taskmanager.ErrQueueFull) {
-			t.Fatalf("the submit of %q returned %v, want ErrQueueFull", x.name, x.err)
-		}
-	case x.err != nil:
-		t.Fatalf("the submit of %q returned %v", x.name, x.err)
-	}
-}
-
-// resolve tells a running task what to do.
-func (s *system) resolve(t *rapid.T) {
-	s.tick()
-	x := s.pick(t, func(x *modelTask) bool { return x.phase == taskmanager.Running })
-	o := rapid.SampledFrom([]outcome{succeed, succeed, fail, fail, crash, goexit}).Draw(t, "outcome")
-	x.order <- o
-	switch o {
-	case succeed:
-		s.finish(x, nil)
-		if !x.inline {
-			s.over(x)
-		}
-		x.inline = false
-	case goexit:
-		s.failed(x, taskmanager.ErrGoexit)
-	default:
-		s.failed(x, errFailed)
-	}
-	s.settle()
-	synctest.Wait()
-}
-
-func (s *system) cancel(t *rapid.T) {
-	x := s.pick(t, func(x *modelTask) bool { return isClosed(x.submitted) })
-	x.handle.Cancel()
-	s.model.cancel(x)
-	synctest.Wait()
-}
-
-// advance lets time pass, often up to a moment at which something is due.
-func (s *system) advance(t *rapid.T) {
-	d := rapid.SampledFrom([]time.Duration{
-		1, restartDelay / 2, restartDelay, restartDelay + 1, idleTimeout, 10 * idleTimeout,
-	}).Draw(t, "duration")
-	s.pass(d)
-}
-
-func (s *system) pass(d time.Duration) {
-	end := time.Now().Add(d)
-	for len(s.delayed) > 0 && !s.delayed[0].due.After(end) {
-		time.Sleep(time.Until(s.delayed[0].due))
-		s.due()
-		synctest.Wait()
-	}
-	time.Sleep(time.Until(end))
-}
-
-// pick draws an outstanding task, and skips the action if there is none.
-func (s *system) pick(t *rapid.T, fits func(*modelTask) bool) *modelTask {
-	var names []string
-	for name, x := range s.tasks {
-		if fits(x) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		t.Skip("no task to pick")
-	}
-	slices.Sort(names)
-	return s.tasks[rapid.SampledFrom(names).Draw(t, "task")]
+func (s *system) drawBounds(t *rapid.T) {
+	s.min = rapid.IntRange(0, 3).Draw(t, "min")
+	s.max = rapid.IntRange(max(1, s.min), 4).Draw(t, "max")
 }
 
 // check compares what the manager says with the model.
 func (s *system) check(t *rapid.T) {
 	synctest.Wait()
-	got, want := map[string]string{}, map[string]string{}
-	running := map[string]bool{}
+	gotTasks, wantTasks := map[string]string{}, map[string]string{}
+	workers := map[string]taskmanager.WorkerStatus{}
 	for name, status := range s.m.TaskStatus() {
-		got[name] = fmt.Sprintf("%v, %d restarts", status.Status, status.Restarts)
+		gotTasks[name] = fmt.Sprintf("%v, %d restarts", status.Status, status.Restarts)
 	}
 	for name, x := range s.tasks {
-		want[name] = fmt.Sprintf("%v, %d restarts", x.phase, x.failures)
-		if x.phase == taskmanager.Running && !x.inline {
-			running[name] = true
+		wantTasks[name] = fmt.Sprintf("%v, %d restarts", x.phase, x.failures)
+		if x.executing() && !x.inline {
+			workers[name] = x.phase
 		}
 		s.checkSubmit(t, x)
 		if x.handle != nil && (isClosed(x.handle.Done()) || isClosed(x.handle.Started()) != x.started) {
@@ -235,37 +137,133 @@ func (s *system) check(t *rapid.T) {
 				isClosed(x.handle.Done()), isClosed(x.handle.Started()), x.started)
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(wantTasks, gotTasks); diff != "" {
 		t.Fatalf("TaskStatus (-want +got):\n%s", diff)
 	}
-	s.checkWorkers(t, running)
+	s.checkWorkers(t, workers)
+	s.checkListings(t)
 	s.checkConservation(t)
+	s.checkGroups(t)
+	s.checkIdlers(t)
 	for _, x := range s.ended {
-		if x.handle == nil {
-			continue // a submit that Stop refused
+		if x.handle != nil && (!isClosed(x.handle.Done()) || !isClosed(x.handle.Started())) {
+			t.Fatalf("task %q has not ended", x.name)
 		}
-		if err := x.handle.Err(); !isClosed(x.handle.Done()) || !isClosed(x.handle.Started()) || !errors.Is(err, x.end) {
+		if err := x.result(); !errors.Is(err, x.end) {
 			t.Fatalf("task %q ended with %v, want %v", x.name, err, x.end)
+		}
+	}
+	want := 0
+	for _, x := range s.ended {
+		if x.err == nil {
+			want++
+		}
+	}
+	if got := len(s.m.History()); got != want {
+		t.Fatalf("the history has %d tasks, and %d have ended", got, want)
+	}
+}
+
+// checkSubmit checks whether a submit has returned, and what.
+func (s *system) checkSubmit(t *rapid.T, x *modelTask) {
+	waits := x.inline || s.isBlocked(x)
+	for _, y := range x.batch {
+		waits = waits || y.inline // it returns when all have run
+	}
+	switch returned := isClosed(x.submitted); {
+	case returned == waits:
+		t.Fatalf("the submit of %q: returned is %v, want %v", x.name, returned, !waits)
+	case !returned:
+	case x.end != nil && x.err != nil:
+		if !errors.Is(x.err, x.end) {
+			t.Fatalf("the submit of %q returned %v, want %v", x.name, x.err, x.end)
+		}
+	case x.err != nil:
+		t.Fatalf("the submit of %q returned %v", x.name, x.err)
+	}
+}
+
+func (s *system) checkWorkers(t *rapid.T, executing map[string]taskmanager.WorkerStatus) {
+	got := map[string]taskmanager.WorkerStatus{}
+	free, slots := 0, 0
+	for _, w := range s.m.Workers() {
+		if w == (taskmanager.WorkerInfo{TaskName: "idle", Status: taskmanager.Waiting}) {
+			free++
+			continue
+		}
+		got[w.TaskName] = w.Status
+		if w.Status == taskmanager.Running {
+			slots++
+		}
+	}
+	if n := free + slots; n < s.min || n > max(s.max, slots) || slots != s.slots {
+		t.Fatalf("%d workers for %d running tasks, with bounds %d and %d; want %d running", n, slots, s.min, s.max, s.slots)
+	}
+	if diff := cmp.Diff(executing, got); diff != "" {
+		t.Fatalf("tasks on workers (-want +got):\n%s", diff)
+	}
+}
+
+// checkListings: the tasks by their names.
+func (s *system) checkListings(t *rapid.T) {
+	n := 0
+	for h := range s.m.Tasks() {
+		n++
+		x := s.tasks[h.Name()]
+		if found, ok := s.m.Lookup(h.Name()); x == nil || !ok || found != h || x.handle != nil && x.handle != h {
+			t.Fatalf("task %q is listed, and looked up as %v, %v", h.Name(), found, ok)
+		}
+	}
+	if n != len(s.tasks) {
+		t.Fatalf("%d tasks are listed, want %d", n, len(s.tasks))
+	}
+	if h, ok := s.m.Lookup("nobody"); ok || h != nil || s.m.Cancel("nobody") {
+		t.Fatal("a task of a name that nobody has was found")
+	}
+}
+
+// checkGroups: what Wait returns, where it need not wait.
+func (s *system) checkGroups(t *rapid.T) {
+	for i, g := range s.groups {
+		busy := false
+		for _, x := range s.tasks {
+			busy = busy || x.group == g
+		}
+		if busy {
+			continue
+		}
+		err := g.real.Wait(context.Background())
+		if (err == nil) != (len(g.failures) == 0) {
+			t.Fatalf("group %d: Wait returned %v, want %v", i, err, g.failures)
+		}
+		for _, failure := range g.failures {
+			if !errors.Is(err, failure) {
+				t.Fatalf("group %d: Wait returned %v, want %v", i, err, failure)
+			}
+		}
+		if g.failed {
+			s.groups[i] = s.newGroup(g.collect)
 		}
 	}
 }
 
-func (s *system) checkWorkers(t *rapid.T, running map[string]bool) {
-	workers := s.m.Status()
-	if n := len(workers); n < s.min || n < len(running) || n > s.max {
-		t.Fatalf("%d workers for %d running tasks, with bounds %d and %d", n, len(running), s.min, s.max)
-	}
-	got := map[string]bool{}
-	for _, w := range workers {
-		if w.Status == taskmanager.Running {
-			got[w.TaskName] = true
-		} else if diff := cmp.Diff(taskmanager.WorkerInfo{TaskName: "idle", Status: taskmanager.Waiting}, w); diff != "" {
-			t.Fatalf("a worker without a task (-want +got):\n%s", diff)
+// checkIdlers: WaitIdle returns as soon as there is no task, and not before.
+func (s *system) checkIdlers(t *rapid.T) {
+	for _, w := range s.idlers {
+		w.over = w.over || len(s.tasks) == 0
+		select {
+		case err := <-w.returned:
+			if !w.over || err != nil {
+				t.Fatalf("WaitIdle returned %v with %d tasks outstanding", err, len(s.tasks))
+			}
+			w.returned = nil
+		default:
+			if w.over {
+				t.Fatal("WaitIdle has not returned, though there were no tasks")
+			}
 		}
 	}
-	if diff := cmp.Diff(running, got); diff != "" {
-		t.Fatalf("tasks that workers run (-want +got):\n%s", diff)
-	}
+	s.idlers = slices.DeleteFunc(s.idlers, func(w *idler) bool { return w.returned == nil })
 }
 
 // tally is what has become of the tasks that were admitted.
@@ -296,7 +294,7 @@ func (c *tally) ended(err error) {
 // outstanding counts a task that has not ended.
 func (c *tally) outstanding(status taskmanager.WorkerStatus) {
 	switch status {
-	case taskmanager.Running:
+	case taskmanager.Running, taskmanager.Blocked:
 		c.Running++
 	case taskmanager.Restarted:
 		c.Restarting++
@@ -313,11 +311,7 @@ func (s *system) checkConservation(t *rapid.T) {
 	for _, x := range s.ended {
 		want.ended(x.end)
 		admitted++
-		if x.handle != nil {
-			got.ended(x.handle.Err())
-		} else {
-			got.ended(x.err)
-		}
+		got.ended(x.result())
 	}
 	for _, x := range s.tasks {
 		want.outstanding(x.phase)
@@ -329,17 +323,21 @@ func (s *system) checkConservation(t *rapid.T) {
 	if diff := cmp.Diff(want, got); diff != "" || got.sum() != admitted {
 		t.Fatalf("%d tasks were admitted and %d are accounted for (-want +got):\n%s", admitted, got.sum(), diff)
 	}
-	pool, inline := s.m.Snapshot(), 0
+	pool, inline, lent := s.m.Snapshot(), 0, 0
 	for _, x := range s.tasks {
 		if x.inline {
 			inline++
 		}
+		if x.phase == taskmanager.Blocked {
+			lent++
+		}
 	}
-	if pool.Busy != s.running() || pool.Inline != inline || pool.Queued != s.queued() || pool.Blocked != len(s.blocked) {
-		t.Fatalf("the pool has %d busy, %d inline, %d queued and %d blocked; want %d, %d, %d and %d",
-			pool.Busy, pool.Inline, pool.Queued, pool.Blocked, s.running(), inline, s.queued(), len(s.blocked))
+	type counts struct{ Busy, Inline, Lent, Queued, Blocked int }
+	wantPool := counts{s.slots, inline, lent, s.queued(), s.waiting()}
+	if diff := cmp.Diff(wantPool, counts{pool.Busy, pool.Inline, pool.Lent, pool.Queued, pool.Blocked}); diff != "" {
+		t.Fatalf("the pool's counts (-want +got):\n%s", diff)
 	}
-	out := pool.Completed + pool.Failed + pool.Withdrawn + pool.Shed + pool.Dropped + uint64(pool.Busy+pool.Inline+pool.Queued)
+	out := pool.Completed + pool.Failed + pool.Withdrawn + pool.Shed + pool.Dropped + uint64(pool.Busy+pool.Inline+pool.Lent+pool.Queued)
 	if pool.Submitted != out {
 		t.Fatalf("the pool has taken %d executions and accounts for %d: %+v", pool.Submitted, out, pool)
 	}
@@ -348,22 +346,104 @@ func (s *system) checkConservation(t *rapid.T) {
 	}
 }
 
-// stop ends the manager; every task that is outstanding must say so.
+// stop ends the manager, by Stop or by a Drain for which there is no time; every task
+// that is outstanding must say so.
 func (s *system) stop(t *rapid.T) {
+	if rapid.Bool().Draw(t, "drain") {
+		s.drain(t)
+	}
 	stop(t, s.m)
 	synctest.Wait()
 	for _, x := range s.tasks {
 		// One that waited for room may have got it from a task that Stop cancelled.
-		if slices.Contains(s.blocked, x) && x.err != nil && !errors.Is(x.err, taskmanager.ErrStopped) {
+		if s.isBlocked(x) && x.err != nil && !errors.Is(x.err, taskmanager.ErrStopped) {
 			t.Fatalf("the submit of %q returned %v after Stop, want ErrStopped", x.name, x.err)
 		}
 		x.end = taskmanager.ErrStopped
+		if x.gone != nil {
+			x.end = x.gone
+		}
 		s.ended = append(s.ended, x)
+		if x.group != nil && !x.group.failed {
+			x.group.failures = append(x.group.failures, x.end)
+			x.group.failed = !x.group.collect
+		}
 	}
-	s.tasks, s.blocked, s.min = nil, nil, 0
+	for _, x := range s.ended {
+		x.endCtx()
+	}
+	s.tasks, s.blocked, s.returning, s.min, s.slots = nil, nil, nil, 0, 0
+	s.groups[0], s.groups[1] = s.newGroup(true), s.newGroup(true)
 	s.queue, s.withdrawn = disciplines["FIFO"].model(), 0
 	s.check(t)
 	if _, err := s.m.GoFunc("late", untilCancelled); !errors.Is(err, taskmanager.ErrStopped) {
 		t.Fatalf("GoFunc after Stop returned %v, want ErrStopped", err)
 	}
+}
+
+// drain drains with no time to spare: all that is outstanding is cancelled and named.
+func (s *system) drain(t *rapid.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errFailed)
+	err := s.m.Drain(ctx)
+	names := slices.Sorted(maps.Keys(s.tasks))
+	if len(names) == 0 {
+		return // it may have ended, or not have waited for that
+	}
+	drained, ok := errors.AsType[*taskmanager.DrainError](err)
+	if !ok || !errors.Is(err, errFailed) {
+		t.Fatalf("Drain returned %v, want a DrainError with the reason", err)
+	}
+	if diff := cmp.Diff(names, drained.Cancelled); diff != "" {
+		t.Fatalf("tasks that Drain has cancelled (-want +got):\n%s", diff)
+	}
+}
+
+// pass lets time pass, from one thing that is due to the next.
+func (s *system) pass(d time.Duration) {
+	end := time.Now().Add(d)
+	for {
+		at, happen := s.next()
+		if happen == nil || at.After(end) {
+			break
+		}
+		time.Sleep(time.Until(at))
+		synctest.Wait()
+		happen()
+		synctest.Wait()
+	}
+	time.Sleep(time.Until(end))
+	synctest.Wait()
+}
+
+// next is what is due next.
+func (s *system) next() (at time.Time, happen func()) {
+	event := func(when time.Time, do func()) {
+		if happen == nil || when.Before(at) {
+			at, happen = when, do
+		}
+	}
+	for _, x := range s.tasks {
+		limit := time.Time{}
+		if x.hard && x.gone == nil {
+			limit = x.deadline
+			event(limit, func() { s.model.cancel(x, taskmanager.ErrDeadlineExceeded) })
+		}
+		switch {
+		case slices.Contains(s.delayed, x):
+			event(x.due, func() {
+				x.queuedAt = time.Now()
+				s.delayed = s.delayed[1:]
+				s.queue.Push(x)
+				s.settle()
+			})
+		case !x.executing() && x.queueTimeout > 0:
+			event(x.queuedAt.Add(x.queueTimeout), func() { s.model.cancel(x, taskmanager.ErrQueueTimeout) })
+		case x.executing() && x.timeout > 0 && x.gone == nil && !x.late:
+			if end := x.startedAt.Add(x.timeout); limit.IsZero() || end.Before(limit) {
+				event(end, func() { s.timeOut(x) })
+			}
+		}
+	}
+	return at, happen
 }

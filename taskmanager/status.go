@@ -14,6 +14,9 @@ const (
 	Waiting WorkerStatus = "waiting"
 	// Running is a task that is being executed, and a worker that does so.
 	Running WorkerStatus = "running"
+	// Blocked is a task that is being executed, but waits for others and has lent the
+	// slot of its worker meanwhile, and that worker; see Blocking.
+	Blocked WorkerStatus = "blocked"
 	// Restarted is a task that has failed and waits to run again.
 	Restarted WorkerStatus = "restarted"
 	// Finished is a task that has ended. Only its handle still shows it.
@@ -49,13 +52,21 @@ type TaskStatus struct {
 }
 
 // Status tells what each live worker does, by its number. Numbers start at 1
-// and are given again when a worker has left.
+// and are given again when a worker has left. Those that are Blocked have lent their
+// slots, and do not count for the maximum.
 func (m *TaskManager) Status() map[int32]WorkerInfo {
+	_, info := m.workers()
+	return info
+}
+
+// workers tells what each live worker does, and lists their numbers in order.
+func (m *TaskManager) workers() (ids []int32, info map[int32]WorkerInfo) {
 	workers := m.pool.Workers()
-	info := make(map[int32]WorkerInfo, len(workers))
+	info = make(map[int32]WorkerInfo, len(workers))
 	on := make(map[*Handle]int32)
 	idle := WorkerInfo{TaskName: idleName, Status: Waiting}
 	for _, w := range workers {
+		ids = append(ids, w.ID)
 		info[w.ID] = idle
 		// A worker is busy until it has come back from the task. By then the task
 		// may be over, or run again on another worker; it may also have moved
@@ -66,9 +77,12 @@ func (m *TaskManager) Status() map[int32]WorkerInfo {
 			}
 			on[w.Item] = w.ID
 			info[w.ID] = WorkerInfo{TaskName: w.Item.name, Status: Running}
+			if w.Lent {
+				info[w.ID] = WorkerInfo{TaskName: w.Item.name, Status: Blocked}
+			}
 		}
 	}
-	return info
+	return ids, info
 }
 
 // TaskStatus tells about each outstanding task, by its name. It asks those that
@@ -88,26 +102,35 @@ func (m *TaskManager) TaskStatus() map[string]TaskStatus {
 // statusOf describes a task. The task's own methods are called with no lock
 // held, and first, since they may take their time.
 func (m *TaskManager) statusOf(h *Handle) TaskStatus {
-	s := TaskStatus{Name: h.name}
+	var s TaskStatus
 	h.mu.Lock()
 	task := h.task
 	h.mu.Unlock()
 	if task != nil {
 		s.Description, s.Progress, s.ProgressError = progressOf(task)
 	}
+	h.statusTo(&s)
+	if s.Status == Running && m.pool.HasLent(s.Worker, func(x *Handle) bool { return x == h }) {
+		s.Status = Blocked
+	}
+	return s
+}
+
+// statusTo fills in what the manager knows of the task.
+func (h *Handle) statusTo(s *TaskStatus) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.Name = h.name
 	if h.cfg != nil && h.cfg.description != "" {
 		s.Description = h.cfg.description
 	}
-
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	s.Status, s.Worker, s.LastError = h.status(), h.worker, h.err
-	s.QueuedAt = m.epoch.Add(h.queuedAt)
+	s.QueuedAt = h.m.epoch.Add(h.queuedAt)
 	if h.startedAt != 0 {
-		s.StartedAt = m.epoch.Add(h.startedAt)
+		s.StartedAt = h.m.epoch.Add(h.startedAt)
 	}
 	if h.state == delayed {
-		s.DueAt = m.epoch.Add(h.due())
+		s.DueAt = h.m.epoch.Add(h.due())
 	}
 	if h.retry != nil {
 		s.Restarts = h.retry.restarts
@@ -115,7 +138,6 @@ func (m *TaskManager) statusOf(h *Handle) TaskStatus {
 			s.LastError = h.retry.lastErr
 		}
 	}
-	return s
 }
 
 // status is the state as users see it. h.mu is held.

@@ -21,6 +21,10 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
+	m.schedules.Range(func(s, _ any) bool {
+		s.(*Schedule).Stop()
+		return true
+	})
 	m.pool.Pause()  // start nothing that would only be cancelled
 	m.names.close() // from here on the outstanding tasks are all that there will be
 	for _, h := range m.names.all() {

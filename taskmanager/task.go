@@ -51,6 +51,9 @@ func (c closure) Name() string { return "" }
 
 // nameOf asks a task for its name.
 func nameOf(t Task) (name string, err error) {
+	if t == nil {
+		return "", ErrNilTask
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("taskmanager: the Name method of %T panicked: %w", t, recovered(v))

@@ -138,13 +138,28 @@ func (q *Queue[T]) fire() {
 	q.armed = time.Time{} // the timer has fired, or is about to be set anew
 	q.arm()
 	q.mu.Unlock()
-	for _, value := range due {
+	q.handOver(due)
+}
+
+// handOver hands values over. If one of the calls ends the goroutine, another one goes
+// on with the rest.
+func (q *Queue[T]) handOver(due []T) {
+	handed := 0
+	defer func() {
+		if handed < len(due) {
+			go q.handOver(due[handed:])
+			return
+		}
+		q.mu.Lock()
+		q.firing--
+		q.settle()
+		q.mu.Unlock()
+	}()
+	for handed < len(due) {
+		value := due[handed]
+		handed++
 		q.due(value)
 	}
-	q.mu.Lock()
-	q.firing--
-	q.settle()
-	q.mu.Unlock()
 }
 
 // entries implements heap.Interface; each entry knows its index.

@@ -2,7 +2,6 @@
 package goroutine
 
 import (
-	"iter"
 	"runtime"
 	"sync"
 )
@@ -16,7 +15,8 @@ import (
 // to wait for itself.
 func ID() uint64 {
 	const prefix = len("goroutine ")
-	var line [prefix + 20]byte // the digits of the largest number
+	line := lines.Get().(*[64]byte)
+	defer lines.Put(line)
 	n := runtime.Stack(line[:], false)
 	var id uint64
 	for _, digit := range line[prefix:n] {
@@ -28,28 +28,49 @@ func ID() uint64 {
 	return id
 }
 
-// principals maps the number of a goroutine that acts for another one, which waits
-// for it, to that of the other one.
-var principals sync.Map
+// lines has room for the first line of a trace, which would go to the heap otherwise.
+var lines = sync.Pool{New: func() any { return new([64]byte) }}
+
+// Registry finds values by the goroutines to which they belong. The zero value is
+// empty. It is safe for concurrent use.
+type Registry[V any] struct {
+	mu     sync.RWMutex
+	values map[uint64]V
+}
+
+// Register says that a value belongs to the calling goroutine, until the function that
+// it returns is called.
+func (r *Registry[V]) Register(value V) (done func()) {
+	id := ID()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.values == nil {
+		r.values = make(map[uint64]V)
+	}
+	r.values[id] = value
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.values, id)
+	}
+}
+
+// Of is the value of a goroutine: false if it has none.
+func (r *Registry[V]) Of(id uint64) (value V, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	value, ok = r.values[id]
+	return value, ok
+}
+
+// principals has the numbers of goroutines for which others act, and which wait for
+// those.
+var principals Registry[uint64]
 
 // ActFor says that the calling goroutine works in the place of another one, until
 // the function that it returns is called.
-func ActFor(principal uint64) (done func()) {
-	id := ID()
-	principals.Store(id, principal)
-	return func() { principals.Delete(id) }
-}
+func ActFor(principal uint64) (done func()) { return principals.Register(principal) }
 
-// Callers ranges over the number of the calling goroutine, and, if it acts for
-// another one, that of the other one, and so on.
-func Callers() iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		for id := ID(); yield(id); {
-			principal, ok := principals.Load(id)
-			if !ok {
-				return
-			}
-			id = principal.(uint64)
-		}
-	}
-}
+// Principal is the number of the goroutine for which another one acts: false if it
+// acts for itself.
+func Principal(id uint64) (principal uint64, ok bool) { return principals.Of(id) }

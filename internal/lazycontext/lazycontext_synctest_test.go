@@ -18,46 +18,62 @@ import (
 
 type key string
 
-func lazy(base context.Context) *lazycontext.Context {
-	c := new(lazycontext.Context)
+func lazy(base context.Context) *lazycontext.Context[int] {
+	c := new(lazycontext.Context[int])
 	c.Init(base, nil)
 	return c
 }
 
-// TestEqualsTheStandardContext drives a lazy context and a standard one
-// through the same calls; what can be seen of both must never differ.
+// TestEqualsTheStandardContext drives a lazy context and a standard one, with a
+// deadline or without, through the same calls; what can be seen of both must never
+// differ.
 func TestEqualsTheStandardContext(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, equalsTheStandardContext) })
+}
+
+func equalsTheStandardContext(t *rapid.T) {
 	causes := []error{nil, errors.New("first"), errors.New("second")}
-	rapid.Check(t, func(t *rapid.T) {
-		base, cancelBase := context.WithCancelCause(context.WithValue(t.Context(), key("k"), "v"))
-		defer cancelBase(nil)
-		got := lazy(base)
-		want, cancelWant := context.WithCancelCause(context.WithoutCancel(base))
-		type child struct{ got, want context.Context }
-		children := []child{}
-		t.Repeat(map[string]func(*rapid.T){
-			"cancel": func(t *rapid.T) {
-				cause := rapid.SampledFrom(causes).Draw(t, "cause")
-				got.Cancel(cause)
-				cancelWant(cause)
-			},
-			"cancelBase": func(*rapid.T) { cancelBase(errors.New("base")) },
-			"release":    func(*rapid.T) { got.Release(); cancelWant(nil) },
-			"observe":    func(*rapid.T) { got.Done() },
-			"derive": func(t *rapid.T) {
-				g, gc := context.WithCancel(got)
-				w, wc := context.WithCancel(want)
-				t.Cleanup(gc)
-				t.Cleanup(wc)
-				children = append(children, child{g, w})
-			},
-			"": func(t *rapid.T) {
-				compare(t, "context", got, want)
-				for _, c := range children {
-					compare(t, "derived context", c.got, c.want)
-				}
-			},
-		})
+	base, cancelBase := context.WithCancelCause(context.WithValue(context.Background(), key("k"), "v"))
+	defer cancelBase(nil)
+	got := lazy(base)
+	want, cancelWant := context.WithCancelCause(context.WithoutCancel(base))
+	defer cancelWant(nil)
+	defer got.Release()
+	if rapid.Bool().Draw(t, "limited") {
+		at, late := time.Now().Add(10*time.Second), errors.New("late")
+		got.SetDeadline(at, late)
+		var stop context.CancelFunc
+		want, stop = context.WithDeadlineCause(want, at, late)
+		defer stop()
+	}
+	type child struct{ got, want context.Context }
+	children := []child{}
+	t.Repeat(map[string]func(*rapid.T){
+		"cancel": func(t *rapid.T) {
+			cause := rapid.SampledFrom(causes).Draw(t, "cause")
+			got.Cancel(cause)
+			cancelWant(cause)
+		},
+		"cancelBase": func(*rapid.T) { cancelBase(errors.New("base")) },
+		"release":    func(*rapid.T) { got.Release(); cancelWant(nil) },
+		"observe":    func(*rapid.T) { got.Done() },
+		"advance": func(t *rapid.T) {
+			time.Sleep(rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second}).Draw(t, "time"))
+			synctest.Wait()
+		},
+		"derive": func(t *rapid.T) {
+			g, gc := context.WithCancel(got)
+			w, wc := context.WithCancel(want)
+			t.Cleanup(gc)
+			t.Cleanup(wc)
+			children = append(children, child{g, w})
+		},
+		"": func(t *rapid.T) {
+			compare(t, "context", got, want)
+			for _, c := range children {
+				compare(t, "derived context", c.got, c.want)
+			}
+		},
 	})
 }
 
@@ -68,6 +84,10 @@ func compare(t *rapid.T, what string, got, want context.Context) {
 	}
 	if diff := cmp.Diff(context.Cause(want), context.Cause(got), cmpopts.EquateErrors()); diff != "" {
 		t.Fatalf("%s: Cause (-want +got):\n%s", what, diff)
+	}
+	gotAt, gotOK := got.Deadline()
+	if wantAt, wantOK := want.Deadline(); gotOK != wantOK || !gotAt.Equal(wantAt) {
+		t.Fatalf("%s: the deadline is %v, %v; want %v, %v", what, gotAt, gotOK, wantAt, wantOK)
 	}
 	if v := got.Value(key("k")); v != "v" {
 		t.Fatalf("%s: Value is %v, want v", what, v)
@@ -97,9 +117,9 @@ func TestDeriveStartsNoGoroutine(t *testing.T) {
 
 func TestUnobservedContextAllocatesNothing(t *testing.T) {
 	base := t.Context()
-	var c lazycontext.Context
+	var c lazycontext.Context[int]
 	got := testing.AllocsPerRun(100, func() {
-		c = lazycontext.Context{}
+		c = lazycontext.Context[int]{}
 		c.Init(base, nil)
 		if c.Err() != nil || c.Value(key("k")) != nil {
 			t.Fatal("a fresh context has an error or a value")

@@ -1,0 +1,295 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// tick makes the time differ from that of all before, so that no two tasks are due
+// at the same moment: whether a worker takes the first before the second is there
+// would be a matter of luck.
+func (s *system) tick() { s.pass(time.Nanosecond) }
+
+// submit submits a task in one of the ways that there are.
+func (s *system) submit(t *rapid.T) {
+	s.tick()
+	x := draw(t)
+	trying := false
+	call := s.drawSubmit(t, x, &trying)
+	go func() {
+		x.handle, x.err = call()
+		close(x.submitted)
+	}()
+	synctest.Wait()
+	if s.tasks[x.name] != nil && (!x.hard || x.deadline.After(time.Now())) {
+		if !isClosed(x.submitted) || !errors.Is(x.err, taskmanager.ErrAlreadyExists) {
+			t.Fatalf("a second task named %q: %v, want ErrAlreadyExists", x.name, x.err)
+		}
+		if x.group != nil {
+			s.groupFailed(x.group, taskmanager.ErrAlreadyExists)
+		}
+		return
+	}
+	if x.group != nil { // which keeps the handle to itself
+		x.handle, _ = s.m.Lookup(x.name)
+	}
+	s.model.submit([]*modelTask{x}, trying)
+	if x.group != nil && x.end != nil && x.phase != taskmanager.Finished { // it was refused
+		s.groupFailed(x.group, x.end)
+	}
+	synctest.Wait()
+	s.checkSubmit(t, x)
+}
+
+// drawSubmit draws a way to submit a task.
+func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*taskmanager.Handle, error) {
+	body := &task{
+		name:    x.name,
+		execute: x.execute,
+		restart: func(context.Context, error) bool { return x.restarts },
+	}
+	ways := []string{"methods", "options", "try", "group"}
+	if !x.restarts {
+		ways = append(ways, "function", "future", "group function")
+	}
+	way := rapid.SampledFrom(ways).Draw(t, "way")
+	if way == "methods" {
+		return func() (*taskmanager.Handle, error) {
+			return s.m.Submit(x.ctx, attributed{body, x}, taskmanager.WithDelay(x.delay))
+		}
+	}
+	s.drawn++
+	x.drawLimits(t, s.drawn)
+	if way == "group" || way == "group function" {
+		x.group = s.groups[rapid.IntRange(0, 1).Draw(t, "group")]
+		x.linked = false // that would be to the context of the group
+	}
+	opts := x.options()
+	return func() (*taskmanager.Handle, error) {
+		switch way {
+		case "try":
+			*trying = true
+			return s.m.TrySubmit(x.ctx, body, opts...)
+		case "function":
+			return s.m.SubmitFunc(x.ctx, x.name, x.execute, opts...)
+		case "future":
+			f, err := taskmanager.Async(x.ctx, s.m, x.name, func(ctx context.Context) (string, error) {
+				return x.name, x.execute(ctx)
+			}, opts...)
+			if err != nil {
+				return nil, err
+			}
+			return &f.Handle, nil
+		case "group":
+			return nil, x.group.real.Submit(body, opts...)
+		case "group function":
+			return nil, x.group.real.Go(x.name, x.execute, opts...)
+		default:
+			return s.m.Submit(x.ctx, body, opts...)
+		}
+	}
+}
+
+// submitAll submits a batch. Under CallerRuns it has but one task: the others would wait
+// for their submitter, in which the model has no part.
+func (s *system) submitAll(t *rapid.T) {
+	s.tick()
+	n := rapid.IntRange(1, 4).Draw(t, "size")
+	if s.overflow == taskmanager.CallerRuns {
+		n = 1
+	}
+	var batch []*modelTask
+	var tasks []taskmanager.Task
+	var taken error
+	names := map[string]bool{}
+	for range n {
+		x := draw(t)
+		x.delay, x.deadline = 0, time.Time{}
+		if s.tasks[x.name] != nil || names[x.name] {
+			taken = taskmanager.ErrAlreadyExists
+		}
+		names[x.name] = true
+		batch = append(batch, x)
+		tasks = append(tasks, attributed{&task{
+			name:    x.name,
+			execute: x.execute,
+			restart: func(context.Context, error) bool { return x.restarts },
+		}, x})
+	}
+	returned := make(chan struct{})
+	for _, x := range batch {
+		x.batch, x.submitted = batch, returned
+	}
+	var got error
+	go func() {
+		handles, err := s.m.SubmitAll(context.Background(), tasks)
+		for i, x := range batch {
+			if x.err = err; err == nil {
+				x.handle = handles[i]
+			}
+		}
+		got = err
+		close(returned)
+	}()
+	synctest.Wait()
+	if taken != nil {
+		if !isClosed(returned) || !errors.Is(got, taken) {
+			t.Fatalf("a batch with a name that is taken: %v, want %v", got, taken)
+		}
+		return
+	}
+	s.model.submit(batch, false)
+	synctest.Wait()
+	s.checkSubmit(t, batch[0])
+}
+
+// resolve tells a running task what to do.
+func (s *system) resolve(t *rapid.T) {
+	s.tick()
+	x := s.pick(t, takesOrders)
+	o := rapid.SampledFrom([]outcome{succeed, succeed, fail, fail, crash, goexit}).Draw(t, "outcome")
+	x.orders <- order{outcome: o}
+	synctest.Wait()
+	switch o {
+	case succeed:
+		s.stopped(x, nil)
+	case goexit:
+		s.failed(x, taskmanager.ErrGoexit)
+	default:
+		s.failed(x, errFailed)
+	}
+	s.settle()
+	synctest.Wait()
+}
+
+// takesOrders reports whether an execution does: it does not wait.
+func takesOrders(x *modelTask) bool {
+	return x.phase == taskmanager.Running && x.target == nil
+}
+
+// wait has a running task wait for another one, or itself. No two wait for the same
+// one, since it would be a matter of luck which comes back first; nor for a member of
+// a group, which may end at one moment with others; nor do three wait, of which the end
+// of one may bring two others back.
+func (s *system) wait(t *rapid.T) {
+	s.tick()
+	waiting := len(s.returning)
+	for _, x := range s.tasks {
+		if x.target != nil {
+			waiting++
+		}
+	}
+	if waiting == 2 {
+		t.Skip("enough tasks wait")
+	}
+	x := s.pick(t, takesOrders)
+	target := s.pick(t, func(y *modelTask) bool {
+		for _, z := range s.tasks {
+			if z.target == y {
+				return false
+			}
+		}
+		return y.handle != nil && y.group == nil && x.group == nil
+	})
+	deaf := rapid.Bool().Draw(t, "deaf")
+	x.waited = make(chan error, 1)
+	x.orders <- order{target: target, deaf: deaf}
+	synctest.Wait()
+	if s.model.wait(x, target, deaf) {
+		return
+	}
+	select {
+	case err := <-x.waited:
+		if !errors.Is(err, taskmanager.ErrWouldDeadlock) {
+			t.Fatalf("%q waits for %q, which can never end: %v, want ErrWouldDeadlock", x.name, target.name, err)
+		}
+	default:
+		t.Fatalf("%q waits for %q, which can never end, and gets no error", x.name, target.name)
+	}
+}
+
+// cancel cancels a task, by its handle or by its name. One of a batch that waits for
+// room is spared: it is cancelled when it has got it.
+func (s *system) cancel(t *rapid.T) {
+	s.tick()
+	x := s.pick(t, func(x *modelTask) bool { return x.batch == nil || isClosed(x.submitted) })
+	if x.handle != nil && rapid.Bool().Draw(t, "by handle") {
+		x.handle.Cancel()
+	} else if !s.m.Cancel(x.name) {
+		t.Fatalf("there is no task %q to cancel", x.name)
+	}
+	synctest.Wait()
+	s.model.cancel(x, taskmanager.ErrCancelled)
+	synctest.Wait()
+}
+
+// endContext ends the context of a submit.
+func (s *system) endContext(t *rapid.T) {
+	s.tick()
+	x := s.pick(t, func(x *modelTask) bool { return x.ctx.Err() == nil && isClosed(x.submitted) })
+	x.endCtx()
+	synctest.Wait()
+	if x.linked {
+		s.model.cancel(x, taskmanager.ErrCancelled)
+	}
+	synctest.Wait()
+}
+
+func (s *system) pause(*rapid.T) {
+	s.tick()
+	s.paused = !s.paused
+	if s.paused {
+		s.m.Pause()
+	} else {
+		s.m.Resume()
+	}
+	synctest.Wait()
+	s.settle()
+}
+
+func (s *system) resize(t *rapid.T) {
+	s.tick()
+	s.drawBounds(t)
+	if err := s.m.Resize(s.min, s.max); err != nil {
+		t.Fatalf("Resize(%d, %d): %v", s.min, s.max, err)
+	}
+	synctest.Wait()
+	s.settle()
+}
+
+// waitIdle begins to wait until there are no tasks.
+func (s *system) waitIdle(*rapid.T) {
+	w := &idler{returned: make(chan error, 1)}
+	s.idlers = append(s.idlers, w)
+	go func() { w.returned <- s.m.WaitIdle(context.Background()) }()
+}
+
+// advance lets time pass, often up to a moment at which something is due.
+func (s *system) advance(t *rapid.T) {
+	d := rapid.SampledFrom([]time.Duration{
+		1, restartDelay / 2, restartDelay, restartDelay + 1, timeout, queueTimeout, idleTimeout, 10 * idleTimeout,
+	}).Draw(t, "duration")
+	s.pass(d)
+}
+
+// pick draws an outstanding task, and skips the action if there is none.
+func (s *system) pick(t *rapid.T, fits func(*modelTask) bool) *modelTask {
+	var names []string
+	for name, x := range s.tasks {
+		if fits(x) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		t.Skip("no task to pick")
+	}
+	slices.Sort(names)
+	return s.tasks[rapid.SampledFrom(names).Draw(t, "task")]
+}

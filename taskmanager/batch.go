@@ -1,0 +1,114 @@
+package taskmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// SubmitAll submits tasks in their order, all of them or none: after an error none will
+// run. The options are those of each task.
+//
+// In a manager with a limit it waits for room for all at once under Block; more than the
+// limit and all workers could ever take are refused with ErrQueueFull. Under Reject
+// they are too where there is no room for all. The other policies take all, and drop
+// or run those that are too many.
+//
+// Errors: those of Submit; ErrAlreadyExists, with the name, also for two of one name
+// among the tasks; and faults of tasks, with their places, the first being 1.
+func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskOption) ([]*Handle, error) {
+	if ctx == nil {
+		return nil, ErrNilContext
+	}
+	handles := make([]*Handle, len(tasks))
+	var faults []error
+	for i, task := range tasks {
+		h := new(Handle)
+		name, err := nameOf(task)
+		if err == nil {
+			err = m.prepare(ctx, h, name, task, opts, nil)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("taskmanager: SubmitAll: task %d: %w", i+1, err))
+		}
+		h.state = admitting // nobody else may end it before all are in
+		handles[i] = h
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	if err := m.enterAll(ctx, handles); err != nil {
+		return nil, err
+	}
+	return handles, nil
+}
+
+// enterAll hands prepared tasks to the pool. Where that fails all are taken back.
+func (m *TaskManager) enterAll(ctx context.Context, handles []*Handle) (err error) {
+	if len(handles) == 0 {
+		return nil
+	}
+	postponed := handles[0].cfg.delays() // all have the same options
+	reserved := 0
+	for _, h := range handles {
+		h.queuedAt = m.now()
+		if err = m.reserve(h); err != nil {
+			break
+		}
+		reserved++
+		if h.cfg != nil {
+			if err = m.arm(ctx, h, postponed); err != nil {
+				break
+			}
+		}
+	}
+	if err == nil && postponed {
+		for _, h := range handles {
+			err = errors.Join(err, m.delay(h))
+		}
+		return err
+	}
+	if err == nil {
+		err = m.give(handles, func() error { return m.offerAll(ctx, handles) })
+	}
+	for _, h := range handles[:reserved] {
+		if err == nil {
+			m.admitted(h)
+		} else {
+			m.refuse(h, err, nil)
+		}
+	}
+	return err
+}
+
+// batch is tasks that are submitted together, under CallerRuns: those that there is no
+// room for run one after another, so each needs the end of the one before.
+type batch struct{ running atomic.Pointer[Handle] }
+
+// offerAll offers tasks to the pool, and waits for room, or runs them, where that is
+// the policy.
+func (m *TaskManager) offerAll(ctx context.Context, handles []*Handle) error {
+	switch {
+	case m.blocks:
+		ctx, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		for _, h := range handles {
+			m.waiting.Store(h, stop)
+			defer m.waiting.Delete(h)
+		}
+		for _, h := range handles { // as in offer
+			if cancelled := h.cancellation(); cancelled != nil {
+				return cancelled
+			}
+		}
+		return m.pool.SubmitTogether(ctx, handles)
+	case m.callerRuns:
+		b := new(batch)
+		for _, h := range handles {
+			m.batches.Store(h, b)
+			defer m.batches.Delete(h)
+		}
+	}
+	return m.pool.SubmitTogether(ctx, handles)
+}

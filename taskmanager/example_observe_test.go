@@ -1,0 +1,162 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// All tasks of a kind are cancelled. No lock is held meanwhile, so the loop may do
+// anything.
+func ExampleTaskManager_Tasks() {
+	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	for _, name := range []string{"mail/1", "mail/2", "backup"} {
+		if _, err := m.SubmitFunc(ctx, name, untilCancelled); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	mails := 0
+	for h := range m.Tasks() {
+		if strings.HasPrefix(h.Name(), "mail/") {
+			mails++
+			h.Cancel()
+		}
+	}
+	fmt.Println(mails, "mails cancelled")
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// 2 mails cancelled
+	// <nil>
+}
+
+// What each worker does, in the order of their numbers.
+func ExampleTaskManager_Workers() {
+	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	h, err := m.SubmitFunc(ctx, "backup", untilCancelled)
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-h.Started()
+	for number, w := range m.Workers() {
+		fmt.Println(number, w.TaskName, w.Status)
+	}
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// 1 backup running
+	// <nil>
+}
+
+// Somebody else has submitted the task already: then wait for that one.
+func ExampleTaskManager_Lookup() {
+	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	finish := make(chan struct{})
+	if _, err := m.SubmitFunc(ctx, "thumbnail/42", func(context.Context) error { <-finish; return nil }); err != nil {
+		log.Fatal(err)
+	}
+
+	h, err := m.SubmitFunc(ctx, "thumbnail/42", func(context.Context) error { return nil })
+	if errors.Is(err, taskmanager.ErrAlreadyExists) {
+		var ok bool
+		if h, ok = m.Lookup("thumbnail/42"); !ok {
+			log.Fatal("it is done already")
+		}
+	}
+	close(finish)
+	fmt.Println(h.Wait(ctx))
+	_, ok := m.Lookup("thumbnail/42") // it is outstanding no longer
+	fmt.Println(ok)
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// <nil>
+	// false
+	// <nil>
+}
+
+// The last tasks that have ended, and how.
+func ExampleWithHistory() {
+	m, err := taskmanager.Start(taskmanager.WithHistory(2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	for n, result := range []error{nil, errors.New("the disk is full"), nil} {
+		h, err := m.SubmitFunc(ctx, fmt.Sprint("nightly/", n+1), func(context.Context) error { return result })
+		if err != nil {
+			log.Fatal(err)
+		}
+		<-h.Done()
+	}
+	for _, r := range m.History() {
+		fmt.Println(r.Name, r.Status, r.LastError)
+	}
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// nightly/2 finished the disk is full
+	// nightly/3 finished <nil>
+	// <nil>
+}
+
+// tenant is the key of a value in contexts.
+type tenant struct{}
+
+// The outer function adds a value to the context; the inner one, a circuit breaker,
+// keeps tasks from running once one of them has failed.
+func ExampleWithMiddleware() {
+	broken := errors.New("not tried, as the last one has failed")
+	breaker := func(next taskmanager.Runner) taskmanager.Runner {
+		open := false // with one worker; with more it needs a lock
+		return func(ctx context.Context, h *taskmanager.Handle) error {
+			if open {
+				return broken
+			}
+			err := next(ctx, h)
+			open = err != nil
+			return err
+		}
+	}
+	tenants := func(next taskmanager.Runner) taskmanager.Runner {
+		return func(ctx context.Context, h *taskmanager.Handle) error {
+			name, _, _ := strings.Cut(h.Name(), "/")
+			return next(context.WithValue(ctx, tenant{}, name), h)
+		}
+	}
+	m, err := taskmanager.Start(
+		taskmanager.WithWorkers(1, 1),
+		taskmanager.WithMiddleware(tenants, breaker),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	for _, name := range []string{"acme/1", "acme/2"} {
+		h, err := m.SubmitFunc(ctx, name, func(ctx context.Context) error {
+			return fmt.Errorf("no connection for %v", ctx.Value(tenant{}))
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(h.Wait(ctx))
+	}
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// no connection for acme
+	// not tried, as the last one has failed
+	// <nil>
+}

@@ -1,0 +1,156 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// A task with a result, which is waited for where it is needed.
+func ExampleAsync() {
+	m, err := taskmanager.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	pages, err := taskmanager.Async(ctx, m, "count/report.pdf", func(context.Context) (int, error) {
+		return 42, nil
+	})
+	if err != nil {
+		log.Fatal(err) // for instance ErrAlreadyExists
+	}
+	n, err := pages.Result(ctx)
+	fmt.Println(n, err)
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// 42 <nil>
+	// <nil>
+}
+
+// The first failure ends the others, which would be for nothing, and is what Wait
+// returns.
+func ExampleTaskManager_Group() {
+	m, err := taskmanager.Start(taskmanager.WithWorkers(2, 2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	g := m.Group(ctx)
+	// What Go returns is also a failure of the group, so Wait tells of it.
+	_ = g.Go("upload", func(ctx context.Context) error {
+		<-ctx.Done()
+		fmt.Println("upload given up:", errors.Is(context.Cause(ctx), taskmanager.ErrGroupFailed))
+		return ctx.Err()
+	})
+	uploading, ok := m.Lookup("upload")
+	if !ok {
+		log.Fatal("the upload is over already")
+	}
+	_ = g.Go("check", func(context.Context) error {
+		<-uploading.Started()
+		return errors.New("the file is damaged")
+	})
+	fmt.Println(g.Wait(ctx))
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// upload given up: true
+	// taskmanager: task "check": the file is damaged
+	// <nil>
+}
+
+// The results come in the order of the submits. With WithCollect a failure leaves the
+// others alone, and its place has the zero value.
+func ExampleNewResultGroup() {
+	m, err := taskmanager.Start(taskmanager.WithWorkers(4, 4))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	g := taskmanager.NewResultGroup[int](ctx, m, taskmanager.WithCollect(), taskmanager.WithGroupLimit(2))
+	for _, word := range []string{"one", "", "three"} {
+		_ = g.Go("measure/"+word, func(context.Context) (int, error) {
+			if word == "" {
+				return 0, errors.New("nothing to measure")
+			}
+			return len(word), nil
+		})
+	}
+	lengths, err := g.Wait(ctx)
+	fmt.Println(lengths)
+	fmt.Println(err)
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// [3 0 5]
+	// taskmanager: task "measure/": nothing to measure
+	// <nil>
+}
+
+// A batch goes in as a whole or not at all.
+func ExampleTaskManager_SubmitAll() {
+	m, err := taskmanager.Start(
+		taskmanager.WithWorkers(1, 1),
+		taskmanager.WithLimit(2, taskmanager.Reject),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	chapters := []taskmanager.Task{report{"book", 1}, report{"book", 2}, report{"book", 3}, report{"book", 4}}
+	_, err = m.SubmitAll(ctx, chapters) // one could run and two wait
+	fmt.Println("all four:", errors.Is(err, taskmanager.ErrQueueFull))
+
+	handles, err := m.SubmitAll(ctx, chapters[:2])
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, h := range handles {
+		if err := h.Wait(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// all four: true
+	// book/1
+	// book/2
+	// <nil>
+}
+
+// Where a submit would wait for room, TrySubmit tells that there is none.
+func ExampleTaskManager_TrySubmit() {
+	m, err := taskmanager.Start(
+		taskmanager.WithWorkers(1, 1),
+		taskmanager.WithLimit(1, taskmanager.Block),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	finish := make(chan struct{})
+	busy, err := m.SubmitFunc(ctx, "busy", func(context.Context) error { <-finish; return nil })
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-busy.Started()
+
+	waits, err := m.TrySubmit(ctx, report{"daily", 1})
+	fmt.Println("the first one waits:", waits != nil, err)
+	_, err = m.TrySubmit(ctx, report{"daily", 2})
+	fmt.Println("the second one may not:", errors.Is(err, taskmanager.ErrQueueFull))
+	close(finish)
+	fmt.Println(waits.Wait(ctx))
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// the first one waits: true <nil>
+	// the second one may not: true
+	// daily/1
+	// <nil>
+	// <nil>
+}

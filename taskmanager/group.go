@@ -1,0 +1,413 @@
+package taskmanager
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/seed56799101/taskmanager/internal/cause"
+)
+
+// ErrGroupFailed is how a task ends that was cancelled because its group failed, and
+// what a submit to that group returns; a *GroupError with it tells why. It matches
+// context.Canceled.
+var ErrGroupFailed = fmt.Errorf("taskmanager: the group has failed: %w", context.Canceled)
+
+// GroupError tells the tasks of a group why they are cancelled. It matches
+// ErrGroupFailed, and not the reason: a task is not cancelled by its user because
+// another one of its group was.
+type GroupError struct {
+	// Reason is how the first task failed, with its name, or why the context of the
+	// group has ended.
+	Reason error
+}
+
+// Error is the text, with the reason.
+func (e *GroupError) Error() string {
+	return fmt.Sprintf("taskmanager: the group has failed: %v", e.Reason)
+}
+
+// Unwrap returns ErrGroupFailed.
+func (e *GroupError) Unwrap() error { return ErrGroupFailed }
+
+// GroupOption configures a group. Group options come from the With functions of this
+// package that return one.
+type GroupOption func(g *groupConfig) error
+
+type groupConfig struct {
+	limit   int // 0: none
+	collect bool
+}
+
+// WithGroupLimit lets at most n tasks of the group be outstanding at once: beyond that
+// its submits wait, as those of a task that lends its slot meanwhile, if they are made
+// by one. The default is no limit.
+func WithGroupLimit(n int) GroupOption {
+	return func(g *groupConfig) error {
+		g.limit = n
+		return fault(n < 1, "taskmanager: WithGroupLimit: the limit is %d; it must be positive", n)
+	}
+}
+
+// WithCollect lets the other tasks of the group go on when one has failed, and Wait
+// return the errors of all, joined in the order of their submits.
+func WithCollect() GroupOption {
+	return func(g *groupConfig) error {
+		g.collect = true
+		return nil
+	}
+}
+
+// Group is a set of tasks of one manager that are waited for, and fail, together. It is
+// safe for concurrent use. It holds on to no task that has ended, and, while none is
+// outstanding, to nothing of its manager or its context; so it need not be closed.
+type Group struct {
+	m     *TaskManager
+	ctx   context.Context
+	cfg   groupConfig
+	fault error // of the options
+
+	mu       sync.Mutex      // guards the rest
+	members  map[*Handle]int // outstanding, or being submitted, with their places
+	count    int             // submits so far
+	failures []failure
+	failed   error         // why the others are cancelled; nil: they are not
+	unlink   func() bool   // from the end of ctx; nil while there are no members
+	quiet    chan struct{} // closed when there are no members; nil: nobody waits for that
+	room     chan struct{} // closed when a member has ended; nil: likewise
+}
+
+// failure is how a task of a group, or its submit, failed.
+type failure struct {
+	place int
+	err   error
+}
+
+// Group makes a group of tasks. Their contexts carry the values of ctx. When a task has
+// failed, having restarted or not, the others are cancelled, unless WithCollect is
+// given; context.Cause tells them that it was the group, and why. So are all when ctx
+// ends.
+//
+// Faults of the arguments are returned by the methods of the group.
+func (m *TaskManager) Group(ctx context.Context, opts ...GroupOption) *Group {
+	g := &Group{m: m, ctx: ctx}
+	g.init(opts)
+	return g
+}
+
+func (g *Group) init(opts []GroupOption) {
+	var faults []error
+	if g.ctx == nil {
+		faults = append(faults, ErrNilContext)
+	}
+	for i, o := range opts {
+		if o == nil {
+			faults = append(faults, fmt.Errorf("taskmanager: group option %d is nil", i+1))
+			continue
+		}
+		faults = append(faults, o(&g.cfg))
+	}
+	g.fault = errors.Join(faults...)
+}
+
+// Go submits a function with a name. An error, those of TaskManager.Submit or
+// ErrGroupFailed, counts as a failure of the group, so that it is enough to look at
+// what Wait returns.
+func (g *Group) Go(name string, fn func(ctx context.Context) error, opts ...TaskOption) error {
+	if fn == nil {
+		return g.submit(name, nil, ErrNilTask, opts)
+	}
+	return g.submit(name, closure(fn), nil, opts)
+}
+
+// Submit is Go for a task.
+func (g *Group) Submit(task Task, opts ...TaskOption) error {
+	name, err := nameOf(task)
+	return g.submit(name, task, err, opts)
+}
+
+// submit submits a task, unless there is a fault.
+func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) error {
+	if g.fault != nil {
+		return g.fault
+	}
+	h := new(Handle)
+	err := fault
+	if err == nil {
+		err = g.m.prepare(g.ctx, h, name, task, opts, g)
+	}
+	if err == nil {
+		err = g.enter(h)
+	}
+	if err != nil {
+		g.lost(err)
+		return err
+	}
+	if err := g.m.launch(g.ctx, h, func() error { return g.m.offer(g.ctx, h) }); err != nil {
+		g.leave(h, err) // unless the manager has told of it
+		return err
+	}
+	return nil
+}
+
+// lost notes that a task could not even become a member.
+func (g *Group) lost(err error) {
+	g.mu.Lock()
+	if g.failed != nil {
+		g.mu.Unlock()
+		return
+	}
+	g.failures = append(g.failures, failure{g.count, err})
+	g.count++
+	g.mu.Unlock()
+	if !g.cfg.collect {
+		g.fail(err, causeOf(nil, err))
+	}
+}
+
+// enter makes a task a member, when there is room for it.
+func (g *Group) enter(h *Handle) error {
+	for {
+		g.mu.Lock()
+		switch {
+		case g.failed != nil:
+			defer g.mu.Unlock()
+			return g.failed
+		case g.cfg.limit == 0 || len(g.members) < g.cfg.limit:
+			defer g.mu.Unlock()
+			return g.add(h)
+		}
+		if g.room == nil {
+			g.room = make(chan struct{})
+		}
+		room := g.room
+		g.mu.Unlock()
+		if err := g.await(g.ctx, groupRoom{g}, room, "wait for room in the group"); err != nil {
+			return err
+		}
+	}
+}
+
+// add makes a task a member. The first one links the group to its context, so that an
+// idle group leaves nothing there. g.mu is held.
+func (g *Group) add(h *Handle) error {
+	if len(g.members) == 0 {
+		var unlink func() bool
+		if err := guarded(func() error {
+			unlink = context.AfterFunc(g.ctx, func() {
+				reason := cause.Of(g.ctx)
+				g.fail(reason, causeOf(nil, reason))
+			})
+			return nil
+		}); err != nil {
+			return fmt.Errorf("taskmanager: the context of a group: %w", err)
+		}
+		g.unlink = unlink
+		g.members = make(map[*Handle]int)
+	}
+	g.members[h] = g.count
+	g.count++
+	return nil
+}
+
+// ended is called by the manager when a task has ended.
+func (g *Group) ended(h *Handle, err error) {
+	if err != nil {
+		err = fmt.Errorf("taskmanager: task %q: %w", h.name, err)
+	}
+	g.leave(h, err)
+}
+
+// causeOf is why the others are cancelled when a task has failed, or, if h is nil, for
+// another reason. The manager stops all: nobody is to blame a group for that.
+func causeOf(h *Handle, reason error) error {
+	if h != nil && same(h.cancellation(), ErrStopped) {
+		return ErrStopped
+	}
+	return &GroupError{reason}
+}
+
+// leave takes a member out, which has failed with err unless that is nil.
+func (g *Group) leave(h *Handle, err error) {
+	g.mu.Lock()
+	place, member := g.members[h]
+	if !member { // a submit that failed, of which the manager has told already
+		g.mu.Unlock()
+		return
+	}
+	delete(g.members, h)
+	if err != nil && (g.cfg.collect || g.failed == nil) {
+		g.failures = append(g.failures, failure{place, err})
+	}
+	var unlink func() bool
+	if len(g.members) == 0 {
+		unlink = g.unlink
+		g.members, g.unlink = nil, nil
+		if g.quiet != nil {
+			close(g.quiet)
+			g.quiet = nil
+		}
+	}
+	if g.room != nil {
+		close(g.room)
+		g.room = nil
+	}
+	g.mu.Unlock()
+	if unlink != nil {
+		unlink()
+	}
+	if err != nil && !g.cfg.collect {
+		g.fail(err, causeOf(h, err))
+	}
+}
+
+// fail cancels the members, and has later submits refused. Only the first failure
+// counts.
+func (g *Group) fail(reason, why error) {
+	g.mu.Lock()
+	if g.failed != nil {
+		g.mu.Unlock()
+		return
+	}
+	g.failed = why
+	if len(g.failures) == 0 {
+		g.failures = append(g.failures, failure{g.count, reason})
+	}
+	others, failed := slices.Collect(maps.Keys(g.members)), g.failed
+	g.mu.Unlock()
+	// What waits goes first, so that no worker takes a task only to have it cancelled.
+	slices.SortFunc(others, func(a, b *Handle) int { return cmp.Compare(a.progress(), b.progress()) })
+	for _, h := range others {
+		g.m.cancel(h, failed)
+	}
+}
+
+// Wait waits until no task of the group is outstanding, and returns the first failure,
+// with the name of its task; under WithCollect all of them. If the group's context has
+// ended meanwhile, that is the failure. If ctx ends first, the error says why, and the
+// tasks go on. More tasks may be submitted afterwards, unless the group has failed.
+//
+// A task that waits for a group of its own manager lends its slot, as with Handle.Wait.
+func (g *Group) Wait(ctx context.Context) error {
+	if g.fault != nil {
+		return g.fault
+	}
+	if ctx == nil {
+		return ErrNilContext
+	}
+	for {
+		g.mu.Lock()
+		if len(g.members) == 0 {
+			defer g.mu.Unlock()
+			return g.result()
+		}
+		if g.quiet == nil {
+			g.quiet = make(chan struct{})
+		}
+		quiet := g.quiet
+		g.mu.Unlock()
+		if err := g.await(ctx, g, quiet, "wait for the group"); err != nil {
+			return err
+		}
+	}
+}
+
+// await waits for a change among the members.
+func (g *Group) await(ctx context.Context, on dependency, change <-chan struct{}, what string) error {
+	back, err := g.m.stepAside(ctx, on)
+	if err != nil {
+		return fmt.Errorf("taskmanager: %s: %w", what, err)
+	}
+	defer back()
+	select {
+	case <-change:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("taskmanager: %s: %w", what, cause.Of(ctx))
+	}
+}
+
+// result is what Wait returns. g.mu is held.
+func (g *Group) result() error {
+	if len(g.failures) == 0 {
+		return nil
+	}
+	if !g.cfg.collect {
+		return g.failures[0].err
+	}
+	slices.SortStableFunc(g.failures, func(a, b failure) int { return cmp.Compare(a.place, b.place) })
+	var all []error
+	for _, f := range g.failures {
+		all = append(all, f.err)
+	}
+	return errors.Join(all...)
+}
+
+// outstanding makes a group a dependency.
+func (g *Group) outstanding() []*Handle {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Collect(maps.Keys(g.members))
+}
+
+// one: Wait needs the end of all.
+func (g *Group) one() bool { return false }
+
+// groupRoom is what a submit to a full group waits for.
+type groupRoom struct{ *Group }
+
+// one: the end of one task makes room.
+func (groupRoom) one() bool { return true }
+
+// ResultGroup is a group of tasks that have results. It is safe for concurrent use.
+type ResultGroup[R any] struct {
+	group Group
+
+	mu      sync.Mutex
+	results []R // in the order of the submits
+}
+
+// NewResultGroup makes a group of tasks of m that have results; see TaskManager.Group.
+func NewResultGroup[R any](ctx context.Context, m *TaskManager, opts ...GroupOption) *ResultGroup[R] {
+	g := &ResultGroup[R]{group: Group{m: m, ctx: ctx}}
+	g.group.init(opts)
+	if m == nil {
+		g.group.fault = errors.Join(g.group.fault, errors.New("taskmanager: NewResultGroup: nil manager; Start makes one"))
+	}
+	return g
+}
+
+// Go submits a function with a name, as Group.Go does.
+func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) error {
+	if fn == nil {
+		return g.group.submit(name, nil, ErrNilTask, opts)
+	}
+	g.mu.Lock()
+	place := len(g.results)
+	var none R
+	g.results = append(g.results, none)
+	g.mu.Unlock()
+	return g.group.Go(name, func(ctx context.Context) error {
+		result, err := fn(ctx)
+		if err != nil {
+			return err
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.results[place] = result
+		return nil
+	}, opts...)
+}
+
+// Wait waits as Group.Wait does, and returns the results in the order of the submits:
+// zero values for tasks that have failed or not ended.
+func (g *ResultGroup[R]) Wait(ctx context.Context) ([]R, error) {
+	err := g.group.Wait(ctx)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.results), err
+}

@@ -1,0 +1,258 @@
+package taskmanager_test
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// The durations differ by microseconds that are odd, and all actions of the state
+// machine are a nanosecond apart, so that no two things are due at one moment.
+const (
+	restartDelay = 10 * time.Millisecond // from the second failure in a row on
+	giveUpAfter  = 4                     // failures in a row
+	idleTimeout  = 25*time.Millisecond + 11*time.Microsecond
+	horizon      = 20*time.Millisecond + 1*time.Microsecond // of tasks without a deadline
+	timeout      = 12*time.Millisecond + 3*time.Microsecond
+	queueTimeout = 7*time.Millisecond + 5*time.Microsecond
+)
+
+// modelPolicy restarts at once, then after a fixed delay, then gives up.
+type modelPolicy struct{}
+
+func (modelPolicy) Next(f scheduler.Failure) (time.Duration, bool) {
+	switch {
+	case f.Attempt == 1:
+		return 0, true
+	case f.Attempt < giveUpAfter:
+		return restartDelay, true
+	default:
+		return 0, false
+	}
+}
+
+// outcome is what the test tells an execution to do.
+type outcome string
+
+const (
+	succeed outcome = "succeed"
+	fail    outcome = "fail"
+	crash   outcome = "panic"
+	goexit  outcome = "goexit"
+)
+
+// order is an outcome, or to wait for another task.
+type order struct {
+	outcome outcome
+	target  *modelTask
+	deaf    bool // with a context that does not end
+}
+
+// modelTask is a task as the model sees it, together with the real one.
+type modelTask struct {
+	name         string
+	restarts     bool // implements RestartableTask and always wants to
+	key          string
+	priority     int
+	cost         int64
+	deadline     time.Time     // zero: none
+	hard         bool          // the deadline is a limit
+	timeout      time.Duration // 0: none
+	queueTimeout time.Duration // 0: none
+	delay        time.Duration // before the first run
+	linked       bool          // to its ctx
+	ctx          context.Context
+	endCtx       context.CancelFunc
+	group        *modelGroup // nil: none
+	batch        []*modelTask
+
+	phase     taskmanager.WorkerStatus
+	inline    bool // its submitter runs it
+	slot      bool // of a worker
+	queuedAt  time.Time
+	startedAt time.Time
+	failures  int
+	due       time.Time // while it is delayed
+	started   bool
+
+	target *modelTask // it waits for
+	deaf   bool       // and no end of its context ends that
+	coming bool       // it has waited, and a worker has come free at that moment
+	late   bool       // its time limit has passed while it had no slot
+	gone   error      // why it is cancelled, likewise
+	waited chan error // what the last wait returned
+
+	orders    chan order    // received by the execution
+	submitted chan struct{} // closed when the submit has returned
+	handle    *taskmanager.Handle
+	err       error // of the submit
+	end       error // how the task must end
+}
+
+// execute is the body of every task.
+func (x *modelTask) execute(ctx context.Context) error {
+	for {
+		select {
+		case o := <-x.orders:
+			switch {
+			case o.target != nil:
+				waitCtx := ctx
+				if o.deaf {
+					waitCtx = context.Background()
+				}
+				x.waited <- o.target.handle.Wait(waitCtx)
+				continue
+			case o.outcome == fail:
+				return errFailed
+			case o.outcome == crash:
+				panic(errFailed)
+			case o.outcome == goexit:
+				runtime.Goexit()
+			}
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// cancelled reports whether the task has ended while it was in the queue.
+func (x *modelTask) cancelled() bool { return x.phase == taskmanager.Finished }
+
+// result is how the task has ended, as far as can be known: that of a group which was
+// dropped at once was never seen.
+func (x *modelTask) result() error {
+	switch {
+	case x.handle != nil:
+		return x.handle.Err()
+	case x.err == nil && x.group != nil:
+		return x.end
+	}
+	return x.err
+}
+
+// executing reports whether Execute is under way.
+func (x *modelTask) executing() bool {
+	return x.phase == taskmanager.Running || x.phase == taskmanager.Blocked
+}
+
+// modelGroup is a group, and the model of it.
+type modelGroup struct {
+	real     *taskmanager.Group
+	collect  bool
+	failures []error
+	failed   bool
+}
+
+// modelWeight is what a key is worth.
+func modelWeight(key string) int { return 1 + len(key) }
+
+// discipline is one of the manager's, and the same for the model's tasks: what
+// is tested here is not the order as such, but that the manager tells its queue
+// what it has to know.
+type discipline struct {
+	real  taskmanager.Discipline
+	model queue.Factory[*modelTask]
+}
+
+func (x *modelTask) keyOf() string                 { return x.key }
+func (x *modelTask) priorityOf() int               { return x.priority }
+func (x *modelTask) costOf() int64                 { return x.cost }
+func (x *modelTask) weightOf() int                 { return modelWeight(x.key) }
+func (x *modelTask) deadlineOf() (time.Time, bool) { return x.deadline, !x.deadline.IsZero() }
+func (x *modelTask) enqueuedOf() time.Time         { return x.queuedAt }
+
+var modelFair = queue.Fair(queue.FairConfig[*modelTask, string]{
+	Key: (*modelTask).keyOf, Weight: (*modelTask).weightOf, Cost: (*modelTask).costOf,
+})
+
+var disciplines = map[string]discipline{
+	"FIFO":     {real: taskmanager.FIFO(), model: queue.NewFIFO[*modelTask]},
+	"LIFO":     {real: taskmanager.LIFO(), model: queue.NewLIFO[*modelTask]},
+	"Strict":   {real: taskmanager.Priority(0), model: queue.Priority((*modelTask).priorityOf, 0)},
+	"Priority": {real: taskmanager.Priority(2), model: queue.Priority((*modelTask).priorityOf, 2)},
+	"Deadline": {real: taskmanager.Deadline(horizon), model: queue.Deadline(queue.DeadlineConfig[*modelTask]{
+		Deadline: (*modelTask).deadlineOf, Horizon: horizon, Enqueued: (*modelTask).enqueuedOf,
+	})},
+	"Fair": {real: taskmanager.Fair(modelWeight), model: modelFair},
+	"LimitByKey": {
+		real:  taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
+		model: queue.LimitByKey(1, (*modelTask).keyOf, modelFair),
+	},
+	"Custom": {
+		real:  taskmanager.Custom(queue.Priority(func(h *taskmanager.Handle) int { return -int(h.Cost()) }, 0)),
+		model: queue.Priority(func(x *modelTask) int { return -int(x.cost) }, 0),
+	},
+}
+
+// draw draws a task.
+func draw(t *rapid.T) *modelTask {
+	x := &modelTask{
+		name:      rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "idle"}).Draw(t, "name"),
+		restarts:  rapid.Bool().Draw(t, "restarts"),
+		key:       rapid.SampledFrom([]string{"", "k", "key"}).Draw(t, "key"),
+		priority:  rapid.IntRange(-1, 2).Draw(t, "priority"),
+		cost:      rapid.Int64Range(1, 4).Draw(t, "cost"),
+		delay:     rapid.SampledFrom([]time.Duration{0, 0, 0, 0, restartDelay / 2, 3 * restartDelay}).Draw(t, "delay"),
+		phase:     taskmanager.NotAssigned,
+		queuedAt:  time.Now(),
+		waited:    make(chan error, 1),
+		orders:    make(chan order),
+		submitted: make(chan struct{}),
+	}
+	x.ctx, x.endCtx = context.WithCancel(context.Background())
+	if rapid.Bool().Draw(t, "urgent") {
+		x.deadline = time.Now().Add(rapid.SampledFrom([]time.Duration{-1, 0, horizon, 3 * horizon}).Draw(t, "deadline"))
+	}
+	return x
+}
+
+// drawLimits draws limits, which only options can set. That on running differs from
+// task to task, since several may begin to run at one moment.
+func (x *modelTask) drawLimits(t *rapid.T, number int) {
+	x.hard = !x.deadline.IsZero()
+	if rapid.IntRange(0, 2).Draw(t, "timeout") == 2 {
+		x.timeout = timeout + time.Duration(number)*14*time.Microsecond
+	}
+	x.queueTimeout = rapid.SampledFrom([]time.Duration{0, 0, queueTimeout}).Draw(t, "queue timeout")
+	x.linked = rapid.Bool().Draw(t, "linked")
+}
+
+// attributed is a task that tells its attributes by methods. They may do so
+// wrongly where options say otherwise.
+type attributed struct {
+	*task
+	x *modelTask
+}
+
+func (a attributed) Key() string                 { return a.x.key }
+func (a attributed) Priority() int               { return a.x.priority }
+func (a attributed) Cost() int64                 { return a.x.cost }
+func (a attributed) Deadline() (time.Time, bool) { return a.x.deadline, !a.x.deadline.IsZero() }
+
+// options are the task's attributes and limits as options.
+func (x *modelTask) options() []taskmanager.TaskOption {
+	opts := []taskmanager.TaskOption{
+		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),
+		taskmanager.WithNotBefore(time.Now().Add(x.delay)),
+	}
+	if x.hard {
+		opts = append(opts, taskmanager.WithDeadline(x.deadline))
+	}
+	if x.timeout > 0 {
+		opts = append(opts, taskmanager.WithTimeout(x.timeout))
+	}
+	if x.queueTimeout > 0 {
+		opts = append(opts, taskmanager.WithQueueTimeout(x.queueTimeout))
+	}
+	if x.linked {
+		opts = append(opts, taskmanager.WithLinkedContext())
+	}
+	return opts
+}

@@ -1,0 +1,287 @@
+package taskmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Timetable says when a task runs, over and over. It must be safe for concurrent use.
+type Timetable interface {
+	// Next is the first time after another one, and zero if there is none.
+	Next(after time.Time) time.Time
+}
+
+// Overlap says what becomes of a run that is due while the one before it is
+// outstanding.
+type Overlap uint8
+
+// The overlap policies.
+const (
+	// OverlapSkip leaves it out. It is the default.
+	OverlapSkip Overlap = iota
+	// OverlapQueue makes up for it as soon as the one before it has ended, however
+	// many there are to make up for.
+	OverlapQueue
+
+	overlaps // how many there are
+)
+
+// WithOverlap says what becomes of a run of Every or Repeat that is due while the one
+// before it is outstanding. It is for them alone.
+func WithOverlap(o Overlap) TaskOption {
+	return taskOption(func(c *taskConfig) error {
+		c.overlap = &o
+		return fault(o >= overlaps, "taskmanager: WithOverlap: unknown policy %d; use OverlapSkip or OverlapQueue", o)
+	})
+}
+
+// Every runs a task at a fixed rate: for the first time when the interval has passed,
+// and then after each further one, however long a run takes. See Repeat.
+func (m *TaskManager) Every(ctx context.Context, interval time.Duration, task Task, opts ...TaskOption) (*Schedule, error) {
+	if interval <= 0 {
+		return nil, fmt.Errorf("taskmanager: Every: the interval is %v; it must be positive", interval)
+	}
+	return m.Repeat(ctx, every{time.Now(), interval}, task, opts...)
+}
+
+// every is the timetable of a fixed rate, which does not drift.
+type every struct {
+	start    time.Time
+	interval time.Duration
+}
+
+func (e every) Next(after time.Time) time.Time {
+	periods := after.Sub(e.start)/e.interval + 1
+	return e.start.Add(periods * e.interval)
+}
+
+// Repeat runs a task at the times of a timetable, until ctx ends, Stop of the schedule
+// is called, the manager stops, or the timetable has no further time. Each run is a
+// task as by Submit, with the name, the attributes and the options that are read now,
+// and with the values of ctx; its end is that of ctx only WithLinkedContext. It is
+// queued beyond the limit, if there is one. One run at a time is outstanding; for
+// those that are due meanwhile see WithOverlap. If another task has the name then,
+// the run is left out, and the log tells.
+//
+// Errors: ErrStopped, ErrNilTask, ErrEmptyName, ErrNilContext, why ctx ended, and faults
+// of the options. WithDelay, WithNotBefore and WithDeadline do not go with it.
+func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, opts ...TaskOption) (*Schedule, error) {
+	if times == nil {
+		return nil, errors.New("taskmanager: Repeat: nil timetable; Every makes one, and adapters/cron")
+	}
+	s := &Schedule{m: m, ctx: ctx, times: times}
+	if err := s.init(task, opts); err != nil {
+		return nil, err
+	}
+	err := guarded(func() error {
+		unlink := context.AfterFunc(ctx, s.Stop)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unlink = unlink
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taskmanager: Repeat: the context: %w", err)
+	}
+	m.schedules.Store(s, nil)
+	if err := s.plan(); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	if s.Next().IsZero() { // there is no time at all
+		s.Stop()
+	}
+	return s, nil
+}
+
+// Schedule is a task that runs over and over. It is safe for concurrent use.
+type Schedule struct {
+	m     *TaskManager
+	ctx   context.Context
+	times Timetable
+	model Handle // what each run is a copy of
+	queue bool   // OverlapQueue
+
+	mu      sync.Mutex // guards the rest
+	next    time.Time  // zero: never
+	alarm   *alarm
+	unlink  func() bool
+	current *Handle // the run that is outstanding
+	missed  int     // runs to make up for
+	skipped int
+	over    bool
+}
+
+// init reads what stays the same for all runs.
+func (s *Schedule) init(task Task, opts []TaskOption) error {
+	name, err := nameOf(task)
+	if err != nil {
+		return err
+	}
+	own := taskOption(func(c *taskConfig) error {
+		if c.overlap != nil {
+			s.queue = *c.overlap == OverlapQueue
+			c.overlap = nil
+		}
+		return fault(c.delayed != nil || c.limits != nil && !c.limits.deadline.IsZero(),
+			"taskmanager: WithDelay, WithNotBefore and WithDeadline do not go with a task that runs over and over")
+	})
+	return s.m.prepare(s.ctx, &s.model, name, task, append(slices.Clip(opts), own), s)
+}
+
+// Stop ends the schedule: no run begins any more. One that is outstanding goes on.
+func (s *Schedule) Stop() {
+	s.mu.Lock()
+	alarm, unlink := s.alarm, s.unlink
+	s.over, s.next, s.alarm, s.unlink, s.missed = true, time.Time{}, nil, nil, 0
+	s.mu.Unlock()
+	s.m.delayed.Remove(alarm)
+	s.m.schedules.Delete(s)
+	if unlink != nil {
+		unlink()
+	}
+}
+
+// Next is when the next run is due, and zero if there is none.
+func (s *Schedule) Next() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next
+}
+
+// Skipped is how many runs were left out, because the one before them, or another task
+// of the name, was outstanding.
+func (s *Schedule) Skipped() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.skipped
+}
+
+// longestSleep is how long an alarm of a schedule waits at most. Timers go by the
+// monotonic clock and timetables by that of the wall, which may be set meanwhile.
+const longestSleep = time.Minute
+
+// plan finds out when the next run is due.
+func (s *Schedule) plan() error {
+	s.mu.Lock()
+	after := time.Now()
+	if s.next.After(after) { // the clock was set back
+		after = s.next
+	}
+	s.mu.Unlock()
+	var next time.Time
+	if err := apart(func() { next = s.times.Next(after) }); err != nil {
+		return fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
+	}
+	if !next.IsZero() && !next.After(after) {
+		return fmt.Errorf("taskmanager: the timetable of %q says that the next time after %v is %v", s.model.name, after, next)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next, s.alarm = next, nil
+	return s.arm()
+}
+
+// arm sets the alarm for the next run, if there is one. mu is held.
+func (s *Schedule) arm() error {
+	if s.over || s.next.IsZero() {
+		return nil
+	}
+	s.alarm = s.m.delayed.Add(s.tick, min(time.Until(s.next), longestSleep))
+	if s.alarm == nil {
+		return ErrStopped
+	}
+	return nil
+}
+
+// tick is called when a run is due, or the alarm has slept for long enough.
+func (s *Schedule) tick() {
+	s.mu.Lock()
+	if s.over || time.Until(s.next) > 0 {
+		err := s.arm()
+		s.mu.Unlock()
+		s.fail(err)
+		return
+	}
+	s.mu.Unlock()
+	err := s.plan()
+	s.mu.Lock()
+	switch {
+	case s.over:
+		s.mu.Unlock()
+	case s.current == nil:
+		s.run() // unlocks
+	default:
+		if s.queue {
+			s.missed++
+		} else {
+			s.skipped++
+		}
+		s.mu.Unlock()
+	}
+	s.fail(err)
+}
+
+// fail ends the schedule if there is an error.
+func (s *Schedule) fail(err error) {
+	if err == nil {
+		return
+	}
+	s.Stop()
+	if !same(err, ErrStopped) {
+		s.m.log.errorf("no more runs of task %q: %v", s.model.name, err)
+	}
+}
+
+// run starts a run. mu is held; it lets go of it.
+func (s *Schedule) run() {
+	h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
+	h.firstCtx.Init(s.ctx, h)
+	s.current = h
+	s.mu.Unlock()
+	err := s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) })
+	if err == nil {
+		return
+	}
+	s.mu.Lock()
+	s.skipped++
+	s.mu.Unlock()
+	s.ended(h, err) // unless the manager has told of it
+	if same(err, ErrStopped) {
+		s.Stop()
+		return
+	}
+	s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err)
+}
+
+// ended is called by the manager when a run has ended.
+func (s *Schedule) ended(h *Handle, _ error) {
+	s.mu.Lock()
+	switch {
+	case s.current != h:
+		s.mu.Unlock()
+	case s.missed > 0:
+		s.missed--
+		s.run() // unlocks
+	default:
+		s.current = nil
+		last := s.next.IsZero()
+		s.mu.Unlock()
+		if last {
+			s.Stop()
+		}
+	}
+}
+
+// clone is a configuration for another task with the same options.
+func (c *taskConfig) clone() *taskConfig {
+	other := *c
+	if c.limits != nil {
+		other.limits = &limits{timeout: c.limits.timeout, queueTimeout: c.limits.queueTimeout}
+	}
+	return &other
+}

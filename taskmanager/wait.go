@@ -1,0 +1,237 @@
+package taskmanager
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// Blocking calls wait, which blocks, for a task: meanwhile the task's worker lends
+// its slot, so that the manager runs another task in its place. Before Blocking
+// returns, the task gets a slot back, for which it may have to wait. ctx is the
+// context that the task was given, or one derived from it; with another one Blocking
+// just calls wait.
+//
+// Handle.Wait, Future.Result and Group.Wait do this by themselves where a task waits
+// for tasks of its own manager. So a tree of tasks that wait for each other runs on a
+// single worker, and never more than the maximum are under way, those that wait not
+// counted. A task is known by its goroutine, and, on goroutines that it has started,
+// by its context: while one of them waits, the slot is lent.
+func Blocking(ctx context.Context, wait func()) {
+	if h := ownerOf(ctx); h != nil {
+		back, _ := h.m.stepAside(ctx, nil) // nothing to wait for: no cycle
+		defer back()
+	}
+	wait()
+}
+
+// dependency is what a task may wait for: one task, or several.
+type dependency interface {
+	// outstanding are those that have not ended.
+	outstanding() []*Handle
+	// one reports whether the end of one of them is enough.
+	one() bool
+}
+
+// waiter is a task that waits, or in whose place one does, and the worker whose slot it
+// holds, or 0.
+type waiter = scheduler.Caller[*Handle]
+
+// waiters are the tasks on whose behalf the caller runs; none if it is no task.
+func (m *TaskManager) waiters(ctx context.Context) (list []waiter) {
+	list = m.pool.Callers()
+	if h := ownerOf(ctx); h != nil && list == nil {
+		h.mu.Lock()
+		list = append(list, waiter{Worker: h.worker, Item: h})
+		h.mu.Unlock()
+		if callers, ok := h.m.inline.Load(h); ok {
+			list = append(list, callers.([]waiter)...)
+		}
+	}
+	return list
+}
+
+// inside reports whether the caller is a task of this manager.
+func (m *TaskManager) inside(ctx context.Context) bool {
+	return slices.ContainsFunc(m.waiters(ctx), func(w waiter) bool { return w.Item.m == m })
+}
+
+// stepAside is called by whoever is about to wait for tasks of this manager, or, if
+// on is nil, for something else; it may be a task of another one. If it is a task itself, its slot is lent until back
+// is called. The error is ErrWouldDeadlock.
+func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func(), err error) {
+	list := m.waiters(ctx)
+	if len(list) == 0 {
+		return func() {}, nil
+	}
+	if on != nil && !waits.add(list, on) {
+		return nil, ErrWouldDeadlock
+	}
+	var resumes []func()
+	for _, w := range list {
+		resumes = append(resumes, w.Item.m.pool.Lend(w.Worker, func(h *Handle) bool { return h == w.Item }))
+	}
+	return func() {
+		if on != nil {
+			waits.remove(list, on)
+		}
+		for _, resume := range resumes {
+			resume()
+		}
+	}, nil
+}
+
+// waits knows which tasks wait for which, in all managers: those of one may wait for
+// those of another.
+var waits = waitGraph{edges: make(map[*Handle][]dependency)}
+
+// waitGraph finds out whether a task that is about to wait would wait for itself. Its
+// lock is taken before those of groups, handles and pools.
+type waitGraph struct {
+	mu    sync.Mutex
+	edges map[*Handle][]dependency // what each task that waits waits for
+}
+
+// add notes that tasks are about to wait, unless that could never end.
+func (g *waitGraph) add(list []waiter, on dependency) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, w := range list {
+		g.edges[w.Item] = append(g.edges[w.Item], on)
+	}
+	for _, w := range list {
+		if g.stuck(w.Item) {
+			g.drop(list, on)
+			return false
+		}
+	}
+	return true
+}
+
+// remove notes that tasks wait no longer.
+func (g *waitGraph) remove(list []waiter, on dependency) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drop(list, on)
+}
+
+// drop is remove with mu held.
+func (g *waitGraph) drop(list []waiter, on dependency) {
+	for _, w := range list {
+		rest := g.edges[w.Item]
+		i := slices.Index(rest, on)
+		rest = slices.Delete(rest, i, i+1)
+		if len(rest) == 0 {
+			delete(g.edges, w.Item)
+		} else {
+			g.edges[w.Item] = rest
+		}
+	}
+}
+
+// need is the end of tasks, without which another one cannot go on: of all of them, or
+// of any one.
+type need struct {
+	tasks []*Handle
+	one   bool
+}
+
+// stuck reports whether a task could never go on: whether it is in the largest set
+// of tasks each of which needs, to go on, that some in the set do. It takes all that
+// h depends on for stuck, and then frees those that nothing holds up until there are
+// no more. mu is held.
+func (g *waitGraph) stuck(h *Handle) bool {
+	stuck := map[*Handle][]need{}
+	for queue := []*Handle{h}; len(queue) > 0; queue = queue[1:] {
+		if _, seen := stuck[queue[0]]; seen {
+			continue
+		}
+		needs := g.needsOf(queue[0])
+		stuck[queue[0]] = needs
+		for _, n := range needs {
+			queue = append(queue, n.tasks...)
+		}
+	}
+	isStuck := func(h *Handle) bool { _, ok := stuck[h]; return ok }
+	isFree := func(h *Handle) bool { return !isStuck(h) }
+	unmet := func(n need) bool {
+		if n.one {
+			return len(n.tasks) > 0 && !slices.ContainsFunc(n.tasks, isFree)
+		}
+		return slices.ContainsFunc(n.tasks, isStuck)
+	}
+	for freed := true; freed; {
+		freed = false
+		for h, needs := range stuck {
+			if !slices.ContainsFunc(needs, unmet) {
+				delete(stuck, h)
+				freed = true
+			}
+		}
+	}
+	return isStuck(h)
+}
+
+// needsOf is what a task needs. mu is held.
+func (g *waitGraph) needsOf(h *Handle) []need {
+	var needs []need
+	if list := h.blockers(); list != nil {
+		needs = append(needs, need{tasks: list, one: true})
+	}
+	for _, on := range g.edges[h] {
+		tasks := on.outstanding()
+		if !on.one() { // then those do not count that surely need nothing
+			tasks = slices.DeleteFunc(tasks, func(h *Handle) bool { return len(g.edges[h]) == 0 && !h.m.holdsBack() })
+		}
+		needs = append(needs, need{tasks: tasks, one: on.one()})
+	}
+	return needs
+}
+
+// holdsBack reports whether tasks may have to wait for the end of others.
+func (m *TaskManager) holdsBack() bool { return m.queue.perKey > 0 || m.callerRuns }
+
+// blockers are the tasks because of which h may not run now, and one of which has to
+// end first: they use up the limit of its key, or its submitter runs one of them in
+// advance.
+func (h *Handle) blockers() (list []*Handle) {
+	if !h.m.holdsBack() {
+		return nil
+	}
+	h.mu.Lock()
+	state := h.state
+	h.mu.Unlock()
+	switch b, ok := h.m.batches.Load(h); {
+	case state != queued && state != delayed && state != admitting:
+		return nil
+	case ok && state == admitting:
+		if running := b.(*batch).running.Load(); running != nil {
+			list = running.outstanding()
+		}
+		return list
+	}
+	limit := h.m.queue.perKey
+	for _, w := range h.m.pool.Workers() {
+		if limit > 0 && w.Busy && w.Item.Key() == h.Key() {
+			list = append(list, w.Item)
+		}
+	}
+	if len(list) < limit {
+		return nil
+	}
+	return list
+}
+
+// outstanding makes a handle a dependency.
+func (h *Handle) outstanding() []*Handle {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state == ended {
+		return nil
+	}
+	return []*Handle{h}
+}
+
+func (h *Handle) one() bool { return false }
