@@ -3,6 +3,7 @@ package scheduler
 import (
 	"container/list"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
@@ -93,6 +94,19 @@ func (p *Pool[T]) admitWaiters() {
 // then, for instance after a Resize, so a batch that is too large for it is let in all
 // the same. mu is held.
 func (p *Pool[T]) deserted() bool { return p.queued() <= 0 && p.busy() == 0 && !p.halted() }
+
+// Blocked reports whether an item for which is holds waits for room, with its
+// submitter. is is called with the pool locked.
+func (p *Pool[T]) Blocked(is func(item T) bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e := p.waiters.Front(); e != nil; e = e.Next() {
+		if slices.ContainsFunc(e.Value.(*waiter[T]).items, is) {
+			return true
+		}
+	}
+	return false
+}
 
 // refuseWaiters sends every waiter away. mu is held.
 func (p *Pool[T]) refuseWaiters(reason error) {

@@ -31,7 +31,7 @@ type TaskManager struct {
 	history    *history     // nil: it is not kept
 	waiting    sync.Map     // context.CancelCauseFunc by *Handle, of submits that wait for room
 	batches    sync.Map     // *batch by *Handle, of those being submitted under CallerRuns
-	inline     sync.Map     // []waiter by *Handle: on whose behalf it runs in the place of its submitter
+	inline     sync.Map     // *inlineRun by *Handle, of those that run in the place of their submitters
 	schedules  sync.Map     // of *Schedule
 	bounded    bool
 	blocks     bool // a submit may wait for room

@@ -22,6 +22,7 @@ type model struct {
 	blocked   [][]*modelTask // those that wait for room, in order; those of a batch together
 	delayed   []*modelTask   // that wait for their time, in the order in which they are due
 	returning []*modelTask   // that have waited for others and want a slot, in order
+	dropped   []*modelTask   // by the submit that is under way
 	ended     []*modelTask
 
 	// runs looks up whether a task runs in fact, where a worker that has become free
@@ -96,6 +97,11 @@ func (m *model) submit(tasks []*modelTask, trying bool) {
 		for _, x := range tasks {
 			m.overrun(x, overflow)
 		}
+		for len(m.dropped) > 0 { // they learn of it when all are in
+			x := m.dropped[0]
+			m.dropped = m.dropped[1:]
+			m.finish(x, taskmanager.ErrDropped)
+		}
 	}
 	m.settle()
 }
@@ -110,11 +116,17 @@ func (m *model) overrun(x *modelTask, overflow taskmanager.Overflow) {
 		x.phase, x.inline, x.started, x.startedAt = taskmanager.Running, true, true, time.Now()
 	case overflow == taskmanager.DropNewest:
 		m.tasks[x.name] = x
-		m.finish(x, taskmanager.ErrDropped)
+		m.drop(x)
 	default:
 		m.admit([]*modelTask{x})
 		m.evict()
 	}
+}
+
+// drop gives a task up that is not in the queue any more.
+func (m *model) drop(x *modelTask) {
+	x.phase = taskmanager.Finished
+	m.dropped = append(m.dropped, x)
 }
 
 // take puts tasks on the books.
@@ -141,7 +153,7 @@ func (m *model) evict() {
 	for {
 		victim, _ := take()
 		if !victim.cancelled() {
-			m.finish(victim, taskmanager.ErrDropped)
+			m.drop(victim)
 			return
 		}
 		m.withdrawn--
@@ -434,7 +446,7 @@ func (m *model) groupFailed(g *modelGroup, err error) {
 	g.failed = true
 	for _, executing := range []bool{false, true} {
 		for _, x := range m.tasks {
-			if x.group == g && x.executing() == executing {
+			if x.group == g && x.executing() == executing && x.phase != taskmanager.Finished {
 				m.cancel(x, taskmanager.ErrGroupFailed)
 			}
 		}

@@ -182,6 +182,9 @@ func (s *Schedule) plan() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.over { // stopped meanwhile
+		return nil
+	}
 	s.next, s.alarm = next, nil
 	return s.arm()
 }

@@ -47,9 +47,12 @@ func (m *TaskManager) runInline(h *Handle) (done func()) {
 	if b, ok := m.batches.Load(h); ok {
 		b.(*batch).running.Store(h)
 	}
-	list := m.pool.Callers()
-	m.inline.Store(h, slices.DeleteFunc(list, func(w waiter) bool { return w.Item == h }))
-	return func() { m.inline.Delete(h) }
+	r := &inlineRun{callers: slices.DeleteFunc(m.pool.Callers(), func(w waiter) bool { return w.Item == h })}
+	m.inline.Store(h, r)
+	return func() {
+		m.inline.Delete(h)
+		r.end()
+	}
 }
 
 // begin marks a claimed task as running and returns what to run. The task is

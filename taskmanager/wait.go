@@ -39,30 +39,85 @@ type dependency interface {
 // holds, or 0.
 type waiter = scheduler.Caller[*Handle]
 
-// waiters are the tasks on whose behalf the caller runs; none if it is no task.
-func (m *TaskManager) waiters(ctx context.Context) (list []waiter) {
-	list = m.pool.Callers()
-	if h := ownerOf(ctx); h != nil && list == nil {
-		h.mu.Lock()
-		list = append(list, waiter{Worker: h.worker, Item: h})
-		h.mu.Unlock()
-		if callers, ok := h.m.inline.Load(h); ok {
-			list = append(list, callers.([]waiter)...)
-		}
+// waiters are the tasks on whose behalf the caller runs; none if it is no task. Where
+// it is known by its context alone, and the task runs in the place of its submitter,
+// the waits of that run go by in.
+func (m *TaskManager) waiters(ctx context.Context) (list []waiter, in *inlineRun) {
+	if list = m.pool.Callers(); list != nil {
+		return list, nil
 	}
-	return list
+	h := ownerOf(ctx)
+	if h == nil {
+		return nil, nil
+	}
+	h.mu.Lock()
+	list = append(list, waiter{Worker: h.worker, Item: h})
+	h.mu.Unlock()
+	if r, ok := h.m.inline.Load(h); ok {
+		in = r.(*inlineRun)
+		list = append(list, in.callers...)
+	}
+	return list, in
+}
+
+// inlineRun is the execution of a task by its submitter. Goroutines of the task lend the
+// slot of the submitter, if that is a task, and it must have that back when it goes on.
+type inlineRun struct {
+	callers []waiter
+
+	mu    sync.Mutex // guards the rest
+	over  bool
+	waits map[*func()]bool // what ends each wait under way
+}
+
+// begin notes a wait and returns what ends it.
+func (r *inlineRun) begin(back func()) (end func()) {
+	if r == nil {
+		return back
+	}
+	back = sync.OnceFunc(back)
+	r.mu.Lock()
+	if r.over { // the task has ended just now
+		r.mu.Unlock()
+		back()
+		return func() {}
+	}
+	defer r.mu.Unlock()
+	if r.waits == nil {
+		r.waits = make(map[*func()]bool)
+	}
+	r.waits[&back] = true
+	return func() {
+		r.mu.Lock()
+		delete(r.waits, &back)
+		r.mu.Unlock()
+		back()
+	}
+}
+
+// end ends what goroutines of the task have left behind.
+func (r *inlineRun) end() {
+	r.mu.Lock()
+	r.over = true
+	waits := r.waits
+	r.waits = nil
+	r.mu.Unlock()
+	for back := range waits {
+		(*back)()
+	}
 }
 
 // inside reports whether the caller is a task of this manager.
 func (m *TaskManager) inside(ctx context.Context) bool {
-	return slices.ContainsFunc(m.waiters(ctx), func(w waiter) bool { return w.Item.m == m })
+	list, _ := m.waiters(ctx)
+	return slices.ContainsFunc(list, func(w waiter) bool { return w.Item.m == m })
 }
 
 // stepAside is called by whoever is about to wait for tasks of this manager, or, if
 // on is nil, for something else; it may be a task of another one. If it is a task itself, its slot is lent until back
 // is called. The error is ErrWouldDeadlock.
 func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func(), err error) {
-	list := m.waiters(ctx)
+	list, in := m.waiters(ctx)
 	if len(list) == 0 {
 		return func() {}, nil
 	}
@@ -73,14 +128,14 @@ func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func()
 	for _, w := range list {
 		resumes = append(resumes, w.Item.m.pool.Lend(w.Worker, func(h *Handle) bool { return h == w.Item }))
 	}
-	return func() {
+	return in.begin(func() {
 		if on != nil {
 			waits.remove(list, on)
 		}
 		for _, resume := range resumes {
 			resume()
 		}
-	}, nil
+	}), nil
 }
 
 // waits knows which tasks wait for which, in all managers: those of one may wait for
@@ -176,10 +231,7 @@ func (g *waitGraph) stuck(h *Handle) bool {
 
 // needsOf is what a task needs. mu is held.
 func (g *waitGraph) needsOf(h *Handle) []need {
-	var needs []need
-	if list := h.blockers(); list != nil {
-		needs = append(needs, need{tasks: list, one: true})
-	}
+	needs := h.needs()
 	for _, on := range g.edges[h] {
 		tasks := on.outstanding()
 		if !on.one() { // then those do not count that surely need nothing
@@ -193,35 +245,49 @@ func (g *waitGraph) needsOf(h *Handle) []need {
 // holdsBack reports whether tasks may have to wait for the end of others.
 func (m *TaskManager) holdsBack() bool { return m.queue.perKey > 0 || m.callerRuns }
 
-// blockers are the tasks because of which h may not run now, and one of which has to
-// end first: they use up the limit of its key, or its submitter runs one of them in
-// advance.
-func (h *Handle) blockers() (list []*Handle) {
-	if !h.m.holdsBack() {
+// needs is what a task needs to begin, beside a worker.
+func (h *Handle) needs() (needs []need) {
+	m := h.m
+	if !m.holdsBack() {
 		return nil
 	}
 	h.mu.Lock()
 	state := h.state
 	h.mu.Unlock()
-	switch b, ok := h.m.batches.Load(h); {
-	case state != queued && state != delayed && state != admitting:
-		return nil
-	case ok && state == admitting:
-		if running := b.(*batch).running.Load(); running != nil {
-			list = running.outstanding()
-		}
-		return list
-	}
-	limit := h.m.queue.perKey
-	for _, w := range h.m.pool.Workers() {
-		if limit > 0 && w.Busy && w.Item.Key() == h.Key() {
-			list = append(list, w.Item)
+	if state == admitting && m.callerRuns { // the end of what its submitter runs first
+		if b, ok := m.batches.Load(h); ok {
+			if running := b.(*batch).running.Load(); running != nil {
+				needs = append(needs, need{tasks: running.outstanding(), one: true})
+			}
 		}
 	}
-	if len(list) < limit {
-		return nil
+	if state != queued && state != delayed && state != admitting || m.queue.perKey == 0 {
+		return needs
 	}
-	return list
+	same := []*Handle{} // the end of one of those that use up the limit of its key
+	for _, w := range m.pool.Workers() {
+		if w.Busy && w.Item.Key() == h.Key() {
+			same = append(same, w.Item)
+		}
+	}
+	if len(same) >= m.queue.perKey {
+		needs = append(needs, need{tasks: same, one: true})
+	}
+	if state == admitting && m.pool.Blocked(func(x *Handle) bool { return x == h }) {
+		needs = append(needs, need{tasks: m.entered(), one: true}) // room
+	}
+	return needs
+}
+
+// entered lists the tasks that are in the queue or on a worker. If all of them hold
+// each other up, there will be no room for others.
+func (m *TaskManager) entered() []*Handle {
+	return slices.DeleteFunc(m.names.all(), func(h *Handle) bool {
+		h.mu.Lock()
+		state := h.state
+		h.mu.Unlock()
+		return state == delayed || state == admitting && m.pool.Blocked(func(x *Handle) bool { return x == h })
+	})
 }
 
 // outstanding makes a handle a dependency.

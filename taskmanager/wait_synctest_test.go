@@ -226,6 +226,19 @@ func TestCyclesThroughOtherThings(t *testing.T) {
 			}
 			return between.Wait(ctx)
 		},
+		"room in the queue, which its key fills": func(ctx context.Context, m *taskmanager.TaskManager, _ *taskmanager.Handle) error {
+			h, err := m.SubmitFunc(ctx, "same key", fn0, taskmanager.WithKey("key"))
+			if err != nil {
+				return err
+			}
+			defer h.Cancel()
+			go func() { _, _ = m.SubmitFunc(context.Background(), "no room", fn0, taskmanager.WithKey("other")) }()
+			for m.Snapshot().Blocked == 0 {
+				runtime.Gosched()
+			}
+			late, _ := m.Lookup("no room")
+			return late.Wait(ctx)
+		},
 		"room in a group": func(ctx context.Context, m *taskmanager.TaskManager, self *taskmanager.Handle) error {
 			g := m.Group(ctx, taskmanager.WithGroupLimit(1))
 			if err := g.Go("member", self.Wait, taskmanager.WithKey("other")); err != nil {
@@ -247,7 +260,8 @@ func TestCyclesThroughOtherThings(t *testing.T) {
 	for name, body := range tests {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				m := start(t, taskmanager.WithWorkers(0, 4), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
+				m := start(t, taskmanager.WithWorkers(0, 4), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())),
+					taskmanager.WithLimit(1, taskmanager.Block))
 				h, err := m.SubmitFunc(t.Context(), "root", func(ctx context.Context) error {
 					self, ok := taskmanager.FromContext(ctx)
 					if !ok {
