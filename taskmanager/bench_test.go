@@ -98,3 +98,99 @@ func BenchmarkGo(b *testing.B) {
 		return err
 	}), channelPool(b, workers))
 }
+
+// BenchmarkAsync: a result each, submitted a thousand at a time and then waited for.
+func BenchmarkAsync(b *testing.B) {
+	const workers, batch = 2, 1000
+	m := startBench(b, workers)
+	ctx := context.Background()
+	names := taskNames(batch)
+	fn := func(context.Context) (int, error) { return 1, nil }
+	b.ReportAllocs()
+	yardstick.Compare(b, func(n int) {
+		futures := make([]*taskmanager.Future[int], 0, batch)
+		for done := 0; done < n; done += len(futures) {
+			futures = futures[:0]
+			for i := range min(batch, n-done) {
+				f, err := taskmanager.Async(ctx, m, names[i], fn)
+				if err != nil {
+					b.Fatal(err)
+				}
+				futures = append(futures, f)
+			}
+			for _, f := range futures {
+				if one, err := f.Result(ctx); one != 1 || err != nil {
+					b.Fatal(one, err)
+				}
+			}
+		}
+	}, channelPool(b, workers))
+}
+
+// BenchmarkSubmitAll: named tasks in batches of 64.
+func BenchmarkSubmitAll(b *testing.B) {
+	const workers, batch = 2, 64
+	m := startBench(b, workers)
+	ctx := context.Background()
+	b.ReportAllocs()
+	var names []string
+	yardstick.Compare(b, func(n int) {
+		if len(names) < n {
+			names = taskNames(n)
+		}
+		var wg sync.WaitGroup
+		wg.Add(n)
+		tasks := make([]taskmanager.Task, 0, batch)
+		for done := 0; done < n; done += len(tasks) {
+			tasks = tasks[:0]
+			for i := range min(batch, n-done) {
+				tasks = append(tasks, benchTask{names[done+i], &wg})
+			}
+			for {
+				_, err := m.SubmitAll(ctx, tasks)
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, taskmanager.ErrAlreadyExists) { // as in named
+					b.Fatal(err)
+				}
+			}
+		}
+		wg.Wait()
+	}, channelPool(b, workers))
+}
+
+// benchTask tells that it has run.
+type benchTask struct {
+	name string
+	wg   *sync.WaitGroup
+}
+
+func (t benchTask) Name() string                  { return t.name }
+func (t benchTask) Execute(context.Context) error { t.wg.Done(); return nil }
+
+// BenchmarkNested: a task that submits another one and waits for it, on one worker.
+func BenchmarkNested(b *testing.B) {
+	m := startBench(b, 1)
+	ctx := context.Background()
+	names := [2][]string{taskNames(1000), taskNames(2000)[1000:]}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		parent, child := names[0][i%1000], names[1][i%1000]
+		i++
+		f, err := taskmanager.Async(ctx, m, parent, func(ctx context.Context) (int, error) {
+			f, err := taskmanager.Async(ctx, m, child, func(context.Context) (int, error) { return 1, nil })
+			if err != nil {
+				return 0, err
+			}
+			return f.Result(ctx)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if one, err := f.Result(ctx); one != 1 || err != nil {
+			b.Fatal(one, err)
+		}
+	}
+}

@@ -30,6 +30,13 @@
 // options. [WithLimit] bounds what waits, and says what happens beyond: the
 // submit waits, fails, or runs the task itself, or some task is dropped.
 //
+// # Results and groups
+//
+// [Async] submits a function that has a result, and [Future.Result] waits for it.
+// [TaskManager.Group] and [ResultGroup] hold tasks that are waited for, and fail,
+// together. [TaskManager.SubmitAll] submits all of several tasks or none.
+// [TaskManager.Every] and [TaskManager.Repeat] run a task over and over.
+//
 // # How a task ends
 //
 // [Handle.Done] is closed and [Handle.Err] says how: nil, or an error that wraps
@@ -37,27 +44,35 @@
 // [ErrGoexit]; both are failures like others, after which the task may restart
 // and the worker goes on. A task that was cancelled ends with [ErrCancelled],
 // one that Stop interrupted or dropped with [ErrStopped], one that the overflow
-// policy gave up with [ErrDropped], and one that the discipline gave up with
-// [ErrShed]. After a failure, only a cancellation by the manager or the handle keeps
+// policy gave up with [ErrDropped], one that the discipline gave up with [ErrShed],
+// and one whose group failed with [ErrGroupFailed]. Limits in time end it with
+// [ErrTimeout], after which it may restart, [ErrQueueTimeout] or
+// [ErrDeadlineExceeded]. After a failure, only a cancellation by the manager or the handle keeps
 // a task from being asked whether to restart; one that returns context.Canceled for
 // reasons of its own is asked like any other.
 //
 // # Contexts
 //
 // The context given to Execute carries the values of the one given to Submit,
-// but not its cancellation. It is done when the task is cancelled or the manager
-// stops, and context.Cause tells which; and when Execute has returned, so that
-// nothing a task started outlives it unawares. Every execution has its own.
+// but not its cancellation, unless [WithLinkedContext] is given. It is done when the
+// task is cancelled, has exceeded a limit in time, or the manager stops, and
+// context.Cause tells which; and when Execute has returned, so that nothing a task
+// started outlives it unawares. Every execution has its own. [FromContext] finds the
+// task.
 //
 // # Concurrency
 //
 // All of this package is safe for concurrent use. Methods of tasks are called
 // with no lock held, so they may call the manager, even Status or Stop.
 //
+// A task may wait for others of its manager, however few workers there are: it lends
+// the slot of its worker meanwhile; see [Blocking]. Where tasks would wait for each
+// other, one gets [ErrWouldDeadlock].
+//
 // # Shutdown
 //
-// [TaskManager.Stop] returns nil when no task and no goroutine of the manager is
-// left. The manager cannot end a task that ignores its context; Stop names it.
+// [TaskManager.Drain] runs all that there is and then stops; [TaskManager.Stop] cancels
+// it. Both return nil when no task and no goroutine of the manager is left. The manager cannot end a task that ignores its context; Stop names it.
 //
 // # Time
 //

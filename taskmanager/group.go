@@ -291,7 +291,7 @@ func (g *Group) fail(reason, why error) {
 // ended meanwhile, that is the failure. If ctx ends first, the error says why, and the
 // tasks go on. More tasks may be submitted afterwards, unless the group has failed.
 //
-// A task that waits for a group of its own manager lends its slot, as with Handle.Wait.
+// A task that waits for a group lends its slot, as with Handle.Wait.
 func (g *Group) Wait(ctx context.Context) error {
 	if g.fault != nil {
 		return g.fault

@@ -146,10 +146,9 @@ func (h *Handle) Err() error {
 // Wait waits until the task has ended, and returns Err. If ctx ends first, the
 // error says why; the task goes on.
 //
-// A task that waits for another one of its manager lends its worker's slot
-// meanwhile, so that the other can run, however few workers there are; see Blocking.
-// Where that does not help, because tasks would wait for each other, the error is
-// ErrWouldDeadlock.
+// A task that waits for another one lends its worker's slot meanwhile, so that the
+// other can run, however few workers there are; see Blocking. Where that does not
+// help, because tasks would wait for each other, the error is ErrWouldDeadlock.
 func (h *Handle) Wait(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext

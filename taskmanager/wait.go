@@ -14,11 +14,11 @@ import (
 // context that the task was given, or one derived from it; with another one Blocking
 // just calls wait.
 //
-// Handle.Wait, Future.Result and Group.Wait do this by themselves where a task waits
-// for tasks of its own manager. So a tree of tasks that wait for each other runs on a
-// single worker, and never more than the maximum are under way, those that wait not
-// counted. A task is known by its goroutine, and, on goroutines that it has started,
-// by its context: while one of them waits, the slot is lent.
+// Handle.Wait, Future.Result and Group.Wait do this by themselves. So a tree of tasks
+// that wait for each other runs on a single worker, and never more than the maximum
+// are under way, those that wait not counted. A task is known by its goroutine where
+// it waits for tasks of its own manager, and by its context everywhere, also on
+// goroutines that it has started: while one of them waits, the slot is lent.
 func Blocking(ctx context.Context, wait func()) {
 	if h := ownerOf(ctx); h != nil {
 		back, _ := h.m.stepAside(ctx, nil) // nothing to wait for: no cycle
