@@ -48,6 +48,9 @@ type groupConfig struct {
 // by one. The default is no limit.
 func WithGroupLimit(n int) GroupOption {
 	return func(g *groupConfig) error {
+		if g.limit != 0 {
+			return errors.New("taskmanager: WithGroupLimit was given twice")
+		}
 		g.limit = n
 		return fault(n < 1, "taskmanager: WithGroupLimit: the limit is %d; it must be positive", n)
 	}

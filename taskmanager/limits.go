@@ -58,20 +58,23 @@ func (c *taskConfig) limit() *limits {
 // returns an error, that counts as an ErrTimeout, after which the task may restart
 // with the same limit. The manager cannot end an Execute that ignores its context.
 func WithTimeout(d time.Duration) TaskOption {
-	return taskOption(func(c *taskConfig) error {
-		c.limit().timeout = d
-		return fault(d <= 0, "taskmanager: WithTimeout: the limit is %v; it must be positive", d)
-	})
+	return taskOption(func(c *taskConfig) error { return setLimit("WithTimeout", &c.limit().timeout, d) })
 }
 
 // WithQueueTimeout limits how long the task may wait for a worker, in the queue and
 // for room in it, each time anew if it restarts; the time until it is due does not
 // count. Then it ends with ErrQueueTimeout, without a restart.
 func WithQueueTimeout(d time.Duration) TaskOption {
-	return taskOption(func(c *taskConfig) error {
-		c.limit().queueTimeout = d
-		return fault(d <= 0, "taskmanager: WithQueueTimeout: the limit is %v; it must be positive", d)
-	})
+	return taskOption(func(c *taskConfig) error { return setLimit("WithQueueTimeout", &c.limit().queueTimeout, d) })
+}
+
+// setLimit sets a limit once.
+func setLimit(name string, limit *time.Duration, d time.Duration) error {
+	if *limit != 0 {
+		return fmt.Errorf("taskmanager: %s was given twice", name)
+	}
+	*limit = d
+	return fault(d <= 0, "taskmanager: %s: the limit is %v; it must be positive", name, d)
 }
 
 // WithDeadline sets when the task must have ended. If it has not by then, it ends

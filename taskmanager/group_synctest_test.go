@@ -1,0 +1,184 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// TestGroupFailsTogether: the first failure is what Wait returns, with the name of its
+// task, and ends the others wherever they are; later ones are refused.
+func TestGroupFailsTogether(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(0, 2))
+		g := m.Group(t.Context())
+		begun := 0
+		long := func(ctx context.Context) error { begun++; return untilCancelled(ctx) }
+		fails := make(chan struct{})
+		for _, err := range []error{
+			g.Go("fails", func(context.Context) error { <-fails; return errFailed }),
+			g.Go("runs", long),
+			g.Go("queued", long),
+			g.Go("delayed", long, taskmanager.WithDelay(time.Hour)),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		others := map[string]*taskmanager.Handle{}
+		for _, name := range []string{"runs", "queued", "delayed"} {
+			others[name], _ = m.Lookup(name)
+		}
+		synctest.Wait()
+		close(fails)
+		err := g.Wait(t.Context())
+		if !errors.Is(err, errFailed) || !strings.Contains(err.Error(), `"fails"`) {
+			t.Errorf("Wait returned %v, want the failure and the name of the task", err)
+		}
+		for name, h := range others {
+			if err := h.Err(); !errors.Is(err, taskmanager.ErrGroupFailed) || errors.Is(err, errFailed) {
+				t.Errorf("task %q ended with %v, want ErrGroupFailed alone", name, err)
+			}
+			if reason, ok := errors.AsType[*taskmanager.GroupError](h.Err()); !ok || !errors.Is(reason.Reason, errFailed) {
+				t.Errorf("task %q does not know why: %v", name, h.Err())
+			}
+		}
+		if err := g.Go("late", long); !errors.Is(err, taskmanager.ErrGroupFailed) {
+			t.Errorf("a submit to a group that has failed returned %v", err)
+		}
+		wantEqual(t, "others that were begun", begun, 1)
+	})
+}
+
+// TestGroupCollects all failures, in the order of the submits, and those of submits.
+func TestGroupCollects(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(0, 4))
+		g := taskmanager.NewResultGroup[int](t.Context(), m, taskmanager.WithCollect())
+		for i := range 4 {
+			if err := g.Go(fmt.Sprint(i), func(context.Context) (int, error) {
+				time.Sleep(time.Duration(4-i) * time.Second)
+				if i%2 == 1 {
+					return 0, fmt.Errorf("%w: %d", errFailed, i)
+				}
+				return i * 10, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.Go("0", func(context.Context) (int, error) { return 1, nil }); !errors.Is(err, taskmanager.ErrAlreadyExists) {
+			t.Errorf("a name that is taken: %v", err)
+		}
+		results, err := g.Wait(t.Context())
+		wantEqual(t, "the results", results, []int{0, 0, 20, 0, 0})
+		var lines []string
+		for line := range strings.Lines(fmt.Sprint(err)) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		wantEqual(t, "the errors", lines, []string{
+			`taskmanager: task "1": failed: 1`,
+			`taskmanager: task "3": failed: 3`,
+			`taskmanager: a task of that name already exists: "0"`,
+		})
+	})
+}
+
+// TestGroupLimit: no more are outstanding at once, and the submit that waits for room
+// heeds the end of the group's context.
+func TestGroupLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(0, 10))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		g := m.Group(ctx, taskmanager.WithGroupLimit(2))
+		began := time.Now()
+		for i := range 6 {
+			if err := g.Go(fmt.Sprint(i), func(context.Context) error { time.Sleep(time.Second); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, "the time that six tasks of a second take, two at a time", time.Since(began), 3*time.Second)
+		if err := errors.Join(g.Go("a", untilCancelled), g.Go("b", untilCancelled)); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() { cancel(errFailed) })
+		if err := g.Go("c", fn0); !errors.Is(err, errFailed) && !errors.Is(err, taskmanager.ErrGroupFailed) {
+			t.Errorf("a submit that waits for room returned %v, want why the context ended", err)
+		}
+		if err := g.Wait(t.Context()); !errors.Is(err, errFailed) {
+			t.Errorf("Wait returned %v, want why the context of the group ended", err)
+		}
+	})
+}
+
+// TestGroupWaitHeedsItsContext: the tasks go on.
+func TestGroupWaitHeedsItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		g := m.Group(t.Context())
+		if err := g.Go("long", func(context.Context) error { time.Sleep(time.Minute); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Wait returned %v, want that its context ended", err)
+		}
+		if err := g.Wait(t.Context()); err != nil {
+			t.Errorf("the second Wait returned %v", err)
+		}
+	})
+}
+
+func TestGroupRefusesBadInput(t *testing.T) {
+	m := start(t)
+	tests := map[string]struct {
+		group *taskmanager.Group
+		want  string
+	}{
+		"no limit":      {m.Group(t.Context(), taskmanager.WithGroupLimit(0)), "WithGroupLimit: the limit is 0; it must be positive"},
+		"two limits":    {m.Group(t.Context(), taskmanager.WithGroupLimit(1), taskmanager.WithGroupLimit(2)), "WithGroupLimit was given twice"},
+		"a nil option":  {m.Group(t.Context(), nil), "group option 1 is nil"},
+		"a nil context": {m.Group(nil), "nil context"}, //nolint:staticcheck // that is the bad input
+	}
+	for name, test := range tests {
+		for what, err := range map[string]error{"Go": test.group.Go("a", fn0), "Wait": test.group.Wait(t.Context())} {
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: %s returned %v, want %q", name, what, err, test.want)
+			}
+		}
+	}
+	g := m.Group(t.Context())
+	if err := g.Go("a", nil); !errors.Is(err, taskmanager.ErrNilTask) {
+		t.Errorf("no function: %v, want ErrNilTask", err)
+	}
+	if err := g.Wait(t.Context()); !errors.Is(err, taskmanager.ErrNilTask) {
+		t.Errorf("a submit that failed is not a failure of the group: %v", err)
+	}
+}
+
+// TestTaskOptionsOnce: two that disagree are no matter of order.
+func TestTaskOptionsOnce(t *testing.T) {
+	m := start(t)
+	for want, opts := range map[string][]taskmanager.TaskOption{
+		"WithTimeout was given twice":                              {taskmanager.WithTimeout(1), taskmanager.WithTimeout(2)},
+		"WithQueueTimeout was given twice":                         {taskmanager.WithQueueTimeout(1), taskmanager.WithQueueTimeout(2)},
+		"WithDeadline was given twice":                             {taskmanager.WithDeadline(time.Now().Add(time.Hour)), taskmanager.WithDeadline(time.Now())},
+		"WithTimeout: the limit is 0s; it must be positive":        {taskmanager.WithTimeout(0)},
+		"WithQueueTimeout: the limit is -1ns; it must be positive": {taskmanager.WithQueueTimeout(-1)},
+		"WithOverlap is for Every and Repeat":                      {taskmanager.WithOverlap(taskmanager.OverlapQueue)},
+	} {
+		_, err := m.SubmitFunc(t.Context(), "a", fn0, opts...)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the submit returned %v, want %q", err, want)
+		}
+	}
+}
