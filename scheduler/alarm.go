@@ -59,7 +59,7 @@ func (p *Pool[T]) ring() {
 	p.mu.Unlock()
 	keep := 0
 	if ask {
-		keep = p.scale(0)
+		keep = p.scale()
 	}
 	p.mu.Lock()
 	p.goroutines--
@@ -70,7 +70,7 @@ func (p *Pool[T]) ring() {
 	}
 	spare := len(p.idle)
 	if !p.halted() { // the others are about to come for what has been let in for them
-		spare -= p.queued() - p.held()
+		spare -= p.queued() - p.held() + p.blocked
 	}
 	leaving := p.dismissIdle(min(p.expired(now), p.workers-max(p.min, keep), spare))
 	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while

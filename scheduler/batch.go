@@ -84,9 +84,7 @@ func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 		return nil
 	case p.cfg.Overflow.drops():
 		if p.workers < p.ceiling && !p.halted() { // what is held back now may be given up
-			p.mu.Unlock()
-			p.scale(len(items))
-			p.mu.Lock()
+			p.growFor(len(items))
 			if p.phase != open {
 				p.mu.Unlock()
 				return ErrStopped
@@ -114,10 +112,17 @@ func (p *Pool[T]) runRest(items []T) {
 		p.push(items[0])
 		items = items[1:]
 	}
+	p.goroutines++ // Drain waits for all of them
 	p.dispatch()
+	defer func() {
+		p.mu.Lock()
+		p.goroutines--
+		p.finishStop()
+		p.mu.Unlock()
+	}()
 	for _, item := range items {
 		p.mu.Lock()
-		if p.phase == open {
+		if p.phase != stopped {
 			p.runInline(item) // unlocks
 			continue
 		}

@@ -243,3 +243,26 @@ func TestBusyWorkersDoNotExpire(t *testing.T) {
 		mustStop(t, r.pool)
 	})
 }
+
+// The worker that was there has been idle for long, and is one of two only since a
+// submitter without room has had the scaler asked. It must not leave before that
+// submitter is back.
+func TestWorkersThatASubmitterNeedsDoNotLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{
+			Min: 1, Max: 2, IdleTimeout: idleTimeout, Limit: 1, Overflow: scheduler.Reject,
+			Decided: func(scheduler.Decided) { time.Sleep(time.Second) }, // meanwhile all others go on
+		})
+		time.Sleep(2 * idleTimeout)
+		js := newJobs(3)
+		if err := r.pool.SubmitTogether(t.Context(), js); err != nil {
+			t.Errorf("two workers and a queue of one item: %v", err)
+		}
+		for _, j := range js {
+			j.end <- returns
+		}
+		synctest.Wait()
+		wantEqual(t, "items that ran", len(r.ran()), 3)
+		mustStop(t, r.pool)
+	})
+}

@@ -86,7 +86,7 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	p.mu.Unlock()
 	next.signal()
 	if ask {
-		p.scale(0)
+		p.scale()
 	}
 	if given != nil {
 		go p.report(given) // which may take longer than ctx allows

@@ -125,7 +125,7 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.mu.Lock()
 	p.growTo(p.min)
 	p.mu.Unlock()
-	p.scale(0)
+	p.scale()
 	return p, nil
 }
 
@@ -234,12 +234,10 @@ func (p *Pool[T]) admissible(n int) error {
 		return nil
 	}
 	for grown := p.held() < max(p.cfg.Limit, 1); grown && p.waiters.Len() == 0 && p.workers < p.ceiling && !p.halted(); {
-		// Growth makes room, unless what is held fills it. The scaler decides as if the items waited already. If
-		// another submit has taken the room, there may be more to be made.
+		// Growth makes room, unless what is held fills it. If another submit has
+		// taken the room, there may be more to be made.
 		workers := p.workers
-		p.mu.Unlock()
-		p.scale(n)
-		p.mu.Lock()
+		p.growFor(n)
 		if p.phase != open {
 			return ErrStopped
 		}
@@ -359,7 +357,7 @@ func (p *Pool[T]) dispatchAsking(ask bool) {
 	p.mu.Unlock()
 	w.signal()
 	if ask {
-		p.scale(0)
+		p.scale()
 	}
 	if given != nil {
 		p.report(given)

@@ -99,10 +99,29 @@ func (w withSignals[S]) Validate() error {
 
 func (w withSignals[S]) Scale(s Snapshot) Decision { return w.scaler.Scale(w.read(s)) }
 
-// scale asks the scaler, with extra items counted as waiting already, and does what
-// it says, unless the pool is paused. It returns the target. mu must not be held.
-func (p *Pool[T]) scale(extra int) int {
-	target, told := p.rescale(extra)
+// growFor asks the scaler for workers on behalf of a submitter whose n items find no
+// room. They count as waiting until it has answered: otherwise the workers that were
+// started for them might be thought to be idle for too long before it is back. mu is
+// held; it is let go of meanwhile.
+func (p *Pool[T]) growFor(n int) {
+	p.blocked += n
+	p.mu.Unlock()
+	returned := false
+	defer func() {
+		p.mu.Lock()
+		p.blocked -= n
+		if !returned { // Decided has ended the goroutine, and nobody else will let go of the lock
+			p.mu.Unlock()
+		}
+	}()
+	p.scale()
+	returned = true
+}
+
+// scale asks the scaler and does what it says, unless the pool is paused. It returns
+// the target. mu must not be held.
+func (p *Pool[T]) scale() int {
+	target, told := p.rescale()
 	if told != nil && p.cfg.Decided != nil {
 		guard("Decided", func() { p.cfg.Decided(*told) })
 	}
@@ -111,7 +130,7 @@ func (p *Pool[T]) scale(extra int) int {
 
 // rescale is scale but for telling about it: the decision is returned if it
 // changes the target.
-func (p *Pool[T]) rescale(extra int) (target int, told *Decided) {
+func (p *Pool[T]) rescale() (target int, told *Decided) {
 	p.scaling.Lock()
 	defer p.scaling.Unlock()
 
@@ -119,7 +138,6 @@ func (p *Pool[T]) rescale(extra int) (target int, told *Decided) {
 	s := p.snapshot()
 	s.Queued -= min(p.held(), s.Queued) // workers would do nothing for those
 	p.mu.Unlock()
-	s.Blocked += extra
 	d := p.decide(s)
 
 	p.mu.Lock()

@@ -50,7 +50,7 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	if m.inside(ctx) {
 		return fmt.Errorf("taskmanager: Drain: %w", ErrWouldDeadlock)
 	}
-	m.names.close()
+	m.close()
 	m.pool.Resume()
 	if m.WaitIdle(ctx) == nil && m.Stop(ctx) == nil {
 		return nil

@@ -114,10 +114,26 @@ var translations = map[error]error{
 // gave it up. Other errors are that the context ended, or that a discipline of
 // somebody's own panicked.
 func submitError(name string, err error) error {
+	if ours := translated(err); ours != nil {
+		return ours
+	}
+	return fmt.Errorf("taskmanager: submit %q: %w", name, err)
+}
+
+// batchError is submitError for n tasks that were submitted together.
+func batchError(n int, err error) error {
+	if ours := translated(err); ours != nil {
+		return ours
+	}
+	return fmt.Errorf("taskmanager: submit %d tasks: %w", n, err)
+}
+
+// translated is the error of this package that an error stands for, or nil.
+func translated(err error) error {
 	for theirs, ours := range translations {
 		if same(err, theirs) || same(err, ours) {
 			return ours
 		}
 	}
-	return fmt.Errorf("taskmanager: submit %q: %w", name, err)
+	return nil
 }

@@ -327,6 +327,14 @@ func (n *names) empty() bool {
 	return true
 }
 
+// isClosed reports whether close has been called, and is done.
+func (n *names) isClosed() bool {
+	last := &n.shards[len(n.shards)-1]
+	last.mu.Lock()
+	defer last.mu.Unlock()
+	return last.closed
+}
+
 // close makes every later add fail. What all returns afterwards is complete.
 func (n *names) close() {
 	for i := range n.shards {

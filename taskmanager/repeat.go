@@ -91,7 +91,12 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 		return nil, fmt.Errorf("taskmanager: Repeat: the context: %w", err)
 	}
 	m.schedules.Store(s, nil)
-	if err := s.plan(); err != nil {
+	if m.names.isClosed() {
+		err = ErrStopped
+	} else {
+		err = s.plan()
+	}
+	if err != nil {
 		s.Stop()
 		return nil, err
 	}
@@ -136,7 +141,8 @@ func (s *Schedule) init(task Task, opts []TaskOption) error {
 	return s.m.prepare(s.ctx, &s.model, name, task, append(slices.Clip(opts), own), s)
 }
 
-// Stop ends the schedule: no run begins any more. One that is outstanding goes on.
+// Stop ends the schedule: no further run becomes due. One that is outstanding goes on,
+// and so does one that is being submitted at this moment.
 func (s *Schedule) Stop() {
 	s.mu.Lock()
 	alarm, unlink := s.alarm, s.unlink
@@ -157,7 +163,7 @@ func (s *Schedule) Next() time.Time {
 }
 
 // Skipped is how many runs were left out, because the one before them, or another task
-// of the name, was outstanding.
+// of the name, was outstanding, or the manager took none any more.
 func (s *Schedule) Skipped() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,20 +182,28 @@ func (s *Schedule) plan() error {
 		after = s.next
 	}
 	s.mu.Unlock()
-	var next time.Time
-	if err := apart(func() { next = s.times.Next(after) }); err != nil {
-		return fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
-	}
-	if !next.IsZero() && !next.After(after) {
-		return fmt.Errorf("taskmanager: the timetable of %q says that the next time after %v is %v", s.model.name, after, next)
-	}
+	next, err := s.following(after)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over { // stopped meanwhile
 		return nil
 	}
 	s.next, s.alarm = next, nil
+	if err != nil {
+		return err
+	}
 	return s.arm()
+}
+
+// following asks the timetable for the next time, which is zero after an error.
+func (s *Schedule) following(after time.Time) (next time.Time, err error) {
+	if err := apart(func() { next = s.times.Next(after) }); err != nil {
+		return time.Time{}, fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
+	}
+	if !next.IsZero() && !next.After(after) {
+		return time.Time{}, fmt.Errorf("taskmanager: the timetable of %q says that the next time after %v is %v", s.model.name, after, next)
+	}
+	return next, nil
 }
 
 // arm sets the alarm for the next run, if there is one. mu is held.
@@ -232,13 +246,14 @@ func (s *Schedule) tick() {
 	s.fail(err)
 }
 
-// fail ends the schedule if there is an error.
+// fail ends the schedule if the manager has ended, and tells of a timetable that has
+// failed, and so has no further time.
 func (s *Schedule) fail(err error) {
-	if err == nil {
-		return
-	}
-	s.Stop()
-	if !same(err, ErrStopped) {
+	switch {
+	case err == nil:
+	case same(err, ErrStopped):
+		s.Stop()
+	default:
 		s.m.log.errorf("no more runs of task %q: %v", s.model.name, err)
 	}
 }

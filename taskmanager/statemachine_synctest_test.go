@@ -349,6 +349,10 @@ func (s *system) checkConservation(t *rapid.T) {
 // stop ends the manager, by Stop or by a Drain for which there is no time; every task
 // that is outstanding must say so.
 func (s *system) stop(t *rapid.T) {
+	if t.Failed() { // which is what is to be seen
+		stop(t, s.m)
+		return
+	}
 	if rapid.Bool().Draw(t, "drain") {
 		s.drain(t)
 	}

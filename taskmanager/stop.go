@@ -21,12 +21,8 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
-	m.schedules.Range(func(s, _ any) bool {
-		s.(*Schedule).Stop()
-		return true
-	})
-	m.pool.Pause()  // start nothing that would only be cancelled
-	m.names.close() // from here on the outstanding tasks are all that there will be
+	m.pool.Pause() // start nothing that would only be cancelled
+	m.close()
 	for _, h := range m.names.all() {
 		m.cancel(h, ErrStopped)
 	}
@@ -49,6 +45,16 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// close has no task begin any more: from here on the outstanding ones are all that there
+// will be. Schedules that are not seen here were stored later, and find the names closed.
+func (m *TaskManager) close() {
+	m.names.close()
+	m.schedules.Range(func(s, _ any) bool {
+		s.(*Schedule).Stop()
+		return true
+	})
 }
 
 // running names the tasks that are being executed, by workers or by those who

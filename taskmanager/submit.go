@@ -187,10 +187,14 @@ func (m *TaskManager) give(handles []*Handle, to func() error) error {
 		}
 	}()
 	err := to()
-	if err != nil {
-		err = submitError(handles[0].name, err)
+	switch {
+	case err == nil:
+		return nil
+	case len(handles) == 1:
+		return submitError(handles[0].name, err)
+	default:
+		return batchError(len(handles), err)
 	}
-	return err
 }
 
 // offer offers a task to the pool, and waits for room where that is the policy.

@@ -1,0 +1,359 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// TestSubmitTogetherEqualsItsModel drives batches and single items through a pool that
+// is paused, resized and in the end stopped or drained. The model knows no workers, only
+// how many items may run.
+func TestSubmitTogetherEqualsItsModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rapid.SyncTest(t, func(t *rapid.T) {
+			s := newBatches(t)
+			defer s.abandon()
+			t.Repeat(map[string]func(*rapid.T){
+				"together":  s.together,
+				"together2": s.together,
+				"submit":    s.submit,
+				"finish":    s.finish,
+				"finish2":   s.finish,
+				"cancel":    s.cancel,
+				"pause":     s.pause,
+				"resize":    s.resize,
+				"time":      func(*rapid.T) { time.Sleep(time.Minute) }, // idle workers leave
+				"":          s.check,
+			})
+			s.end(t)
+		})
+	})
+}
+
+// call is one of SubmitTogether or Submit.
+type call struct {
+	items    []*job
+	together bool
+	cancel   context.CancelFunc
+	result   chan error
+
+	// What the model says.
+	settled bool
+	err     error
+}
+
+// batches is a pool, and the model of it.
+type batches struct {
+	*rig
+	max, limit int
+	overflow   scheduler.Overflow
+	paused     bool
+	queue      []*job
+	busy       []*job
+	inline     []*job // with their calls, at the same places
+	callers    []*call
+	waiting    []*call
+	calls      []*call
+	drops      []drop
+	next       int
+	count      scheduler.Snapshot // Submitted, Started, Completed, Dropped
+}
+
+func newBatches(t *rapid.T) *batches {
+	s := &batches{max: rapid.IntRange(1, 4).Draw(t, "max")}
+	cfg := scheduler.Config[*job]{Min: rapid.IntRange(0, s.max).Draw(t, "min"), Max: s.max, IdleTimeout: time.Second}
+	if cfg.Limit = rapid.SampledFrom([]int{0, scheduler.HandOver, 1, 2, 4}).Draw(t, "limit"); cfg.Limit != 0 {
+		s.overflow = rapid.SampledFrom([]scheduler.Overflow{
+			scheduler.Block, scheduler.Block, scheduler.Block, scheduler.Reject, scheduler.DropNewest,
+			scheduler.DropOldest, scheduler.DropWorst, scheduler.CallerRuns,
+		}).Draw(t, "overflow")
+	}
+	if rapid.Bool().Draw(t, "metered") {
+		cfg.Scaler = scalerFunc(scheduler.Demand(1).Scale)
+	}
+	s.limit, cfg.Overflow = cfg.Limit, s.overflow
+	s.rig = newRig(t, cfg)
+	return s
+}
+
+// room reports whether so many more items may come in: the limit, beyond those that the
+// workers, of which there are as many as it takes, are free to take.
+func (s *batches) room(n int) bool {
+	free := 0
+	if !s.paused {
+		free = max(s.max-len(s.busy), 0)
+	}
+	return s.limit == 0 || len(s.queue)+n <= max(s.limit, 0)+free
+}
+
+func (s *batches) push(j *job) {
+	s.queue = append(s.queue, j)
+	s.count.Submitted++
+}
+
+// settle lets in who waits and has items taken, until nothing changes.
+func (s *batches) settle() {
+	for again := true; again; {
+		again = false
+		if len(s.waiting) > 0 {
+			c := s.waiting[0]
+			deserted := len(s.queue)+len(s.busy) == 0 && !s.paused
+			if s.room(len(c.items)) || c.together && deserted {
+				s.waiting = s.waiting[1:]
+				c.settled, again = true, true
+				for _, j := range c.items {
+					s.push(j)
+				}
+			}
+		}
+		for len(s.queue) > 0 && len(s.busy) < s.max && !s.paused {
+			s.busy = append(s.busy, s.queue[0])
+			s.queue = s.queue[1:]
+			s.count.Started++
+			again = true
+		}
+	}
+}
+
+// begin makes a call, and tells the model.
+func (s *batches) begin(n int, together bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &call{together: together, cancel: cancel, result: make(chan error, 1)}
+	for range n {
+		s.next++
+		c.items = append(c.items, newJob(s.next))
+	}
+	s.calls = append(s.calls, c)
+	go func() {
+		if together {
+			c.result <- s.pool.SubmitTogether(ctx, c.items)
+		} else {
+			c.result <- s.pool.Submit(ctx, c.items[0])
+		}
+	}()
+	synctest.Wait()
+	s.take(c)
+	s.settle()
+}
+
+// take is what a submit does.
+func (s *batches) take(c *call) {
+	n := len(c.items)
+	c.settled = true
+	switch {
+	case n == 0 || len(s.waiting) == 0 && s.room(n):
+		for _, j := range c.items {
+			s.push(j)
+		}
+	case s.overflow == scheduler.Block && (!c.together || n <= max(s.limit, 0)+s.max):
+		c.settled = false
+		s.waiting = append(s.waiting, c)
+	case s.overflow == scheduler.CallerRuns && !s.paused:
+		c.settled = false
+		s.inline, s.callers = append(s.inline, c.items[0]), append(s.callers, c)
+		s.count.Submitted++
+		s.count.Started++
+	case s.overflow == scheduler.DropNewest, s.overflow == scheduler.DropOldest, s.overflow == scheduler.DropWorst:
+		for _, j := range c.items {
+			fits := s.room(1)
+			s.push(j)
+			if !fits {
+				s.evict()
+			}
+		}
+	default:
+		c.err = scheduler.ErrQueueFull
+	}
+}
+
+// evict gives up the oldest item of the queue, or the newest, which is the worst.
+func (s *batches) evict() {
+	i := len(s.queue) - 1
+	if s.overflow == scheduler.DropOldest {
+		i = 0
+	}
+	s.drops = append(s.drops, drop{s.queue[i].id, scheduler.ErrDropped})
+	s.queue = slices.Delete(s.queue, i, i+1)
+	s.count.Dropped++
+}
+
+func (s *batches) together(t *rapid.T) {
+	most := 9
+	if s.overflow == scheduler.CallerRuns {
+		most = 1 // for more see TestTogetherUnderCallerRuns
+	}
+	s.begin(rapid.IntRange(0, most).Draw(t, "items"), true)
+}
+
+func (s *batches) submit(*rapid.T) { s.begin(1, false) }
+
+func (s *batches) finish(t *rapid.T) {
+	jobs := slices.Concat(s.busy, s.inline)
+	if len(jobs) == 0 {
+		t.Skip("nothing runs")
+	}
+	j := rapid.SampledFrom(jobs).Draw(t, "item")
+	j.end <- returns
+	synctest.Wait()
+	s.count.Completed++
+	if i := slices.Index(s.inline, j); i >= 0 {
+		s.callers[i].settled = true
+		s.inline, s.callers = slices.Delete(s.inline, i, i+1), slices.Delete(s.callers, i, i+1)
+	} else {
+		s.busy = slices.DeleteFunc(s.busy, func(x *job) bool { return x == j })
+	}
+	s.settle()
+}
+
+func (s *batches) cancel(t *rapid.T) {
+	if len(s.waiting) == 0 {
+		t.Skip("nobody waits")
+	}
+	c := rapid.SampledFrom(s.waiting).Draw(t, "call")
+	c.cancel()
+	synctest.Wait()
+	c.settled, c.err = true, context.Canceled
+	s.waiting = slices.DeleteFunc(s.waiting, func(x *call) bool { return x == c })
+	s.settle()
+}
+
+func (s *batches) pause(*rapid.T) {
+	if s.paused = !s.paused; s.paused {
+		s.pool.Pause()
+	} else {
+		s.pool.Resume()
+	}
+	s.settle()
+}
+
+func (s *batches) resize(t *rapid.T) {
+	s.max = rapid.IntRange(1, 4).Draw(t, "max")
+	if err := s.pool.Resize(rapid.IntRange(0, s.max).Draw(t, "min"), s.max); err != nil {
+		t.Fatal(err)
+	}
+	s.settle()
+}
+
+// blocked lists the items that wait for room.
+func (s *batches) blocked() []*job {
+	all := []*job{}
+	for _, c := range s.waiting {
+		all = append(all, c.items...)
+	}
+	return all
+}
+
+func (s *batches) check(t *rapid.T) {
+	synctest.Wait()
+	got := counts(s.pool.Snapshot())
+	want := s.count
+	want.Busy, want.Inline, want.Queued, want.Blocked = len(s.busy), len(s.inline), len(s.queue), len(s.blocked())
+	want.Min, want.Max, want.Workers, want.Idle = got.Min, got.Max, got.Workers, got.Idle // not of the model
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("snapshot (-want +got):\n%s", diff)
+	}
+	sum := got.Completed + got.Failed + got.Withdrawn + got.Shed + got.Dropped + uint64(got.Busy+got.Inline+got.Lent+got.Queued)
+	if sum != got.Submitted {
+		t.Fatalf("%d items were submitted, and %d are accounted for", got.Submitted, sum)
+	}
+	running := ids(slices.Concat(s.busy, s.inline))
+	slices.Sort(running)
+	wantEqual(t, "running items", s.running(), running)
+	wantEqual(t, "dropped items", s.dropsByID(), byID(s.drops))
+	waiting := []int{}
+	for id := 1; id <= s.next; id++ {
+		if s.pool.Blocked(func(j *job) bool { return j.id == id }) {
+			waiting = append(waiting, id)
+		}
+	}
+	wantEqual(t, "items that wait for room", waiting, ids(s.blocked()))
+	s.checkCalls(t)
+}
+
+func (s *batches) checkCalls(t *rapid.T) {
+	for _, c := range s.calls {
+		switch got := len(c.result) > 0; {
+		case got != c.settled:
+			t.Fatalf("the submit of %v has returned: %v, want %v, with %v", c.items, got, c.settled, c.err)
+		case got:
+			err := <-c.result
+			c.result <- err
+			wantErr(t, "a submit", err, c.err)
+		}
+	}
+}
+
+// end stops or drains the pool.
+func (s *batches) end(t *rapid.T) {
+	drain := rapid.Bool().Draw(t, "drain")
+	stopping := s.pool.Stop
+	if drain {
+		stopping = s.pool.Drain
+	}
+	result := background(func() error { return stopping(context.Background()) })
+	synctest.Wait()
+	for _, c := range s.waiting { // all of a batch, or nothing
+		c.settled, c.err = true, scheduler.ErrStopped
+	}
+	s.waiting, s.paused = nil, false
+	if !drain {
+		for _, j := range s.queue {
+			s.drops = append(s.drops, drop{j.id, scheduler.ErrStopped})
+			s.count.Dropped++
+		}
+		s.queue = nil
+	}
+	for s.settle(); len(s.busy)+len(s.inline) > 0; s.settle() {
+		for _, j := range slices.Concat(s.busy, s.inline) {
+			j.end <- returns
+			s.count.Completed++
+		}
+		for _, c := range s.callers {
+			c.settled = true
+		}
+		s.busy, s.inline, s.callers = nil, nil, nil
+		synctest.Wait()
+	}
+	if err := <-result; err != nil {
+		t.Fatalf("Stop or Drain returned %v", err)
+	}
+	s.check(t)
+}
+
+// abandon ends everything, so that a property that fails half-way leaves no goroutine.
+func (s *batches) abandon() {
+	close(s.abort)
+	for _, c := range s.calls {
+		c.cancel()
+	}
+	s.pool.Resume()
+	ctx, cancel := soon()
+	defer cancel()
+	_ = s.pool.Stop(ctx) // the property itself has checked the end
+	synctest.Wait()
+}
+
+// TestTogetherBadInput: a nil context, one that has ended, and a pool that has stopped.
+func TestTogetherBadInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1})
+		js := newJobs(2)
+		wantErr(t, "with a nil context", r.pool.SubmitTogether(nil, js), scheduler.ErrNilContext) //nolint:staticcheck // the fault is the test
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.ErrUnsupported)
+		wantErr(t, "with a context that has ended", r.pool.SubmitTogether(ctx, js), errors.ErrUnsupported)
+		wantErr(t, "of nothing", r.pool.SubmitTogether(t.Context(), nil), nil)
+		r.close(t)
+		wantErr(t, "after Stop", r.pool.SubmitTogether(t.Context(), js), scheduler.ErrStopped)
+		wantEqual(t, "submitted", r.pool.Snapshot().Submitted, 0)
+	})
+}

@@ -1,0 +1,355 @@
+package scheduler_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// togetherElsewhere calls SubmitTogether in a goroutine.
+func togetherElsewhere(r *rig, js []*job) <-chan error {
+	result := background(func() error { return r.pool.SubmitTogether(context.Background(), js) })
+	synctest.Wait()
+	return result
+}
+
+// TestTogetherUnderCallerRuns queues what there is room for, and the submitter runs the
+// others, one after another and in their order, whatever becomes of each.
+func TestTogetherUnderCallerRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 2, Limit: 1, Overflow: scheduler.CallerRuns})
+		defer r.close(t)
+		js := newJobs(7)
+		mustSubmit(t, r.pool, js[0])
+		result := togetherElsewhere(r, js[1:])
+		for i, how := range []ending{returns, panics, exits, returns} {
+			j := js[3+i]
+			wantEqual(t, "running, the last one inline", r.running(), []int{1, 2, j.id})
+			wantEqual(t, "the worker of an item that its submitter runs", r.workerOf(j.id), 0)
+			s := r.pool.Snapshot()
+			wantEqual(t, "inline, queued, submitted", []uint64{uint64(s.Inline), uint64(s.Queued), s.Submitted}, []uint64{1, 1, uint64(4 + i)})
+			if returned(result) {
+				t.Fatalf("the submit returned while item %d was to run", j.id)
+			}
+			j.end <- how
+			synctest.Wait()
+		}
+		if !returned(result) {
+			t.Fatal("the submit has not returned")
+		}
+		wantErr(t, "the submit", <-result, nil)
+		js[0].end <- returns
+		synctest.Wait()
+		inOrder := slices.DeleteFunc(r.ran(), func(id int) bool { return id < 3 }) // 2 had a worker, which may be slow
+		wantEqual(t, "order", inOrder, []int{4, 5, 6, 7, 3})
+		s := r.pool.Snapshot()
+		wantEqual(t, "completed and failed", []uint64{s.Completed, s.Failed}, []uint64{3, 2})
+	})
+}
+
+// TestTogetherUnderCallerRunsWhilePaused acts as Reject, and takes none.
+func TestTogetherUnderCallerRunsWhilePaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 2, Limit: 2, Overflow: scheduler.CallerRuns})
+		defer r.close(t)
+		r.pool.Pause()
+		wantErr(t, "a batch of 3 for a limit of 2", <-togetherElsewhere(r, newJobs(3)), scheduler.ErrQueueFull)
+		wantEqual(t, "submitted", r.pool.Snapshot().Submitted, 0)
+		wantErr(t, "a batch of 2", <-togetherElsewhere(r, newJobs(2)), nil)
+	})
+}
+
+// TestStopWhileABatchRunsInline: what the submitter has not begun is dropped, as what is
+// queued is, and told of before the submit returns.
+func TestStopWhileABatchRunsInline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1, Overflow: scheduler.CallerRuns})
+		js := newJobs(5)
+		mustSubmit(t, r.pool, js[0])
+		synctest.Wait()
+		result := togetherElsewhere(r, js[1:])
+		wantEqual(t, "running", r.running(), []int{1, 3})
+		stopped := background(func() error { return r.pool.Stop(context.Background()) })
+		synctest.Wait()
+		wantEqual(t, "dropped at once", r.dropsByID(), stopDrops(js[1]))
+		js[2].end <- returns
+		wantErr(t, "the submit", <-result, nil)
+		wantEqual(t, "dropped", r.dropsByID(), stopDrops(js[1], js[3], js[4]))
+		js[0].end <- returns
+		wantErr(t, "Stop", <-stopped, nil)
+		s := r.pool.Snapshot()
+		wantEqual(t, "submitted, completed, dropped", []uint64{s.Submitted, s.Completed, s.Dropped}, []uint64{5, 2, 3})
+	})
+}
+
+// TestDrainWhileABatchRunsInline gives nothing up: the submitter runs the rest, one after
+// another, though there is a moment between them at which nothing runs.
+func TestDrainWhileABatchRunsInline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1, Overflow: scheduler.CallerRuns})
+		js := newJobs(5)
+		mustSubmit(t, r.pool, js[0])
+		synctest.Wait()
+		result := togetherElsewhere(r, js[1:])
+		drained := background(func() error { return r.pool.Drain(context.Background()) })
+		for i, j := range js {
+			select {
+			case err := <-drained:
+				t.Fatalf("Drain returned %v after %d of %d items", err, i, len(js))
+			default:
+			}
+			j.end <- returns
+			synctest.Wait()
+		}
+		wantErr(t, "the submit", <-result, nil)
+		wantErr(t, "Drain", <-drained, nil)
+		wantEqual(t, "ran", len(r.ran()), 5)
+		wantEqual(t, "dropped", len(r.dropsByID()), 0)
+	})
+}
+
+// TestStopWhileABatchWaits: none of it runs, by Stop or by Drain.
+func TestStopWhileABatchWaits(t *testing.T) {
+	ends := map[string]struct {
+		end   func(*scheduler.Pool[*job]) error
+		ran   []int
+		drops []drop
+	}{
+		"Stop": {
+			func(p *scheduler.Pool[*job]) error { return p.Stop(context.Background()) },
+			[]int{1}, []drop{{2, scheduler.ErrStopped}},
+		},
+		"Drain": {func(p *scheduler.Pool[*job]) error { return p.Drain(context.Background()) }, []int{1, 2}, []drop{}},
+	}
+	for name, test := range ends {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 2})
+			js := newJobs(4)
+			mustSubmit(t, r.pool, js[:2]...)
+			synctest.Wait()
+			result := togetherElsewhere(r, js[2:]) // there is room for one of the two
+			wantEqual(t, "items that wait for room", r.pool.Snapshot().Blocked, 2)
+			ended := background(func() error { return test.end(r.pool) })
+			synctest.Wait()
+			wantEqual(t, "items that wait for room after "+name, r.pool.Snapshot().Blocked, 0)
+			wantErr(t, "a batch that waited at "+name, <-result, scheduler.ErrStopped)
+			js[0].end <- returns
+			js[1].end <- returns
+			wantErr(t, name, <-ended, nil)
+			wantEqual(t, name+": items that ran", r.ran(), test.ran)
+			wantEqual(t, name+": dropped items", r.dropsByID(), test.drops)
+			wantEqual(t, name+": submitted", r.pool.Snapshot().Submitted, 2)
+		})
+	}
+}
+
+// TestBatchThatHasBecomeTooLarge for a pool that was resized while it waited is let in
+// when there is nothing else to do, and holds up others until then.
+func TestBatchThatHasBecomeTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 4, Limit: 1})
+		defer r.close(t)
+		js := newJobs(7)
+		mustSubmit(t, r.pool, js[0])
+		batch := togetherElsewhere(r, js[1:6])
+		late := togetherElsewhere(r, js[6:])
+		if err := r.pool.Resize(0, 2); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if returned(batch) || returned(late) {
+			t.Fatal("a submit returned while item 1 runs")
+		}
+		js[0].end <- returns
+		synctest.Wait()
+		wantErr(t, "the batch", <-batch, nil)
+		wantEqual(t, "running", r.running(), []int{2, 3})
+		wantEqual(t, "queued", r.pool.Snapshot().Queued, 3)
+		if returned(late) {
+			t.Error("the submit behind the batch returned, and there is no room yet")
+		}
+		for _, j := range js[1:] {
+			j.end <- returns
+		}
+		wantErr(t, "the submit behind the batch", <-late, nil)
+		synctest.Wait()
+		wantEqual(t, "items that ran", len(r.ran()), 7)
+	})
+}
+
+// TestTogetherDoesNotWaitInItsOwnPool.
+func TestTogetherDoesNotWaitInItsOwnPool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got error
+		r, js := full(t, scheduler.Config[*job]{}, func(r *rig) {
+			got = r.pool.SubmitTogether(context.Background(), []*job{newJob(8), newJob(9)})
+		})
+		js[0].end <- returns
+		synctest.Wait()
+		wantErr(t, "the item's batch", got, scheduler.ErrWouldDeadlock)
+		r.close(t)
+	})
+}
+
+// TestTogetherKeepsItsOrderBesideOthers in a pool without a limit, whose workers are
+// busy, so that batches go through the inbox.
+func TestTogetherKeepsItsOrderBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1})
+		js := newJobs(3000)
+		mustSubmit(t, r.pool, js[0])
+		synctest.Wait()
+		for rest := js[1:]; len(rest) > 0; {
+			n := min(len(rest), 700)
+			wantErr(t, "a batch", r.pool.SubmitTogether(t.Context(), rest[:n]), nil)
+			rest = rest[n:]
+			if len(rest) > 0 {
+				mustSubmit(t, r.pool, rest[0])
+				rest = rest[1:]
+			}
+		}
+		close(r.abort) // every job ends at once
+		mustDrain(t, r.pool)
+		wantEqual(t, "order", r.ran(), ids(js))
+	})
+}
+
+// TestBlockedKnowsWhatWaitsForRoom, and nothing that is queued, runs or has been given up.
+func TestBlockedKnowsWhatWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1})
+		js := newJobs(7)
+		blocked := func() []int {
+			out := []int{}
+			for _, j := range js {
+				if r.pool.Blocked(func(x *job) bool { return x == j }) {
+					out = append(out, j.id)
+				}
+			}
+			return out
+		}
+		wantEqual(t, "blocked in an empty pool", blocked(), []int{})
+		mustSubmit(t, r.pool, js[:2]...)
+		wantEqual(t, "blocked while there is room", blocked(), []int{})
+		ctx, cancel := context.WithCancel(t.Context())
+		first := background(func() error { return r.pool.SubmitTogether(ctx, js[2:4]) })
+		synctest.Wait()
+		second := background(func() error { return r.pool.SubmitAll(t.Context(), js[4:]) })
+		synctest.Wait()
+		wantEqual(t, "blocked", blocked(), []int{3, 4, 5, 6, 7})
+		cancel()
+		wantErr(t, "the first", <-first, context.Canceled)
+		js[0].end <- returns
+		synctest.Wait()
+		wantEqual(t, "blocked with one in", blocked(), []int{6, 7})
+		r.close(t)
+		if err := <-second; err == nil {
+			t.Error("a batch that waited at Stop returned nil, want an error")
+		}
+		wantEqual(t, "blocked after Stop", blocked(), []int{})
+	})
+}
+
+// TestHasLentKnowsWhoWaits: no worker that is idle, busy or not there, nor one that has
+// another item by now.
+func TestHasLentKnowsWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wait, resumed := make(chan struct{}), make(chan struct{})
+		var pool *scheduler.Pool[int]
+		pool, err := scheduler.NewPool(scheduler.Config[int]{Min: 2, Max: 2}, func(worker int32, item int) {
+			if item == 1 {
+				resume := pool.Lend(worker, nil)
+				<-wait
+				resume()
+				<-resumed
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lent := func(item int) (workers []int32) {
+			for id := int32(-1); id < 5; id++ {
+				if pool.HasLent(id, func(x int) bool { return x == item }) {
+					workers = append(workers, id)
+				}
+			}
+			return workers
+		}
+		mustSubmit(t, pool, 1)
+		synctest.Wait()
+		var on []int32
+		for _, w := range pool.Workers() {
+			if w.Lent {
+				on = append(on, w.ID)
+			}
+		}
+		wantEqual(t, "workers that have lent", lent(1), on)
+		wantEqual(t, "how many", len(on), 1)
+		wantEqual(t, "of another item", lent(2), nil)
+		close(wait)
+		synctest.Wait()
+		wantEqual(t, "after the wait", lent(1), nil)
+		close(resumed)
+		synctest.Wait()
+		wantEqual(t, "after the end", lent(0), nil)
+		mustStop(t, pool)
+		wantEqual(t, "after Stop", lent(1), nil)
+	})
+}
+
+// TestCallersKnowsForWhomAGoroutineRuns: the item of its worker, and, of one that runs in
+// the place of its submitter, that one first and then the item that has submitted it.
+func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
+	for _, track := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			type callers = []scheduler.Caller[int]
+			seen := map[int]callers{}
+			var elsewhere callers
+			var pool *scheduler.Pool[int]
+			release := make(chan struct{})
+			pool, err := scheduler.NewPool(scheduler.Config[int]{
+				Min: 1, Max: 1, Limit: 1, Overflow: scheduler.CallerRuns, TrackCallers: track,
+			}, func(_ int32, item int) {
+				seen[item] = pool.Callers() // only one of them is under way at a time
+				switch item {
+				case 1:
+					<-release
+					wantErr(t, "a batch", pool.SubmitTogether(context.Background(), []int{2, 3, 4}), nil)
+					if after := pool.Callers(); track && len(after) != 1 {
+						t.Errorf("after the batch the item runs for %v, want itself", after)
+					}
+				case 3:
+					wantErr(t, "an item", pool.Submit(context.Background(), 5), nil)
+				case 4:
+					done := make(chan struct{})
+					go func() { defer close(done); elsewhere = pool.Callers() }()
+					<-done
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustSubmit(t, pool, 1)
+			wantEqual(t, "callers of a goroutine of nobody", pool.Callers(), nil)
+			close(release)
+			synctest.Wait()
+			mustStop(t, pool)
+			one := scheduler.Caller[int]{Worker: 1, Item: 1}
+			want := map[int]callers{
+				1: {one},
+				2: {{Worker: 1, Item: 2}}, // it was queued
+				3: {{Item: 3}, one},
+				4: {{Item: 4}, one},
+				5: {{Item: 5}, {Item: 3}, one},
+			}
+			if !track {
+				want = map[int]callers{1: nil, 2: nil, 3: nil, 4: nil, 5: nil}
+			}
+			wantEqual(t, "callers", seen, want)
+			wantEqual(t, "callers of a goroutine that an item has started", elsewhere, nil)
+		})
+	}
+}

@@ -1,0 +1,182 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// recordNames are the names in a history.
+func recordNames(records []taskmanager.Record) []string {
+	names := []string{}
+	for _, r := range records {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// TestHistoryIsOffByDefault, and impossible sizes are refused.
+func TestHistoryIsOffByDefault(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for _, opts := range [][]taskmanager.Option{nil, {taskmanager.WithHistory(0)}} {
+			m := start(t, opts...)
+			await(t, submitFunc(t, m, "task", fn0))
+			wantEqual(t, "ended tasks", len(m.History()), 0)
+		}
+		_, err := taskmanager.Start(taskmanager.WithHistory(-1))
+		if err == nil || !strings.Contains(err.Error(), "WithHistory") || !strings.Contains(err.Error(), "0 or more") {
+			t.Errorf("WithHistory(-1): Start returned %v, want it to say what to do", err)
+		}
+	})
+}
+
+// TestHistoryKeepsTheLastOnesInOrder, however often the ring goes round; what it has
+// returned once does not change any more.
+func TestHistoryKeepsTheLastOnesInOrder(t *testing.T) {
+	for _, size := range []int{1, 2, 3, 7} {
+		bubble(t, func(t *testing.T) {
+			m := start(t, taskmanager.WithHistory(size))
+			all := []string{}
+			for i := range 10 {
+				before := m.History()
+				names := recordNames(before)
+				all = append(all, fmt.Sprint(i))
+				await(t, submitFunc(t, m, fmt.Sprint(i), fn0))
+				wantEqual(t, "the last names", recordNames(m.History()), all[max(0, len(all)-size):])
+				wantEqual(t, "a history that was read before", recordNames(before), names)
+			}
+		})
+	}
+}
+
+// TestHistoryIsInTheOrderOfTheEnds, not of the submits.
+func TestHistoryIsInTheOrderOfTheEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(0, 3), taskmanager.WithHistory(10))
+		begin := time.Now()
+		for _, s := range []int{3, 1, 2} {
+			submitFunc(t, m, fmt.Sprint(s), func(context.Context) error { time.Sleep(time.Duration(s) * time.Second); return nil })
+		}
+		time.Sleep(2500 * time.Millisecond)
+		wantEqual(t, "while one runs still", recordNames(m.History()), []string{"1", "2"})
+		stop(t, m) // the history may be read afterwards
+		wantEqual(t, "names", recordNames(m.History()), []string{"1", "2", "3"})
+		ends := []time.Duration{}
+		for _, r := range m.History() {
+			ends = append(ends, r.EndedAt.Sub(begin))
+		}
+		wantEqual(t, "ends", ends, seconds(1, 2, 3))
+	})
+}
+
+// TestRecordsTellHowTasksEnded, whichever way they did.
+func TestRecordsTellHowTasksEnded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithHistory(10), taskmanager.WithRestart(fixedDelay(time.Second)))
+		begin := time.Now()
+		at := func(s float64) time.Time { return begin.Add(seconds(s)[0]) }
+		runs := 0
+		await(t, submit(t, m, &task{name: "restarts", execute: func(context.Context) error {
+			time.Sleep(time.Second)
+			if runs++; runs < 3 {
+				return errFailed
+			}
+			return nil
+		}, restart: func(context.Context, error) bool { return true }}, taskmanager.WithDescription("what it does")))
+		await(t, submit(t, m, &task{name: "fails", execute: func(context.Context) error { return errFailed },
+			progress: func() (float64, error) { return 0.5, nil }, describe: func() string { return "by its method" }}))
+		await(t, submitFunc(t, m, "panics", func(context.Context) error { panic(errFailed) }))
+		delayed := submit(t, m, &task{name: "delayed"}, taskmanager.WithDelay(time.Hour))
+		time.Sleep(time.Second)
+		delayed.Cancel()
+		running := submitFunc(t, m, "running", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Second); return errFailed })
+		synctest.Wait()
+		submitFunc(t, m, "queued", fn0)
+		stop(t, m)
+
+		record := func(name string, queued, started, ended float64, err error) taskmanager.Record {
+			r := taskmanager.Record{EndedAt: at(ended)}
+			r.Name, r.Worker, r.Status, r.LastError, r.QueuedAt = name, 1, taskmanager.Finished, err, at(queued)
+			if started >= 0 {
+				r.StartedAt = at(started)
+			} else {
+				r.Worker = 0
+			}
+			return r
+		}
+		want := []taskmanager.Record{
+			record("restarts", 4, 4, 5, nil),
+			record("fails", 5, 5, 5, errFailed),
+			record("panics", 5, 5, 5, errFailed),
+			record("delayed", 5, -1, 6, taskmanager.ErrCancelled),
+			record("queued", 6, -1, 6, taskmanager.ErrStopped),
+			record("running", 6, 6, 7, errFailed),
+		}
+		want[0].Description, want[0].Restarts = "what it does", 2
+		if diff := cmp.Diff(want, m.History(), cmpopts.EquateErrors()); diff != "" {
+			t.Errorf("history (-want +got):\n%s", diff)
+		}
+		if err := running.Err(); !errors.Is(err, taskmanager.ErrStopped) || !errors.Is(m.History()[5].LastError, taskmanager.ErrStopped) {
+			t.Errorf("the task that Stop interrupted ended with %v, want ErrStopped in the history too", err)
+		}
+	})
+}
+
+// TestRefusedSubmitsAreNotInTheHistory; what was taken and then dropped is.
+func TestRefusedSubmitsAreNotInTheHistory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := crowded(t, taskmanager.Block, taskmanager.WithHistory(10))
+		ctx, cancel := context.WithCancel(t.Context())
+		waits := make(chan error, 2)
+		for _, name := range []string{"context", "cancel"} {
+			go func() { _, err := m.SubmitFunc(ctx, name, fn0); waits <- err }()
+			synctest.Wait()
+		}
+		m.Cancel("cancel")
+		synctest.Wait()
+		cancel()
+		for _, want := range []error{taskmanager.ErrCancelled, context.Canceled} {
+			if err := <-waits; !errors.Is(err, want) {
+				t.Errorf("a submit that waited for room returned %v, want %v", err, want)
+			}
+		}
+		if _, err := m.TrySubmit(t.Context(), &task{name: "full"}); !errors.Is(err, taskmanager.ErrQueueFull) {
+			t.Errorf("TrySubmit returned %v, want ErrQueueFull", err)
+		}
+		_, err := m.SubmitFunc(t.Context(), "queued", fn0)
+		if !errors.Is(err, taskmanager.ErrAlreadyExists) {
+			t.Errorf("a submit of a name that is taken returned %v, want ErrAlreadyExists", err)
+		}
+		wantEqual(t, "ended tasks", recordNames(m.History()), []string{})
+		stop(t, m)
+		if _, err := m.SubmitFunc(t.Context(), "late", fn0); !errors.Is(err, taskmanager.ErrStopped) {
+			t.Errorf("a submit after Stop returned %v, want ErrStopped", err)
+		}
+		wantEqual(t, "ended tasks after Stop", recordNames(m.History()), []string{"queued", "running"})
+
+		m = crowded(t, taskmanager.DropNewest, taskmanager.WithHistory(10))
+		submitFunc(t, m, "dropped", fn0)
+		wantEqual(t, "ended tasks with one dropped", recordNames(m.History()), []string{"dropped"})
+	})
+}
+
+// TestHistoryKnowsOfATaskThatHasEnded: whoever was told of the end finds it there.
+func TestHistoryKnowsOfATaskThatHasEnded(t *testing.T) {
+	m := start(t, taskmanager.WithHistory(1000), taskmanager.WithWorkers(4, 4))
+	for i := range 1000 {
+		h := submitFunc(t, m, fmt.Sprint(i), fn0)
+		await(t, h)
+		if got := len(m.History()); got != i+1 {
+			t.Fatalf("%d records after the end of task %d, want %d", got, i+1, i+1)
+		}
+	}
+}

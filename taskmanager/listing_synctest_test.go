@@ -1,0 +1,171 @@
+package taskmanager_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// TestLookupFindsOutstandingTasks in each of their states, and no others.
+func TestLookupFindsOutstandingTasks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1))
+		running := submitFunc(t, m, "running", untilCancelled)
+		synctest.Wait()
+		queued := submitFunc(t, m, "queued", fn0)
+		delayed := submit(t, m, &task{name: "delayed"}, taskmanager.WithDelay(time.Hour))
+		for _, h := range []*taskmanager.Handle{delayed, queued, running} {
+			name := h.Name()
+			if got, ok := m.Lookup(name); got != h || !ok {
+				t.Errorf("Lookup(%q) returned %v, %v; want the handle of the submit", name, got, ok)
+			}
+			if !m.Cancel(name) {
+				t.Errorf("Cancel(%q) found nothing", name)
+			}
+			await(t, h)
+			if got, ok := m.Lookup(name); got != nil || ok {
+				t.Errorf("Lookup(%q) after the end returned %v, %v; want nil, false", name, got, ok)
+			}
+			if m.Cancel(name) {
+				t.Errorf("Cancel(%q) after the end found one", name)
+			}
+		}
+	})
+}
+
+// TestTasksMayBeBrokenOutOf, and ranged over again.
+func TestTasksMayBeBrokenOutOf(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1))
+		want := []string{}
+		for i := range 300 { // more than there are shards
+			name := fmt.Sprintf("%03d", i)
+			want = append(want, name)
+			submitFunc(t, m, name, untilCancelled)
+		}
+		for n := range 300 {
+			seen := 0
+			for range m.Tasks() {
+				if seen++; seen > n {
+					break
+				}
+			}
+			wantEqual(t, "tasks before the break", seen, n+1)
+		}
+		got := []string{}
+		for h := range m.Tasks() {
+			got = append(got, h.Name())
+		}
+		slices.Sort(got)
+		wantEqual(t, "tasks", got, want)
+	})
+}
+
+// TestLoopOverTasksMayCallTheManager, for anything: no lock is held.
+func TestLoopOverTasksMayCallTheManager(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1))
+		const n = 300
+		for i := range n {
+			submitFunc(t, m, fmt.Sprint(i), untilCancelled)
+		}
+		seen := map[string]int{}
+		for h := range m.Tasks() {
+			seen[h.Name()]++
+			if strings.HasPrefix(h.Name(), "new/") {
+				continue
+			}
+			h.Cancel()
+			if err := wait(t, h); err == nil {
+				t.Errorf("task %q, which was cancelled, ended well", h.Name())
+			}
+			submitFunc(t, m, h.Name(), untilCancelled)        // the name is free
+			submitFunc(t, m, "new/"+h.Name(), untilCancelled) // it may be seen or not
+			_, _ = m.Lookup(h.Name())
+			_ = h.Status()
+			for range m.Tasks() {
+				break
+			}
+		}
+		for i := range n {
+			if got := seen[fmt.Sprint(i)]; got != 1 {
+				t.Errorf("task %d was seen %d times, want once", i, got)
+			}
+		}
+		for range m.Tasks() {
+			stop(t, m)
+			break
+		}
+		for h := range m.Tasks() {
+			t.Errorf("after Stop there is %v", h.Status())
+		}
+	})
+}
+
+// TestWorkersAreListedInOrder of their numbers, and are what Status tells; one of a task
+// that waits is Blocked.
+func TestWorkersAreListedInOrder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const n = 20
+		m := start(t, taskmanager.WithWorkers(0, n), taskmanager.WithIdleTimeout(time.Second))
+		for i := range n {
+			submitFunc(t, m, fmt.Sprint(i), func(ctx context.Context) error {
+				if i%3 == 0 {
+					taskmanager.Blocking(ctx, func() { <-ctx.Done() })
+					return nil
+				}
+				return untilCancelled(ctx)
+			})
+		}
+		synctest.Wait()
+		check := func(when string, want int) {
+			t.Helper()
+			status, last, busy, seen := m.Status(), int32(0), 0, map[int32]taskmanager.WorkerInfo{}
+			for number, info := range m.Workers() {
+				if number <= last {
+					t.Errorf("%s worker %d comes after %d", when, number, last)
+				}
+				last = number
+				seen[number] = info
+				if info.Status != taskmanager.Waiting { // lending may have left one more than it takes
+					busy++
+				}
+			}
+			wantEqual(t, when+" the workers", seen, status)
+			wantEqual(t, when+" the number of busy workers", busy, want)
+		}
+		check("while all run", n)
+		blocked := 0
+		for _, info := range m.Workers() {
+			if info.Status == taskmanager.Blocked {
+				blocked++
+			}
+		}
+		wantEqual(t, "workers of tasks that wait", blocked, (n+2)/3)
+		for i := range n / 2 { // their workers leave, and others are given their numbers
+			m.Cancel(fmt.Sprint(2 * i))
+		}
+		time.Sleep(2 * time.Second)
+		check("while half of them run", n/2)
+		for i := range n / 4 {
+			submitFunc(t, m, fmt.Sprint("more/", i), untilCancelled)
+		}
+		synctest.Wait()
+		check("with more", n/2+n/4)
+		seen := 0
+		for range m.Workers() {
+			seen++
+			m.Snapshot() // no lock is held
+			break
+		}
+		wantEqual(t, "workers before the break", seen, 1)
+		stop(t, m)
+		check("after Stop", 0)
+	})
+}

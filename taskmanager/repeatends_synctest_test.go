@@ -1,0 +1,399 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// timetable is a Timetable made of a function.
+type timetable func(after time.Time) time.Time
+
+func (f timetable) Next(after time.Time) time.Time { return f(after) }
+
+// secondly is a timetable of so many times, a second apart, and then of what end says.
+func secondly(n int, end timetable) timetable {
+	start := time.Now()
+	return func(after time.Time) time.Time {
+		passed := int(after.Sub(start) / time.Second)
+		if passed >= n {
+			return end(after)
+		}
+		return start.Add(time.Duration(passed+1) * time.Second)
+	}
+}
+
+func noTime(time.Time) time.Time { return time.Time{} }
+
+// badTimetables are ways in which one fails, with what an error says of each.
+var badTimetables = map[string]struct {
+	next timetable
+	want error
+	says string
+}{
+	"panics":        {func(time.Time) time.Time { panic(errFailed) }, errFailed, "panicked"},
+	"calls Goexit":  {func(time.Time) time.Time { runtime.Goexit(); return time.Time{} }, taskmanager.ErrGoexit, "Goexit"},
+	"says the past": {func(after time.Time) time.Time { return after.Add(-time.Hour) }, nil, "the next time after"},
+	"says the same": {func(after time.Time) time.Time { return after }, nil, "the next time after"},
+}
+
+// wantOver demands that a schedule has ended.
+func wantOver(t *testing.T, when string, s *taskmanager.Schedule) {
+	t.Helper()
+	if next := s.Next(); !next.IsZero() {
+		t.Errorf("%s the next run is due at %v, want none", when, next)
+	}
+}
+
+// TestScheduleEndsWithItsContext, and the run that is outstanding goes on, unless it is
+// linked to the context.
+func TestScheduleEndsWithItsContext(t *testing.T) {
+	for _, linked := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			log := newRunLog()
+			var opts []taskmanager.TaskOption
+			if linked {
+				opts = append(opts, taskmanager.WithLinkedContext())
+			}
+			s, err := m.Every(ctx, time.Second, &task{name: "task", execute: func(ctx context.Context) error {
+				if log.begin() < 2 {
+					return nil
+				}
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(2 * time.Second):
+					return nil
+				}
+			}}, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.until(2.5)
+			h, _ := m.Lookup("task")
+			cancel(errFailed)
+			synctest.Wait()
+			wantOver(t, "after the end of the context", s)
+			wantEqual(t, "the run has ended", isClosed(h.Done()), linked)
+			log.until(10)
+			wantEqual(t, "starts", log.starts(), seconds(1, 2))
+			switch err := wait(t, h); {
+			case linked && (!errors.Is(err, taskmanager.ErrCancelled) || !errors.Is(err, errFailed)):
+				t.Errorf("the linked run ended with %v, want ErrCancelled and why the context ended", err)
+			case !linked && err != nil:
+				t.Errorf("the run ended with %v, want nil", err)
+			}
+		})
+	}
+}
+
+// TestStoppedScheduleBeginsNoRun, not even those that were to be made up for.
+func TestStoppedScheduleBeginsNoRun(t *testing.T) {
+	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			log := newRunLog()
+			s := every(t, m, time.Second, log.lasting("task", 10*time.Second), taskmanager.WithOverlap(overlap))
+			log.until(4.5)
+			h, _ := m.Lookup("task")
+			s.Stop()
+			s.Stop() // does no harm
+			wantOver(t, "after Stop", s)
+			if err := wait(t, h); err != nil {
+				t.Errorf("the run that was outstanding ended with %v, want nil", err)
+			}
+			wantEqual(t, "the end of the run", time.Since(log.since), 11*time.Second)
+			log.until(30)
+			wantEqual(t, "starts", log.starts(), seconds(1))
+		})
+	}
+}
+
+// TestScheduleMayBeStoppedByItsOwnRun, and by its timetable.
+func TestScheduleMayBeStoppedByItsOwnRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		log := newRunLog()
+		var byRun, byTimetable atomic.Pointer[taskmanager.Schedule]
+		byRun.Store(every(t, m, time.Second, &task{name: "run", execute: func(context.Context) error {
+			if log.begin() == 2 {
+				byRun.Load().Stop()
+			}
+			return nil
+		}}))
+		s, err := m.Repeat(t.Context(), timetable(func(after time.Time) time.Time {
+			if s := byTimetable.Load(); s != nil {
+				s.Stop()
+			}
+			return after.Add(time.Second)
+		}), &task{name: "timetable", execute: func(context.Context) error { t.Error("a run began"); return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		byTimetable.Store(s)
+		log.until(5)
+		wantEqual(t, "starts", log.starts(), seconds(1, 2))
+		wantOver(t, "after Stop by a run,", byRun.Load())
+		wantOver(t, "after Stop by the timetable,", s)
+	})
+}
+
+// managerEnds are the ways in which a manager ends.
+var managerEnds = map[string]func(m *taskmanager.TaskManager) error{
+	"Stop":  func(m *taskmanager.TaskManager) error { return m.Stop(context.Background()) },
+	"Drain": func(m *taskmanager.TaskManager) error { return m.Drain(context.Background()) },
+}
+
+// TestStopAndDrainOfTheManagerEndSchedules: no run begins when they were called.
+func TestStopAndDrainOfTheManagerEndSchedules(t *testing.T) {
+	for name, end := range managerEnds {
+		for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+			bubble(t, func(t *testing.T) {
+				m := start(t)
+				log := newRunLog()
+				// It heeds no context, so Stop waits for it as Drain does.
+				busy := every(t, m, time.Second, log.lasting("busy", 5*time.Second), taskmanager.WithOverlap(overlap))
+				idle := every(t, m, time.Hour, &task{name: "idle"})
+				log.until(2.5)
+				if err := end(m); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				wantEqual(t, name+" returned after", time.Since(log.since), 6*time.Second)
+				wantOver(t, "after "+name, busy)
+				wantOver(t, "after "+name, idle)
+				log.until(20)
+				wantEqual(t, "starts", log.starts(), seconds(1))
+				_, err := m.Every(t.Context(), time.Second, &task{name: "late"})
+				if !errors.Is(err, taskmanager.ErrStopped) {
+					t.Errorf("Every after %s returned %v, want ErrStopped", name, err)
+				}
+			})
+		}
+	}
+}
+
+// TestTimetableMayHaveAnEnd: the last run, those to be made up for included, is as good
+// as the others, and then the schedule is over.
+func TestTimetableMayHaveAnEnd(t *testing.T) {
+	for overlap, want := range map[taskmanager.Overlap][]time.Duration{
+		taskmanager.OverlapSkip:  seconds(1),
+		taskmanager.OverlapQueue: seconds(1, 4.5, 8),
+	} {
+		bubble(t, func(t *testing.T) {
+			logged := new(recorder)
+			m := start(t, taskmanager.WithLogger(logged))
+			log := newRunLog()
+			s, err := m.Repeat(t.Context(), secondly(3, noTime), log.lasting("task", 3500*time.Millisecond), taskmanager.WithOverlap(overlap))
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.until(3.5)
+			wantOver(t, "after the last time", s)
+			log.until(20)
+			wantEqual(t, "starts", log.starts(), want)
+			wantEqual(t, "skipped", s.Skipped(), 3-len(want))
+			if text := logged.String(); strings.Contains(text, "error") {
+				t.Errorf("the log is %q, want no error", text)
+			}
+		})
+	}
+	bubble(t, func(t *testing.T) {
+		s, err := start(t).Repeat(t.Context(), timetable(noTime), &task{name: "never"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantOver(t, "without any time,", s)
+	})
+}
+
+// TestBadTimetableIsAnErrorOfRepeat when it fails at once.
+func TestBadTimetableIsAnErrorOfRepeat(t *testing.T) {
+	for name, bad := range badTimetables {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			s, err := m.Repeat(t.Context(), bad.next, &task{name: "task"})
+			if s != nil || err == nil || bad.want != nil && !errors.Is(err, bad.want) {
+				t.Fatalf("of a timetable that %s, Repeat returned %v, %v; want an error %v", name, s, err, bad.want)
+			}
+			if text := err.Error(); !strings.Contains(text, "timetable") || !strings.Contains(text, `"task"`) || !strings.Contains(text, bad.says) {
+				t.Errorf("the error is %q; want it to name the timetable and the task, and to say %q", text, bad.says)
+			}
+		})
+	}
+}
+
+// TestBadTimetableEndsTheSchedule when it fails later, and the log tells. The run that is
+// due at that moment is not its fault.
+func TestBadTimetableEndsTheSchedule(t *testing.T) {
+	for name, bad := range badTimetables {
+		bubble(t, func(t *testing.T) {
+			logged := new(recorder)
+			m := start(t, taskmanager.WithLogger(logged))
+			log := newRunLog()
+			s, err := m.Repeat(t.Context(), secondly(2, bad.next), log.lasting("task", 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.until(10)
+			wantEqual(t, "starts", log.starts(), seconds(1, 2))
+			wantOver(t, "of a timetable that "+name, s)
+			if text := logged.String(); !strings.Contains(text, "error") || !strings.Contains(text, "timetable") ||
+				!strings.Contains(text, `"task"`) || !strings.Contains(text, bad.says) {
+				t.Errorf("the log is %q; want an error about the timetable of the task, which says %q", text, bad.says)
+			}
+			await(t, submitFunc(t, m, "task", fn0)) // the manager goes on
+		})
+	}
+}
+
+// TestBadTimetableLeavesRunsToMakeUpFor: it only has no further time.
+func TestBadTimetableLeavesRunsToMakeUpFor(t *testing.T) {
+	for name, bad := range badTimetables {
+		bubble(t, func(t *testing.T) {
+			log := newRunLog()
+			s, err := start(t).Repeat(t.Context(), secondly(3, bad.next), log.lasting("task", 3500*time.Millisecond),
+				taskmanager.WithOverlap(taskmanager.OverlapQueue))
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.until(20)
+			wantEqual(t, "starts", log.starts(), seconds(1, 4.5, 8))
+			wantOver(t, "of a timetable that "+name, s)
+		})
+	}
+}
+
+// TestManagerThatEndsTakesNoSchedule, though a task of its own keeps it from having
+// ended; and those that it has are over at once.
+func TestManagerThatEndsTakesNoSchedule(t *testing.T) {
+	for name, end := range managerEnds {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			release := make(chan struct{})
+			submitFunc(t, m, "busy", func(context.Context) error { <-release; return nil })
+			early := every(t, m, time.Hour, &task{name: "early"})
+			ended := make(chan error, 1)
+			go func() { ended <- end(m) }()
+			synctest.Wait()
+			wantOver(t, "during "+name, early)
+			if s, err := m.Every(t.Context(), time.Hour, &task{name: "late"}); s != nil || !errors.Is(err, taskmanager.ErrStopped) {
+				t.Errorf("Every during %s returned %v, %v; want ErrStopped", name, s, err)
+			}
+			close(release)
+			if err := <-ended; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// TestScheduleMadeByATaskEndsWithItsContext: one that a task makes with its own
+// context has the life of the task.
+func TestScheduleMadeByATaskEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		log := newRunLog()
+		var s *taskmanager.Schedule
+		h := submitFunc(t, m, "parent", func(ctx context.Context) (err error) {
+			s, err = m.Every(ctx, time.Second, log.lasting("child", 0))
+			time.Sleep(2500 * time.Millisecond)
+			return err
+		})
+		if err := wait(t, h); err != nil {
+			t.Fatal(err)
+		}
+		log.until(10)
+		wantEqual(t, "starts", log.starts(), seconds(1, 2))
+		wantOver(t, "after the end of the task", s)
+	})
+}
+
+// TestBadInputOfSchedules: each error matches what it should, and says what to do.
+func TestBadInputOfSchedules(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		ended, cancel := context.WithCancelCause(t.Context())
+		cancel(errFailed)
+		ctx, fine, soon := t.Context(), &task{name: "fine"}, time.Now().Add(time.Minute)
+		with := func(opts ...taskmanager.TaskOption) func() (*taskmanager.Schedule, error) {
+			return func() (*taskmanager.Schedule, error) { return m.Every(ctx, time.Second, fine, opts...) }
+		}
+		plain := func(call func() error) func() (*taskmanager.Schedule, error) {
+			return func() (*taskmanager.Schedule, error) { return nil, call() }
+		}
+		overlap := taskmanager.WithOverlap(taskmanager.OverlapQueue)
+		tests := map[string]struct {
+			call func() (*taskmanager.Schedule, error)
+			want error // nil: any
+			says []string
+		}{
+			"no interval":       {func() (*taskmanager.Schedule, error) { return m.Every(ctx, 0, fine) }, nil, []string{"Every", "0s", "must be positive"}},
+			"negative interval": {func() (*taskmanager.Schedule, error) { return m.Every(ctx, -1, fine) }, nil, []string{"-1ns", "must be positive"}},
+			"nil timetable":     {func() (*taskmanager.Schedule, error) { return m.Repeat(ctx, nil, fine) }, nil, []string{"nil timetable", "Every makes one"}},
+			"nil task": {
+				func() (*taskmanager.Schedule, error) { return m.Every(ctx, time.Second, nil) },
+				taskmanager.ErrNilTask, []string{"pass a Task"},
+			},
+			"empty name": {
+				func() (*taskmanager.Schedule, error) { return m.Every(ctx, time.Second, &task{}) },
+				taskmanager.ErrEmptyName, []string{"needs one"},
+			},
+			"nil context": {
+				func() (*taskmanager.Schedule, error) { return m.Every(nil, time.Second, fine) }, //nolint:staticcheck // the fault is the test
+				taskmanager.ErrNilContext, []string{"context.Background()"},
+			},
+			"context that has ended": {
+				func() (*taskmanager.Schedule, error) { return m.Every(ended, time.Second, fine) },
+				errFailed, []string{`"fine"`, "canceled"},
+			},
+			"Name that panics": {
+				func() (*taskmanager.Schedule, error) {
+					return m.Every(ctx, time.Second, &task{nameOf: func() string { panic(errFailed) }})
+				},
+				errFailed, []string{"Name"},
+			},
+			"WithDelay":           {with(taskmanager.WithDelay(time.Second)), nil, []string{"WithDelay", "do not go with"}},
+			"WithNotBefore":       {with(taskmanager.WithNotBefore(soon)), nil, []string{"WithNotBefore", "do not go with"}},
+			"WithDeadline":        {with(taskmanager.WithDeadline(soon)), nil, []string{"WithDeadline", "do not go with"}},
+			"nil option":          {with(nil, nil), nil, []string{"option 1 is nil", "option 2 is nil"}},
+			"unknown overlap":     {with(taskmanager.WithOverlap(7)), nil, []string{"WithOverlap", "7", "use OverlapSkip or OverlapQueue"}},
+			"overlap given twice": {with(overlap, overlap), nil, []string{"WithOverlap was given twice"}},
+			"overlap of Submit": {plain(func() error {
+				_, err := m.Submit(ctx, fine, overlap)
+				return err
+			}), nil, []string{"WithOverlap is for Every and Repeat"}},
+			"overlap of TrySubmit": {plain(func() error {
+				_, err := m.TrySubmit(ctx, fine, overlap)
+				return err
+			}), nil, []string{"WithOverlap is for Every and Repeat"}},
+			"overlap of SubmitAll": {plain(func() error {
+				_, err := m.SubmitAll(ctx, []taskmanager.Task{fine}, overlap)
+				return err
+			}), nil, []string{"WithOverlap is for Every and Repeat"}},
+		}
+		for name, test := range tests {
+			s, err := test.call()
+			if s != nil || err == nil || test.want != nil && !errors.Is(err, test.want) {
+				t.Errorf("%s: returned %v, %v; want an error %v", name, s, err, test.want)
+				continue
+			}
+			if i := slices.IndexFunc(test.says, func(s string) bool { return !strings.Contains(err.Error(), s) }); i >= 0 {
+				t.Errorf("%s: the error is %q, want it to say %q", name, err, test.says[i])
+			}
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		wantEqual(t, "submitted after nothing but faults", m.Snapshot().Submitted, 0)
+	})
+}
