@@ -181,11 +181,11 @@ func (m *machine) withdraw(t *rapid.T) {
 	if len(held) == 0 {
 		t.Skip("nothing is queued")
 	}
-	rapid.SampledFrom(held).Draw(t, "item").gone.Store(true)
+	j := rapid.SampledFrom(held).Draw(t, "item")
+	j.gone.Store(true)
 	m.pool.Withdraw()
 	synctest.Wait()
-	m.model.count.Withdrawn++
-	m.model.settle(true)
+	m.model.withdraw(j)
 }
 
 func (m *machine) finish(t *rapid.T) {

@@ -216,6 +216,7 @@ func (m *model) take() bool {
 		if !j.gone.Load() {
 			m.busy[j.id] = j
 			m.count.Started++
+			m.sweep(m.queued() == 0)
 			return true
 		}
 	}
@@ -276,6 +277,24 @@ func (m *model) evict() {
 			m.drops = append(m.drops, drop{j.id, scheduler.ErrDropped})
 			return
 		}
+		m.sweep(true)
+	}
+}
+
+// withdraw is Withdraw of a job of the queue.
+func (m *model) withdraw(j *job) {
+	j.gone.Store(true)
+	m.count.Withdrawn++
+	n := len(m.queue)
+	gone := n - m.queued()
+	m.sweep(gone == n || gone > 16 && gone > n/2)
+	m.settle(true)
+}
+
+// sweep takes withdrawn jobs out of the queue if that is due, and the queue can.
+func (m *model) sweep(due bool) {
+	if due && !m.lifo {
+		m.queue = slices.DeleteFunc(m.queue, func(j *job) bool { return j.gone.Load() })
 	}
 }
 
