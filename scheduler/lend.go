@@ -30,19 +30,22 @@ type lease[T any] struct {
 // Lend gives up the slot of a worker while its item waits, so that others can run
 // meanwhile, for instance the one that it waits for. It is called by the item,
 // or on its behalf, with the number of its worker. The item calls resume when the
-// wait is over; that waits in turn until there is a slot again, so there are never
+// wait is over; that waits in turn until there is a slot again, so there are no
 // more items under way than the maximum of workers, those that wait not counted.
+// But when hurry is closed, the item goes on without a slot: it may be the only one to
+// end those that keep it from getting one. The next worker that has finished leaves
+// in return.
 //
 // Several goroutines of one item may lend: the slot is lent from the first Lend on
 // until the last resume. If holds is not nil and does not hold for what the worker
 // runs (it is called with the pool locked), Lend does nothing, nor does it for
 // worker 0, which is nobody's. If the item ends first, resume does nothing.
-func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func()) {
+func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func(hurry <-chan struct{})) {
 	p.mu.Lock()
 	w := p.workerOf(worker)
 	if w == nil || !w.busy || holds != nil && !holds(w.item) {
 		p.mu.Unlock()
-		return func() {}
+		return func(<-chan struct{}) {}
 	}
 	l := w.lease
 	switch {
@@ -57,7 +60,7 @@ func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func()) {
 	}
 	l.waits++
 	p.dispatch() // unlocks
-	return func() { p.resume(l) }
+	return func(hurry <-chan struct{}) { p.resume(l, hurry) }
 }
 
 // HasLent reports whether the item of a worker has lent its slot, or waits for one. If
@@ -94,8 +97,8 @@ func (p *Pool[T]) giveUpSlot(l *lease[T]) {
 	}
 }
 
-// resume gets a slot back for an item.
-func (p *Pool[T]) resume(l *lease[T]) {
+// resume gets a slot back for an item, or, in a hurry, has it go on without.
+func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 	p.mu.Lock()
 	l.waits--
 	if l.ended || l.waits > 0 {
@@ -115,7 +118,16 @@ func (p *Pool[T]) resume(l *lease[T]) {
 	for _, w := range leaving {
 		w.signal()
 	}
-	<-back
+	select {
+	case <-back:
+	case <-hurry:
+		p.mu.Lock()
+		if l.back == back {
+			p.returning.Remove(l.place)
+			p.restore(l)
+		}
+		p.mu.Unlock()
+	}
 }
 
 // endLease is for an item that has ended while a goroutine of it still waits. Its

@@ -13,7 +13,8 @@ import (
 )
 
 // TestLendEqualsItsModel drives items that lend their slots, from one goroutine or
-// from two, through a pool that is resized and paused meanwhile.
+// from two, and go on with a slot or, in a hurry, without, through a pool that is resized
+// and paused meanwhile.
 func TestLendEqualsItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -24,6 +25,7 @@ func TestLendEqualsItsModel(t *testing.T) {
 				"lend":   s.lend,
 				"lend2":  s.lend,
 				"resume": s.resume,
+				"hurry":  s.hurry,
 				"finish": s.finish,
 				"resize": s.resize,
 				"pause":  s.pause,
@@ -37,7 +39,8 @@ func TestLendEqualsItsModel(t *testing.T) {
 type lender struct {
 	id      int
 	orders  [2]chan func(worker int32) (over bool)
-	resumes [2]func()
+	resumes [2]func(hurry <-chan struct{})
+	hurry   [2]chan struct{}
 	waiting [2]bool // has lent
 	blocked [2]bool // waits for a slot
 	waits   int
@@ -167,16 +170,34 @@ func (s *lenders) lend(t *rapid.T) {
 
 func (s *lenders) resume(t *rapid.T) {
 	x, g := s.pick(t, func(x *lender, g int) bool { return x.free(g) && x.waiting[g] })
+	x.hurry[g] = make(chan struct{})
+	inHurry := rapid.Bool().Draw(t, "in a hurry")
+	if inHurry {
+		close(x.hurry[g])
+	}
 	x.orders[g] <- func(int32) bool {
-		x.resumes[g]()
+		x.resumes[g](x.hurry[g])
 		return false
 	}
 	x.waiting[g] = false
 	x.waits--
-	if x.waits == 0 {
+	switch {
+	case x.waits > 0:
+	case inHurry:
+		x.slot = true
+	default:
 		x.blocked[g] = true
 		s.returning = append(s.returning, x)
 	}
+	s.settle()
+}
+
+// hurry has an item that wants a slot go on without.
+func (s *lenders) hurry(t *rapid.T) {
+	x, g := s.pick(t, func(x *lender, g int) bool { return x.blocked[g] })
+	close(x.hurry[g])
+	s.returning = slices.DeleteFunc(s.returning, func(y *lender) bool { return x == y })
+	x.slot, x.blocked = true, [2]bool{}
 	s.settle()
 }
 
@@ -265,7 +286,7 @@ func (s *lenders) stop(t *rapid.T) {
 	for _, x := range s.over {
 		if x.waiting[1] { // a wait that outlives its item must not wait for a slot
 			x.orders[1] <- func(int32) bool {
-				x.resumes[1]()
+				x.resumes[1](nil)
 				return false
 			}
 		}

@@ -263,7 +263,7 @@ func TestHasLentKnowsWhoWaits(t *testing.T) {
 			if item == 1 {
 				resume := pool.Lend(worker, nil)
 				<-wait
-				resume()
+				resume(nil)
 				<-resumed
 			}
 		})

@@ -72,7 +72,8 @@
 // # Shutdown
 //
 // [TaskManager.Drain] runs all that there is and then stops; [TaskManager.Stop] cancels
-// it. Both return nil when no task and no goroutine of the manager is left. The manager cannot end a task that ignores its context; Stop names it.
+// it. Both return nil when no task and no goroutine of the manager is left. The manager
+// cannot end a task that ignores its context; Stop names it.
 //
 // # Time
 //

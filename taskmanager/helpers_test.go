@@ -52,9 +52,9 @@ func submit(t testing.TB, m *taskmanager.TaskManager, task taskmanager.Task, opt
 	return h
 }
 
-func submitFunc(t testing.TB, m *taskmanager.TaskManager, name string, fn func(context.Context) error) *taskmanager.Handle {
+func submitFunc(t testing.TB, m *taskmanager.TaskManager, name string, fn func(context.Context) error, opts ...taskmanager.TaskOption) *taskmanager.Handle {
 	t.Helper()
-	h, err := m.SubmitFunc(context.Background(), name, fn)
+	h, err := m.SubmitFunc(context.Background(), name, fn, opts...)
 	if err != nil {
 		t.Fatalf("SubmitFunc(%q): %v", name, err)
 	}

@@ -175,7 +175,7 @@ func (m *model) settle() {
 		free := m.slots < m.max
 		back := free && len(m.returning) > 0 && (!m.returning[0].coming || m.paused || m.runs(m.returning[0]))
 		if back && (!m.returning[0].coming || !m.mayEnter() || !isClosed(m.blocked[0][0].submitted)) {
-			m.comeBack()
+			m.comeNext()
 			continue
 		}
 		for m.mayEnter() {
@@ -189,7 +189,7 @@ func (m *model) settle() {
 		case back:
 		case free && !m.paused && m.start():
 		case free && len(m.returning) > 0:
-			m.comeBack()
+			m.comeNext()
 		default:
 			for _, x := range m.returning {
 				x.coming = false
@@ -209,19 +209,18 @@ func (m *model) deserted(x *modelTask) bool {
 	return x.batch != nil && m.queued() == 0 && m.slots == 0 && !m.paused
 }
 
-// comeBack gives a slot to a task that has waited.
-func (m *model) comeBack() {
+// comeNext gives a slot to the task that has waited for one longest.
+func (m *model) comeNext() {
 	x := m.returning[0]
 	m.returning = m.returning[1:]
+	m.comeBack(x)
+}
+
+// comeBack has a task go on that has waited, with a slot or, in a hurry, beyond them.
+func (m *model) comeBack(x *modelTask) {
 	m.slots++
 	x.slot, x.coming, x.phase = true, false, taskmanager.Running
-	switch {
-	case x.gone != nil:
-		m.stopped(x, x.gone)
-	case x.late:
-		x.late = false
-		m.failed(x, taskmanager.ErrTimeout)
-	}
+	m.heed(x)
 }
 
 // start starts the next task of the queue, if there is one.
@@ -316,35 +315,46 @@ func (m *model) isBlocked(x *modelTask) bool {
 	return slices.ContainsFunc(m.blocked, func(b []*modelTask) bool { return slices.Contains(b, x) })
 }
 
-// interrupt ends the context of an execution. It heeds that, unless it waits without
-// looking at it; and one that has lent its slot needs one to end.
+// interrupt ends the context of an execution.
 func (m *model) interrupt(x *modelTask, reason error) {
-	if x.gone != nil {
-		return
-	}
-	switch {
-	case x.target == nil && !slices.Contains(m.returning, x):
-		m.stopped(x, reason)
-	case x.target != nil && !x.deaf:
+	if x.gone == nil {
 		x.gone = reason
-		m.resume(x)
-	default:
-		x.gone = reason
+		m.hurry(x)
 	}
 }
 
 // timeOut is the time limit of an execution, which is a failure.
 func (m *model) timeOut(x *modelTask) {
-	switch {
-	case x.target == nil && !slices.Contains(m.returning, x):
-		m.failed(x, taskmanager.ErrTimeout)
-	case x.target != nil && !x.deaf:
-		x.late = true
-		m.resume(x)
-	default:
-		x.late = true
-	}
+	x.late = true
+	m.hurry(x)
 	m.settle()
+}
+
+// hurry is the end of the context of an execution. It heeds that, unless it waits
+// without looking at it; and one that has lent its slot goes on without.
+func (m *model) hurry(x *modelTask) {
+	back := slices.Contains(m.returning, x)
+	switch {
+	case x.deaf && (x.target != nil || back):
+	case x.phase == taskmanager.Blocked:
+		m.returning = slices.DeleteFunc(m.returning, func(y *modelTask) bool { return x == y })
+		x.target = nil
+		m.comeBack(x)
+	default:
+		x.target = nil
+		m.heed(x)
+	}
+}
+
+// heed ends an execution whose context has ended.
+func (m *model) heed(x *modelTask) {
+	switch {
+	case x.gone != nil:
+		m.stopped(x, x.gone)
+	case x.late:
+		x.late = false
+		m.failed(x, taskmanager.ErrTimeout)
+	}
 }
 
 // wait is a task that waits for another one, and reports whether it may.
@@ -397,13 +407,7 @@ func (m *model) resume(x *modelTask) {
 		m.returning = append(m.returning, x)
 		return
 	}
-	switch { // it runs in the place of its submitter, and has none
-	case x.gone != nil:
-		m.stopped(x, x.gone)
-	case x.late:
-		x.late = false
-		m.failed(x, taskmanager.ErrTimeout)
-	}
+	m.heed(x) // it runs in the place of its submitter, and has none
 }
 
 // postpone has a task wait for its time.

@@ -15,10 +15,16 @@ import (
 // just calls wait.
 //
 // Handle.Wait, Future.Result and Group.Wait do this by themselves. So a tree of tasks
-// that wait for each other runs on a single worker, and never more than the maximum
-// are under way, those that wait not counted. A task is known by its goroutine where
-// it waits for tasks of its own manager, and by its context everywhere, also on
-// goroutines that it has started: while one of them waits, the slot is lent.
+// that wait for each other runs on a single worker, and no more than the maximum
+// are under way, those that wait not counted. There is one exception: a task does not
+// wait for a slot any more when the context of its wait has ended, since it may be the
+// one to cancel those that have the slots. Then as many workers as that are too many
+// leave when they have finished.
+//
+// A task is known by its goroutine where it waits for tasks of its own manager, and by
+// its context everywhere, also on goroutines that it has started: while one of them
+// waits, the slot is lent, whatever the others do, and what that one waits for counts as
+// what the task needs to go on.
 func Blocking(ctx context.Context, wait func()) {
 	if h := ownerOf(ctx); h != nil {
 		back, _ := h.m.stepAside(ctx, nil) // nothing to wait for: no cycle
@@ -121,10 +127,11 @@ func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func()
 	if len(list) == 0 {
 		return func() {}, nil
 	}
+	done := ctx.Done() // before anything is noted: a context may panic
 	if on != nil && !waits.add(list, on) {
 		return nil, ErrWouldDeadlock
 	}
-	var resumes []func()
+	var resumes []func(hurry <-chan struct{})
 	for _, w := range list {
 		resumes = append(resumes, w.Item.m.pool.Lend(w.Worker, func(h *Handle) bool { return h == w.Item }))
 	}
@@ -133,7 +140,7 @@ func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func()
 			waits.remove(list, on)
 		}
 		for _, resume := range resumes {
-			resume()
+			resume(done)
 		}
 	}), nil
 }
@@ -195,38 +202,56 @@ type need struct {
 
 // stuck reports whether a task could never go on: whether it is in the largest set
 // of tasks each of which needs, to go on, that some in the set do. It takes all that
-// h depends on for stuck, and then frees those that nothing holds up until there are
-// no more. mu is held.
+// h depends on for stuck, and then frees those that nothing holds up, one after another,
+// in time that is linear in the number of dependencies. mu is held.
 func (g *waitGraph) stuck(h *Handle) bool {
-	stuck := map[*Handle][]need{}
+	nodes := map[*Handle]*node{h: {}}
+	var free []*node
 	for queue := []*Handle{h}; len(queue) > 0; queue = queue[1:] {
-		if _, seen := stuck[queue[0]]; seen {
-			continue
+		n := nodes[queue[0]]
+		for _, need := range g.needsOf(queue[0]) {
+			if len(need.tasks) == 0 {
+				continue
+			}
+			u := &unmet{of: n, missing: len(need.tasks)}
+			if need.one {
+				u.missing = 1
+			}
+			n.needs++
+			for _, t := range need.tasks {
+				if nodes[t] == nil {
+					nodes[t] = new(node)
+					queue = append(queue, t)
+				}
+				nodes[t].holdsUp = append(nodes[t].holdsUp, u)
+			}
 		}
-		needs := g.needsOf(queue[0])
-		stuck[queue[0]] = needs
-		for _, n := range needs {
-			queue = append(queue, n.tasks...)
+		if n.needs == 0 {
+			free = append(free, n)
 		}
 	}
-	isStuck := func(h *Handle) bool { _, ok := stuck[h]; return ok }
-	isFree := func(h *Handle) bool { return !isStuck(h) }
-	unmet := func(n need) bool {
-		if n.one {
-			return len(n.tasks) > 0 && !slices.ContainsFunc(n.tasks, isFree)
-		}
-		return slices.ContainsFunc(n.tasks, isStuck)
-	}
-	for freed := true; freed; {
-		freed = false
-		for h, needs := range stuck {
-			if !slices.ContainsFunc(needs, unmet) {
-				delete(stuck, h)
-				freed = true
+	for ; len(free) > 0; free = free[1:] {
+		for _, u := range free[0].holdsUp {
+			if u.missing--; u.missing == 0 {
+				if u.of.needs--; u.of.needs == 0 {
+					free = append(free, u.of)
+				}
 			}
 		}
 	}
-	return isStuck(h)
+	return nodes[h].needs > 0
+}
+
+// node is a task of which it is being found out whether it is stuck.
+type node struct {
+	needs   int      // that are unmet
+	holdsUp []*unmet // needs of others, which want its end
+}
+
+// unmet is a need of a task, and how many ends are missing for it.
+type unmet struct {
+	of      *node
+	missing int
 }
 
 // needsOf is what a task needs. mu is held.

@@ -1,0 +1,131 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// TestWaitEndsWithItsContext, though the task that it waited for, and that takes up the
+// only slot, goes on: else the one that could end it would never go on.
+func TestWaitEndsWithItsContext(t *testing.T) {
+	waits := map[string]func(ctx context.Context, m *taskmanager.TaskManager, child *taskmanager.Handle) error{
+		"Handle.Wait": func(ctx context.Context, _ *taskmanager.TaskManager, child *taskmanager.Handle) error {
+			return child.Wait(ctx)
+		},
+		"Group.Wait": func(ctx context.Context, m *taskmanager.TaskManager, child *taskmanager.Handle) error {
+			g := m.Group(context.Background())
+			defer g.Wait(context.Background()) //nolint:errcheck // it only has to end
+			if err := g.Go("member", func(context.Context) error { return nil }, taskmanager.WithQueueTimeout(time.Hour)); err != nil {
+				return err
+			}
+			defer child.Cancel()
+			return g.Wait(ctx)
+		},
+		"Blocking": func(ctx context.Context, _ *taskmanager.TaskManager, _ *taskmanager.Handle) error {
+			taskmanager.Blocking(ctx, func() { <-ctx.Done() })
+			return ctx.Err()
+		},
+	}
+	for name, waitFor := range waits {
+		bubble(t, func(t *testing.T) {
+			m := start(t, taskmanager.WithWorkers(1, 1))
+			begin := time.Now()
+			parent := submitFunc(t, m, "parent", func(ctx context.Context) error {
+				child, err := m.SubmitFunc(ctx, "child", untilCancelled)
+				if err != nil {
+					return err
+				}
+				defer child.Cancel()
+				limited, cancel := context.WithTimeout(ctx, time.Second)
+				defer cancel()
+				return waitFor(limited, m, child)
+			})
+			if err := wait(t, parent); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s returned %v, want a DeadlineExceeded", name, err)
+			}
+			wantEqual(t, name+" took", time.Since(begin), time.Second)
+		})
+	}
+}
+
+// TestCancelledWaiterEnds, by Cancel or by its time limit, whether it waits for the other
+// task still or for a slot, and the number of workers is back to the maximum when it has.
+func TestCancelledWaiterEnds(t *testing.T) {
+	for _, targetEnds := range []bool{false, true} {
+		for _, limited := range []bool{false, true} {
+			bubble(t, func(t *testing.T) {
+				m := start(t, taskmanager.WithWorkers(1, 1))
+				target := submitFunc(t, m, "target", untilCancelled, taskmanager.WithDelay(time.Millisecond))
+				var opts []taskmanager.TaskOption
+				if limited {
+					opts = append(opts, taskmanager.WithTimeout(time.Second))
+				}
+				waiter := submitFunc(t, m, "waiter", func(ctx context.Context) error {
+					if err := target.Wait(ctx); ctx.Err() == nil {
+						return fmt.Errorf("went on without a slot, %w", err)
+					}
+					return ctx.Err()
+				}, opts...)
+				time.Sleep(2 * time.Millisecond)
+				submitFunc(t, m, "busy", untilCancelled)
+				if targetEnds {
+					target.Cancel()
+				}
+				synctest.Wait()
+				wantEqual(t, "the waiter", waiter.Status().Status, taskmanager.Blocked)
+				if limited {
+					time.Sleep(time.Second)
+				} else {
+					waiter.Cancel()
+				}
+				synctest.Wait()
+				if !isClosed(waiter.Done()) {
+					t.Fatalf("target ended: %v, time limit: %v: the waiter is %q still", targetEnds, limited, waiter.Status().Status)
+				}
+				want := map[bool]error{false: taskmanager.ErrCancelled, true: taskmanager.ErrTimeout}[limited]
+				if err := waiter.Err(); !errors.Is(err, want) {
+					t.Errorf("the waiter ended with %v, want %v", err, want)
+				}
+				s := m.Snapshot()
+				wantEqual(t, "workers and slots in use", []int{s.Workers, s.Busy, s.Lent}, []int{1, 1, 0})
+			})
+		}
+	}
+}
+
+// TestWaitsCutShortAreBeyondTheMaximum only until as many workers have finished.
+func TestWaitsCutShortAreBeyondTheMaximum(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(2, 2))
+		end := make(chan struct{})
+		lasting := func(context.Context) error { <-end; return nil }
+		for i := range 2 {
+			submitFunc(t, m, fmt.Sprint("waiter", i), func(ctx context.Context) error {
+				limited, cancel := context.WithTimeout(ctx, time.Second)
+				defer cancel()
+				taskmanager.Blocking(limited, func() { <-limited.Done() })
+				return lasting(ctx)
+			})
+		}
+		synctest.Wait()
+		for i := range 4 {
+			submitFunc(t, m, fmt.Sprint("task", i), lasting)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for _, want := range [][]int{{4, 4, 2}, {3, 3, 2}, {2, 2, 2}, {2, 2, 1}, {2, 2, 0}, {2, 1, 0}, {2, 0, 0}} {
+			s := m.Snapshot()
+			wantEqual(t, "workers, busy ones and queued tasks", []int{s.Workers, s.Busy, s.Queued}, want)
+			if s.Busy > 0 {
+				end <- struct{}{}
+			}
+			synctest.Wait()
+		}
+	})
+}
