@@ -23,6 +23,9 @@ func (s *system) submit(t *rapid.T) {
 	x := draw(t)
 	trying := false
 	call := s.drawSubmit(t, x, &trying)
+	if x.group != nil {
+		x.group.renew()
+	}
 	go func() {
 		x.handle, x.err = call()
 		close(x.submitted)

@@ -22,8 +22,9 @@ func (m *TaskManager) Cancel(name string) bool {
 // has its tasks linked in any case.
 func WithLinkedContext() TaskOption {
 	return taskOption(func(c *taskConfig) error {
+		twice := c.linked
 		c.linked = true
-		return nil
+		return fault(twice, "taskmanager: WithLinkedContext was given twice")
 	})
 }
 

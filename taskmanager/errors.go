@@ -101,6 +101,32 @@ func (e *DrainError) Error() string {
 // Unwrap returns the reason.
 func (e *DrainError) Unwrap() error { return e.Err }
 
+// wrapError is like the result of fmt.Errorf, but for the moment at which the methods of
+// the errors that it wraps are called: not before somebody reads the text. They are
+// foreign code, and one that crashed could leave a task with nobody to end it.
+type wrapError struct {
+	format string
+	args   []any
+	errs   []error // those among the args
+}
+
+// wrap is fmt.Errorf without calling methods of errors.
+func wrap(format string, args ...any) error {
+	e := &wrapError{format: format, args: args}
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			e.errs = append(e.errs, err)
+		}
+	}
+	return e
+}
+
+// Error is the text.
+func (e *wrapError) Error() string { return fmt.Sprintf(e.format, e.args...) }
+
+// Unwrap returns what is wrapped.
+func (e *wrapError) Unwrap() []error { return e.errs }
+
 // translations are the pool's errors in this package's terms.
 var translations = map[error]error{
 	scheduler.ErrStopped:       ErrStopped,

@@ -60,6 +60,9 @@ func WithGroupLimit(n int) GroupOption {
 // return the errors of all, joined in the order of their submits.
 func WithCollect() GroupOption {
 	return func(g *groupConfig) error {
+		if g.collect {
+			return errors.New("taskmanager: WithCollect was given twice")
+		}
 		g.collect = true
 		return nil
 	}
@@ -68,16 +71,21 @@ func WithCollect() GroupOption {
 // Group is a set of tasks of one manager that are waited for, and fail, together. It is
 // safe for concurrent use. It holds on to no task that has ended, and, while none is
 // outstanding, to nothing of its manager or its context; so it need not be closed.
+//
+// A group may be used again after Wait, unless it has failed: with the next submit it
+// forgets the failures and results of before.
 type Group struct {
-	m     *TaskManager
-	ctx   context.Context
-	cfg   groupConfig
-	fault error // of the options
+	m       *TaskManager
+	ctx     context.Context
+	cfg     groupConfig
+	fault   error  // of the options
+	renewed func() // called with mu held when a round begins; nil: nobody cares
 
 	mu       sync.Mutex      // guards the rest
 	members  map[*Handle]int // outstanding, or being submitted, with their places
 	count    int             // submits so far
 	failures []failure
+	waited   bool          // Wait has returned since the last submit
 	failed   error         // why the others are cancelled; nil: they are not
 	unlink   func() bool   // from the end of ctx; nil while there are no members
 	quiet    chan struct{} // closed when there are no members; nil: nobody waits for that
@@ -138,6 +146,7 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 	if g.fault != nil {
 		return g.fault
 	}
+	g.renew()
 	h := new(Handle)
 	err := fault
 	if err == nil {
@@ -157,10 +166,24 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 	return nil
 }
 
-// lost notes that a task could not even become a member.
+// renew begins a new round, if the last one is over and waited for.
+func (g *Group) renew() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waited && len(g.members) == 0 && g.failed == nil {
+		g.count, g.failures = 0, nil
+		if g.renewed != nil {
+			g.renewed()
+		}
+	}
+	g.waited = false
+}
+
+// lost notes that a task could not even become a member. That the group has failed is
+// known already.
 func (g *Group) lost(err error) {
 	g.mu.Lock()
-	if g.failed != nil {
+	if g.failed != nil && (!g.cfg.collect || same(err, g.failed)) {
 		g.mu.Unlock()
 		return
 	}
@@ -181,8 +204,7 @@ func (g *Group) enter(h *Handle) error {
 			defer g.mu.Unlock()
 			return g.failed
 		case g.cfg.limit == 0 || len(g.members) < g.cfg.limit:
-			defer g.mu.Unlock()
-			return g.add(h)
+			return g.add(h) // unlocks
 		}
 		if g.room == nil {
 			g.room = make(chan struct{})
@@ -196,31 +218,39 @@ func (g *Group) enter(h *Handle) error {
 }
 
 // add makes a task a member. The first one links the group to its context, so that an
-// idle group leaves nothing there. g.mu is held.
+// idle group leaves nothing there. It is called with g.mu held and lets go of it.
 func (g *Group) add(h *Handle) error {
-	if len(g.members) == 0 {
-		var unlink func() bool
-		if err := guarded(func() error {
-			unlink = context.AfterFunc(g.ctx, func() {
-				reason := cause.Of(g.ctx)
-				g.fail(reason, causeOf(nil, reason))
-			})
-			return nil
-		}); err != nil {
-			return fmt.Errorf("taskmanager: the context of a group: %w", err)
-		}
-		g.unlink = unlink
+	first := len(g.members) == 0
+	if first {
 		g.members = make(map[*Handle]int)
 	}
 	g.members[h] = g.count
 	g.count++
+	g.mu.Unlock()
+	if !first {
+		return nil
+	}
+	err := guarded(func() error { // without the lock, as the context may be foreign code
+		unlink := context.AfterFunc(g.ctx, func() {
+			reason := cause.Of(g.ctx)
+			g.fail(reason, causeOf(nil, reason))
+		})
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.unlink = unlink // h is a member still
+		return nil
+	})
+	if err != nil {
+		g.leave(h, nil)
+		return fmt.Errorf("taskmanager: the context of a group: %w", err)
+	}
 	return nil
 }
 
 // ended is called by the manager when a task has ended.
 func (g *Group) ended(h *Handle, err error) {
 	if err != nil {
-		err = fmt.Errorf("taskmanager: task %q: %w", h.name, err)
+		err = wrap("taskmanager: task %q: %v", h.name, err)
 	}
 	g.leave(h, err)
 }
@@ -277,7 +307,7 @@ func (g *Group) fail(reason, why error) {
 		return
 	}
 	g.failed = why
-	if len(g.failures) == 0 {
+	if len(g.failures) == 0 || g.cfg.collect { // under which only the context does that
 		g.failures = append(g.failures, failure{g.count, reason})
 	}
 	others, failed := slices.Collect(maps.Keys(g.members)), g.failed
@@ -291,7 +321,7 @@ func (g *Group) fail(reason, why error) {
 
 // Wait waits until no task of the group is outstanding, and returns the first failure,
 // with the name of its task; under WithCollect all of them. If the group's context has
-// ended meanwhile, that is the failure. If ctx ends first, the error says why, and the
+// ended meanwhile, that is a failure. If ctx ends first, the error says why, and the
 // tasks go on. More tasks may be submitted afterwards, unless the group has failed.
 //
 // A task that waits for a group lends its slot, as with Handle.Wait.
@@ -306,6 +336,7 @@ func (g *Group) Wait(ctx context.Context) error {
 		g.mu.Lock()
 		if len(g.members) == 0 {
 			defer g.mu.Unlock()
+			g.waited = true
 			return g.result()
 		}
 		if g.quiet == nil {
@@ -365,52 +396,3 @@ type groupRoom struct{ *Group }
 
 // one: the end of one task makes room.
 func (groupRoom) one() bool { return true }
-
-// ResultGroup is a group of tasks that have results. It is safe for concurrent use.
-type ResultGroup[R any] struct {
-	group Group
-
-	mu      sync.Mutex
-	results []R // in the order of the submits
-}
-
-// NewResultGroup makes a group of tasks of m that have results; see TaskManager.Group.
-func NewResultGroup[R any](ctx context.Context, m *TaskManager, opts ...GroupOption) *ResultGroup[R] {
-	g := &ResultGroup[R]{group: Group{m: m, ctx: ctx}}
-	g.group.init(opts)
-	if m == nil {
-		g.group.fault = errors.Join(g.group.fault, errors.New("taskmanager: NewResultGroup: nil manager; Start makes one"))
-	}
-	return g
-}
-
-// Go submits a function with a name, as Group.Go does.
-func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) error {
-	if fn == nil {
-		return g.group.submit(name, nil, ErrNilTask, opts)
-	}
-	g.mu.Lock()
-	place := len(g.results)
-	var none R
-	g.results = append(g.results, none)
-	g.mu.Unlock()
-	return g.group.Go(name, func(ctx context.Context) error {
-		result, err := fn(ctx)
-		if err != nil {
-			return err
-		}
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.results[place] = result
-		return nil
-	}, opts...)
-}
-
-// Wait waits as Group.Wait does, and returns the results in the order of the submits:
-// zero values for tasks that have failed or not ended.
-func (g *ResultGroup[R]) Wait(ctx context.Context) ([]R, error) {
-	err := g.group.Wait(ctx)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.results), err
-}

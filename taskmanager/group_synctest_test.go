@@ -146,6 +146,7 @@ func TestGroupRefusesBadInput(t *testing.T) {
 	}{
 		"no limit":      {m.Group(t.Context(), taskmanager.WithGroupLimit(0)), "WithGroupLimit: the limit is 0; it must be positive"},
 		"two limits":    {m.Group(t.Context(), taskmanager.WithGroupLimit(1), taskmanager.WithGroupLimit(2)), "WithGroupLimit was given twice"},
+		"two collects":  {m.Group(t.Context(), taskmanager.WithCollect(), taskmanager.WithCollect()), "WithCollect was given twice"},
 		"a nil option":  {m.Group(t.Context(), nil), "group option 1 is nil"},
 		"a nil context": {m.Group(nil), "nil context"}, //nolint:staticcheck // that is the bad input
 	}
@@ -165,12 +166,102 @@ func TestGroupRefusesBadInput(t *testing.T) {
 	}
 }
 
+// TestGroupBeginsAnew with the first submit after a Wait; until then each Wait returns
+// the same.
+func TestGroupBeginsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		g := taskmanager.NewResultGroup[int](t.Context(), m, taskmanager.WithCollect())
+		for round := range 3 {
+			want := []int{round, 0, round}
+			for i, r := range want {
+				err := g.Go(fmt.Sprint("task", i), func(context.Context) (int, error) {
+					if i == 1 {
+						return 0, fmt.Errorf("failure %d", round)
+					}
+					return r, nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				got, err := g.Wait(t.Context())
+				wantEqual(t, "results", got, want)
+				wantEqual(t, "error", fmt.Sprint(err), fmt.Sprintf("taskmanager: task \"task1\": failure %d", round))
+			}
+		}
+	})
+}
+
+// TestCollectNamesWhatWasRefused also when something else has failed before, and the
+// context of the group has ended.
+func TestCollectNamesWhatWasRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(0, taskmanager.Block))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		g := m.Group(ctx, taskmanager.WithCollect())
+		for name, fn := range map[string]func(context.Context) error{
+			"fails": func(context.Context) error { return errFailed },
+			"deaf":  func(context.Context) error { time.Sleep(time.Hour); return nil },
+		} {
+			if err := g.Go(name, fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refused := g.Go("refused", fn0)
+		if !errors.Is(refused, context.DeadlineExceeded) {
+			t.Errorf("the submit that waited for room returned %v, want DeadlineExceeded", refused)
+		}
+		err := g.Wait(t.Context())
+		for _, want := range []error{errFailed, refused, context.DeadlineExceeded} {
+			if !errors.Is(err, want) {
+				t.Errorf("Wait returned %v, want all that went wrong: %v is missing", err, want)
+			}
+		}
+	})
+}
+
+// nosyContext asks the group whenever somebody asks it.
+type nosyContext struct {
+	context.Context
+	group **taskmanager.Group
+}
+
+func (c nosyContext) Done() <-chan struct{} {
+	if *c.group != nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = (*c.group).Wait(ctx)
+	}
+	return c.Context.Done()
+}
+
+// TestGroupAsksItsContextWithoutItsLock, since that may be foreign code.
+func TestGroupAsksItsContextWithoutItsLock(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var g *taskmanager.Group
+		g = start(t).Group(nosyContext{t.Context(), &g})
+		if err := g.Go("a", fn0); err != nil {
+			t.Errorf("Go returned %v", err)
+		}
+		if err := g.Wait(t.Context()); err != nil {
+			t.Errorf("Wait returned %v", err)
+		}
+	})
+}
+
 // TestTaskOptionsOnce: two that disagree are no matter of order.
 func TestTaskOptionsOnce(t *testing.T) {
 	m := start(t)
 	for want, opts := range map[string][]taskmanager.TaskOption{
 		"WithTimeout was given twice":                              {taskmanager.WithTimeout(1), taskmanager.WithTimeout(2)},
 		"WithQueueTimeout was given twice":                         {taskmanager.WithQueueTimeout(1), taskmanager.WithQueueTimeout(2)},
+		"WithDelay was given twice":                                {taskmanager.WithDelay(1), taskmanager.WithDelay(2)},
+		"WithNotBefore was given twice":                            {taskmanager.WithNotBefore(time.Now()), taskmanager.WithNotBefore(time.Now())},
+		"WithDescription was given twice":                          {taskmanager.WithDescription("a"), taskmanager.WithDescription("b")},
+		"WithLinkedContext was given twice":                        {taskmanager.WithLinkedContext(), taskmanager.WithLinkedContext()},
 		"WithDeadline was given twice":                             {taskmanager.WithDeadline(time.Now().Add(time.Hour)), taskmanager.WithDeadline(time.Now())},
 		"WithTimeout: the limit is 0s; it must be positive":        {taskmanager.WithTimeout(0)},
 		"WithQueueTimeout: the limit is -1ns; it must be positive": {taskmanager.WithQueueTimeout(-1)},

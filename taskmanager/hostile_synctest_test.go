@@ -21,38 +21,60 @@ func (hostileError) Is(error) bool   { panic("Is") }
 func (hostileError) As(any) bool     { panic("As") }
 func (hostileError) Unwrap() []error { panic("Unwrap") }
 
-func TestErrorsWhoseMethodsPanicDoNoHarm(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var log recorder
-		for _, logger := range []taskmanager.Logger{nil, &log} {
-			m := start(t, taskmanager.WithLogger(logger), taskmanager.WithRestart(fixedDelay(time.Second)))
-			plain := submitFunc(t, m, "plain", func(context.Context) error { return hostileError{} })
-			cancelled := submitFunc(t, m, "cancelled", func(ctx context.Context) error {
-				<-ctx.Done()
-				return hostileError{}
-			})
-			panics := submitFunc(t, m, "panics", func(context.Context) error { panic(hostileError{}) })
-			restarts := submit(t, m, &task{
-				name:    "restarts",
-				execute: func(context.Context) error { return hostileError{} },
-				restart: func(context.Context, error) bool { return true },
-			})
-			time.Sleep(1500 * time.Millisecond) // it has restarted once, and waits again
-			cancelled.Cancel()
-			restarts.Cancel()
-			for _, h := range []*taskmanager.Handle{plain, cancelled, panics, restarts} {
-				<-h.Done()
-				if h.Err() == nil {
-					t.Errorf("task %s ended without its failure", h.Name())
-				}
-			}
-			synctest.Wait() // a task ends before its worker has come back from it
-			if got := m.Snapshot(); got.Busy != 0 {
-				t.Errorf("%d workers are busy with nothing", got.Busy)
-			}
-			stop(t, m)
+// exitingError is an error whose methods end the goroutine that calls them.
+type exitingError struct{}
+
+func (exitingError) Error() string   { runtime.Goexit(); return "" }
+func (exitingError) Is(error) bool   { runtime.Goexit(); return false }
+func (exitingError) As(any) bool     { runtime.Goexit(); return false }
+func (exitingError) Unwrap() []error { runtime.Goexit(); return nil }
+
+// TestErrorsWhoseMethodsCrashDoNoHarm: nobody calls them before a task has ended.
+func TestErrorsWhoseMethodsCrashDoNoHarm(t *testing.T) {
+	for _, hostile := range []error{hostileError{}, exitingError{}} {
+		for _, logger := range []taskmanager.Logger{nil, new(recorder)} {
+			bubble(t, func(t *testing.T) { surviveErrors(t, hostile, logger) })
 		}
-	})
+	}
+}
+
+func surviveErrors(t *testing.T, hostile error, logger taskmanager.Logger) {
+	m := start(t, taskmanager.WithLogger(logger), taskmanager.WithRestart(fixedDelay(time.Second)))
+	fails := func(context.Context) error { return hostile }
+	failsLate := func(ctx context.Context) error { <-ctx.Done(); return hostile }
+	always := func(context.Context, error) bool { return true }
+	plain := submitFunc(t, m, "plain", fails)
+	cancelled := submitFunc(t, m, "cancelled", failsLate)
+	late := submitFunc(t, m, "late", failsLate, taskmanager.WithTimeout(time.Second))
+	panics := submitFunc(t, m, "panics", func(context.Context) error { panic(hostile) })
+	restarts := submit(t, m, &task{name: "restarts", execute: fails, restart: always})
+	exhausted := submit(t, m, &task{name: "exhausted", execute: fails, restart: always},
+		taskmanager.WithRestart(scheduler.Never()))
+	stopped := submit(t, m, &task{name: "stopped", execute: fails, restart: always})
+	group := m.Group(t.Context())
+	if err := group.Go("member", fails); err != nil {
+		t.Fatal(err)
+	}
+	if err := group.Wait(t.Context()); err == nil {
+		t.Error("the group has not failed")
+	}
+	time.Sleep(1500 * time.Millisecond) // they have restarted once, and wait again
+	cancelled.Cancel()
+	restarts.Cancel()
+	for _, h := range []*taskmanager.Handle{plain, cancelled, late, panics, restarts, exhausted} {
+		synctest.Wait()
+		if !isClosed(h.Done()) || h.Err() == nil {
+			t.Errorf("task %s has not ended, or without its failure", h.Name())
+		}
+	}
+	synctest.Wait() // a task ends before its worker has come back from it
+	if got := m.Snapshot(); got.Busy != 0 {
+		t.Errorf("%d workers are busy with nothing", got.Busy)
+	}
+	stop(t, m)
+	if !isClosed(stopped.Done()) {
+		t.Error("Stop has left a task behind")
+	}
 }
 
 // nosyPolicy asks the manager about its tasks.

@@ -118,7 +118,7 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) error 
 		return nil
 	}
 	err := guarded(func() error {
-		unlink := context.AfterFunc(ctx, func() { m.cancel(h, fmt.Errorf("%w: %w", ErrCancelled, cause.Of(ctx))) })
+		unlink := context.AfterFunc(ctx, func() { m.cancel(h, wrap("%v: %v", ErrCancelled, cause.Of(ctx))) })
 		h.mu.Lock()
 		h.cfg.unlink = unlink
 		h.mu.Unlock()
@@ -221,7 +221,7 @@ func (h *Handle) overdue(ctx *taskContext, err error) error {
 		}
 		h.mu.Unlock()
 	case !same(err, reason):
-		err = fmt.Errorf("%w: %w", reason, err)
+		err = wrap("%v: %v", reason, err)
 	}
 	return err
 }

@@ -147,7 +147,16 @@ type modelGroup struct {
 	real     *taskmanager.Group
 	collect  bool
 	failures []error
+	waited   bool // Wait has returned since the last submit
 	failed   bool
+}
+
+// renew is a submit, with which a group forgets what was before.
+func (g *modelGroup) renew() {
+	if g.waited && !g.failed {
+		g.failures = nil
+	}
+	g.waited = false
 }
 
 // modelWeight is what a key is worth.

@@ -251,8 +251,9 @@ func (o taskOption) applyTask(c *taskConfig) error { return o(c) }
 // TaskWithProgress comes from its method unless this is given.
 func WithDescription(text string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
+		twice := c.description != ""
 		c.description = text
-		return nil
+		return fault(twice, "taskmanager: WithDescription was given twice")
 	})
 }
 
@@ -262,8 +263,13 @@ func WithDescription(text string) TaskOption {
 // WithNotBefore the later time counts.
 func WithDelay(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		c.postpone().by = d
-		return fault(d < 0, "taskmanager: WithDelay: the delay is %v; it must not be negative", d)
+		p := c.postpone()
+		twice := p.by != 0
+		p.by = d
+		return errors.Join(
+			fault(twice, "taskmanager: WithDelay was given twice"),
+			fault(d < 0, "taskmanager: WithDelay: the delay is %v; it must not be negative", d),
+		)
 	})
 }
 
@@ -272,8 +278,13 @@ func WithDelay(d time.Duration) TaskOption {
 // is no delay.
 func WithNotBefore(t time.Time) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		c.postpone().until = t
-		return fault(t.IsZero(), "taskmanager: WithNotBefore: the time is zero; leave the option out for a task that need not wait")
+		p := c.postpone()
+		twice := !p.until.IsZero()
+		p.until = t
+		return errors.Join(
+			fault(twice, "taskmanager: WithNotBefore was given twice"),
+			fault(t.IsZero(), "taskmanager: WithNotBefore: the time is zero; leave the option out for a task that need not wait"),
+		)
 	})
 }
 

@@ -2,7 +2,6 @@ package taskmanager
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -174,7 +173,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		m.end(h, err)
 		m.log.errorf("task %q failed: %v", h.name, details{err})
 	case !permitted:
-		m.end(h, fmt.Errorf("%w after %d failures in a row: %w", ErrRestartsExhausted, row, err))
+		m.end(h, wrap("%v after %d failures in a row: %v", ErrRestartsExhausted, row, err))
 		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
 	default:
 		m.runAgain(h, max(wait, 0), row, err)
@@ -255,7 +254,7 @@ func (m *TaskManager) requeue(h *Handle, worker int32) {
 func (h *Handle) cancelledErr(failure error) error {
 	err := h.cancelled
 	if failure != nil && !same(failure, err) {
-		err = fmt.Errorf("%w: %w", err, failure)
+		err = wrap("%v: %v", err, failure)
 	}
 	return h.withLastFailure(err, failure)
 }
@@ -264,7 +263,7 @@ func (h *Handle) cancelledErr(failure error) error {
 // there was one. The last one, if it was not the same, ended with failure.
 func (h *Handle) withLastFailure(err, failure error) error {
 	if h.retry != nil && !same(h.retry.lastErr, failure) {
-		err = fmt.Errorf("%w; before that: %w", err, h.retry.lastErr)
+		err = wrap("%v; before that: %v", err, h.retry.lastErr)
 	}
 	return err
 }

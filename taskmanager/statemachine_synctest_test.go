@@ -233,6 +233,7 @@ func (s *system) checkGroups(t *rapid.T) {
 			continue
 		}
 		err := g.real.Wait(context.Background())
+		g.waited = true
 		if (err == nil) != (len(g.failures) == 0) {
 			t.Fatalf("group %d: Wait returned %v, want %v", i, err, g.failures)
 		}
