@@ -26,13 +26,14 @@ type TaskManager struct {
 	revived    atomic.Uint64 // restarts granted
 	rand       *rand.Rand
 	log        log
-	logged     atomic.Int64 // when a decision of the scaler was logged last, since the epoch
-	epoch      time.Time    // to which a handle's times are relative; a second before the start, so that none is 0
-	history    *history     // nil: it is not kept
-	waiting    sync.Map     // context.CancelCauseFunc by *Handle, of submits that wait for room
-	batches    sync.Map     // *batch by *Handle, of those being submitted under CallerRuns
-	inline     sync.Map     // *inlineRun by *Handle, of those that run in the place of their submitters
-	schedules  sync.Map     // of *Schedule
+	logged     atomic.Int64   // when a decision of the scaler was logged last, since the epoch
+	epoch      time.Time      // to which a handle's times are relative; a second before the start, so that none is 0
+	history    *history       // nil: it is not kept
+	waiting    sync.Map       // context.CancelCauseFunc by *Handle, of submits that wait for room
+	batches    sync.Map       // *batch by *Handle, of those being submitted under CallerRuns
+	inline     sync.Map       // *inlineRun by *Handle, of those that run in the place of their submitters
+	schedules  sync.Map       // of *Schedule
+	asking     sync.WaitGroup // of timetables that are foreign code
 	bounded    bool
 	blocks     bool // a submit may wait for room
 	callerRuns bool // or run the task itself

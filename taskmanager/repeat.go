@@ -24,7 +24,8 @@ const (
 	// OverlapSkip leaves it out. It is the default.
 	OverlapSkip Overlap = iota
 	// OverlapQueue makes up for it as soon as the one before it has ended, however
-	// many there are to make up for.
+	// many there are to make up for. One that fails to start is left out, and the rest
+	// is made up for at the next time.
 	OverlapQueue
 
 	overlaps // how many there are
@@ -62,6 +63,11 @@ func (e every) Next(after time.Time) time.Time {
 	return e.start.Add(periods * e.interval)
 }
 
+// count is how many times there are after one and up to another.
+func (e every) count(from, to time.Time) int {
+	return int(to.Sub(e.start)/e.interval - from.Sub(e.start)/e.interval)
+}
+
 // Repeat runs a task at the times of a timetable, until ctx ends, Stop of the schedule
 // is called, the manager stops, or the timetable has no further time. Each run is a
 // task as by Submit, with the name, the attributes and the options that are read now,
@@ -94,7 +100,7 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	if m.names.isClosed() {
 		err = ErrStopped
 	} else {
-		err = s.plan()
+		_, err = s.plan(time.Now())
 	}
 	if err != nil {
 		s.Stop()
@@ -114,14 +120,15 @@ type Schedule struct {
 	model Handle // what each run is a copy of
 	queue bool   // OverlapQueue
 
-	mu      sync.Mutex // guards the rest
-	next    time.Time  // zero: never
-	alarm   *alarm
-	unlink  func() bool
-	current *Handle // the run that is outstanding
-	missed  int     // runs to make up for
-	skipped int
-	over    bool
+	mu       sync.Mutex // guards the rest
+	next     time.Time  // zero: never
+	alarm    *alarm
+	unlink   func() bool
+	current  *Handle // the run that is outstanding
+	starting bool    // somebody is starting a run, and may start more
+	missed   int     // runs to make up for
+	skipped  int
+	over     bool
 }
 
 // init reads what stays the same for all runs.
@@ -174,36 +181,52 @@ func (s *Schedule) Skipped() int {
 // monotonic clock and timetables by that of the wall, which may be set meanwhile.
 const longestSleep = time.Minute
 
-// plan finds out when the next run is due.
-func (s *Schedule) plan() error {
-	s.mu.Lock()
-	after := time.Now()
-	if s.next.After(after) { // the clock was set back
-		after = s.next
+// plan finds out when the next run is due, and how many are due already, if those up to
+// a certain time have been dealt with.
+func (s *Schedule) plan(dealt time.Time) (due int, err error) {
+	now := time.Now()
+	var next time.Time
+	if crash := apart(func() { due, next, err = between(s.times, dealt, now) }); crash != nil {
+		due, err = 0, crash
 	}
-	s.mu.Unlock()
-	next, err := s.following(after)
+	if err != nil {
+		next, err = time.Time{}, fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over { // stopped meanwhile
-		return nil
+		return 0, nil
 	}
 	s.next, s.alarm = next, nil
 	if err != nil {
-		return err
+		return due, err
 	}
-	return s.arm()
+	return due, s.arm()
 }
 
-// following asks the timetable for the next time, which is zero after an error.
-func (s *Schedule) following(after time.Time) (next time.Time, err error) {
-	if err := apart(func() { next = s.times.Next(after) }); err != nil {
-		return time.Time{}, fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
+// mostDue is how many times of a timetable are counted that have gone by at once. More
+// would take long, and be no use to anybody.
+const mostDue = 100_000
+
+// between counts the times of a timetable from one on, which is not one of them, to
+// another, and finds the next after that.
+func between(times Timetable, from, to time.Time) (n int, next time.Time, err error) {
+	if e, ok := times.(every); ok && to.After(from) {
+		n, from = e.count(from, to), to
 	}
-	if !next.IsZero() && !next.After(after) {
-		return time.Time{}, fmt.Errorf("taskmanager: the timetable of %q says that the next time after %v is %v", s.model.name, after, next)
+	for {
+		next = times.Next(from)
+		switch {
+		case !next.IsZero() && !next.After(from):
+			return n, next, fmt.Errorf("it says that the next time after %v is %v", from, next)
+		case next.IsZero() || next.After(to):
+			return n, next, nil
+		}
+		n++
+		if from = next; n == mostDue {
+			from = to
+		}
 	}
-	return next, nil
 }
 
 // arm sets the alarm for the next run, if there is one. mu is held.
@@ -221,27 +244,47 @@ func (s *Schedule) arm() error {
 // tick is called when a run is due, or the alarm has slept for long enough.
 func (s *Schedule) tick() {
 	s.mu.Lock()
-	if s.over || time.Until(s.next) > 0 {
+	at := s.next
+	if s.over || time.Until(at) > 0 {
 		err := s.arm()
 		s.mu.Unlock()
 		s.fail(err)
 		return
 	}
 	s.mu.Unlock()
-	err := s.plan()
+	if _, own := s.times.(every); own {
+		s.come(at)
+		return
+	}
+	// A timetable of somebody's may take its time. That must not hold up what else is
+	// due at this moment.
+	s.m.asking.Go(func() { s.come(at) })
+}
+
+// come deals with the run that is due at a time, and with those that have become due
+// since.
+func (s *Schedule) come(at time.Time) {
+	due, err := s.plan(at)
+	due++
 	s.mu.Lock()
+	busy := s.current != nil || s.starting
 	switch {
 	case s.over:
 		s.mu.Unlock()
-	case s.current == nil:
-		s.run() // unlocks
-	default:
-		if s.queue {
-			s.missed++
-		} else {
-			s.skipped++
+	case s.queue:
+		s.missed += due
+		if busy {
+			s.mu.Unlock()
+			break
 		}
+		s.missed--
+		s.run() // unlocks
+	case busy:
+		s.skipped += due
 		s.mu.Unlock()
+	default:
+		s.skipped += due - 1
+		s.run() // unlocks
 	}
 	s.fail(err)
 }
@@ -258,43 +301,64 @@ func (s *Schedule) fail(err error) {
 	}
 }
 
-// run starts a run. mu is held; it lets go of it.
+// run starts a run, and, if it has ended by then, one that is to be made up for, and so
+// on. A run that fails to start does not take those others with it: they wait for the
+// next time. mu is held; it lets go of it.
 func (s *Schedule) run() {
-	h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
-	h.firstCtx.Init(s.ctx, h)
-	s.current = h
-	s.mu.Unlock()
-	err := s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) })
-	if err == nil {
-		return
+	for {
+		h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
+		h.firstCtx.Init(s.ctx, h)
+		s.current, s.starting = h, true
+		s.mu.Unlock()
+		err := s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) })
+		if err != nil && !same(err, ErrStopped) {
+			s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err)
+		}
+		s.mu.Lock()
+		s.starting = false
+		if err != nil {
+			s.current = nil
+			s.skipped++
+		}
+		if err != nil || s.current != nil || s.missed == 0 {
+			s.rest(err) // unlocks
+			return
+		}
+		s.missed--
 	}
-	s.mu.Lock()
-	s.skipped++
-	s.mu.Unlock()
-	s.ended(h, err) // unless the manager has told of it
-	if same(err, ErrStopped) {
-		s.Stop()
-		return
-	}
-	s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err)
 }
 
-// ended is called by the manager when a run has ended.
+// rest ends the schedule if nothing is to come, or the manager has stopped. Without a
+// further time, what is to be made up for is left out if nothing is under way. mu is
+// held; it lets go of it.
+func (s *Schedule) rest(err error) {
+	last := s.current == nil && s.next.IsZero()
+	if last {
+		s.skipped += s.missed
+		s.missed = 0
+	}
+	s.mu.Unlock()
+	if last || same(err, ErrStopped) {
+		s.Stop()
+	}
+}
+
+// ended is called by the manager when a run has ended. Whoever is starting it will see.
 func (s *Schedule) ended(h *Handle, _ error) {
 	s.mu.Lock()
+	if s.current != h {
+		s.mu.Unlock()
+		return
+	}
+	s.current = nil
 	switch {
-	case s.current != h:
+	case s.starting:
 		s.mu.Unlock()
 	case s.missed > 0:
 		s.missed--
 		s.run() // unlocks
 	default:
-		s.current = nil
-		last := s.next.IsZero()
-		s.mu.Unlock()
-		if last {
-			s.Stop()
-		}
+		s.rest(nil) // unlocks
 	}
 }
 

@@ -37,6 +37,16 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return &StopError{Err: cause.Of(ctx)}
 	}
+	asked := make(chan struct{})
+	go func() {
+		m.asking.Wait()
+		close(asked)
+	}()
+	select {
+	case <-asked:
+	case <-ctx.Done():
+		return &StopError{Err: cause.Of(ctx)}
+	}
 	for _, h := range m.names.all() {
 		select {
 		case <-h.Done():

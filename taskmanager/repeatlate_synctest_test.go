@@ -1,0 +1,141 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// sleepyLogger takes a while over its first line.
+type sleepyLogger struct {
+	recorder
+
+	pause time.Duration
+}
+
+func (l *sleepyLogger) Errorf(f string, a ...any) {
+	l.recorder.Errorf(f, a...)
+	time.Sleep(l.pause)
+	l.pause = 0
+}
+
+// TestLateAlarmsLoseNoRun: what became due while something held up the alarms is left out
+// and counted, or made up for, as while a run is outstanding.
+func TestLateAlarmsLoseNoRun(t *testing.T) {
+	for overlap, want := range map[taskmanager.Overlap]struct {
+		starts  []time.Duration
+		skipped int
+	}{
+		taskmanager.OverlapSkip:  {seconds(4.5, 5, 6), 3},
+		taskmanager.OverlapQueue: {seconds(4.5, 4.5, 4.5, 4.5, 5, 6), 0},
+	} {
+		bubble(t, func(t *testing.T) {
+			m := start(t, taskmanager.WithLogger(&sleepyLogger{pause: 3500 * time.Millisecond}))
+			log := newRunLog()
+			submitFunc(t, m, "taken", untilCancelled)
+			every(t, m, time.Second, &task{name: "taken"}) // the log tells that it is
+			s := every(t, m, time.Second, log.lasting("task", 0), taskmanager.WithOverlap(overlap))
+			log.until(6.5)
+			wantEqual(t, "starts", log.starts(), want.starts)
+			wantEqual(t, "skipped", s.Skipped(), want.skipped)
+		})
+	}
+}
+
+// TestSlowTimetableHoldsUpNobody: other tasks are on time, and its own runs are late, but
+// there. Stop waits for it.
+func TestSlowTimetableHoldsUpNobody(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		log, slow := newRunLog(), newRunLog()
+		release := make(chan struct{})
+		start := time.Now()
+		times := timetable(func(after time.Time) time.Time {
+			switch next := after.Add(time.Second); next.Sub(start) {
+			case 2 * time.Second:
+				time.Sleep(2500 * time.Millisecond)
+				return next
+			case 6 * time.Second:
+				<-release
+				return next
+			default:
+				return next
+			}
+		})
+		if _, err := m.Repeat(t.Context(), times, slow.lasting("slow", 0), taskmanager.WithOverlap(taskmanager.OverlapQueue)); err != nil {
+			t.Fatal(err)
+		}
+		s := every(t, m, time.Second, log.lasting("every", 0))
+		delayed := submitFunc(t, m, "delayed", fn0, taskmanager.WithDelay(time.Second))
+		log.until(1.5)
+		wantEqual(t, "the delayed task", delayed.Status().Status, taskmanager.Finished)
+		log.until(5.5)
+		wantEqual(t, "starts", log.starts(), seconds(1, 2, 3, 4, 5))
+		wantEqual(t, "skipped", s.Skipped(), 0)
+		wantEqual(t, "late starts", slow.starts(), seconds(3.5, 3.5, 3.5, 4))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := m.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop returned %v while a timetable was asked, want DeadlineExceeded", err)
+		}
+		close(release)
+		stop(t, m)
+		wantEqual(t, "late starts", slow.starts(), seconds(3.5, 3.5, 3.5, 4))
+	})
+}
+
+// TestRunsToMakeUpForSurviveTheLossOfOne: while another task has the name, one run at a
+// time is left out, and not all that are to be made up for.
+func TestRunsToMakeUpForSurviveTheLossOfOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithLogger(new(recorder)))
+		log := newRunLog()
+		s := every(t, m, time.Second, log.lasting("task", 50*time.Second, 0), taskmanager.WithOverlap(taskmanager.OverlapQueue))
+		log.until(1)
+		first, _ := m.Lookup("task")
+		<-first.Done()
+		for { // whoever is first may have the name
+			_, err := m.SubmitFunc(t.Context(), "task", func(context.Context) error { time.Sleep(500 * time.Millisecond); return nil })
+			if err == nil {
+				break
+			}
+			runtime.Gosched()
+		}
+		log.until(60.5)
+		if runs, skipped := len(log.starts()), s.Skipped(); runs+skipped != 60 || skipped > 1 {
+			t.Errorf("%d runs and %d left out, want 60 in all and at most one left out", runs, skipped)
+		}
+	})
+}
+
+// TestTimetableIsNotCountedForEver: one whose times are far closer than can be dealt with
+// goes on from now.
+func TestTimetableIsNotCountedForEver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		asked := 0
+		times := timetable(func(after time.Time) time.Time {
+			if asked++; asked == 2 {
+				time.Sleep(time.Hour)
+			}
+			return after.Add(time.Microsecond)
+		})
+		busy := submitFunc(t, m, "task", untilCancelled)
+		s, err := m.Repeat(t.Context(), times, &task{name: "task"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour + time.Millisecond)
+		s.Stop()
+		synctest.Wait()
+		if asked < 100_000 || asked > 110_000 {
+			t.Errorf("the timetable was asked %d times in an hour, want some more than 100,000", asked)
+		}
+		busy.Cancel()
+	})
+}
