@@ -51,35 +51,41 @@ func (m *TaskManager) enterAll(ctx context.Context, handles []*Handle) (err erro
 	}
 	postponed := handles[0].cfg.delays() // all have the same options
 	reserved := 0
-	for _, h := range handles {
+	for reserved < len(handles) && err == nil {
+		h := handles[reserved]
 		h.queuedAt = m.now()
-		if err = m.reserve(h); err != nil {
-			break
+		if err = m.reserve(h); err == nil {
+			reserved++
 		}
-		reserved++
-		if h.cfg != nil {
-			if err = m.arm(ctx, h, postponed); err != nil {
-				break
-			}
-		}
-	}
-	if err == nil && postponed {
-		for _, h := range handles {
-			err = errors.Join(err, m.delay(h))
-		}
-		return err
 	}
 	if err == nil {
-		err = m.give(handles, func() error { return m.offerAll(ctx, handles) })
+		err = m.give(handles, func() error {
+			for _, h := range handles {
+				if err := m.arm(ctx, h, postponed); err != nil {
+					return err
+				}
+			}
+			if postponed {
+				return nil
+			}
+			return m.offerAll(ctx, handles)
+		})
 	}
+	var faults []error
 	for _, h := range handles[:reserved] {
-		if err == nil {
-			m.admitted(h)
-		} else {
+		switch {
+		case err != nil:
 			m.refuse(h, err, nil)
+		case postponed:
+			faults = append(faults, m.delay(h))
+		default:
+			m.admitted(h)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return errors.Join(faults...)
 }
 
 // batch is tasks that are submitted together, under CallerRuns: those that there is no
@@ -91,18 +97,7 @@ type batch struct{ running atomic.Pointer[Handle] }
 func (m *TaskManager) offerAll(ctx context.Context, handles []*Handle) error {
 	switch {
 	case m.blocks:
-		ctx, stop := context.WithCancelCause(ctx)
-		defer stop(nil)
-		for _, h := range handles {
-			m.waiting.Store(h, stop)
-			defer m.waiting.Delete(h)
-		}
-		for _, h := range handles { // as in offer
-			if cancelled := h.cancellation(); cancelled != nil {
-				return cancelled
-			}
-		}
-		return m.pool.SubmitTogether(ctx, handles)
+		return m.untilCancelled(ctx, handles, func(ctx context.Context) error { return m.pool.SubmitTogether(ctx, handles) })
 	case m.callerRuns:
 		b := new(batch)
 		for _, h := range handles {

@@ -299,6 +299,9 @@ func TestSubmitAllThatWaitsMayEnd(t *testing.T) {
 			if !errors.Is(batch.err, test.want) || batch.handles != nil {
 				t.Errorf("%s: SubmitAll returned %v, %v; want no handles and %v", name, batch.handles, batch.err, test.want)
 			}
+			if name == "cancel of one" && !strings.Contains(batch.err.Error(), `"b"`) {
+				t.Errorf("%s: SubmitAll returned %v, which does not say which", name, batch.err)
+			}
 			wantFree(t, m, "a", "b")
 			wantEqual(t, "blocked", m.Snapshot().Blocked, 0)
 			m.Cancel("running")

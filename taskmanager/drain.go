@@ -3,7 +3,6 @@ package taskmanager
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
@@ -19,6 +18,11 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 	if m.inside(ctx) {
 		return fmt.Errorf("taskmanager: WaitIdle: %w", ErrWouldDeadlock)
 	}
+	back, err := m.stepAside(ctx, nil) // a task of another manager lends its slot
+	if err != nil {
+		return err
+	}
+	defer back()
 	for {
 		h := m.names.some()
 		if h == nil {
@@ -37,12 +41,14 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 
 // Drain ends the manager without giving up work: it refuses new tasks, lets all that
 // are outstanding run, those included that wait for their time or restart, and then
-// stops the manager. It ends a pause. Tasks whose submit waits for room are let in.
+// stops the manager. It ends a pause, and Pause does nothing any more. Tasks whose submit
+// waits for room are let in.
 //
 // If ctx ends first, what remains is cancelled, as by Stop, and the error is a
 // *DrainError that names it and wraps the reason. The manager is stopping then; Stop
-// waits for the end. Called by a task of this manager Drain returns ErrWouldDeadlock
-// and does nothing.
+// waits for the end. If somebody else calls Stop meanwhile, the error is likewise, with
+// ErrStopped as the reason. Called by a task of this manager Drain returns
+// ErrWouldDeadlock and does nothing.
 func (m *TaskManager) Drain(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -50,25 +56,33 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	if m.inside(ctx) {
 		return fmt.Errorf("taskmanager: Drain: %w", ErrWouldDeadlock)
 	}
+	before := m.cancelled.Load()
 	m.close()
+	m.draining.Store(true) // before the pause ends; see Pause
 	m.pool.Resume()
-	if m.WaitIdle(ctx) == nil && m.Stop(ctx) == nil {
-		return nil
+	_ = m.WaitIdle(ctx) // Stop tells what is left, if ctx has ended
+	err := m.Stop(ctx)
+	short := &DrainError{Err: ErrStopped}
+	if ctx.Err() != nil {
+		short.Err = cause.Of(ctx)
 	}
-	var left []string
-	for _, h := range m.names.all() {
-		left = append(left, h.name)
+	if left := m.cancelled.Load(); left != before {
+		short.Cancelled = *left
+	} else if err == nil {
+		return nil // perhaps at the last moment
 	}
-	slices.Sort(left)
-	if err := m.Stop(ctx); err == nil && len(left) == 0 {
-		return nil // they have ended at the last moment
-	}
-	return &DrainError{Cancelled: left, Err: cause.Of(ctx)}
+	return short
 }
 
 // Pause keeps workers from taking tasks. What runs goes on, and submits still queue
-// tasks, up to the limit. Resume, Drain and Stop end a pause.
-func (m *TaskManager) Pause() { m.pool.Pause() }
+// tasks, up to the limit; where the overflow policy is CallerRuns, those beyond it are
+// refused. Resume, Drain and Stop end a pause.
+func (m *TaskManager) Pause() {
+	m.pool.Pause()
+	if m.draining.Load() { // whichever of the two is first, the drain goes on
+		m.pool.Resume()
+	}
+}
 
 // Resume ends a pause.
 func (m *TaskManager) Resume() { m.pool.Resume() }

@@ -84,17 +84,18 @@ func (e *StopError) Error() string {
 // Unwrap returns the reason.
 func (e *StopError) Unwrap() error { return e.Err }
 
-// DrainError is returned by Drain when its context ended before all tasks did.
+// DrainError is returned by Drain when its context ended, or somebody called Stop, before
+// all tasks had ended.
 type DrainError struct {
 	// Cancelled has the names of the tasks that were cancelled then, in order.
 	Cancelled []string
-	// Err is why the context ended.
+	// Err is why the context ended, or ErrStopped.
 	Err error
 }
 
 // Error names the tasks.
 func (e *DrainError) Error() string {
-	return fmt.Sprintf("taskmanager: not drained in time, %d tasks cancelled [%s]: %v",
+	return fmt.Sprintf("taskmanager: the drain was cut short, %d tasks cancelled [%s]: %v",
 		len(e.Cancelled), strings.Join(e.Cancelled, ", "), e.Err)
 }
 

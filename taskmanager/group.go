@@ -230,6 +230,12 @@ func (g *Group) add(h *Handle) error {
 	if !first {
 		return nil
 	}
+	linked := false
+	defer func() {
+		if !linked {
+			g.leave(h, nil)
+		}
+	}()
 	err := guarded(func() error { // without the lock, as the context may be foreign code
 		unlink := context.AfterFunc(g.ctx, func() {
 			reason := cause.Of(g.ctx)
@@ -241,9 +247,9 @@ func (g *Group) add(h *Handle) error {
 		return nil
 	})
 	if err != nil {
-		g.leave(h, nil)
 		return fmt.Errorf("taskmanager: the context of a group: %w", err)
 	}
+	linked = true
 	return nil
 }
 

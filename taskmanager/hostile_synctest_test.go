@@ -130,6 +130,56 @@ func TestBrokenContextLeavesNoName(t *testing.T) {
 	})
 }
 
+// exitingContext ends the goroutine that wants to wait for its end.
+type exitingContext struct{ context.Context }
+
+func (exitingContext) Done() <-chan struct{} { runtime.Goexit(); return nil }
+
+func TestContextThatCallsGoexitLeavesNoName(t *testing.T) {
+	linked := taskmanager.WithLinkedContext()
+	submits := map[string]func(m *taskmanager.TaskManager, ctx context.Context){
+		"Submit": func(m *taskmanager.TaskManager, ctx context.Context) { _, _ = m.SubmitFunc(ctx, "a", fn0, linked) },
+		"SubmitAll": func(m *taskmanager.TaskManager, ctx context.Context) {
+			_, _ = m.SubmitAll(ctx, []taskmanager.Task{&task{name: "a"}, &task{name: "b"}}, linked)
+		},
+		"Group.Go": func(m *taskmanager.TaskManager, ctx context.Context) { _ = m.Group(ctx).Go("a", fn0) },
+	}
+	for name, submit := range submits {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			ended, survived := make(chan struct{}), false
+			go func() {
+				defer close(ended)
+				submit(m, exitingContext{t.Context()})
+				survived = true
+			}()
+			<-ended
+			if survived {
+				t.Errorf("%s has returned: the test shows nothing", name)
+			}
+			for _, free := range []string{"a", "b"} {
+				await(t, submitFunc(t, m, free, fn0))
+			}
+		})
+	}
+}
+
+// TestGroupSurvivesAContextThatCallsGoexit: nobody waits for the task that it has cost.
+func TestGroupSurvivesAContextThatCallsGoexit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := start(t).Group(exitingContext{t.Context()})
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = g.Go("a", fn0)
+		}()
+		<-ended
+		if err := g.Wait(t.Context()); err != nil {
+			t.Errorf("Wait returned %v", err)
+		}
+	})
+}
+
 // exitingScaler ends the goroutine that asks it.
 type exitingScaler struct{}
 

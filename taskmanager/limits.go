@@ -104,6 +104,9 @@ func (c *taskConfig) past() error {
 // arm has a task end when a limit has passed, or the context to which it is
 // linked. It is admitting, so that nobody but the caller can end it before it is done.
 func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) error {
+	if h.cfg == nil {
+		return nil
+	}
 	if l := h.cfg.limits; l != nil {
 		h.mu.Lock()
 		if !l.deadline.IsZero() {
@@ -117,17 +120,13 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) error 
 	if !h.cfg.linked {
 		return nil
 	}
-	err := guarded(func() error {
+	return guarded(func() error {
 		unlink := context.AfterFunc(ctx, func() { m.cancel(h, wrap("%v: %v", ErrCancelled, cause.Of(ctx))) })
 		h.mu.Lock()
 		h.cfg.unlink = unlink
 		h.mu.Unlock()
 		return nil
 	})
-	if err != nil {
-		err = submitError(h.name, err)
-	}
-	return err
 }
 
 // disarm undoes what arm did, for a task that ends with err.

@@ -188,6 +188,9 @@ func TestSubmitThatWaitsForRoomEnds(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Errorf("%s: the submit returned %v, want %v", name, err, test.want)
 			}
+			if got, want := errors.Is(err, context.Canceled), name == "cancel"; got != want {
+				t.Errorf("%s: that the submit returned %v matches Canceled: %v, want %v", name, err, got, want)
+			}
 			if _, ok := m.Lookup("late"); ok {
 				t.Errorf("%s: the name is taken still", name)
 			}

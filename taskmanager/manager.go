@@ -34,6 +34,8 @@ type TaskManager struct {
 	inline     sync.Map       // *inlineRun by *Handle, of those that run in the place of their submitters
 	schedules  sync.Map       // of *Schedule
 	asking     sync.WaitGroup // of timetables that are foreign code
+	draining   atomic.Bool
+	cancelled  atomic.Pointer[[]string] // by the first Stop that found tasks: their names, in order
 	bounded    bool
 	blocks     bool // a submit may wait for room
 	callerRuns bool // or run the task itself

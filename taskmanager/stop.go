@@ -23,9 +23,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	}
 	m.pool.Pause() // start nothing that would only be cancelled
 	m.close()
-	for _, h := range m.names.all() {
-		m.cancel(h, ErrStopped)
-	}
+	m.cancelAll()
 	if err := m.pool.Stop(ctx); err != nil {
 		return &StopError{Running: m.running(), Err: cause.Of(ctx)}
 	}
@@ -55,6 +53,19 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// cancelAll cancels what is outstanding, and notes it for a drain.
+func (m *TaskManager) cancelAll() {
+	var names []string
+	for _, h := range m.names.all() {
+		names = append(names, h.name)
+		m.cancel(h, ErrStopped)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		m.cancelled.CompareAndSwap(nil, &names) // a later Stop finds what is not over yet
+	}
 }
 
 // close has no task begin any more: from here on the outstanding ones are all that there

@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,18 +110,18 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, give func() error) 
 	if err := m.reserve(h); err != nil {
 		return err
 	}
-	if h.cfg != nil {
-		if err := m.arm(ctx, h, postponed); err != nil {
-			m.refuse(h, err, nil)
+	err := m.give([]*Handle{h}, func() error {
+		if err := m.arm(ctx, h, postponed); err != nil || postponed {
 			return err
 		}
-	}
-	if postponed {
-		return m.delay(h)
-	}
-	if err := m.give([]*Handle{h}, give); err != nil {
+		return give()
+	})
+	switch {
+	case err != nil:
 		m.refuse(h, err, nil)
 		return err
+	case postponed:
+		return m.delay(h)
 	}
 	if h.cfg != nil || m.bounded {
 		m.admitted(h)
@@ -175,18 +176,28 @@ func (m *TaskManager) reserve(h *Handle) error {
 	return err
 }
 
-// give calls a function that hands tasks to the pool. What panics there is a method of
+// give calls a function that hands tasks to the pool. What crashes there is a method of
 // the context, before anything has happened: no name must stay taken.
-func (m *TaskManager) give(handles []*Handle, to func() error) error {
+func (m *TaskManager) give(handles []*Handle, to func() error) (err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			for _, h := range handles {
-				m.refuse(h, submitError(h.name, recovered(v)), nil)
-			}
+		if returned {
+			return
+		}
+		v := recover()
+		crash := ErrGoexit
+		if v != nil {
+			crash = recovered(v)
+		}
+		for _, h := range handles {
+			m.refuse(h, submitError(h.name, crash), nil)
+		}
+		if v != nil {
 			panic(v)
 		}
 	}()
-	err := to()
+	err = to()
+	returned = true
 	switch {
 	case err == nil:
 		return nil
@@ -205,16 +216,43 @@ func (m *TaskManager) offer(ctx context.Context, h *Handle) error {
 	if err := m.pool.TrySubmit(h); !same(err, scheduler.ErrQueueFull) {
 		return err
 	}
-	// It has to wait, until it is cancelled. Whoever does that notes it first and then
-	// looks for whom to stop; this is the other way round.
+	return m.untilCancelled(ctx, []*Handle{h}, func(ctx context.Context) error { return m.pool.Submit(ctx, h) })
+}
+
+// untilCancelled calls what submits tasks, and may wait, with a context that ends also
+// when one of them is cancelled. Whoever does that notes it first and then looks for whom
+// to stop; this is the other way round.
+func (m *TaskManager) untilCancelled(ctx context.Context, handles []*Handle, submit func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	m.waiting.Store(h, stop)
-	defer m.waiting.Delete(h)
-	if cancelled := h.cancellation(); cancelled != nil {
-		return cancelled
+	for _, h := range handles {
+		m.waiting.Store(h, stop)
+		defer m.waiting.Delete(h)
 	}
-	return m.pool.Submit(ctx, h)
+	if err := cancellationOf(handles); err != nil {
+		return err
+	}
+	err := submit(ctx)
+	if err == nil {
+		return nil
+	}
+	// The context that ended is of no interest to anybody.
+	return cmp.Or(cancellationOf(handles), err)
+}
+
+// cancellationOf is why one of several tasks is cancelled, with its name, or nil.
+func cancellationOf(handles []*Handle) error {
+	for _, h := range handles {
+		err := h.cancellation()
+		switch {
+		case err == nil:
+		case len(handles) == 1 || same(err, ErrStopped):
+			return err
+		default:
+			return wrap("task %q: %v", h.name, err)
+		}
+	}
+	return nil
 }
 
 // refuse ends a task that the pool did not take. If a cancellation has ended it
