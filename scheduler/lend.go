@@ -166,7 +166,7 @@ func (p *Pool[T]) giveSlots() {
 // Caller is an item on whose behalf a goroutine runs, and the number of its worker.
 type Caller[T any] struct {
 	Worker int32 // 0: whoever has submitted the item runs it, under CallerRuns
-	Item   T
+	Item   T     // that it runs
 }
 
 // Callers lists the items on whose behalf the calling goroutine runs: the item that

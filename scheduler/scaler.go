@@ -199,10 +199,10 @@ func (p *Pool[T]) decide(s Snapshot) Decision {
 
 // Decided is a decision that changed the target of a pool.
 type Decided struct {
-	At      time.Time
-	Workers int // that there were
-	Target  int // that there should be, within the bounds
-	Reason  string
+	At      time.Time // when it was made
+	Workers int       // that there were
+	Target  int       // that there should be, within the bounds
+	Reason  string    // as the scaler gave it
 }
 
 // decisionsKept is how many decisions a pool remembers.

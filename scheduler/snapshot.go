@@ -110,10 +110,10 @@ func (p *Pool[T]) workerCount() int { return p.workers }
 
 // WorkerState is what one live worker does.
 type WorkerState[T any] struct {
-	ID   int32
-	Busy bool
-	Lent bool // its item waits, and has lent its slot; only where Busy
-	Item T    // what it runs; the zero value unless Busy
+	ID   int32 // its number
+	Busy bool  // it runs an item
+	Lent bool  // its item waits, and has lent its slot; only where Busy
+	Item T     // what it runs; the zero value unless Busy
 }
 
 // Workers lists the live workers in the order of their numbers. It takes time

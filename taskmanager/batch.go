@@ -15,6 +15,8 @@ import (
 // they are too where there is no room for all. The other policies take all, and drop
 // or run those that are too many.
 //
+// No tasks at all are no error, and need no manager.
+//
 // Errors: those of Submit; ErrAlreadyExists, with the name, also for two of one name
 // among the tasks; and faults of tasks, with their places, the first being 1.
 func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskOption) ([]*Handle, error) {

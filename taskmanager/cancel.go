@@ -19,7 +19,8 @@ func (m *TaskManager) Cancel(name string) bool {
 // Without it the end of that context means nothing to a task, once it is submitted:
 // background work goes on when the request that started it is over, and it would be
 // hard to notice that it does not. With it the task is part of the request. A group
-// has its tasks linked in any case.
+// has its tasks linked in any case. The deadline of that context does not show in the
+// task's own, which ends when it does.
 func WithLinkedContext() TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		twice := c.linked

@@ -26,7 +26,9 @@ var (
 	ErrCancelled = fmt.Errorf("taskmanager: the task was cancelled: %w", context.Canceled)
 
 	// ErrQueueFull is returned when the limit leaves no room and the overflow
-	// policy is Reject.
+	// policy is Reject; by TrySubmit also under Block and CallerRuns; by SubmitAll for
+	// more tasks than there could ever be room for; and while the manager is paused,
+	// under CallerRuns.
 	ErrQueueFull = errors.New("taskmanager: the queue is full; try again later, or raise the limit")
 
 	// ErrWouldDeadlock is returned to a task that would wait for itself: for a task

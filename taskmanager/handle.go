@@ -132,8 +132,9 @@ func (h *Handle) Done() <-chan struct{} {
 
 // Err is how the task ended: nil while it has not, and if it did so without a
 // failure. Otherwise it wraps what Execute returned last, a *PanicError or
-// ErrGoexit, and with it ErrCancelled, ErrStopped, ErrDropped, ErrShed or
-// ErrRestartsExhausted where that is the reason.
+// ErrGoexit, and with it ErrCancelled, ErrStopped, ErrGroupFailed, ErrTimeout,
+// ErrQueueTimeout, ErrDeadlineExceeded, ErrDropped, ErrShed or ErrRestartsExhausted
+// where that is the reason.
 func (h *Handle) Err() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -56,7 +56,7 @@ func (c *taskConfig) limit() *limits {
 // WithTimeout limits how long an execution of the task may take. Then its context
 // ends, with ErrTimeout as its cause; its deadline tells in advance. If Execute then
 // returns an error, that counts as an ErrTimeout, after which the task may restart
-// with the same limit. The manager cannot end an Execute that ignores its context.
+// with the same limit; if it returns nil, it has succeeded. The manager cannot end an Execute that ignores its context.
 func WithTimeout(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error { return setLimit("WithTimeout", &c.limit().timeout, d) })
 }
@@ -79,8 +79,9 @@ func setLimit(name string, limit *time.Duration, d time.Duration) error {
 
 // WithDeadline sets when the task must have ended. If it has not by then, it ends
 // with ErrDeadlineExceeded, whether it waits or has failed and waits to restart; if
-// it runs, its context ends with that as its cause, and it does not restart. The
-// submit of a task whose deadline has passed returns ErrDeadlineExceeded.
+// it runs, its context ends with that as its cause, and it does not restart; if Execute
+// returns nil all the same, it has succeeded. The submit of a task whose deadline has
+// passed returns ErrDeadlineExceeded.
 //
 // The discipline Deadline, which runs the most urgent task first, orders by it. For
 // a deadline that only orders, after which the task runs all the same, see

@@ -41,8 +41,9 @@ const (
 	// most waiting.
 	DropWorst = scheduler.DropWorst
 	// CallerRuns has the submit run the task and return when that run has ended, so
-	// that whoever submits too much is slowed down. If the task restarts, it does so
-	// on a worker. While Stop is at work it acts as Reject. It does not go with
+	// that whoever submits too much is slowed down. So more tasks than the maximum of
+	// workers may be under way. If the task restarts, it does so on a worker. During a
+	// pause, and while Stop is at work, it acts as Reject. It does not go with
 	// LimitByKey, whose limits it would pass by.
 	CallerRuns = scheduler.CallerRuns
 )

@@ -28,8 +28,8 @@ func (w WorkerStatus) String() string { return string(w) }
 
 // WorkerInfo is what one worker does.
 type WorkerInfo struct {
-	TaskName string // "idle" if it has none; Status tells a task of that name apart
-	Status   WorkerStatus
+	TaskName string       // "idle" if it has none; Status tells a task of that name apart
+	Status   WorkerStatus // Waiting if it has none
 }
 
 // idleName stands for a task where there is none.
@@ -37,12 +37,12 @@ const idleName = "idle"
 
 // TaskStatus describes one task.
 type TaskStatus struct {
-	Name        string
-	Worker      int32 // that runs the task, or ran it last; 0: none yet
-	Status      WorkerStatus
-	Description string  // from the TaskWithProgress, or WithDescription
-	Progress    float64 // from the TaskWithProgress; 0 otherwise
-	Restarts    int     // how often it was started again
+	Name        string       // of the task
+	Worker      int32        // that runs the task, or ran it last; 0: none yet
+	Status      WorkerStatus // where it is in its life
+	Description string       // from the TaskWithProgress, or WithDescription
+	Progress    float64      // from the TaskWithProgress; 0 otherwise
+	Restarts    int          // how often it was started again
 
 	ProgressError error     // what Progress returned, or its panic
 	LastError     error     // how the execution before this one, or the task, failed

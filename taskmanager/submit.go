@@ -48,8 +48,9 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 // (see WithLimit). What the discipline wants to know of the task is asked now.
 //
 // Errors: ErrAlreadyExists with the name, ErrStopped, ErrQueueFull,
-// ErrWouldDeadlock, why ctx ended, ErrNilTask, ErrEmptyName, ErrNilContext, and
-// faults of the options and of the task's attributes.
+// ErrWouldDeadlock, why ctx ended, ErrDeadlineExceeded, ErrNilTask, ErrEmptyName,
+// ErrNilContext, and faults of the options and of the task's attributes. A submit that
+// waits for room returns ErrCancelled or ErrQueueTimeout if that ends its task.
 func (m *TaskManager) Submit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
 	name, err := nameOf(task)
 	if err != nil {

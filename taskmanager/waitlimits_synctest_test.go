@@ -129,3 +129,15 @@ func TestWaitsCutShortAreBeyondTheMaximum(t *testing.T) {
 		}
 	})
 }
+
+// TestNilContextIsThatOfNoTask.
+func TestNilContextIsThatOfNoTask(t *testing.T) {
+	called := false
+	taskmanager.Blocking(nil, func() { called = true }) //nolint:staticcheck // that is the bad input
+	if !called {
+		t.Error("Blocking has not called the function")
+	}
+	if h, ok := taskmanager.FromContext(nil); h != nil || ok { //nolint:staticcheck // likewise
+		t.Errorf("FromContext(nil) is %v, %v", h, ok)
+	}
+}

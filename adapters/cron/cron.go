@@ -28,7 +28,8 @@
 //     for a range; a step must be smaller than the number of values
 //
 // If both the day of the month and the day of the week are restricted, that is have
-// no item *, a day has to match only one of them, as in crontab(5).
+// no item *, a day has to match only one of them, as in crontab(5). An item */2 restricts,
+// as 1-31/2 does; some versions of cron take it for a *.
 //
 // In place of the fields there may be @yearly or @annually (on 1 January), @monthly
 // (on the first), @weekly (on Sunday), @daily or @midnight, all at midnight, and

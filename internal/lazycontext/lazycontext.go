@@ -46,8 +46,12 @@ type limited struct {
 type ownerKey[O any] struct{}
 
 // OwnerOf returns the owner of the Context that ctx is or was derived from, the
-// nearest if there are several, and nil if there is none, or it was released.
+// nearest if there are several, and nil if there is none, or it was released, or ctx is
+// nil.
 func OwnerOf[O any](ctx context.Context) *O {
+	if ctx == nil {
+		return nil
+	}
 	owner, _ := ctx.Value(ownerKey[O]{}).(*O)
 	return owner
 }
