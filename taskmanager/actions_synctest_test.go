@@ -24,7 +24,7 @@ func (s *system) submit(t *rapid.T) {
 	trying := false
 	call := s.drawSubmit(t, x, &trying)
 	if x.group != nil {
-		x.group.renew()
+		x.group.submit(x)
 	}
 	go func() {
 		x.handle, x.err = call()
@@ -60,7 +60,7 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	}
 	ways := []string{"methods", "options", "try", "group"}
 	if !x.restarts {
-		ways = append(ways, "function", "future", "group function")
+		ways = append(ways, "function", "future", "group function", "result")
 	}
 	way := rapid.SampledFrom(ways).Draw(t, "way")
 	if way == "methods" {
@@ -73,6 +73,10 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	if way == "group" || way == "group function" {
 		x.group = s.groups[rapid.IntRange(0, 1).Draw(t, "group")]
 		x.linked = false // that would be to the context of the group
+	}
+	if way == "result" {
+		x.group = s.results
+		x.linked = false
 	}
 	opts := x.options()
 	return func() (*taskmanager.Handle, error) {
@@ -90,6 +94,10 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 				return nil, err
 			}
 			return &f.Handle, nil
+		case "result":
+			return nil, s.results.results.Go(x.name, func(ctx context.Context) (string, error) {
+				return x.name, x.execute(ctx)
+			}, opts...)
 		case "group":
 			return nil, x.group.real.Submit(body, opts...)
 		case "group function":
@@ -179,19 +187,10 @@ func takesOrders(x *modelTask) bool {
 
 // wait has a running task wait for another one, or itself. No two wait for the same
 // one, since it would be a matter of luck which comes back first; nor for a member of
-// a group, which may end at one moment with others; nor do three wait, of which the end
-// of one may bring two others back.
+// a group, which may end at one moment with others.
 func (s *system) wait(t *rapid.T) {
 	s.tick()
-	waiting := len(s.returning)
-	for _, x := range s.tasks {
-		if x.target != nil {
-			waiting++
-		}
-	}
-	if waiting == 2 {
-		t.Skip("enough tasks wait")
-	}
+	s.skipWaits(t)
 	x := s.pick(t, takesOrders)
 	target := s.pick(t, func(y *modelTask) bool {
 		for _, z := range s.tasks {
@@ -216,6 +215,41 @@ func (s *system) wait(t *rapid.T) {
 	default:
 		t.Fatalf("%q waits for %q, which can never end, and gets no error", x.name, target.name)
 	}
+}
+
+// skipWaits skips an action that would have a third task wait: the end of one of them
+// might bring two others back.
+func (s *system) skipWaits(t *rapid.T) {
+	waiting := len(s.returning)
+	for _, x := range s.tasks {
+		if x.target != nil {
+			waiting++
+		}
+	}
+	if waiting == 2 {
+		t.Skip("enough tasks wait")
+	}
+}
+
+// block has a running task wait for what is no task.
+func (s *system) block(t *rapid.T) {
+	s.tick()
+	s.skipWaits(t)
+	x := s.pick(t, takesOrders)
+	x.block = make(chan struct{})
+	x.orders <- order{block: x.block}
+	synctest.Wait()
+	s.model.wait(x, nothing, false)
+}
+
+// unblock is the end of such a wait.
+func (s *system) unblock(t *rapid.T) {
+	s.tick()
+	x := s.pick(t, func(x *modelTask) bool { return x.target == nothing })
+	close(x.block)
+	synctest.Wait()
+	s.resume(x)
+	s.settle()
 }
 
 // cancel cancels a task, by its handle or by its name. One of a batch that waits for

@@ -375,7 +375,7 @@ func (m *model) wait(x, target *modelTask, deaf bool) bool {
 // canEnd reports whether a task that waits can ever go on: whether it is among those
 // that end, one after another, if each does as soon as nothing keeps it.
 func (m *model) canEnd(x *modelTask) bool {
-	done := map[*modelTask]bool{}
+	done := map[*modelTask]bool{nothing: true}
 	for more := true; more && !done[x]; {
 		more = false
 		for _, y := range m.tasks {

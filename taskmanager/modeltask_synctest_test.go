@@ -47,11 +47,12 @@ const (
 	goexit  outcome = "goexit"
 )
 
-// order is an outcome, or to wait for another task.
+// order is an outcome, or to wait for another task, or for something else.
 type order struct {
 	outcome outcome
 	target  *modelTask
-	deaf    bool // with a context that does not end
+	deaf    bool          // with a context that does not end
+	block   chan struct{} // closed when what is waited for happens
 }
 
 // modelTask is a task as the model sees it, together with the real one.
@@ -81,12 +82,13 @@ type modelTask struct {
 	due       time.Time // while it is delayed
 	started   bool
 
-	target *modelTask // it waits for
+	target *modelTask // it waits for; nothing, if that is no task
 	deaf   bool       // and no end of its context ends that
 	coming bool       // it has waited, and a worker has come free at that moment
 	late   bool       // its time limit has passed while it had no slot
 	gone   error      // why it is cancelled, likewise
 	waited chan error // what the last wait returned
+	block  chan struct{}
 
 	orders    chan order    // received by the execution
 	submitted chan struct{} // closed when the submit has returned
@@ -108,6 +110,14 @@ func (x *modelTask) execute(ctx context.Context) error {
 				}
 				x.waited <- o.target.handle.Wait(waitCtx)
 				continue
+			case o.block != nil:
+				taskmanager.Blocking(ctx, func() {
+					select {
+					case <-o.block:
+					case <-ctx.Done():
+					}
+				})
+				continue
 			case o.outcome == fail:
 				return errFailed
 			case o.outcome == crash:
@@ -121,6 +131,9 @@ func (x *modelTask) execute(ctx context.Context) error {
 		}
 	}
 }
+
+// nothing stands for what is no task.
+var nothing = new(modelTask)
 
 // cancelled reports whether the task has ended while it was in the queue.
 func (x *modelTask) cancelled() bool { return x.phase == taskmanager.Finished }
@@ -145,18 +158,39 @@ func (x *modelTask) executing() bool {
 // modelGroup is a group, and the model of it.
 type modelGroup struct {
 	real     *taskmanager.Group
+	results  *taskmanager.ResultGroup[string] // in its place, if not nil
 	collect  bool
+	order    []*modelTask // submits since it was renewed
 	failures []error
 	waited   bool // Wait has returned since the last submit
 	failed   bool
 }
 
-// renew is a submit, with which a group forgets what was before.
-func (g *modelGroup) renew() {
+// submit is a submit of a task, with which a group forgets what was before.
+func (g *modelGroup) submit(x *modelTask) {
 	if g.waited && !g.failed {
-		g.failures = nil
+		g.failures, g.order = nil, nil
 	}
 	g.waited = false
+	g.order = append(g.order, x)
+}
+
+// wait waits for the group, and returns its results, and those that there should be.
+func (g *modelGroup) wait() (got, want []string, err error) {
+	g.waited = true
+	if g.results == nil {
+		return nil, nil, g.real.Wait(context.Background())
+	}
+	got, err = g.results.Wait(context.Background())
+	want = []string{}
+	for _, x := range g.order {
+		result := ""
+		if x.err == nil && x.end == nil {
+			result = x.name
+		}
+		want = append(want, result)
+	}
+	return got, want, err
 }
 
 // modelWeight is what a key is worth.

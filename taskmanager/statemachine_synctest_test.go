@@ -33,6 +33,8 @@ func TestManagerEqualsItsModel(t *testing.T) {
 						"resolve":  s.resolve,
 						"resolve2": s.resolve,
 						"wait":     s.wait,
+						"block":    s.block,
+						"unblock":  s.unblock,
 						"cancel":   s.cancel,
 						"endCtx":   s.endContext,
 						"pause":    s.pause,
@@ -50,10 +52,11 @@ func TestManagerEqualsItsModel(t *testing.T) {
 // system is a manager and its model.
 type system struct {
 	model
-	m      *taskmanager.TaskManager
-	groups [2]*modelGroup
-	idlers []*idler
-	drawn  int // tasks with limits
+	m       *taskmanager.TaskManager
+	groups  [2]*modelGroup
+	results *modelGroup
+	idlers  []*idler
+	drawn   int // tasks with limits
 }
 
 // idler is a call of WaitIdle.
@@ -95,10 +98,17 @@ func newSystem(t *rapid.T, d discipline) *system {
 		t.Fatal(err)
 	}
 	s.m = m
-	for i := range s.groups {
-		s.groups[i] = s.newGroup(s.limits() || i == 1)
-	}
+	s.newGroups(!s.limits())
 	return s
+}
+
+// newGroups makes all groups, one of which may fail as a whole.
+func (s *system) newGroups(fails bool) {
+	s.groups[0], s.groups[1] = s.newGroup(!fails), s.newGroup(true)
+	s.results = &modelGroup{
+		collect: true,
+		results: taskmanager.NewResultGroup[string](context.Background(), s.m, taskmanager.WithCollect()),
+	}
 }
 
 // newGroup makes a group. Where the order in which workers come free counts, no group
@@ -224,7 +234,7 @@ func (s *system) checkListings(t *rapid.T) {
 
 // checkGroups: what Wait returns, where it need not wait.
 func (s *system) checkGroups(t *rapid.T) {
-	for i, g := range s.groups {
+	for i, g := range append(s.groups[:], s.results) {
 		busy := false
 		for _, x := range s.tasks {
 			busy = busy || x.group == g
@@ -232,8 +242,10 @@ func (s *system) checkGroups(t *rapid.T) {
 		if busy {
 			continue
 		}
-		err := g.real.Wait(context.Background())
-		g.waited = true
+		got, want, err := g.wait()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("group %d: results (-want +got):\n%s", i, diff)
+		}
 		if (err == nil) != (len(g.failures) == 0) {
 			t.Fatalf("group %d: Wait returned %v, want %v", i, err, g.failures)
 		}
@@ -378,7 +390,7 @@ func (s *system) stop(t *rapid.T) {
 		x.endCtx()
 	}
 	s.tasks, s.blocked, s.returning, s.min, s.slots = nil, nil, nil, 0, 0
-	s.groups[0], s.groups[1] = s.newGroup(true), s.newGroup(true)
+	s.newGroups(false)
 	s.queue, s.withdrawn = disciplines["FIFO"].model(), 0
 	s.check(t)
 	if _, err := s.m.GoFunc("late", untilCancelled); !errors.Is(err, taskmanager.ErrStopped) {
