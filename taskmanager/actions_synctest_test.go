@@ -27,10 +27,11 @@ func (s *system) submit(t *rapid.T) {
 		x.group.submit(x)
 	}
 	go func() {
-		x.handle, x.err = call()
+		x.returned.handle, x.returned.err = call()
 		close(x.submitted)
 	}()
 	synctest.Wait()
+	x.learn()
 	if s.tasks[x.name] != nil && (!x.hard || x.deadline.After(time.Now())) {
 		if !isClosed(x.submitted) || !errors.Is(x.err, taskmanager.ErrAlreadyExists) {
 			t.Fatalf("a second task named %q: %v, want ErrAlreadyExists", x.name, x.err)
@@ -138,21 +139,19 @@ func (s *system) submitAll(t *rapid.T) {
 	for _, x := range batch {
 		x.batch, x.submitted = batch, returned
 	}
-	var got error
 	go func() {
 		handles, err := s.m.SubmitAll(context.Background(), tasks)
 		for i, x := range batch {
-			if x.err = err; err == nil {
-				x.handle = handles[i]
+			if x.returned.err = err; err == nil {
+				x.returned.handle = handles[i]
 			}
 		}
-		got = err
 		close(returned)
 	}()
 	synctest.Wait()
 	if taken != nil {
-		if !isClosed(returned) || !errors.Is(got, taken) {
-			t.Fatalf("a batch with a name that is taken: %v, want %v", got, taken)
+		if batch[0].learn(); !isClosed(returned) || !errors.Is(batch[0].err, taken) {
+			t.Fatalf("a batch with a name that is taken: %v, want %v", batch[0].err, taken)
 		}
 		return
 	}

@@ -92,9 +92,27 @@ type modelTask struct {
 
 	orders    chan order    // received by the execution
 	submitted chan struct{} // closed when the submit has returned
+	returned  returned      // what it has returned, then
 	handle    *taskmanager.Handle
 	err       error // of the submit
 	end       error // how the task must end
+}
+
+// returned is what a submit has returned.
+type returned struct {
+	handle *taskmanager.Handle
+	err    error
+}
+
+// learn takes over what the submit has returned, once it has.
+func (x *modelTask) learn() {
+	if !isClosed(x.submitted) {
+		return
+	}
+	x.err = x.returned.err
+	if x.returned.handle != nil { // a group keeps it to itself
+		x.handle = x.returned.handle
+	}
 }
 
 // execute is the body of every task.

@@ -131,6 +131,7 @@ func (s *system) drawBounds(t *rapid.T) {
 // check compares what the manager says with the model.
 func (s *system) check(t *rapid.T) {
 	synctest.Wait()
+	s.learn()
 	gotTasks, wantTasks := map[string]string{}, map[string]string{}
 	workers := map[string]taskmanager.WorkerStatus{}
 	for name, status := range s.m.TaskStatus() {
@@ -174,8 +175,19 @@ func (s *system) check(t *rapid.T) {
 	}
 }
 
+// learn takes over what submits have returned.
+func (s *system) learn() {
+	for _, x := range s.tasks {
+		x.learn()
+	}
+	for _, x := range s.ended {
+		x.learn()
+	}
+}
+
 // checkSubmit checks whether a submit has returned, and what.
 func (s *system) checkSubmit(t *rapid.T, x *modelTask) {
+	x.learn()
 	waits := x.inline || s.isBlocked(x)
 	for _, y := range x.batch {
 		waits = waits || y.inline // it returns when all have run
@@ -371,6 +383,7 @@ func (s *system) stop(t *rapid.T) {
 	}
 	stop(t, s.m)
 	synctest.Wait()
+	s.learn()
 	for _, x := range s.tasks {
 		// One that waited for room may have got it from a task that Stop cancelled.
 		if s.isBlocked(x) && x.err != nil && !errors.Is(x.err, taskmanager.ErrStopped) {
