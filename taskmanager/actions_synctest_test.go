@@ -278,8 +278,12 @@ func (s *system) endContext(t *rapid.T) {
 	synctest.Wait()
 }
 
-func (s *system) pause(*rapid.T) {
+func (s *system) pause(t *rapid.T) {
 	s.tick()
+	if s.paused && len(s.blocked) > 0 {
+		s.min = s.max // as in resize
+		s.setBounds(t)
+	}
 	s.paused = !s.paused
 	if s.paused {
 		s.m.Pause()
@@ -292,7 +296,17 @@ func (s *system) pause(*rapid.T) {
 
 func (s *system) resize(t *rapid.T) {
 	s.tick()
+	before := s.max
 	s.drawBounds(t)
+	if s.max > before && len(s.blocked) > 0 {
+		// It would be a matter of luck whether a worker takes the next task before
+		// the scaler has made more workers, and so more room for those that wait.
+		s.min = s.max
+	}
+	s.setBounds(t)
+}
+
+func (s *system) setBounds(t *rapid.T) {
 	if err := s.m.Resize(s.min, s.max); err != nil {
 		t.Fatalf("Resize(%d, %d): %v", s.min, s.max, err)
 	}
