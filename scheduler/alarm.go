@@ -54,15 +54,11 @@ func (p *Pool[T]) ring() {
 		p.mu.Unlock()
 		return
 	}
-	p.goroutines++
-	ask := p.expired(now) > 0 || !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt)
-	p.mu.Unlock()
 	keep := 0
-	if ask {
-		keep = p.scale()
+	if p.expired(now) > 0 || !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt) {
+		p.goroutines++
+		keep = p.scaleUnlocked(func() { p.goroutines-- })
 	}
-	p.mu.Lock()
-	p.goroutines--
 	if p.phase == stopped {
 		p.finishStop()
 		p.mu.Unlock()

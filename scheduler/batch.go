@@ -112,22 +112,26 @@ func (p *Pool[T]) runRest(items []T) {
 		p.push(items[0])
 		items = items[1:]
 	}
-	p.goroutines++ // Drain waits for all of them
+	p.goroutines++         // Drain waits for all of them
+	defer p.runEach(items) // deferred, as Dropped may end the goroutine before that
 	p.dispatch()
-	defer func() {
+}
+
+// runEach runs items in the place of their submitter, one after another, unless the pool
+// stops: they are in, so it drops them as it has dropped the others. It ends the stay of
+// the submitter.
+func (p *Pool[T]) runEach(items []T) {
+	p.mu.Lock()
+	for len(items) > 0 && p.phase != stopped {
+		p.runInline(items[0]) // unlocks
+		items = items[1:]
 		p.mu.Lock()
-		p.goroutines--
-		p.finishStop()
-		p.mu.Unlock()
-	}()
-	for _, item := range items {
-		p.mu.Lock()
-		if p.phase != stopped {
-			p.runInline(item) // unlocks
-			continue
-		}
-		p.counts.submitted++ // the others are in: Stop drops it as it has dropped them
-		p.discard(item, ErrStopped)
-		p.dispatch()
 	}
+	for _, item := range items {
+		p.counts.submitted++
+		p.discard(item, ErrStopped)
+	}
+	p.goroutines--
+	p.finishStop()
+	p.dispatch() // unlocks
 }

@@ -105,17 +105,25 @@ func (w withSignals[S]) Scale(s Snapshot) Decision { return w.scaler.Scale(w.rea
 // held; it is let go of meanwhile.
 func (p *Pool[T]) growFor(n int) {
 	p.blocked += n
+	p.scaleUnlocked(func() { p.blocked -= n })
+}
+
+// scaleUnlocked is scale for callers that hold mu. It lets go of it meanwhile, and then
+// undoes what the caller has noted for that time.
+func (p *Pool[T]) scaleUnlocked(undo func()) (target int) {
 	p.mu.Unlock()
 	returned := false
 	defer func() {
 		p.mu.Lock()
-		p.blocked -= n
+		undo()
 		if !returned { // Decided has ended the goroutine, and nobody else will let go of the lock
+			p.finishStop()
 			p.mu.Unlock()
 		}
 	}()
-	p.scale()
+	target = p.scale()
 	returned = true
+	return target
 }
 
 // scale asks the scaler and does what it says, unless the pool is paused. It returns

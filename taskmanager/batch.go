@@ -61,17 +61,10 @@ func (m *TaskManager) enterAll(ctx context.Context, handles []*Handle) (err erro
 		}
 	}
 	if err == nil {
-		err = m.give(handles, func() error {
-			for _, h := range handles {
-				if err := m.arm(ctx, h, postponed); err != nil {
-					return err
-				}
-			}
-			if postponed {
-				return nil
-			}
-			return m.offerAll(ctx, handles)
-		})
+		err = m.armAll(ctx, handles, postponed)
+	}
+	if err == nil && !postponed {
+		err = m.give(handles, func() error { return m.offerAll(ctx, handles) })
 	}
 	var faults []error
 	for _, h := range handles[:reserved] {

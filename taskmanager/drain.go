@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
@@ -56,7 +57,7 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	if m.inside(ctx) {
 		return fmt.Errorf("taskmanager: Drain: %w", ErrWouldDeadlock)
 	}
-	before := m.cancelled.Load()
+	idle, before := m.names.empty(), m.cancelled.Load()
 	m.close()
 	m.draining.Store(true) // before the pause ends; see Pause
 	m.pool.Resume()
@@ -66,8 +67,8 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	if ctx.Err() != nil {
 		short.Err = cause.Of(ctx)
 	}
-	if left := m.cancelled.Load(); left != before {
-		short.Cancelled = *left
+	if left := m.cancelled.Load(); left != nil && (left != before || !idle) {
+		short.Cancelled = slices.Clone(*left)
 	} else if err == nil {
 		return nil // perhaps at the last moment
 	}

@@ -75,16 +75,16 @@ func WithCollect() GroupOption {
 // A group may be used again after Wait, unless it has failed: with the next submit it
 // forgets the failures and results of before.
 type Group struct {
-	m       *TaskManager
-	ctx     context.Context
-	cfg     groupConfig
-	fault   error  // of the options
-	renewed func() // called with mu held when a round begins; nil: nobody cares
+	m     *TaskManager
+	ctx   context.Context
+	cfg   groupConfig
+	fault error // of the options
 
 	mu       sync.Mutex      // guards the rest
 	members  map[*Handle]int // outstanding, or being submitted, with their places
 	count    int             // submits so far
 	failures []failure
+	pending  int           // submits that have not returned
 	waited   bool          // Wait has returned since the last submit
 	failed   error         // why the others are cancelled; nil: they are not
 	unlink   func() bool   // from the end of ctx; nil while there are no members
@@ -129,6 +129,10 @@ func (g *Group) init(opts []GroupOption) {
 // ErrGroupFailed, counts as a failure of the group, so that it is enough to look at
 // what Wait returns.
 func (g *Group) Go(name string, fn func(ctx context.Context) error, opts ...TaskOption) error {
+	if g.fault != nil {
+		return g.fault
+	}
+	defer g.begin(nil)()
 	if fn == nil {
 		return g.submit(name, nil, ErrNilTask, opts)
 	}
@@ -137,16 +141,38 @@ func (g *Group) Go(name string, fn func(ctx context.Context) error, opts ...Task
 
 // Submit is Go for a task.
 func (g *Group) Submit(task Task, opts ...TaskOption) error {
+	if g.fault != nil {
+		return g.fault
+	}
+	defer g.begin(nil)()
 	name, err := nameOf(task)
 	return g.submit(name, task, err, opts)
 }
 
-// submit submits a task, unless there is a fault.
-func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) error {
-	if g.fault != nil {
-		return g.fault
+// begin notes a submit, with which a new round begins if the last one is over and waited
+// for. If note is not nil, it is called with the group locked, and told of that. The
+// caller calls done when the submit is over.
+func (g *Group) begin(note func(renewed bool)) (done func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	renewed := g.waited && len(g.members)+g.pending == 0 && g.failed == nil
+	if renewed {
+		g.count, g.failures = 0, nil
 	}
-	g.renew()
+	g.waited = false
+	g.pending++
+	if note != nil {
+		note(renewed)
+	}
+	return func() {
+		g.mu.Lock()
+		g.pending--
+		g.mu.Unlock()
+	}
+}
+
+// submit submits a task, unless there is a fault, after begin.
+func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) error {
 	h := new(Handle)
 	err := fault
 	if err == nil {
@@ -164,19 +190,6 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 		return err
 	}
 	return nil
-}
-
-// renew begins a new round, if the last one is over and waited for.
-func (g *Group) renew() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.waited && len(g.members) == 0 && g.failed == nil {
-		g.count, g.failures = 0, nil
-		if g.renewed != nil {
-			g.renewed()
-		}
-	}
-	g.waited = false
 }
 
 // lost notes that a task could not even become a member. That the group has failed is

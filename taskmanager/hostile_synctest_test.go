@@ -236,3 +236,51 @@ func TestTaskThatSubmitsItsSuccessorKeepsNoAncestors(t *testing.T) {
 		t.Errorf("%d generations of tasks hold %d bytes, want next to nothing", generations, got)
 	}
 }
+
+// TestLoggerThatCallsGoexitLosesNoBatch: it is told of a task that a submit has dropped,
+// when the tasks of that are in the queue.
+func TestLoggerThatCallsGoexitLosesNoBatch(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(4, taskmanager.DropOldest), taskmanager.WithLogger(new(exitingLogger)))
+		gate := make(chan struct{})
+		submitFunc(t, m, "busy", func(context.Context) error { <-gate; return nil })
+		synctest.Wait()
+		old := submitFunc(t, m, "old", fn0)
+		tasks := []taskmanager.Task{&task{name: "a"}, &task{name: "b"}, &task{name: "c"}, &task{name: "d"}}
+		handles, err := m.SubmitAll(t.Context(), tasks)
+		if err != nil || !isClosed(old.Done()) {
+			t.Fatalf("SubmitAll returned %v, and the old task has ended: %v", err, isClosed(old.Done()))
+		}
+		close(gate)
+		for _, h := range handles {
+			if err := wait(t, h); err != nil {
+				t.Errorf("task %q: %v", h.Name(), err)
+			}
+		}
+		synctest.Wait()
+		wantEqual(t, "queued", m.Snapshot().Queued, 0)
+	})
+}
+
+// TestContextsWithHostileCauses end what is linked to them all the same.
+func TestContextsWithHostileCauses(t *testing.T) {
+	for _, hostile := range []error{hostileError{}, exitingError{}} {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			h, err := m.SubmitFunc(ctx, "linked", untilCancelled, taskmanager.WithLinkedContext())
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := m.Group(ctx)
+			if err := g.Go("member", untilCancelled); err != nil {
+				t.Fatal(err)
+			}
+			cancel(hostile)
+			synctest.Wait()
+			if !isClosed(h.Done()) || len(m.TaskStatus()) != 0 {
+				t.Errorf("a cause of type %T: %v goes on", hostile, m.TaskStatus())
+			}
+		})
+	}
+}

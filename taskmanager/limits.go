@@ -102,12 +102,33 @@ func (c *taskConfig) past() error {
 	return ErrDeadlineExceeded
 }
 
+// armAll arms tasks. If a method of ctx calls runtime.Goexit, no name stays taken.
+func (m *TaskManager) armAll(ctx context.Context, handles []*Handle, postponed bool) (err error) {
+	armed := false
+	defer func() {
+		if armed {
+			return
+		}
+		for _, h := range handles {
+			m.refuse(h, submitError(h.name, ErrGoexit), nil)
+		}
+	}()
+	for _, h := range handles {
+		if h.cfg == nil {
+			continue
+		}
+		if err = m.arm(ctx, h, postponed); err != nil {
+			err = submitError(h.name, err)
+			break
+		}
+	}
+	armed = true
+	return err
+}
+
 // arm has a task end when a limit has passed, or the context to which it is
 // linked. It is admitting, so that nobody but the caller can end it before it is done.
 func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) error {
-	if h.cfg == nil {
-		return nil
-	}
 	if l := h.cfg.limits; l != nil {
 		h.mu.Lock()
 		if !l.deadline.IsZero() {

@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,8 @@ import (
 	"time"
 )
 
-// Timetable says when a task runs, over and over. It must be safe for concurrent use.
+// Timetable says when a task runs, over and over. It must be safe for concurrent use, and
+// not wait for the end of the manager, which waits for its answer.
 type Timetable interface {
 	// Next is the first time after another one, and zero if there is none.
 	Next(after time.Time) time.Time
@@ -100,14 +102,11 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	if m.names.isClosed() {
 		err = ErrStopped
 	} else {
-		_, err = s.plan(time.Now())
+		err = s.plan(s.ask(time.Now()))
 	}
 	if err != nil {
 		s.Stop()
 		return nil, err
-	}
-	if s.Next().IsZero() { // there is no time at all
-		s.Stop()
 	}
 	return s, nil
 }
@@ -170,7 +169,8 @@ func (s *Schedule) Next() time.Time {
 }
 
 // Skipped is how many runs were left out, because the one before them, or another task
-// of the name, was outstanding, or the manager took none any more.
+// of the name, was outstanding. With OverlapSkip those times of a timetable do not count that went by while it was
+// being asked.
 func (s *Schedule) Skipped() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,52 +181,30 @@ func (s *Schedule) Skipped() int {
 // monotonic clock and timetables by that of the wall, which may be set meanwhile.
 const longestSleep = time.Minute
 
-// plan finds out when the next run is due, and how many are due already, if those up to
-// a certain time have been dealt with.
-func (s *Schedule) plan(dealt time.Time) (due int, err error) {
-	now := time.Now()
-	var next time.Time
-	if crash := apart(func() { due, next, err = between(s.times, dealt, now) }); crash != nil {
-		due, err = 0, crash
+// ask asks the timetable for the next time after another one. It is zero after an error.
+func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
+	err = apart(func() { next = s.times.Next(after) })
+	if err == nil && !next.IsZero() && !next.After(after) {
+		err = fmt.Errorf("it says that the next time after %v is %v", after, next)
 	}
 	if err != nil {
-		next, err = time.Time{}, fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
+		return time.Time{}, fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.over { // stopped meanwhile
-		return 0, nil
-	}
-	s.next, s.alarm = next, nil
-	if err != nil {
-		return due, err
-	}
-	return due, s.arm()
+	return next, nil
 }
 
-// mostDue is how many times of a timetable are counted that have gone by at once. More
-// would take long, and be no use to anybody.
-const mostDue = 100_000
-
-// between counts the times of a timetable from one on, which is not one of them, to
-// another, and finds the next after that.
-func between(times Timetable, from, to time.Time) (n int, next time.Time, err error) {
-	if e, ok := times.(every); ok && to.After(from) {
-		n, from = e.count(from, to), to
+// plan sets the alarm for the next time, or ends the schedule if there is none and
+// nothing more to do.
+func (s *Schedule) plan(next time.Time, err error) error {
+	s.mu.Lock()
+	if s.over { // stopped meanwhile
+		s.mu.Unlock()
+		return nil
 	}
-	for {
-		next = times.Next(from)
-		switch {
-		case !next.IsZero() && !next.After(from):
-			return n, next, fmt.Errorf("it says that the next time after %v is %v", from, next)
-		case next.IsZero() || next.After(to):
-			return n, next, nil
-		}
-		n++
-		if from = next; n == mostDue {
-			from = to
-		}
-	}
+	s.next, s.alarm = next, nil
+	armed := s.arm()
+	s.rest(nil) // unlocks
+	return cmp.Or(err, armed)
 }
 
 // arm sets the alarm for the next run, if there is one. mu is held.
@@ -252,8 +230,10 @@ func (s *Schedule) tick() {
 		return
 	}
 	s.mu.Unlock()
-	if _, own := s.times.(every); own {
-		s.come(at)
+	if times, own := s.times.(every); own {
+		now := time.Now()
+		s.due(1 + times.count(at, now))
+		s.fail(s.plan(times.Next(now), nil))
 		return
 	}
 	// A timetable of somebody's may take its time. That must not hold up what else is
@@ -261,32 +241,48 @@ func (s *Schedule) tick() {
 	s.m.asking.Go(func() { s.come(at) })
 }
 
-// come deals with the run that is due at a time, and with those that have become due
-// since.
+// come has the run begin that is due at a time, and finds the next time. What has become
+// due meanwhile is made up for, if that is the policy.
 func (s *Schedule) come(at time.Time) {
-	due, err := s.plan(at)
-	due++
+	for s.due(1) {
+		if now := time.Now(); !s.queue && now.After(at) {
+			at = now
+		}
+		next, err := s.ask(at)
+		if !s.queue || err != nil || next.IsZero() || next.After(time.Now()) {
+			s.fail(s.plan(next, err))
+			return
+		}
+		at = next
+	}
+}
+
+// due deals with so many runs that are due: it begins one, or leaves them out, or notes
+// that they are to be made up for. It reports whether the schedule goes on.
+func (s *Schedule) due(n int) bool {
 	s.mu.Lock()
 	busy := s.current != nil || s.starting
 	switch {
 	case s.over:
 		s.mu.Unlock()
+		return false
 	case s.queue:
-		s.missed += due
+		s.missed += n
 		if busy {
-			s.mu.Unlock()
 			break
 		}
 		s.missed--
 		s.run() // unlocks
+		return true
 	case busy:
-		s.skipped += due
-		s.mu.Unlock()
+		s.skipped += n
 	default:
-		s.skipped += due - 1
+		s.skipped += n - 1
 		s.run() // unlocks
+		return true
 	}
-	s.fail(err)
+	s.mu.Unlock()
+	return true
 }
 
 // fail ends the schedule if the manager has ended, and tells of a timetable that has
@@ -311,9 +307,6 @@ func (s *Schedule) run() {
 		s.current, s.starting = h, true
 		s.mu.Unlock()
 		err := s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) })
-		if err != nil && !same(err, ErrStopped) {
-			s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err)
-		}
 		s.mu.Lock()
 		s.starting = false
 		if err != nil {
@@ -328,18 +321,18 @@ func (s *Schedule) run() {
 	}
 }
 
-// rest ends the schedule if nothing is to come, or the manager has stopped. Without a
-// further time, what is to be made up for is left out if nothing is under way. mu is
-// held; it lets go of it.
+// rest ends the schedule if nothing is to come, or the manager has stopped, and tells of
+// a run that did not start. Without a further time, what is to be made up for is left
+// out if nothing is under way. mu is held; it lets go of it.
 func (s *Schedule) rest(err error) {
-	last := s.current == nil && s.next.IsZero()
-	if last {
-		s.skipped += s.missed
-		s.missed = 0
-	}
+	last := s.current == nil && !s.starting && s.next.IsZero()
 	s.mu.Unlock()
 	if last || same(err, ErrStopped) {
 		s.Stop()
+	}
+	if err != nil && !same(err, ErrStopped) {
+		// A logger that calls runtime.Goexit must not keep the next run from being planned.
+		_ = apart(func() { s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err) })
 	}
 }
 

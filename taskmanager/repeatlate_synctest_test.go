@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -77,7 +76,7 @@ func TestSlowTimetableHoldsUpNobody(t *testing.T) {
 		log.until(5.5)
 		wantEqual(t, "starts", log.starts(), seconds(1, 2, 3, 4, 5))
 		wantEqual(t, "skipped", s.Skipped(), 0)
-		wantEqual(t, "late starts", slow.starts(), seconds(3.5, 3.5, 3.5, 4))
+		wantEqual(t, "late starts", slow.starts(), seconds(1, 3.5, 3.5, 4, 5))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := m.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -85,7 +84,7 @@ func TestSlowTimetableHoldsUpNobody(t *testing.T) {
 		}
 		close(release)
 		stop(t, m)
-		wantEqual(t, "late starts", slow.starts(), seconds(3.5, 3.5, 3.5, 4))
+		wantEqual(t, "late starts", slow.starts(), seconds(1, 3.5, 3.5, 4, 5))
 	})
 }
 
@@ -113,29 +112,98 @@ func TestRunsToMakeUpForSurviveTheLossOfOne(t *testing.T) {
 	})
 }
 
-// TestTimetableIsNotCountedForEver: one whose times are far closer than can be dealt with
-// goes on from now.
-func TestTimetableIsNotCountedForEver(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t)
-		asked := 0
-		times := timetable(func(after time.Time) time.Time {
-			if asked++; asked == 2 {
-				time.Sleep(time.Hour)
+// laggard is a timetable of a fixed rate that takes long to ask.
+type laggard struct{ interval, takes time.Duration }
+
+func (l laggard) Next(after time.Time) time.Time {
+	time.Sleep(l.takes)
+	return after.Add(l.interval)
+}
+
+// TestTimetableSlowerThanItsTimes sets the pace, and Stop waits for no more than one
+// answer.
+func TestTimetableSlowerThanItsTimes(t *testing.T) {
+	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			log := newRunLog()
+			s, err := m.Repeat(t.Context(), laggard{time.Second, 2 * time.Second}, log.lasting("task", 0), taskmanager.WithOverlap(overlap))
+			if err != nil {
+				t.Fatal(err)
 			}
-			return after.Add(time.Microsecond)
+			log.until(3600)
+			if n := len(log.starts()); n < 1700 || n > 1900 {
+				t.Errorf("%v: %d runs in an hour, want about one in two seconds", overlap, n)
+			}
+			s.Stop()
+			begin := time.Now()
+			stop(t, m)
+			if took := time.Since(begin); took > 2*time.Second {
+				t.Errorf("%v: Stop took %v", overlap, took)
+			}
 		})
-		busy := submitFunc(t, m, "task", untilCancelled)
-		s, err := m.Repeat(t.Context(), times, &task{name: "task"})
-		if err != nil {
-			t.Fatal(err)
+	}
+}
+
+// TestLastRunIsNotLost: one that becomes due as the one before it ends.
+func TestLastRunIsNotLost(t *testing.T) {
+	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			for i := range 200 {
+				log := newRunLog()
+				s, err := m.Repeat(t.Context(), secondly(2, noTime), log.lasting("task", time.Second), taskmanager.WithOverlap(overlap))
+				if err != nil {
+					t.Fatal(err)
+				}
+				log.until(10)
+				if n := len(log.starts()) + s.Skipped(); n != 2 {
+					t.Fatalf("%v, schedule %d: %d runs and skipped ones, want 2", overlap, i, n)
+				}
+			}
+		})
+	}
+}
+
+// exitingLogger ends the goroutine that logs, once.
+type exitingLogger struct {
+	recorder
+
+	over bool
+}
+
+func (l *exitingLogger) Errorf(string, ...any) {
+	if !l.over {
+		l.over = true
+		runtime.Goexit()
+	}
+}
+
+// TestScheduleSurvivesALoggerThatCallsGoexit when a run is left out.
+func TestScheduleSurvivesALoggerThatCallsGoexit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithLogger(new(exitingLogger)))
+		start := time.Now()
+		for _, times := range []taskmanager.Timetable{nil, timetable(func(after time.Time) time.Time {
+			return start.Add(after.Sub(start).Truncate(time.Second) + time.Second)
+		})} {
+			log := newRunLog()
+			start = time.Now()
+			taken := submitFunc(t, m, "task", func(context.Context) error { time.Sleep(1500 * time.Millisecond); return nil })
+			var s *taskmanager.Schedule
+			if times == nil {
+				s = every(t, m, time.Second, log.lasting("task", 0))
+			} else {
+				var err error
+				if s, err = m.Repeat(t.Context(), times, log.lasting("task", 0)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await(t, taken)
+			log.until(4.5)
+			wantEqual(t, "starts", log.starts(), seconds(2, 3, 4))
+			wantEqual(t, "skipped", s.Skipped(), 1)
+			s.Stop()
 		}
-		time.Sleep(time.Hour + time.Millisecond)
-		s.Stop()
-		synctest.Wait()
-		if asked < 100_000 || asked > 110_000 {
-			t.Errorf("the timetable was asked %d times in an hour, want some more than 100,000", asked)
-		}
-		busy.Cancel()
 	})
 }

@@ -18,30 +18,29 @@ type ResultGroup[R any] struct {
 func NewResultGroup[R any](ctx context.Context, m *TaskManager, opts ...GroupOption) *ResultGroup[R] {
 	g := &ResultGroup[R]{group: Group{m: m, ctx: ctx}}
 	g.group.init(opts)
-	g.group.renewed = g.forget
 	if m == nil {
 		g.group.fault = errors.Join(g.group.fault, errors.New("taskmanager: NewResultGroup: nil manager; Start makes one"))
 	}
 	return g
 }
 
-// forget lets the results of a former round go.
-func (g *ResultGroup[R]) forget() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.results = nil
-}
-
 // Go submits a function with a name, as Group.Go does.
 func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) error {
+	if g.group.fault != nil {
+		return g.group.fault
+	}
+	result := new(R)
+	defer g.group.begin(func(renewed bool) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if renewed {
+			g.results = nil
+		}
+		g.results = append(g.results, result)
+	})()
 	if fn == nil {
 		return g.group.submit(name, nil, ErrNilTask, opts)
 	}
-	g.group.renew()
-	result := new(R)
-	g.mu.Lock()
-	g.results = append(g.results, result)
-	g.mu.Unlock()
 	return g.group.submit(name, closure(func(ctx context.Context) error {
 		r, err := fn(ctx)
 		if err != nil {
@@ -55,8 +54,8 @@ func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error)
 }
 
 // Wait waits as Group.Wait does, and returns the results in the order of the submits:
-// zero values for functions that have returned an error, or not returned. So does each
-// further Wait, until the next submit.
+// zero values for functions that have returned an error, or not returned, and for submits
+// that have failed. So does each further Wait, until the next submit.
 func (g *ResultGroup[R]) Wait(ctx context.Context) ([]R, error) {
 	err := g.group.Wait(ctx)
 	g.mu.Lock()

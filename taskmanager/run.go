@@ -105,7 +105,8 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 	err := submitError(h.name, reason)
 	m.end(h, h.withLastFailure(err, nil))
 	if !same(err, ErrStopped) {
-		m.log.errorf("task %q will not run: %v", h.name, details{err})
+		// A logger that calls runtime.Goexit must not end somebody who submits a task.
+		_ = apart(func() { m.log.errorf("task %q will not run: %v", h.name, details{err}) })
 	}
 }
 

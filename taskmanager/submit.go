@@ -111,18 +111,18 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, give func() error) 
 	if err := m.reserve(h); err != nil {
 		return err
 	}
-	err := m.give([]*Handle{h}, func() error {
-		if err := m.arm(ctx, h, postponed); err != nil || postponed {
+	if h.cfg != nil {
+		if err := m.armAll(ctx, []*Handle{h}, postponed); err != nil {
+			m.refuse(h, err, nil)
 			return err
 		}
-		return give()
-	})
-	switch {
-	case err != nil:
+	}
+	if postponed {
+		return m.delay(h)
+	}
+	if err := m.give([]*Handle{h}, give); err != nil {
 		m.refuse(h, err, nil)
 		return err
-	case postponed:
-		return m.delay(h)
 	}
 	if h.cfg != nil || m.bounded {
 		m.admitted(h)
@@ -177,28 +177,18 @@ func (m *TaskManager) reserve(h *Handle) error {
 	return err
 }
 
-// give calls a function that hands tasks to the pool. What crashes there is a method of
+// give calls a function that hands tasks to the pool. What panics there is a method of
 // the context, before anything has happened: no name must stay taken.
-func (m *TaskManager) give(handles []*Handle, to func() error) (err error) {
-	returned := false
+func (m *TaskManager) give(handles []*Handle, to func() error) error {
 	defer func() {
-		if returned {
-			return
-		}
-		v := recover()
-		crash := ErrGoexit
-		if v != nil {
-			crash = recovered(v)
-		}
-		for _, h := range handles {
-			m.refuse(h, submitError(h.name, crash), nil)
-		}
-		if v != nil {
+		if v := recover(); v != nil {
+			for _, h := range handles {
+				m.refuse(h, submitError(h.name, recovered(v)), nil)
+			}
 			panic(v)
 		}
 	}()
-	err = to()
-	returned = true
+	err := to()
 	switch {
 	case err == nil:
 		return nil

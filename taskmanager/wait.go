@@ -307,11 +307,12 @@ func (h *Handle) needs() (needs []need) {
 // entered lists the tasks that are in the queue or on a worker. If all of them hold
 // each other up, there will be no room for others.
 func (m *TaskManager) entered() []*Handle {
+	blocked := map[*Handle]bool{}
+	m.pool.Blocked(func(h *Handle) bool { blocked[h] = true; return false })
 	return slices.DeleteFunc(m.names.all(), func(h *Handle) bool {
 		h.mu.Lock()
-		state := h.state
-		h.mu.Unlock()
-		return state == delayed || state == admitting && m.pool.Blocked(func(x *Handle) bool { return x == h })
+		defer h.mu.Unlock()
+		return h.state == delayed || h.state == admitting && blocked[h]
 	})
 }
 

@@ -1,0 +1,75 @@
+package scheduler_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+// pickyQueue cannot take some items.
+type pickyQueue struct{ lifo[*job] }
+
+func (q *pickyQueue) Push(j *job) {
+	if j.id == 1 {
+		panic("an item that the queue cannot take")
+	}
+	q.lifo.Push(j)
+}
+
+// TestDroppedThatCallsGoexitLosesNoBatch: it ends the goroutine of the submitter, which
+// runs the rest of its batch all the same, and Stop does not wait for it.
+func TestDroppedThatCallsGoexitLosesNoBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{
+			Max: 1, Limit: 1, Overflow: scheduler.CallerRuns,
+			Queue:   func() queue.Queue[*job] { return new(pickyQueue) },
+			Dropped: func(*job, error) { runtime.Goexit() },
+		})
+		js := newJobs(6)
+		for _, j := range js {
+			j.end <- returns
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = r.pool.SubmitTogether(context.Background(), js)
+		}()
+		<-ended
+		synctest.Wait()
+		s := r.pool.Snapshot()
+		wantEqual(t, "submitted, completed and dropped", []uint64{s.Submitted, s.Completed, s.Dropped}, []uint64{6, 5, 1})
+		mustStop(t, r.pool)
+	})
+}
+
+// TestDecidedThatCallsGoexitHoldsUpNoStop, whether it is told on behalf of a submitter or
+// of the alarm.
+func TestDecidedThatCallsGoexitHoldsUpNoStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := false
+		r := newRig(t, scheduler.Config[*job]{
+			Max: 2, IdleTimeout: idleTimeout, Limit: 1, Overflow: scheduler.Reject,
+			Decided: func(scheduler.Decided) {
+				if made {
+					runtime.Goexit()
+				}
+			},
+		})
+		made = true
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = r.pool.SubmitTogether(context.Background(), newJobs(2))
+		}()
+		<-ended
+		time.Sleep(2 * idleTimeout)
+		synctest.Wait()
+		wantEqual(t, "blocked", r.pool.Snapshot().Blocked, 0)
+		mustStop(t, r.pool)
+	})
+}

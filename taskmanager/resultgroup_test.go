@@ -1,0 +1,51 @@
+package taskmanager_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// TestResultsSurviveAWaitThatComesBetween: a Wait of others that returns while a submit
+// is under way must not cost its result.
+func TestResultsSurviveAWaitThatComesBetween(t *testing.T) {
+	m := start(t, taskmanager.WithWorkers(2, 2))
+	for i := range 5000 {
+		g := taskmanager.NewResultGroup[int](t.Context(), m)
+		var others sync.WaitGroup
+		others.Go(func() {
+			for range 5 {
+				_, _ = g.Wait(t.Context())
+			}
+		})
+		if err := g.Go(fmt.Sprint("task", i), func(context.Context) (int, error) { return 7, nil }); err != nil {
+			t.Fatal(err)
+		}
+		others.Wait()
+		results, err := g.Wait(t.Context())
+		if err != nil || len(results) != 1 || results[0] != 7 {
+			t.Fatalf("round %d: the results are %v, %v; want [7]", i, results, err)
+		}
+	}
+}
+
+// TestResultsAreInTheOrderOfTheSubmits, those that failed included.
+func TestResultsAreInTheOrderOfTheSubmits(t *testing.T) {
+	m := start(t)
+	g := taskmanager.NewResultGroup[int](t.Context(), m, taskmanager.WithCollect())
+	for i, name := range []string{"a", "", "b", "nil", "c"} {
+		fn := func(context.Context) (int, error) { return i, nil }
+		if name == "nil" {
+			fn = nil
+		}
+		_ = g.Go(name, fn)
+	}
+	got, err := g.Wait(t.Context())
+	wantEqual(t, "results", got, []int{0, 0, 2, 0, 4})
+	if err == nil {
+		t.Error("two submits have failed, and Wait returned no error")
+	}
+}
