@@ -146,7 +146,7 @@ func submitError(name string, err error) error {
 	if ours := translated(err); ours != nil {
 		return ours
 	}
-	return fmt.Errorf("taskmanager: submit %q: %w", name, err)
+	return wrap("taskmanager: submit %q: %v", name, err)
 }
 
 // batchError is submitError for n tasks that were submitted together.
@@ -154,7 +154,7 @@ func batchError(n int, err error) error {
 	if ours := translated(err); ours != nil {
 		return ours
 	}
-	return fmt.Errorf("taskmanager: submit %d tasks: %w", n, err)
+	return wrap("taskmanager: submit %d tasks: %v", n, err)
 }
 
 // translated is the error of this package that an error stands for, or nil.

@@ -266,7 +266,7 @@ func TestLoggerThatCallsGoexitLosesNoBatch(t *testing.T) {
 func TestContextsWithHostileCauses(t *testing.T) {
 	for _, hostile := range []error{hostileError{}, exitingError{}} {
 		bubble(t, func(t *testing.T) {
-			m := start(t)
+			m := start(t, taskmanager.WithWorkers(1, 2), taskmanager.WithLimit(0, taskmanager.Block))
 			ctx, cancel := context.WithCancelCause(t.Context())
 			h, err := m.SubmitFunc(ctx, "linked", untilCancelled, taskmanager.WithLinkedContext())
 			if err != nil {
@@ -276,6 +276,9 @@ func TestContextsWithHostileCauses(t *testing.T) {
 			if err := g.Go("member", untilCancelled); err != nil {
 				t.Fatal(err)
 			}
+			go func() { _, _ = m.SubmitFunc(ctx, "blocked", fn0) }()
+			synctest.Wait()
+			wantEqual(t, "blocked", m.Snapshot().Blocked, 1)
 			cancel(hostile)
 			synctest.Wait()
 			if !isClosed(h.Done()) || len(m.TaskStatus()) != 0 {

@@ -94,7 +94,7 @@ func TestRunsToMakeUpForSurviveTheLossOfOne(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithLogger(new(recorder)))
 		log := newRunLog()
-		s := every(t, m, time.Second, log.lasting("task", 50*time.Second, 0), taskmanager.WithOverlap(taskmanager.OverlapQueue))
+		s := every(t, m, time.Second, log.lasting("task", 50*time.Second+time.Second/4, 0), taskmanager.WithOverlap(taskmanager.OverlapQueue))
 		log.until(1)
 		first, _ := m.Lookup("task")
 		<-first.Done()
