@@ -117,6 +117,10 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, give func() error) 
 			return err
 		}
 	}
+	if m.closesCycle(h) {
+		m.refuse(h, ErrWouldDeadlock, nil)
+		return ErrWouldDeadlock
+	}
 	if postponed {
 		return m.delay(h)
 	}

@@ -172,6 +172,18 @@ func (g *waitGraph) add(list []waiter, on dependency) bool {
 	return true
 }
 
+// closesCycle reports whether a task that is being submitted could never run, for the
+// limit of its key is taken up by those that wait for it. They may do that already, if it
+// is a member of a group.
+func (m *TaskManager) closesCycle(h *Handle) bool {
+	if m.queue.perKey == 0 || h.cfg == nil || h.cfg.watcher == nil {
+		return false
+	}
+	waits.mu.Lock()
+	defer waits.mu.Unlock()
+	return len(waits.edges) > 0 && waits.stuck(h)
+}
+
 // remove notes that tasks wait no longer.
 func (g *waitGraph) remove(list []waiter, on dependency) {
 	g.mu.Lock()

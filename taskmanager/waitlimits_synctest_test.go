@@ -130,6 +130,41 @@ func TestWaitsCutShortAreBeyondTheMaximum(t *testing.T) {
 	})
 }
 
+// TestSubmitThatClosesACircle of waits is refused: the members of its group wait for a
+// task that has the only place of its key.
+func TestSubmitThatClosesACircle(t *testing.T) {
+	for _, delay := range []time.Duration{0, time.Second} {
+		bubble(t, func(t *testing.T) {
+			m := start(t, taskmanager.WithWorkers(4, 4), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
+			g := m.Group(t.Context())
+			next := make(chan struct{})
+			var refused, allowed error
+			err := g.Go("member", func(context.Context) error {
+				<-next
+				allowed = g.Go("other key", fn0, taskmanager.WithKey("other"))
+				refused = g.Go("same key", fn0, taskmanager.WithKey("k"), taskmanager.WithDelay(delay))
+				return nil
+			}, taskmanager.WithKey("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			waiter := submitFunc(t, m, "waiter", g.Wait, taskmanager.WithKey("w"))
+			holder := submitFunc(t, m, "holder", waiter.Wait, taskmanager.WithKey("k"))
+			synctest.Wait()
+			close(next)
+			for _, h := range []*taskmanager.Handle{waiter, holder} {
+				if err := wait(t, h); !errors.Is(err, taskmanager.ErrWouldDeadlock) {
+					t.Errorf("%q ended with %v, want what its group tells: ErrWouldDeadlock", h.Name(), err)
+				}
+			}
+			if allowed != nil || !errors.Is(refused, taskmanager.ErrWouldDeadlock) {
+				t.Errorf("delay %v: the submits returned %v, %v; want nil and ErrWouldDeadlock", delay, allowed, refused)
+			}
+			await(t, submitFunc(t, m, "same key", fn0, taskmanager.WithKey("k")))
+		})
+	}
+}
+
 // TestNilContextIsThatOfNoTask.
 func TestNilContextIsThatOfNoTask(t *testing.T) {
 	called := false
