@@ -61,7 +61,7 @@ func TestCancelledWaiterEnds(t *testing.T) {
 		for _, limited := range []bool{false, true} {
 			bubble(t, func(t *testing.T) {
 				m := start(t, taskmanager.WithWorkers(1, 1))
-				target := submitFunc(t, m, "target", untilCancelled, taskmanager.WithDelay(time.Millisecond))
+				target := submitFunc(t, m, "target", fn0, taskmanager.WithDelay(time.Hour))
 				var opts []taskmanager.TaskOption
 				if limited {
 					opts = append(opts, taskmanager.WithTimeout(time.Second))
@@ -72,8 +72,9 @@ func TestCancelledWaiterEnds(t *testing.T) {
 					}
 					return ctx.Err()
 				}, opts...)
-				time.Sleep(2 * time.Millisecond)
+				synctest.Wait()
 				submitFunc(t, m, "busy", untilCancelled)
+				synctest.Wait() // it has the slot
 				if targetEnds {
 					target.Cancel()
 				}
