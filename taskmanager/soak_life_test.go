@@ -42,7 +42,8 @@ type life struct {
 
 	mu       sync.Mutex // guards the rest
 	underWay int        // executions that have a slot for sure
-	bound    int        // how many of those there may be
+	hurried  int        // those of them whose context ended before they had one again
+	bound    int        // how many of the others there may be
 	max      int        // the maximum set last
 	tasks    []*soakTask
 	closed   bool

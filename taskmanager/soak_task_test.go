@@ -110,11 +110,12 @@ func (t *soakTask) Restart(context.Context, error) bool { return t.asks }
 // execution is one run of a task.
 type execution struct {
 	*soakTask
-	ctx    context.Context
-	random *rand.Rand
-	inline bool // it has no slot for sure, as it runs in place of its submitter
-	gone   bool // its slot may be lent until its end
-	failed bool
+	ctx     context.Context
+	random  *rand.Rand
+	inline  bool // it has no slot for sure, as it runs in place of its submitter
+	gone    bool // its slot may be lent until its end
+	hurried bool // it went on without a slot, or may have
+	failed  bool
 }
 
 // Execute does what the task is to do, and watches that it may.
@@ -139,6 +140,7 @@ func (t *soakTask) Execute(ctx context.Context) error {
 	e.takeSlot()
 	defer func() {
 		e.giveSlot()
+		e.endHurry()
 		if t.number >= 0 {
 			t.x.running[t.number].Add(-1)
 		}
@@ -150,51 +152,6 @@ func (t *soakTask) Execute(ctx context.Context) error {
 		t.succeed.Store(true)
 	}
 	return err
-}
-
-// takeSlot counts an execution that has a slot for sure. The caller is a task that has
-// got its slot back, or one that begins.
-func (e *execution) takeSlot() {
-	if e.inline {
-		return
-	}
-	x := e.x
-	x.mu.Lock()
-	x.underWay++
-	n, bound := x.underWay, x.bound
-	x.mu.Unlock()
-	if n > bound {
-		x.fail("%d tasks are under way, with a maximum of %d\n%+v", n, bound, x.m.Snapshot())
-	}
-}
-
-func (e *execution) giveSlot() {
-	if e.inline || e.gone {
-		return
-	}
-	e.x.mu.Lock()
-	e.x.underWay--
-	e.x.mu.Unlock()
-}
-
-// stepAside does something for which the slot of the task may be lent. Under CallerRuns
-// a submit is that too: what it runs may wait.
-func (e *execution) stepAside(what string, do func()) {
-	e.giveSlot()
-	begin := time.Now()
-	do()
-	e.waited(what, time.Since(begin))
-	e.takeSlot()
-}
-
-// waited reports waits that take longer than any good reason.
-func (e *execution) waited(what string, d time.Duration) {
-	e.x.s.mu.Lock()
-	e.x.s.slow = max(e.x.s.slow, d)
-	e.x.s.mu.Unlock()
-	if d > soakHang/3 {
-		e.x.fail("the task %q: %s took %v\n%s", e.name, what, d, e.x.stacks())
-	}
 }
 
 // ways are what the tasks do.
