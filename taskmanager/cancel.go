@@ -57,7 +57,9 @@ func (m *TaskManager) cancelLocked(h *Handle, cause error) {
 		if mine {
 			m.end(h, h.cancelledErr(nil))
 		}
-	case claimed, running, asking:
+	case claimed: // begin will see
+		h.mu.Unlock()
+	case running, asking:
 		ctx := h.ctx()
 		h.mu.Unlock()
 		ctx.Cancel(cause)

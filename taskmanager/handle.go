@@ -63,6 +63,8 @@ type retry struct {
 	streak   int             // failures in a row
 	previous time.Duration   // the last delay
 	lastErr  error           // the last failure
+	failed   context.Context // the values of the last execution, for observers
+	over     func(error)     // tells observers that the wait is over; nil: nobody wants to know
 }
 
 // state is where a task is in its life. The transitions are made under the

@@ -16,7 +16,9 @@ import (
 // TaskManager runs named tasks on a pool of workers. Make one with Start or New
 // and end it with Stop. It is safe for concurrent use.
 type TaskManager struct {
+	name       string
 	pool       *scheduler.Pool[*Handle]
+	observers  observers
 	names      *names
 	queue      Discipline
 	runner     Runner        // executes tasks, by way of the middleware; nil: there is none
@@ -36,6 +38,10 @@ type TaskManager struct {
 	asking     sync.WaitGroup // of timetables that are foreign code
 	draining   atomic.Bool
 	cancelled  atomic.Pointer[[]string] // by the first Stop that found tasks: their names, in order
+	unobserve  []func()                 // end the observation of the pool
+	unobserved sync.Once
+	increases  atomic.Int64 // decisions of the scaler for more workers
+	decreases  atomic.Int64 // and for fewer
 	bounded    bool
 	blocks     bool // a submit may wait for room
 	callerRuns bool // or run the task itself
@@ -68,6 +74,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		return nil, err
 	}
 	m := &TaskManager{
+		name:       cfg.name,
 		names:      newNames(),
 		queue:      cfg.discipline,
 		restart:    cfg.restart,
@@ -82,6 +89,9 @@ func Start(opts ...Option) (*TaskManager, error) {
 	}
 	m.delayed = delay.NewQueue(func(ring func()) { ring() })
 	if m.runner, err = newRunner(cfg.middleware); err != nil {
+		return nil, err
+	}
+	if m.observers, err = newObservers(cfg); err != nil {
 		return nil, err
 	}
 	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
@@ -106,6 +116,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taskmanager: %w", err)
 	}
+	m.observePool(max(cfg.limit, scheduler.HandOver))
 	return m, nil
 }
 
@@ -119,6 +130,12 @@ const decisionLogInterval = 10 * time.Second
 
 // decided is called by the pool for each decision that changes the target.
 func (m *TaskManager) decided(d scheduler.Decided) {
+	switch {
+	case d.Target > d.Workers:
+		m.increases.Add(1)
+	case d.Target < d.Workers:
+		m.decreases.Add(1)
+	}
 	now, last := int64(m.now()), m.logged.Load()
 	if d.Target == d.Workers || last != 0 && now-last < int64(decisionLogInterval) || !m.logged.CompareAndSwap(last, now) {
 		return

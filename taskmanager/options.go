@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -68,6 +69,8 @@ type config struct {
 	rand        rand.Source // nil: the global one
 	middleware  []func(Runner) Runner
 	history     int // how many ended tasks are remembered
+	observers   []observe.Observer
+	silent      bool // nothing is emitted by itself
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -191,6 +194,7 @@ func WithScaler(s scheduler.Scaler[scheduler.Snapshot]) Option {
 // taskConfig is what the options of a task come to.
 type taskConfig struct {
 	description string
+	kind        string // "": not given
 	attributes
 	restart *restartRule // nil: the manager's
 	delayed *postponed   // nil: it need not wait for its time

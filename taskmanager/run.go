@@ -27,7 +27,8 @@ func (h *Handle) withdrawn() bool {
 
 // run executes a task on a worker of the pool.
 func (m *TaskManager) run(worker int32, h *Handle) {
-	task, ctx := m.begin(worker, h)
+	observed := m.observers.run != nil && m.observeRun(worker, h)
+	task, ctx := m.begin(worker, h, observed)
 	if task == nil {
 		return
 	}
@@ -55,8 +56,9 @@ func (m *TaskManager) runInline(h *Handle) (done func()) {
 }
 
 // begin marks a claimed task as running and returns what to run. The task is
-// nil if it was cancelled meanwhile; it has ended then.
-func (m *TaskManager) begin(worker int32, h *Handle) (Task, *taskContext) {
+// nil if it was cancelled meanwhile; it has ended then. Whether observers were told of
+// the execution is for that case.
+func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *taskContext) {
 	now := m.now()
 	h.mu.Lock()
 	if h.retry != nil {
@@ -64,7 +66,11 @@ func (m *TaskManager) begin(worker int32, h *Handle) (Task, *taskContext) {
 	}
 	if h.cancelled != nil {
 		h.state = ending
+		reason, ctx := h.cancelled, h.ctx()
 		h.mu.Unlock()
+		if observed {
+			m.observeEnd(h, ctx, now, reason)
+		}
 		m.end(h, h.cancelledErr(nil))
 		return nil, nil
 	}
@@ -113,12 +119,17 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 // settle decides what becomes of a task whose execution has ended with err:
 // it ends, or it runs again.
 func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
+	if err != nil {
+		err = h.overdue(ctx, err)
+	}
+	if m.observers.run != nil {
+		m.observeEnd(h, ctx, h.startedAt, err) // which nobody else changes meanwhile
+	}
 	if err == nil {
 		ctx.Release()
 		m.end(h, nil)
 		return
 	}
-	err = h.overdue(ctx, err)
 	h.mu.Lock()
 	h.err = err
 	h.state = asking
@@ -177,17 +188,24 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		m.end(h, wrap("%v after %d failures in a row: %v", ErrRestartsExhausted, row, err))
 		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
 	default:
-		m.runAgain(h, max(wait, 0), row, err)
+		m.runAgain(h, ctx, max(wait, 0), row, err)
 	}
 }
 
 // runAgain queues a task again, after a while. Only now, once the execution is
 // over, does the task get the context of its next one: what the last left behind
 // holds on to the old one, which has ended.
-func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure error) {
+func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration, row int, failure error) {
+	var over func(error)
+	if m.observers.restart != nil {
+		over = m.observeRestart(h, last, wait, failure)
+	}
 	h.mu.Lock()
 	if h.cancelled != nil { // while it was asked
 		h.mu.Unlock()
+		if over != nil {
+			over(h.cancelled)
+		}
 		m.end(h, h.cancelledErr(failure))
 		return
 	}
@@ -202,8 +220,12 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 		r.recent = append(r.recent, r.due)
 	}
 	m.revived.Add(1)
+	r.over = over
+	if m.observers.run != nil {
+		r.failed = last.Values()
+	}
 	r.ctx = new(taskContext)
-	r.ctx.Init(h.firstCtx.Base(), h)
+	r.ctx.Again(&h.firstCtx, h)
 	worker := h.worker
 	if wait > 0 {
 		h.state = delayed
@@ -213,6 +235,7 @@ func (m *TaskManager) runAgain(h *Handle, wait time.Duration, row int, failure e
 	}
 	h.mu.Unlock()
 	if wait == 0 {
+		m.restartOver(h, nil)
 		m.requeue(h, worker)
 	}
 	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details{failure})
@@ -231,6 +254,7 @@ func (m *TaskManager) due(h *Handle) {
 		m.end(h, h.cancelledErr(nil))
 		return
 	}
+	m.restartOver(h, nil)
 	m.requeue(h, 0)
 }
 
@@ -285,6 +309,9 @@ func (m *TaskManager) strike(h *Handle, err error, in *history) {
 		in.add(h, err)
 	}
 	m.names.remove(h, err)
+	if m.observers.restart != nil {
+		m.restartOver(h, err)
+	}
 	if h.cfg != nil {
 		m.disarm(h, err)
 	}

@@ -56,7 +56,8 @@ type system struct {
 	groups  [2]*modelGroup
 	results *modelGroup
 	idlers  []*idler
-	drawn   int // tasks with limits
+	drawn   int      // tasks with limits
+	backend *backend // nil: nobody observes
 }
 
 // idler is a call of WaitIdle.
@@ -89,6 +90,10 @@ func newSystem(t *rapid.T, d discipline) *system {
 			return func(ctx context.Context, h *taskmanager.Handle) error { return next(ctx, h) }
 		}
 		opts = append(opts, taskmanager.WithMiddleware(through, through))
+	}
+	if rapid.Bool().Draw(t, "observed") {
+		s.backend = newBackend(t)
+		opts = append(opts, taskmanager.WithObserver(s.backend.otel))
 	}
 	m, err := taskmanager.Start(opts...)
 	if err != nil && (s.overflow == taskmanager.DropOldest || s.overflow == taskmanager.CallerRuns) {
@@ -408,6 +413,12 @@ func (s *system) stop(t *rapid.T) {
 	s.check(t)
 	if _, err := s.m.GoFunc("late", untilCancelled); !errors.Is(err, taskmanager.ErrStopped) {
 		t.Fatalf("GoFunc after Stop returned %v, want ErrStopped", err)
+	}
+	if s.backend == nil {
+		return
+	}
+	if started, ended := len(s.backend.spans.Started()), len(s.backend.spans.Ended()); started != ended {
+		t.Fatalf("%d spans were started, and %d ended", started, ended)
 	}
 }
 

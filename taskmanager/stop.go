@@ -52,6 +52,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 			return &StopError{Err: cause.Of(ctx)}
 		}
 	}
+	m.unobservePool()
 	return nil
 }
 

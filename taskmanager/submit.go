@@ -105,7 +105,19 @@ func (m *TaskManager) enter(ctx context.Context, h *Handle, name string, task Ta
 }
 
 // launch reserves the name of a prepared task and has it given to the pool.
-func (m *TaskManager) launch(ctx context.Context, h *Handle, give func() error) error {
+func (m *TaskManager) launch(ctx context.Context, h *Handle, give func() error) (err error) {
+	if m.observers.submit == nil {
+		return m.launchUnobserved(ctx, h, give)
+	}
+	s := m.submission(h)
+	onto := m.beginSubmit(ctx, h, s)
+	err = ErrGoexit // unless what follows returns
+	defer func() { m.endSubmit(onto, s, err) }()
+	err = m.launchUnobserved(ctx, h, give)
+	return err
+}
+
+func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, give func() error) error {
 	h.queuedAt = m.now()
 	postponed := h.cfg.delays() // once: its time may come meanwhile
 	if err := m.reserve(h); err != nil {
@@ -150,6 +162,9 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 		return errors.New("taskmanager: WithOverlap is for Every and Repeat")
 	}
 	if cfg, err = m.queue.attributesOf(task, cfg); err != nil {
+		return err
+	}
+	if cfg, err = m.askKind(task, cfg); err != nil {
 		return err
 	}
 	if w != nil {

@@ -18,7 +18,7 @@ import (
 // given to. Set it up with [Context.Init] before use and do not copy it. It is safe
 // for concurrent use.
 type Context[O any] struct {
-	base  context.Context   // in a limited, if there is a deadline
+	base  context.Context   // or a *special
 	owner atomic.Pointer[O] // nil once the work is over
 	// inner is nil until the context is observed or cancelled. It goes from nil
 	// to a real context, or to the mark released and from there to a real
@@ -35,12 +35,13 @@ type cancellable struct {
 // released stands for a context that was released before anybody observed it.
 var released = new(cancellable)
 
-// limited is a base with a deadline beside it: few contexts have one, and those that
-// have none need no room for it.
-type limited struct {
-	context.Context
-	at    time.Time
-	cause error
+// special is what only contexts need that have a deadline, or more values than those of
+// the context they were made with. The others need no room for it.
+type special struct {
+	context.Context // the values
+	base, origin    context.Context
+	at              time.Time // zero: no deadline
+	cause           error
 }
 
 type ownerKey[O any] struct{}
@@ -57,30 +58,100 @@ func OwnerOf[O any](ctx context.Context) *O {
 }
 
 // Init sets the context whose values are carried, and the owner. It must be
-// called once, before any other method. If the base is a Context itself, which
-// adds no values, its base is taken in its place, so that one made in another,
-// made in another, does not keep all of them.
-func (c *Context[O]) Init(base context.Context, owner *O) {
-	if outer, ok := base.(*Context[O]); ok {
-		base = outer.Base()
-	}
-	c.base = base
+// called once, before any other method. If that is a Context itself, the one it was made
+// with is taken in its place, so that one made in another, made in another, does not keep
+// all of them.
+func (c *Context[O]) Init(origin context.Context, owner *O) {
+	c.base = Origin[O](origin)
 	c.owner.Store(owner)
+}
+
+// Again is Init for another piece of the same work: it begins with the base of the first.
+func (c *Context[O]) Again(first *Context[O], owner *O) {
+	c.base = first.base
+	if s, ok := first.base.(*special); ok {
+		c.base = s.origin
+		c.SetBase(s.base)
+	}
+	c.owner.Store(owner)
+}
+
+// Origin is the context whose values a Context made with ctx would carry: ctx itself, or,
+// if that is a Context, the one it was made with.
+func Origin[O any](ctx context.Context) context.Context {
+	c, ok := ctx.(*Context[O])
+	if !ok {
+		return ctx
+	}
+	if s, ok := c.base.(*special); ok {
+		return s.origin
+	}
+	return c.base
 }
 
 // SetDeadline has the context end at a time: Err is then context.DeadlineExceeded,
 // and context.Cause returns cause. It must be called before anybody can have the
 // context, and costs a timer only once somebody waits for the end.
 func (c *Context[O]) SetDeadline(at time.Time, cause error) {
-	c.base = &limited{c.Base(), at, cause}
+	s := c.special()
+	s.at, s.cause = at, cause
 }
 
-// Base is the context whose values are carried.
+// SetBase has the context carry the values of another one, which is derived from the one
+// it was made with, and so those that are made of it with Again. A Context that is made
+// with this one does not carry them, lest the values of one in another pile up. It must be
+// called before anybody can have the context.
+func (c *Context[O]) SetBase(base context.Context) {
+	if !same(base, c.Base()) {
+		s := c.special()
+		s.Context, s.base = base, base
+	}
+}
+
+// SetValues is SetBase for this context alone.
+func (c *Context[O]) SetValues(values context.Context) {
+	if !same(values, c.Values()) {
+		c.special().Context = values
+	}
+}
+
+// same reports whether two contexts are one and the same. Those that Go cannot compare
+// are not.
+func same(a, b context.Context) (same bool) {
+	defer func() { _ = recover() }()
+	return a == b
+}
+
+// special makes room for what few contexts have.
+func (c *Context[O]) special() *special {
+	s, ok := c.base.(*special)
+	if !ok {
+		s = &special{Context: c.base, base: c.base, origin: c.base}
+		c.base = s
+	}
+	return s
+}
+
+// Base is the context whose values all pieces of the work carry.
 func (c *Context[O]) Base() context.Context {
-	if l, ok := c.base.(*limited); ok {
-		return l.Context
+	if s, ok := c.base.(*special); ok {
+		return s.base
 	}
 	return c.base
+}
+
+// Values is the context whose values this one carries.
+func (c *Context[O]) Values() context.Context {
+	if s, ok := c.base.(*special); ok {
+		return s.Context
+	}
+	return c.base
+}
+
+// limit is the deadline, if there is one.
+func (c *Context[O]) limit() (s *special, ok bool) {
+	s, ok = c.base.(*special)
+	return s, ok && !s.at.IsZero()
 }
 
 // observe returns the real context, making it if need be.
@@ -89,10 +160,10 @@ func (c *Context[O]) observe() *cancellable {
 	if in != nil && in != released {
 		return in
 	}
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.Base()))
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.Values()))
 	if in == released {
 		cancel(nil)
-	} else if l, ok := c.base.(*limited); ok {
+	} else if l, ok := c.limit(); ok {
 		var stop context.CancelFunc
 		ctx, stop = context.WithDeadlineCause(ctx, l.at, l.cause)
 		cancelParent := cancel
@@ -122,7 +193,7 @@ func (c *Context[O]) Release() {
 
 // Deadline is that of SetDeadline.
 func (c *Context[O]) Deadline() (deadline time.Time, ok bool) {
-	if l, ok := c.base.(*limited); ok {
+	if l, ok := c.limit(); ok {
 		return l.at, true
 	}
 	return time.Time{}, false
@@ -136,7 +207,7 @@ func (c *Context[O]) Done() <-chan struct{} { return c.observe().Done() }
 func (c *Context[O]) Err() error {
 	switch in := c.inner.Load(); in {
 	case nil:
-		if l, ok := c.base.(*limited); ok && !time.Now().Before(l.at) {
+		if l, ok := c.limit(); ok && !time.Now().Before(l.at) {
 			return c.observe().Err()
 		}
 		return nil

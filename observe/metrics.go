@@ -1,0 +1,203 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// buckets are the upper bounds of the histograms of durations, in seconds: tasks take
+// from well below a millisecond to minutes.
+var buckets = []float64{
+	.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300,
+}
+
+// instruments are what is measured.
+type instruments struct {
+	meter         metric.Meter
+	runDuration   metric.Float64Histogram
+	queueDuration metric.Float64Histogram
+	submissions   metric.Int64Counter
+	restarts      metric.Int64Counter
+	active        metric.Int64UpDownCounter
+
+	queueLength, queueLimit, workerCount metric.Int64ObservableUpDownCounter
+	workerDesired, workerMin, workerMax  metric.Int64ObservableUpDownCounter
+	decisions                            metric.Int64ObservableCounter
+	recordings                           cache[[]metric.RecordOption] // to build a set of attributes takes longer than all else
+	additions                            cache[[]metric.AddOption]
+}
+
+// series tells the sets of attributes apart that are given to instruments.
+type series struct{ manager, kind, outcome, result, errorType string }
+
+func newInstruments(m metric.Meter) (*instruments, error) {
+	i := &instruments{meter: m}
+	var faults []error
+	seconds := func(name, description string) metric.Float64Histogram {
+		h, err := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description),
+			metric.WithExplicitBucketBoundaries(buckets...))
+		faults = append(faults, err)
+		return h
+	}
+	counter := func(name, unit, description string) metric.Int64Counter {
+		c, err := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		faults = append(faults, err)
+		return c
+	}
+	state := func(name, unit, description string) metric.Int64ObservableUpDownCounter {
+		c, err := m.Int64ObservableUpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		faults = append(faults, err)
+		return c
+	}
+	var err error
+	i.runDuration = seconds(runDuration, "How long executions took")
+	i.queueDuration = seconds(queueDuration, "How long tasks waited for a worker")
+	i.submissions = counter(submissions, "{task}", "Submits, by their result")
+	i.restarts = counter(restarts, "{restart}", "Restarts of failed tasks")
+	i.active, err = m.Int64UpDownCounter(active, metric.WithUnit("{task}"), metric.WithDescription("Executions under way"))
+	faults = append(faults, err)
+	i.queueLength = state(queueLength, "{task}", "Tasks that wait for a worker")
+	i.queueLimit = state(queueLimit, "{task}", "How many tasks may wait; absent if any number may")
+	i.workerCount = state(workerCount, "{worker}", "Workers, by what they do")
+	i.workerDesired = state(workerDesired, "{worker}", "Workers that the scaler wants")
+	i.workerMin = state(workerMin, "{worker}", "The minimum of workers")
+	i.workerMax = state(workerMax, "{worker}", "The maximum of workers")
+	i.decisions, err = m.Int64ObservableCounter(decisions, metric.WithUnit("{decision}"),
+		metric.WithDescription("Changes of the number of workers that the scaler wants"))
+	return i, errors.Join(append(faults, err)...)
+}
+
+// set makes the attributes of a series.
+func (s series) set() attribute.Set {
+	var attrs []attribute.KeyValue
+	for _, a := range []struct {
+		key   attribute.Key
+		value string
+	}{
+		{poolKey, s.manager}, {kindKey, s.kind}, {outcomeKey, s.outcome}, {resultKey, s.result}, {errorTypeKey, s.errorType},
+	} {
+		if a.value != "" {
+			attrs = append(attrs, a.key.String(a.value))
+		}
+	}
+	return attribute.NewSet(attrs...)
+}
+
+// cache keeps what is made of a series. There are few of them, so each new one copies the
+// map, and a look costs neither a lock nor an allocation.
+type cache[V any] struct {
+	made atomic.Pointer[map[series]V]
+	mu   sync.Mutex // held to add
+}
+
+// of is what build has made of s, now or before.
+func (c *cache[V]) of(s series, build func(attribute.Set) V) V {
+	if made := c.made.Load(); made != nil {
+		if v, ok := (*made)[s]; ok {
+			return v
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	more := map[series]V{}
+	if made := c.made.Load(); made != nil {
+		more = maps.Clone(*made)
+	}
+	v, ok := more[s]
+	if !ok {
+		v = build(s.set())
+		more[s] = v
+		c.made.Store(&more)
+	}
+	return v
+}
+
+// recording is the option of a series for histograms.
+func (i *instruments) recording(s series) []metric.RecordOption {
+	return i.recordings.of(s, func(set attribute.Set) []metric.RecordOption {
+		return []metric.RecordOption{metric.WithAttributeSet(set)}
+	})
+}
+
+// addition is the same for counters.
+func (i *instruments) addition(s series) []metric.AddOption {
+	return i.additions.of(s, func(set attribute.Set) []metric.AddOption {
+		return []metric.AddOption{metric.WithAttributeSet(set)}
+	})
+}
+
+func (i *instruments) submitted(ctx context.Context, s Submission, err error) {
+	result := "accepted"
+	if err != nil {
+		result = "refused"
+	}
+	i.submissions.Add(ctx, 1, i.addition(series{manager: s.Manager, kind: s.Kind, result: result})...)
+}
+
+func (i *instruments) begun(ctx context.Context, r Run) {
+	i.active.Add(ctx, 1, i.addition(series{manager: r.Manager, kind: r.Kind})...)
+	i.queueDuration.Record(ctx, r.Waited.Seconds(), i.recording(series{manager: r.Manager, kind: r.Kind})...)
+}
+
+func (i *instruments) ended(ctx context.Context, r Run, result Result) {
+	s := series{manager: r.Manager, kind: r.Kind}
+	i.active.Add(ctx, -1, i.addition(s)...)
+	s.outcome = string(result.Outcome)
+	if result.Outcome == Failure {
+		s.errorType = errorType(result.Type, result.Err)
+	}
+	i.runDuration.Record(ctx, result.Took.Seconds(), i.recording(s)...)
+}
+
+func (i *instruments) restarted(ctx context.Context, r Restart) {
+	i.restarts.Add(ctx, 1, i.addition(series{manager: r.Manager, kind: r.Kind, errorType: errorType(r.Type, r.Err)})...)
+}
+
+// ObservePool has the state of the pool read whenever metrics are collected.
+func (o *OTel) ObservePool(p Pool) (stop func()) {
+	if o.instruments == nil {
+		return func() {}
+	}
+	var pool []attribute.KeyValue
+	if p.Manager != "" {
+		pool = append(pool, poolKey.String(p.Manager))
+	}
+	with := func(extra ...attribute.KeyValue) metric.ObserveOption {
+		return metric.WithAttributeSet(attribute.NewSet(append(extra, pool...)...))
+	}
+	all, busy, idle, lent := with(), with(stateKey.String("busy")), with(stateKey.String("idle")), with(stateKey.String("lent"))
+	up, down := with(directionKey.String("up")), with(directionKey.String("down"))
+	registration, err := o.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
+		s := p.State()
+		to.ObserveInt64(o.queueLength, int64(s.Queued), all)
+		if s.Limit >= 0 {
+			to.ObserveInt64(o.queueLimit, int64(s.Limit), all)
+		}
+		to.ObserveInt64(o.workerCount, int64(s.Busy), busy)
+		to.ObserveInt64(o.workerCount, int64(s.Idle), idle)
+		to.ObserveInt64(o.workerCount, int64(s.Lent), lent)
+		to.ObserveInt64(o.workerDesired, int64(s.Desired), all)
+		to.ObserveInt64(o.workerMin, int64(s.Min), all)
+		to.ObserveInt64(o.workerMax, int64(s.Max), all)
+		to.ObserveInt64(o.decisions, s.Increases, up)
+		to.ObserveInt64(o.decisions, s.Decreases, down)
+		return nil
+	}, o.queueLength, o.queueLimit, o.workerCount, o.workerDesired, o.workerMin, o.workerMax, o.decisions)
+	if err != nil {
+		otel.Handle(fmt.Errorf("observe: the metrics of a pool: %w", err))
+		return func() {}
+	}
+	return func() {
+		if err := registration.Unregister(); err != nil {
+			otel.Handle(fmt.Errorf("observe: the metrics of a pool: %w", err))
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package observe
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// spanKey is where an observer finds its own span in a context, in which others, its
+// caller's for one, may be current.
+type spanKey struct {
+	of    *OTel
+	phase phase
+}
+
+type phase uint8
+
+const (
+	submitting phase = iota
+	running
+	restarting
+
+	phases // how many there are
+)
+
+// with notes a span in a context.
+func (o *OTel) with(ctx context.Context, p phase, span trace.Span) context.Context {
+	return context.WithValue(ctx, o.keys[p], span)
+}
+
+// alone hides the span of another submit, which a context of the user's may bring.
+func (o *OTel) alone(ctx context.Context) context.Context {
+	if o.span(ctx, submitting) == nil {
+		return ctx
+	}
+	return o.with(ctx, submitting, nil)
+}
+
+// span is a span that was noted in a context, or nil.
+func (o *OTel) span(ctx context.Context, p phase) trace.Span {
+	if o.tracer == nil {
+		return nil
+	}
+	span, _ := ctx.Value(o.keys[p]).(trace.Span)
+	return span
+}
+
+// BeginSubmit starts the span of a submit, if its caller has one.
+func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.Context {
+	parent := trace.SpanFromContext(caller)
+	switch {
+	case o.tracer == nil:
+		return onto
+	case !parent.SpanContext().IsValid():
+		return o.alone(onto)
+	case o.propagation == None:
+		return trace.ContextWithSpan(o.alone(onto), nil)
+	case s.Scheduled: // the caller's span has long ended, and is no parent for all that comes
+		return o.with(trace.ContextWithSpan(onto, nil), submitting, parent)
+	}
+	_, span := o.tracer.Start(caller, submitSpan+s.Kind, trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(attributes(s.Task)...))
+	if o.propagation == Link {
+		return o.with(trace.ContextWithSpan(onto, nil), submitting, span)
+	}
+	return o.with(trace.ContextWithSpan(onto, span), submitting, span)
+}
+
+// attributes are those of all spans of a task.
+func attributes(t Task) []attribute.KeyValue {
+	attrs := make([]attribute.KeyValue, 0, 8)
+	attrs = append(attrs, nameKey.String(t.Name), kindKey.String(t.Kind))
+	if t.Manager != "" {
+		attrs = append(attrs, poolKey.String(t.Manager))
+	}
+	return attrs
+}
+
+// EndSubmit ends the span of a submit.
+func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
+	if o.instruments != nil {
+		o.submitted(ctx, s, err)
+	}
+	span := o.span(ctx, submitting)
+	if span == nil || s.Scheduled {
+		return
+	}
+	if err != nil {
+		span.SetAttributes(errorTypeKey.String(errorType("", err)))
+		span.SetStatus(codes.Error, err.Error())
+	}
+	span.End()
+}
+
+// BeginRun starts the span of an execution.
+func (o *OTel) BeginRun(ctx context.Context, r Run) context.Context {
+	if o.tracer != nil {
+		ctx = o.startRun(ctx, r)
+	}
+	if o.instruments != nil {
+		o.begun(ctx, r)
+	}
+	return ctx
+}
+
+func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
+	attrs := append(attributes(r.Task), attemptKey.Int(r.Attempt), workerKey.Int(int(r.Worker)),
+		waitedKey.Float64(r.Waited.Seconds()))
+	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attrs...)}
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		opts = append(opts, trace.WithNewRoot())
+		opts = appendLink(opts, o.span(ctx, submitting))
+	}
+	if r.Previous != nil {
+		opts = appendLink(opts, o.span(r.Previous, running))
+	}
+	ctx, span := o.tracer.Start(ctx, runSpan+r.Kind, opts...)
+	return o.with(ctx, running, span)
+}
+
+// appendLink links a span to another one, if there is one.
+func appendLink(opts []trace.SpanStartOption, to trace.Span) []trace.SpanStartOption {
+	if to == nil || !to.SpanContext().IsValid() {
+		return opts
+	}
+	return append(opts, trace.WithLinks(trace.Link{SpanContext: to.SpanContext()}))
+}
+
+// EndRun ends the span of an execution, and measures it.
+func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
+	if o.instruments != nil {
+		o.ended(ctx, r, result)
+	}
+	span := o.span(ctx, running)
+	if span == nil {
+		return
+	}
+	if span.IsRecording() {
+		span.SetAttributes(outcomeKey.String(string(result.Outcome)))
+		if result.Outcome == Failure {
+			fail(span, result.Type, result.Err, result.Stack)
+		}
+	}
+	span.End()
+}
+
+// fail notes a failure on a span.
+func fail(span trace.Span, given string, err error, stack []byte) {
+	span.SetAttributes(errorTypeKey.String(errorType(given, err)))
+	text := err.Error()
+	span.SetStatus(codes.Error, text)
+	attrs := []attribute.KeyValue{semconv.ExceptionType(errorType(given, err)), semconv.ExceptionMessage(text)}
+	if stack != nil {
+		attrs = append(attrs, semconv.ExceptionStacktrace(string(stack)))
+	}
+	span.AddEvent(semconv.ExceptionEventName, trace.WithAttributes(attrs...))
+}
+
+// BeginRestart starts the span of the wait for a restart, beside those of executions.
+func (o *OTel) BeginRestart(ctx context.Context, r Restart) context.Context {
+	if o.instruments != nil {
+		o.restarted(ctx, r)
+	}
+	if o.tracer == nil {
+		return ctx
+	}
+	attrs := append(attributes(r.Task), attemptKey.Int(r.Attempt), delayKey.Float64(r.Delay.Seconds()),
+		errorTypeKey.String(errorType(r.Type, r.Err)))
+	opts := appendLink([]trace.SpanStartOption{trace.WithAttributes(attrs...)}, o.span(r.Failed, running))
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		opts = append(opts, trace.WithNewRoot())
+	}
+	ctx, span := o.tracer.Start(ctx, restartSpan+r.Kind, opts...)
+	return o.with(ctx, restarting, span)
+}
+
+// EndRestart ends the span of the wait for a restart.
+func (o *OTel) EndRestart(ctx context.Context, _ Restart, err error) {
+	span := o.span(ctx, restarting)
+	if span == nil {
+		return
+	}
+	if err != nil {
+		span.SetAttributes(outcomeKey.String(string(Cancelled)))
+	}
+	span.End()
+}

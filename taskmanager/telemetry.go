@@ -1,0 +1,348 @@
+package taskmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/lazycontext"
+	"github.com/seed56799101/taskmanager/observe"
+)
+
+// TaskWithKind is an optional interface of a Task that says what sort of task it is.
+type TaskWithKind interface {
+	Task
+	// Kind is the sort of the task, by which telemetry counts and names it: one of few,
+	// as opposed to its name. It is asked at the submit, and only if somebody observes.
+	// The default is the name of the task's type, and "func" for functions.
+	Kind() string
+}
+
+// WithKind says what sort of task it is, as TaskWithKind does, over which it wins.
+func WithKind(kind string) TaskOption {
+	return taskOption(func(c *taskConfig) error {
+		twice := c.kind != ""
+		c.kind = kind
+		return errors.Join(
+			fault(twice, "taskmanager: WithKind was given twice"),
+			fault(kind == "", "taskmanager: WithKind: the kind is empty; leave the option out for the name of the type"),
+		)
+	})
+}
+
+// WithObserver has observers told of what happens to tasks; see package observe. They
+// take the place of the one that the manager has by itself, which emits spans and metrics
+// by OpenTelemetry if an SDK is installed as the global provider when the manager starts.
+// A panic of an observer is logged, once for each call.
+func WithObserver(observers ...observe.Observer) Option {
+	var faults []error
+	for i, o := range observers {
+		faults = append(faults, fault(o == nil, "observer %d is nil", i+1))
+	}
+	return option{
+		name:  "WithObserver",
+		set:   func(c *config) { c.observers = observers },
+		fault: errors.Join(faults...),
+	}
+}
+
+// WithoutTelemetry has the manager emit nothing by itself, whatever is installed.
+func WithoutTelemetry() Option {
+	return option{name: "WithoutTelemetry", set: func(c *config) { c.silent = true }}
+}
+
+// observers are those of a manager, by what they want to be told of.
+type observers struct {
+	submit  []observe.SubmitObserver
+	run     []observe.RunObserver
+	restart []observe.RestartObserver
+	pool    []observe.PoolObserver
+}
+
+// newObservers sorts observers, or finds the one that a manager has by itself.
+func newObservers(c config) (o observers, err error) {
+	given := c.observers
+	if c.silent && given != nil {
+		return o, errors.New("taskmanager: WithObserver and WithoutTelemetry contradict each other; give one of them")
+	}
+	if given == nil && !c.silent && observe.Installed() {
+		own, err := observe.New()
+		if err != nil {
+			return o, fmt.Errorf("taskmanager: %w", err)
+		}
+		given = []observe.Observer{own}
+	}
+	for i, g := range given {
+		s, submits := g.(observe.SubmitObserver)
+		r, runs := g.(observe.RunObserver)
+		a, restarts := g.(observe.RestartObserver)
+		p, pools := g.(observe.PoolObserver)
+		if submits {
+			o.submit = append(o.submit, s)
+		}
+		if runs {
+			o.run = append(o.run, r)
+		}
+		if restarts {
+			o.restart = append(o.restart, a)
+		}
+		if pools {
+			o.pool = append(o.pool, p)
+		}
+		if !submits && !runs && !restarts && !pools {
+			return o, fmt.Errorf("taskmanager: WithObserver: observer %d, a %T, implements no interface of package observe", i+1, g)
+		}
+	}
+	return o, nil
+}
+
+// none reports whether nobody observes tasks.
+func (o *observers) none() bool { return o.submit == nil && o.run == nil && o.restart == nil }
+
+// kindOf is what sort of task it is. Its Kind method was asked at the submit.
+func kindOf(task Task, cfg *taskConfig) string {
+	if cfg != nil && cfg.kind != "" {
+		return cfg.kind
+	}
+	switch task.(type) {
+	case closure, forgetful:
+		return "func"
+	}
+	return reflect.TypeOf(task).String()
+}
+
+// askKind asks a task for its kind, if it has a method for that and somebody observes.
+func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
+	k, ok := task.(TaskWithKind)
+	if !ok || m.observers.none() || cfg != nil && cfg.kind != "" {
+		return cfg, nil
+	}
+	if cfg == nil {
+		cfg = &taskConfig{attributes: defaultAttributes}
+	}
+	if err := guarded(func() error { cfg.kind = k.Kind(); return nil }); err != nil {
+		return nil, fmt.Errorf("taskmanager: the Kind method of %T: %w", task, err)
+	}
+	return cfg, nil
+}
+
+// tell calls an observer, which must not harm the task.
+func (m *TaskManager) tell(call func()) {
+	defer m.survive()
+	call()
+}
+
+// tellError calls an observer that is given an error. It may call the methods of that,
+// which are foreign code too, so it is called on a goroutine of its own.
+func (m *TaskManager) tellError(call func()) {
+	if crash := apart(call); crash != nil {
+		m.crashedObserver(crash)
+	}
+}
+
+// survive is deferred around calls of observers.
+func (m *TaskManager) survive() {
+	if v := recover(); v != nil {
+		m.crashedObserver(recovered(v))
+	}
+}
+
+func (m *TaskManager) crashedObserver(crash error) {
+	m.log.errorf("an observer crashed: %v", details{crash})
+}
+
+// subject is a task as observers see it. h.mu is held, or nobody else knows of h.
+func (m *TaskManager) subject(h *Handle) observe.Task {
+	return observe.Task{Manager: m.name, Name: h.name, Kind: kindOf(h.task, h.cfg)}
+}
+
+// submission is what observers are told of a submit.
+func (m *TaskManager) submission(h *Handle) observe.Submission {
+	s := observe.Submission{Task: m.subject(h)}
+	if h.cfg != nil {
+		_, s.Scheduled = h.cfg.watcher.(*Schedule)
+	}
+	return s
+}
+
+// beginSubmit tells of the submit of a task that nobody knows of yet, and returns the
+// context that its executions are derived from.
+func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, s observe.Submission) (onto context.Context) {
+	onto = lazycontext.Origin[Handle](ctx)
+	for _, o := range m.observers.submit {
+		func() {
+			defer m.survive()
+			onto = o.BeginSubmit(ctx, onto, s)
+		}()
+	}
+	h.firstCtx.SetBase(onto)
+	return onto
+}
+
+// endSubmit tells that a submit has returned err.
+func (m *TaskManager) endSubmit(ctx context.Context, s observe.Submission, err error) {
+	if err != nil {
+		m.failSubmit(ctx, s, err)
+		return
+	}
+	for _, o := range m.observers.submit {
+		func() {
+			defer m.survive()
+			o.EndSubmit(ctx, s, nil)
+		}()
+	}
+}
+
+// failSubmit is a function of its own so that nothing of what it passes to another
+// goroutine escapes where nothing fails; so is failRun.
+func (m *TaskManager) failSubmit(ctx context.Context, s observe.Submission, err error) {
+	for _, o := range m.observers.submit {
+		m.tellError(func() { o.EndSubmit(ctx, s, err) })
+	}
+}
+
+// execution is what observers are told of an execution that begins, or began, at a time.
+// h.mu is held.
+func (m *TaskManager) execution(h *Handle, worker int32, began time.Duration) observe.Run {
+	r := observe.Run{Task: m.subject(h), Attempt: 1, Worker: worker, Waited: began - h.queuedAt}
+	if h.retry != nil {
+		r.Attempt += h.retry.restarts
+		r.Previous = h.retry.failed
+	}
+	return r
+}
+
+// observeRun tells that the execution of a claimed task begins, unless it is cancelled by
+// now.
+func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
+	h.mu.Lock()
+	r, ctx, cancelled := m.execution(h, worker, m.now()), h.ctx(), h.cancelled != nil
+	h.mu.Unlock()
+	if cancelled {
+		return false
+	}
+	values := ctx.Values()
+	for _, o := range m.observers.run {
+		func() {
+			defer m.survive()
+			values = o.BeginRun(values, r)
+		}()
+	}
+	ctx.SetValues(values)
+	return true
+}
+
+// observeEnd tells that an execution that began at a time has ended with err.
+func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duration, err error) {
+	h.mu.Lock()
+	r, result := m.execution(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
+	cancelled := h.cancelled
+	h.mu.Unlock()
+	switch {
+	case err == nil:
+		result.Outcome = observe.Success
+	case cancelled != nil && !same(cancelled, ErrDeadlineExceeded):
+		result.Outcome = observe.Cancelled
+	default:
+		result.Outcome = observe.Failure
+		result.Type, result.Stack = failureType(ctx, err)
+	}
+	values := ctx.Values()
+	if err != nil {
+		m.failRun(values, r, result)
+		return
+	}
+	for _, o := range m.observers.run {
+		func() {
+			defer m.survive()
+			o.EndRun(values, r, result)
+		}()
+	}
+}
+
+func (m *TaskManager) failRun(ctx context.Context, r observe.Run, result observe.Result) {
+	for _, o := range m.observers.run {
+		m.tellError(func() { o.EndRun(ctx, r, result) })
+	}
+}
+
+// failureType is how an execution failed, and the stack of a panic.
+func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
+	if p, ok := err.(*PanicError); ok { //nolint:errorlint // made by the pool, never wrapped
+		return observe.TypePanic, p.Stack
+	}
+	reason := context.Cause(ctx)
+	switch {
+	case same(err, ErrGoexit):
+		return observe.TypeGoexit, nil
+	case same(reason, ErrTimeout), same(reason, ErrDeadlineExceeded):
+		return observe.TypeTimeout, nil
+	}
+	return "", nil
+}
+
+// observeRestart tells that a task is to run again after a while. What it returns is to
+// be called when it is queued, or with the reason why it is not.
+func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Duration, err error) (over func(error)) {
+	h.mu.Lock()
+	failed := m.execution(h, h.worker, h.startedAt)
+	h.mu.Unlock()
+	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Failed: ctx.Values()}
+	r.Type, _ = failureType(ctx, err)
+	values := h.firstCtx.Base()
+	for _, o := range m.observers.restart {
+		m.tellError(func() { values = o.BeginRestart(values, r) })
+	}
+	return func(err error) {
+		for _, o := range m.observers.restart {
+			m.tellError(func() { o.EndRestart(values, r, err) })
+		}
+	}
+}
+
+// restartOver tells that the wait for a restart is over, if one is under way.
+func (m *TaskManager) restartOver(h *Handle, err error) {
+	h.mu.Lock()
+	var over func(error)
+	if h.retry != nil {
+		over, h.retry.over = h.retry.over, nil
+	}
+	h.mu.Unlock()
+	if over != nil {
+		over(err)
+	}
+}
+
+// observePool has the pool observed until the manager stops.
+func (m *TaskManager) observePool(limit int) {
+	for _, o := range m.observers.pool {
+		m.tell(func() {
+			m.unobserve = append(m.unobserve, o.ObservePool(observe.Pool{Manager: m.name, State: func() observe.PoolState {
+				return m.poolState(limit)
+			}}))
+		})
+	}
+}
+
+func (m *TaskManager) poolState(limit int) observe.PoolState {
+	s, desired := m.pool.Snapshot(), 0
+	if made := m.pool.Decisions(); len(made) > 0 {
+		desired = made[len(made)-1].Target
+	}
+	return observe.PoolState{
+		Queued: s.Queued, Limit: limit, Busy: s.Busy, Idle: s.Idle, Lent: s.Lent,
+		Desired: max(s.Min, min(desired, s.Max)), Min: s.Min, Max: s.Max,
+		Increases: m.increases.Load(), Decreases: m.decreases.Load(),
+	}
+}
+
+// unobservePool is for a manager that has stopped.
+func (m *TaskManager) unobservePool() {
+	m.unobserved.Do(func() {
+		for _, stop := range m.unobserve {
+			m.tell(stop)
+		}
+	})
+}

@@ -1,0 +1,437 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// backend is where a test looks at what a manager emits.
+type backend struct {
+	spans  *tracetest.SpanRecorder
+	tracer trace.Tracer
+	reader *sdkmetric.ManualReader
+	otel   *observe.OTel
+}
+
+func newBackend(t interface{ Fatal(args ...any) }, opts ...observe.Option) *backend {
+	b := &backend{spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans))
+	b.tracer = tracers.Tracer("test")
+	var err error
+	b.otel, err = observe.New(append([]observe.Option{
+		observe.WithTracerProvider(tracers),
+		observe.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(b.reader))),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// emitted is what counts of a span.
+type emitted struct {
+	Name, Kind, Parent string
+	Links              []string
+	Status             codes.Code
+	Outcome, ErrorType string
+	Attempt            int64
+}
+
+// all lists the spans in the order of their starts, with the names of parents and of
+// links, which tell the attempt too. It demands that all have ended.
+func (b *backend) all(t *testing.T) []emitted {
+	t.Helper()
+	if started, ended := len(b.spans.Started()), len(b.spans.Ended()); started != ended {
+		t.Errorf("%d spans were started, and %d ended", started, ended)
+	}
+	names, order := map[trace.SpanID]string{}, map[trace.SpanID]int{}
+	for i, s := range b.spans.Started() {
+		order[s.SpanContext().SpanID()] = i
+	}
+	ended := b.spans.Ended()
+	slices.SortFunc(ended, func(x, y sdktrace.ReadOnlySpan) int {
+		return order[x.SpanContext().SpanID()] - order[y.SpanContext().SpanID()]
+	})
+	for _, s := range ended {
+		names[s.SpanContext().SpanID()] = s.Name()
+		if n := attributeOf(s, "taskmanager.task.attempt").AsInt64(); n > 0 {
+			names[s.SpanContext().SpanID()] += fmt.Sprint(" ", n)
+		}
+	}
+	var list []emitted
+	for _, s := range ended {
+		e := emitted{
+			Name: s.Name(), Kind: s.SpanKind().String(), Parent: names[s.Parent().SpanID()], Status: s.Status().Code,
+			Outcome: attributeOf(s, "taskmanager.task.outcome").AsString(), ErrorType: attributeOf(s, "error.type").AsString(),
+			Attempt: attributeOf(s, "taskmanager.task.attempt").AsInt64(),
+		}
+		for _, l := range s.Links() {
+			e.Links = append(e.Links, names[l.SpanContext.SpanID()])
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+func attributeOf(s sdktrace.ReadOnlySpan, key attribute.Key) attribute.Value {
+	for _, a := range s.Attributes() {
+		if a.Key == key {
+			return a.Value
+		}
+	}
+	return attribute.Value{}
+}
+
+// counts sums the points of an instrument up, by the value of an attribute.
+func (b *backend) counts(t *testing.T, instrument string, by attribute.Key) map[string]int64 {
+	t.Helper()
+	var data metricdata.ResourceMetrics
+	if err := b.reader.Collect(t.Context(), &data); err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]int64{}
+	for _, scope := range data.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if m.Name != instrument {
+				continue
+			}
+			switch d := m.Data.(type) {
+			case metricdata.Sum[int64]:
+				for _, p := range d.DataPoints {
+					v, _ := p.Attributes.Value(by)
+					sums[v.AsString()] += p.Value
+				}
+			case metricdata.Histogram[float64]:
+				for _, p := range d.DataPoints {
+					v, _ := p.Attributes.Value(by)
+					sums[v.AsString()] += int64(p.Count) //nolint:gosec // a few
+				}
+			}
+		}
+	}
+	return sums
+}
+
+// life submits a task within a span of its own, and waits for its end.
+func (b *backend) life(t *testing.T, m *taskmanager.TaskManager, task taskmanager.Task, opts ...taskmanager.TaskOption) {
+	t.Helper()
+	ctx, span := b.tracer.Start(t.Context(), "request")
+	h, err := m.Submit(ctx, task, append(opts, taskmanager.WithKind("job"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Nanosecond)
+	span.End()
+	await(t, h)
+	synctest.Wait()
+}
+
+const (
+	submitJob = "submit job"
+	runJob    = "run job"
+	waitJob   = "restart job"
+)
+
+// TestSpansOfATask of each fate: their relations, status and attributes.
+func TestSpansOfATask(t *testing.T) {
+	submit := emitted{Name: submitJob, Kind: "producer", Parent: "request"}
+	run := func(outcome, errorType string) emitted {
+		e := emitted{Name: runJob, Kind: "consumer", Parent: submitJob, Outcome: outcome, ErrorType: errorType, Attempt: 1}
+		if errorType != "" {
+			e.Status = codes.Error
+		}
+		return e
+	}
+	second := run("success", "")
+	second.Attempt, second.Links = 2, []string{runJob + " 1"}
+	restart := emitted{Name: waitJob, Kind: "internal", Parent: submitJob, ErrorType: "*errors.errorString", Attempt: 1, Links: []string{runJob + " 1"}}
+	first := true
+	lives := map[string]struct {
+		execute func(ctx context.Context) error
+		opts    []taskmanager.TaskOption
+		want    []emitted
+	}{
+		"succeeds": {func(context.Context) error { return nil }, nil, []emitted{submit, run("success", "")}},
+		"fails":    {func(context.Context) error { return errFailed }, nil, []emitted{submit, run("failure", "*errors.errorString")}},
+		"panics":   {func(context.Context) error { panic("no") }, nil, []emitted{submit, run("failure", "panic")}},
+		"goexit":   {func(context.Context) error { runtime.Goexit(); return nil }, nil, []emitted{submit, run("failure", "goexit")}},
+		"takes too long": {
+			untilCancelled, []taskmanager.TaskOption{taskmanager.WithTimeout(time.Second)},
+			[]emitted{submit, run("failure", "timeout")},
+		},
+		"misses its deadline": {
+			untilCancelled, []taskmanager.TaskOption{taskmanager.WithDeadline(time.Date(2000, 1, 1, 0, 0, 2, 0, time.UTC))},
+			[]emitted{submit, run("failure", "timeout")},
+		},
+		"is cancelled": {func(ctx context.Context) error {
+			h, _ := taskmanager.FromContext(ctx)
+			h.Cancel()
+			return untilCancelled(ctx)
+		}, nil, []emitted{submit, run("cancelled", "")}},
+		"restarts": {
+			func(context.Context) error {
+				time.Sleep(time.Millisecond)
+				if first {
+					first = false
+					return errFailed
+				}
+				return nil
+			},
+			[]taskmanager.TaskOption{taskmanager.WithRestart(fixedDelay(time.Second))},
+			[]emitted{submit, run("failure", "*errors.errorString"), restart, second},
+		},
+	}
+	for name, life := range lives {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBackend(t)
+				m := start(t, taskmanager.WithObserver(b.otel))
+				always := func(context.Context, error) bool { return name == "restarts" }
+				b.life(t, m, &task{name: "task", execute: life.execute, restart: always}, life.opts...)
+				want := append([]emitted{{Name: "request", Kind: "internal"}}, life.want...)
+				if diff := cmp.Diff(want, b.all(t)); diff != "" {
+					t.Errorf("spans (-want +got):\n%s", diff)
+				}
+				failures := map[string]int64{}
+				for _, e := range life.want {
+					if e.Name == runJob {
+						failures[e.ErrorType]++
+					}
+				}
+				wantEqual(t, "run durations by error.type, as on the spans", b.counts(t, "taskmanager.task.run.duration", "error.type"), failures)
+				wantEqual(t, "active", b.counts(t, "taskmanager.task.active", ""), map[string]int64{"": 0})
+			})
+		})
+	}
+}
+
+// TestPropagation: children, links, or nothing.
+func TestPropagation(t *testing.T) {
+	wants := map[observe.Propagation][]emitted{
+		observe.Child: {
+			{Name: "request", Kind: "internal"},
+			{Name: submitJob, Kind: "producer", Parent: "request"},
+			{Name: runJob, Kind: "consumer", Parent: submitJob, Outcome: "success", Attempt: 1},
+		},
+		observe.Link: {
+			{Name: "request", Kind: "internal"},
+			{Name: submitJob, Kind: "producer", Parent: "request"},
+			{Name: runJob, Kind: "consumer", Links: []string{submitJob}, Outcome: "success", Attempt: 1},
+		},
+		observe.None: {
+			{Name: "request", Kind: "internal"},
+			{Name: runJob, Kind: "consumer", Outcome: "success", Attempt: 1},
+		},
+	}
+	for mode, want := range wants {
+		bubble(t, func(t *testing.T) {
+			b := newBackend(t, observe.WithPropagation(mode))
+			m := start(t, taskmanager.WithObserver(b.otel))
+			b.life(t, m, &task{name: "task"})
+			if diff := cmp.Diff(want, b.all(t)); diff != "" {
+				t.Errorf("mode %d: spans (-want +got):\n%s", mode, diff)
+			}
+		})
+	}
+}
+
+// TestTaskSeesItsSpan, and what it starts is a child of that, tasks included; but what
+// they hold on to does not pile up from one to the next.
+func TestTaskSeesItsSpan(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		m := start(t, taskmanager.WithObserver(b.otel))
+		depths := []int{}
+		var next func(ctx context.Context) error
+		next = func(ctx context.Context) error {
+			depths = append(depths, len(fmt.Sprint(ctx)))
+			if n := len(depths); n < 10 {
+				time.Sleep(time.Nanosecond)
+				_, err := m.SubmitFunc(ctx, fmt.Sprint("task", n), next)
+				return err
+			}
+			return nil
+		}
+		submitFunc(t, m, "task", next)
+		if err := m.WaitIdle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		spans := b.all(t)
+		wantEqual(t, "spans", len(spans), 1+2*9)
+		for i, s := range spans[1:] {
+			want := map[bool]string{true: "run func 1", false: "submit func"}[i%2 == 0]
+			if s.Parent != want {
+				t.Errorf("span %d, %q, is a child of %q, want %q", i+1, s.Name, s.Parent, want)
+			}
+		}
+		if a, z := depths[2], depths[9]; z > a {
+			t.Errorf("the context of the third task is %d bytes deep, that of the tenth %d", a, z)
+		}
+	})
+}
+
+// TestStopEndsAllSpans: those of executions that ignore it end when they do.
+func TestStopEndsAllSpans(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		m := start(t, taskmanager.WithWorkers(2, 2), taskmanager.WithObserver(b.otel), taskmanager.WithRestart(fixedDelay(time.Hour)))
+		release := make(chan struct{})
+		submitFunc(t, m, "deaf", func(context.Context) error { <-release; return nil })
+		submitFunc(t, m, "runs", untilCancelled)
+		submit(t, m, &task{name: "queued"})
+		submit(t, m, &task{name: "restarts", execute: func(context.Context) error { return errFailed }, restart: func(context.Context, error) bool { return true }})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := m.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop returned %v", err)
+		}
+		close(release)
+		stop(t, m)
+		for _, s := range b.all(t) {
+			if s.Status == codes.Error {
+				t.Errorf("a span that was cut short by Stop is an error: %+v", s)
+			}
+		}
+		wantEqual(t, "workers after Stop", b.counts(t, "taskmanager.pool.worker.count", "taskmanager.worker.state"), map[string]int64{})
+	})
+}
+
+// TestNamesOfSpansAreFew, however many tasks there are.
+func TestNamesOfSpansAreFew(t *testing.T) {
+	b := newBackend(t)
+	m := start(t, taskmanager.WithObserver(b.otel))
+	ctx, span := b.tracer.Start(t.Context(), "request")
+	for i := range 10_000 {
+		if _, err := m.SubmitFunc(ctx, fmt.Sprint("task", i), fn0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.WaitIdle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, m)
+	span.End()
+	names := map[string]int{}
+	for _, s := range b.spans.Ended() {
+		names[s.Name()]++
+	}
+	wantEqual(t, "spans by name", names, map[string]int{"request": 1, "submit func": 10_000, "run func": 10_000})
+	wantEqual(t, "submissions", b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result"), map[string]int64{"accepted": 10_000})
+}
+
+// TestMetricsAllocateNothing beyond what a task costs anyway.
+func TestMetricsAllocateNothing(t *testing.T) {
+	allocations := func(opts ...taskmanager.Option) float64 {
+		m := start(t, append(opts, taskmanager.WithWorkers(1, 1))...)
+		names := make([]string, 1000)
+		for i := range names {
+			names[i] = fmt.Sprint("task", i)
+		}
+		round := func() {
+			for _, name := range names {
+				_, _ = m.SubmitFunc(context.Background(), name, fn0)
+			}
+			_ = m.WaitIdle(context.Background())
+		}
+		round()
+		return testing.AllocsPerRun(20, round) / float64(len(names))
+	}
+	metrics, err := observe.New(observe.WithTracerProvider(tracenoop.NewTracerProvider()),
+		observe.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, with := allocations(taskmanager.WithoutTelemetry()), allocations(taskmanager.WithObserver(metrics))
+	if with > without+0.1 {
+		t.Errorf("%.2f allocations a task with metrics, and %.2f without", with, without)
+	}
+}
+
+// crashing is an observer that does so.
+type crashing struct{ calls *sync.Map }
+
+func (c crashing) crash(name string) { c.calls.Store(name, true); panic(name) }
+func (c crashing) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
+	c.crash("BeginSubmit")
+	return onto
+}
+func (c crashing) EndSubmit(context.Context, observe.Submission, error) { c.crash("EndSubmit") }
+func (c crashing) BeginRun(ctx context.Context, _ observe.Run) context.Context {
+	c.crash("BeginRun")
+	return ctx
+}
+func (c crashing) EndRun(context.Context, observe.Run, observe.Result) { c.crash("EndRun") }
+func (c crashing) BeginRestart(ctx context.Context, _ observe.Restart) context.Context {
+	c.crash("BeginRestart")
+	return ctx
+}
+func (c crashing) EndRestart(context.Context, observe.Restart, error) { c.crash("EndRestart") }
+func (c crashing) ObservePool(observe.Pool) func()                    { c.crash("ObservePool"); return nil }
+
+// TestObserversThatCrashDoNoHarm, neither to tasks nor to other observers.
+func TestObserversThatCrashDoNoHarm(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b, c := newBackend(t), crashing{new(sync.Map)}
+		m := start(t, taskmanager.WithObserver(c, b.otel, c), taskmanager.WithRestart(fixedDelay(time.Second)), taskmanager.WithLogger(new(recorder)))
+		runs := 0
+		b.life(t, m, &task{name: "a", execute: func(context.Context) error {
+			if runs++; runs == 1 {
+				return errFailed
+			}
+			return nil
+		}, restart: func(context.Context, error) bool { return true }})
+		wantEqual(t, "runs", runs, 2)
+		wantEqual(t, "spans", len(b.all(t)), 5)
+		for _, name := range []string{"BeginSubmit", "EndSubmit", "BeginRun", "EndRun", "BeginRestart", "EndRestart", "ObservePool"} {
+			if _, ok := c.calls.Load(name); !ok {
+				t.Errorf("%s was not called", name)
+			}
+		}
+	})
+}
+
+func TestBadInputOfTelemetry(t *testing.T) {
+	silent, err := observe.New(observe.WithTracerProvider(tracenoop.NewTracerProvider()), observe.WithMeterProvider(metricnoop.NewMeterProvider()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, opts := range map[string][]taskmanager.Option{
+		"observer 1 is nil":            {taskmanager.WithObserver(nil)},
+		"contradict":                   {taskmanager.WithObserver(silent), taskmanager.WithoutTelemetry()},
+		"implements no interface":      {taskmanager.WithObserver("not an observer")},
+		"WithObserver was given twice": {taskmanager.WithObserver(silent), taskmanager.WithObserver(silent)},
+	} {
+		if _, err := taskmanager.Start(opts...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Start returned %v, want %q", err, want)
+		}
+	}
+	for want, o := range map[string]observe.Option{"unknown way 9": observe.WithPropagation(9), "option 1 is nil": nil} {
+		if _, err := observe.New(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New returned %v, want %q", err, want)
+		}
+	}
+}

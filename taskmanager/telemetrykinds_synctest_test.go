@@ -1,0 +1,144 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// sorted is a task that knows of what sort it is.
+type sorted struct {
+	*task
+
+	kind func() string
+}
+
+func (s sorted) Kind() string { return s.kind() }
+
+// TestKindsOfTasks in the names of spans, for each way to submit.
+func TestKindsOfTasks(t *testing.T) {
+	thumbnail := func() string { return "thumbnail" }
+	submits := map[string]func(ctx context.Context, m *taskmanager.TaskManager) error{
+		"run *taskmanager_test.task": func(ctx context.Context, m *taskmanager.TaskManager) error {
+			_, err := m.TrySubmit(ctx, &task{name: "a"})
+			return err
+		},
+		"run thumbnail": func(ctx context.Context, m *taskmanager.TaskManager) error {
+			_, err := m.SubmitAll(ctx, []taskmanager.Task{sorted{&task{name: "a"}, thumbnail}})
+			return err
+		},
+		"run given": func(ctx context.Context, m *taskmanager.TaskManager) error {
+			return m.Group(ctx).Submit(sorted{&task{name: "a"}, thumbnail}, taskmanager.WithKind("given"))
+		},
+		"run func": func(ctx context.Context, m *taskmanager.TaskManager) error {
+			_, err := taskmanager.Async(ctx, m, "a", func(context.Context) (int, error) { return 0, nil })
+			return err
+		},
+	}
+	for want, submit := range submits {
+		bubble(t, func(t *testing.T) {
+			b := newBackend(t)
+			m := start(t, taskmanager.WithObserver(b.otel))
+			if err := submit(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			got := b.all(t)
+			if len(got) != 1 || got[0].Name != want {
+				t.Errorf("the spans are %+v, want one %q", got, want)
+			}
+		})
+	}
+	m := start(t, taskmanager.WithObserver(newBackend(t).otel))
+	if _, err := m.Submit(t.Context(), sorted{&task{name: "a"}, func() string { panic(errFailed) }}); !errors.Is(err, errFailed) {
+		t.Errorf("a task whose Kind panics: %v", err)
+	}
+	if _, err := m.Submit(t.Context(), &task{name: "a"}, taskmanager.WithKind("")); err == nil {
+		t.Error("an empty kind is no error")
+	}
+}
+
+// TestRefusedSubmitsAreErrors on their spans.
+func TestRefusedSubmitsAreErrors(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		m := start(t, taskmanager.WithObserver(b.otel))
+		busy := submitFunc(t, m, "a", untilCancelled)
+		ctx, span := b.tracer.Start(t.Context(), "request")
+		if _, err := m.SubmitFunc(ctx, "a", fn0); !errors.Is(err, taskmanager.ErrAlreadyExists) {
+			t.Fatal(err)
+		}
+		if _, err := m.SubmitAll(ctx, []taskmanager.Task{&task{name: "b"}, &task{name: "a"}}); !errors.Is(err, taskmanager.ErrAlreadyExists) {
+			t.Fatal(err)
+		}
+		span.End()
+		busy.Cancel()
+		synctest.Wait()
+		refused := 0
+		for _, s := range b.all(t) {
+			if s.Parent == "request" && s.Status == codes.Error && s.ErrorType != "" {
+				refused++
+			}
+		}
+		wantEqual(t, "spans of refused submits", refused, 3)
+		wantEqual(t, "submissions", b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result"),
+			map[string]int64{"accepted": 1, "refused": 3})
+	})
+}
+
+// TestRunsOfAScheduleAreLinked to the span at its making, and not its children.
+func TestRunsOfAScheduleAreLinked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		m := start(t, taskmanager.WithObserver(b.otel))
+		ctx, span := b.tracer.Start(t.Context(), "request")
+		s, err := m.Every(ctx, time.Second, &task{name: "a"}, taskmanager.WithKind("job"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		span.End()
+		time.Sleep(2500 * time.Millisecond)
+		s.Stop()
+		synctest.Wait()
+		run := emitted{Name: runJob, Kind: "consumer", Links: []string{"request"}, Outcome: "success", Attempt: 1}
+		if diff := cmp.Diff([]emitted{{Name: "request", Kind: "internal"}, run, run}, b.all(t)); diff != "" {
+			t.Errorf("spans (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestTelemetryIsOnByItself when an SDK is installed, and only then, unless it is not wanted.
+func TestTelemetryIsOnByItself(t *testing.T) {
+	spans := func(opts ...taskmanager.Option) int {
+		recorder := tracetest.NewSpanRecorder()
+		before := otel.GetTracerProvider()
+		otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
+		defer otel.SetTracerProvider(before)
+		if !observe.Installed() {
+			t.Error("an SDK is installed, and Installed says no")
+		}
+		m := start(t, opts...)
+		await(t, submitFunc(t, m, "a", fn0))
+		stop(t, m)
+		return len(recorder.Ended())
+	}
+	if observe.Installed() {
+		t.Error("no SDK is installed, and Installed says yes")
+	}
+	wantEqual(t, "spans", spans(), 1)
+	wantEqual(t, "spans without telemetry", spans(taskmanager.WithoutTelemetry()), 0)
+	own := newBackend(t)
+	wantEqual(t, "spans in the global SDK, with an observer of its own", spans(taskmanager.WithObserver(own.otel)), 0)
+	wantEqual(t, "spans in the observer's", len(own.spans.Ended()), 1)
+}
