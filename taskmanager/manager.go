@@ -116,7 +116,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taskmanager: %w", err)
 	}
-	m.observePool(max(cfg.limit, scheduler.HandOver))
+	m.observePool(cfg.limit)
 	return m, nil
 }
 

@@ -309,9 +309,7 @@ func (m *TaskManager) strike(h *Handle, err error, in *history) {
 		in.add(h, err)
 	}
 	m.names.remove(h, err)
-	if m.observers.restart != nil {
-		m.restartOver(h, err)
-	}
+	m.restartOver(h, err)
 	if h.cfg != nil {
 		m.disarm(h, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
 	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/scheduler"
 )
 
 // TaskWithKind is an optional interface of a Task that says what sort of task it is.
@@ -223,6 +224,17 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	if cancelled {
 		return false
 	}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		// An observer has called runtime.Goexit, and the task has an owner no more.
+		h.mu.Lock()
+		h.state = ending
+		h.mu.Unlock()
+		m.end(h, ErrGoexit)
+	}()
 	values := ctx.Values()
 	for _, o := range m.observers.run {
 		func() {
@@ -231,6 +243,7 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 		}()
 	}
 	ctx.SetValues(values)
+	returned = true
 	return true
 }
 
@@ -304,6 +317,9 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 
 // restartOver tells that the wait for a restart is over, if one is under way.
 func (m *TaskManager) restartOver(h *Handle, err error) {
+	if m.observers.restart == nil {
+		return
+	}
 	h.mu.Lock()
 	var over func(error)
 	if h.retry != nil {
@@ -315,8 +331,15 @@ func (m *TaskManager) restartOver(h *Handle, err error) {
 	}
 }
 
-// observePool has the pool observed until the manager stops.
+// observePool has the pool observed until the manager stops. The limit is as in
+// scheduler.Config.
 func (m *TaskManager) observePool(limit int) {
+	switch limit {
+	case 0:
+		limit = -1
+	case scheduler.HandOver:
+		limit = 0
+	}
 	for _, o := range m.observers.pool {
 		m.tell(func() {
 			m.unobserve = append(m.unobserve, o.ObservePool(observe.Pool{Manager: m.name, State: func() observe.PoolState {

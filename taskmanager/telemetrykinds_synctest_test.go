@@ -3,6 +3,7 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,4 +142,52 @@ func TestTelemetryIsOnByItself(t *testing.T) {
 	own := newBackend(t)
 	wantEqual(t, "spans in the global SDK, with an observer of its own", spans(taskmanager.WithObserver(own.otel)), 0)
 	wantEqual(t, "spans in the observer's", len(own.spans.Ended()), 1)
+}
+
+// TestMetricsOfThePool while the manager is there, and none when it has stopped.
+func TestMetricsOfThePool(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for limit, want := range map[int]map[string]int64{-1: {}, 0: {"images": 0}, 7: {"images": 7}} {
+			b := newBackend(t)
+			opts := []taskmanager.Option{taskmanager.WithObserver(b.otel), taskmanager.WithName("images"), taskmanager.WithWorkers(1, 3)}
+			if limit >= 0 {
+				opts = append(opts, taskmanager.WithLimit(limit, taskmanager.Block))
+			}
+			m := start(t, opts...)
+			for _, name := range []string{"a", "b"} {
+				submitFunc(t, m, name, untilCancelled)
+			}
+			synctest.Wait()
+			const pool = "taskmanager.pool.name"
+			wantEqual(t, "limit", b.counts(t, "taskmanager.queue.limit", pool), want)
+			wantEqual(t, "length", b.counts(t, "taskmanager.queue.length", pool), map[string]int64{"images": 0})
+			wantEqual(t, "workers", b.counts(t, "taskmanager.pool.worker.count", "taskmanager.worker.state"),
+				map[string]int64{"busy": 2, "idle": 0, "lent": 0})
+			for name, want := range map[string]int64{"desired": 2, "min": 1, "max": 3} {
+				wantEqual(t, name, b.counts(t, "taskmanager.pool.worker."+name, pool), map[string]int64{"images": want})
+			}
+			wantEqual(t, "decisions", b.counts(t, "taskmanager.scaler.decisions", "taskmanager.scaler.direction"), map[string]int64{"up": 1, "down": 0})
+			wantEqual(t, "active", b.counts(t, "taskmanager.task.active", pool), map[string]int64{"images": 2})
+			stop(t, m)
+			wantEqual(t, "workers after Stop", b.counts(t, "taskmanager.pool.worker.count", pool), map[string]int64{})
+		}
+	})
+}
+
+// quitter is an observer that ends the goroutine which tells it of an execution.
+type quitter struct{}
+
+func (quitter) BeginRun(context.Context, observe.Run) context.Context { runtime.Goexit(); return nil }
+func (quitter) EndRun(context.Context, observe.Run, observe.Result)   {}
+
+// TestObserverThatCallsGoexitLosesNoTask: it fails, and the worker goes on.
+func TestObserverThatCallsGoexitLosesNoTask(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithObserver(quitter{}))
+		for range 2 {
+			if err := wait(t, submitFunc(t, m, "a", fn0)); !errors.Is(err, taskmanager.ErrGoexit) {
+				t.Errorf("the task ended with %v, want ErrGoexit", err)
+			}
+		}
+	})
 }
