@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"sync"
-	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -31,8 +28,8 @@ type instruments struct {
 	queueLength, queueLimit, workerCount metric.Int64ObservableUpDownCounter
 	workerDesired, workerMin, workerMax  metric.Int64ObservableUpDownCounter
 	decisions                            metric.Int64ObservableCounter
-	recordings                           cache[[]metric.RecordOption] // to build a set of attributes takes longer than all else
-	additions                            cache[[]metric.AddOption]
+	recordings                           cache[series, []metric.RecordOption] // to build a set of attributes takes longer than all else
+	additions                            cache[series, []metric.AddOption]
 }
 
 // series tells the sets of attributes apart that are given to instruments.
@@ -91,46 +88,17 @@ func (s series) set() attribute.Set {
 	return attribute.NewSet(attrs...)
 }
 
-// cache keeps what is made of a series. There are few of them, so each new one copies the
-// map, and a look costs neither a lock nor an allocation.
-type cache[V any] struct {
-	made atomic.Pointer[map[series]V]
-	mu   sync.Mutex // held to add
-}
-
-// of is what build has made of s, now or before.
-func (c *cache[V]) of(s series, build func(attribute.Set) V) V {
-	if made := c.made.Load(); made != nil {
-		if v, ok := (*made)[s]; ok {
-			return v
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	more := map[series]V{}
-	if made := c.made.Load(); made != nil {
-		more = maps.Clone(*made)
-	}
-	v, ok := more[s]
-	if !ok {
-		v = build(s.set())
-		more[s] = v
-		c.made.Store(&more)
-	}
-	return v
-}
-
 // recording is the option of a series for histograms.
 func (i *instruments) recording(s series) []metric.RecordOption {
-	return i.recordings.of(s, func(set attribute.Set) []metric.RecordOption {
-		return []metric.RecordOption{metric.WithAttributeSet(set)}
+	return i.recordings.of(s, func(s series) []metric.RecordOption {
+		return []metric.RecordOption{metric.WithAttributeSet(s.set())}
 	})
 }
 
 // addition is the same for counters.
 func (i *instruments) addition(s series) []metric.AddOption {
-	return i.additions.of(s, func(set attribute.Set) []metric.AddOption {
-		return []metric.AddOption{metric.WithAttributeSet(set)}
+	return i.additions.of(s, func(s series) []metric.AddOption {
+		return []metric.AddOption{metric.WithAttributeSet(s.set())}
 	})
 }
 

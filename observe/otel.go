@@ -86,6 +86,7 @@ type OTel struct {
 	tracer      trace.Tracer // nil: spans would go nowhere
 	propagation Propagation
 	keys        [phases]any // of the spans in contexts; ready-made, as each look would allocate one
+	names       cache[string, [phases]string]
 	*instruments
 }
 

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -61,8 +62,10 @@ func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.C
 	case s.Scheduled: // the caller's span has long ended, and is no parent for all that comes
 		return o.with(trace.ContextWithSpan(onto, nil), submitting, parent)
 	}
-	_, span := o.tracer.Start(caller, submitSpan+s.Kind, trace.WithSpanKind(trace.SpanKindProducer),
-		trace.WithAttributes(attributes(s.Task)...))
+	_, span := o.tracer.Start(caller, o.name(submitting, s.Kind), producer...)
+	if span.IsRecording() {
+		span.SetAttributes(attributes(s.Task)...)
+	}
 	if o.propagation == Link {
 		return o.with(trace.ContextWithSpan(onto, nil), submitting, span)
 	}
@@ -107,18 +110,32 @@ func (o *OTel) BeginRun(ctx context.Context, r Run) context.Context {
 }
 
 func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
-	attrs := append(attributes(r.Task), attemptKey.Int(r.Attempt), workerKey.Int(int(r.Worker)),
-		waitedKey.Float64(r.Waited.Seconds()))
-	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attrs...)}
+	opts := consumer
 	if !trace.SpanContextFromContext(ctx).IsValid() {
-		opts = append(opts, trace.WithNewRoot())
 		opts = appendLink(opts, o.span(ctx, submitting))
 	}
 	if r.Previous != nil {
 		opts = appendLink(opts, o.span(r.Previous, running))
 	}
-	ctx, span := o.tracer.Start(ctx, runSpan+r.Kind, opts...)
+	ctx, span := o.tracer.Start(ctx, o.name(running, r.Kind), opts...)
+	if span.IsRecording() { // if not, the attributes would be made for nobody
+		span.SetAttributes(append(attributes(r.Task), attemptKey.Int(r.Attempt), workerKey.Int(int(r.Worker)),
+			waitedKey.Float64(r.Waited.Seconds()))...)
+	}
 	return o.with(ctx, running, span)
+}
+
+// The options of the spans of submits and executions; ready-made, with no room to append.
+var (
+	producer = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)}
+	consumer = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)}
+)
+
+// name is that of a span for a kind of tasks.
+func (o *OTel) name(p phase, kind string) string {
+	return o.names.of(kind, func(kind string) [phases]string {
+		return [phases]string{submitSpan + kind, runSpan + kind, restartSpan + kind}
+	})[p]
 }
 
 // appendLink links a span to another one, if there is one.
@@ -126,7 +143,7 @@ func appendLink(opts []trace.SpanStartOption, to trace.Span) []trace.SpanStartOp
 	if to == nil || !to.SpanContext().IsValid() {
 		return opts
 	}
-	return append(opts, trace.WithLinks(trace.Link{SpanContext: to.SpanContext()}))
+	return append(slices.Clip(opts), trace.WithLinks(trace.Link{SpanContext: to.SpanContext()}))
 }
 
 // EndRun ends the span of an execution, and measures it.
@@ -167,13 +184,11 @@ func (o *OTel) BeginRestart(ctx context.Context, r Restart) context.Context {
 	if o.tracer == nil {
 		return ctx
 	}
-	attrs := append(attributes(r.Task), attemptKey.Int(r.Attempt), delayKey.Float64(r.Delay.Seconds()),
-		errorTypeKey.String(errorType(r.Type, r.Err)))
-	opts := appendLink([]trace.SpanStartOption{trace.WithAttributes(attrs...)}, o.span(r.Failed, running))
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		opts = append(opts, trace.WithNewRoot())
+	ctx, span := o.tracer.Start(ctx, o.name(restarting, r.Kind), appendLink(nil, o.span(r.Failed, running))...)
+	if span.IsRecording() {
+		span.SetAttributes(append(attributes(r.Task), attemptKey.Int(r.Attempt), delayKey.Float64(r.Delay.Seconds()),
+			errorTypeKey.String(errorType(r.Type, r.Err)))...)
 	}
-	ctx, span := o.tracer.Start(ctx, restartSpan+r.Kind, opts...)
 	return o.with(ctx, restarting, span)
 }
 
