@@ -1,0 +1,164 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// names are what a backend can tell apart of what is emitted.
+type names map[string]bool
+
+func (n names) add(attributes []attribute.KeyValue) {
+	for _, a := range attributes {
+		n[string(a.Key)] = true
+	}
+}
+
+// declared reads the tables in the documentation of package observe.
+func declared(t *testing.T) names {
+	t.Helper()
+	doc, err := os.ReadFile("../observe/doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := names{"exception": true, "exception.type": true, "exception.message": true, "exception.stacktrace": true}
+	rows := regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(doc), -1)
+	for _, row := range rows {
+		for _, name := range regexp.MustCompile(`\btaskmanager(\.[a-z_]+)+|\berror\.type\b|^(submit|run|restart) Kind +[A-Z]+`).FindAllString(row[1], -1) {
+			n[strings.Join(strings.Fields(name), " ")] = true
+		}
+	}
+	return n
+}
+
+// everything has a manager do all that is told of.
+func everything(t *testing.T, b *backend) {
+	m := start(t, taskmanager.WithName("images"), taskmanager.WithObserver(b.otel), taskmanager.WithWorkers(1, 2),
+		taskmanager.WithLimit(5, taskmanager.Reject), taskmanager.WithRestart(fixedDelay(time.Second)))
+	ctx, span := b.tracer.Start(t.Context(), "request")
+	defer span.End()
+	always := func(context.Context, error) bool { return true }
+	runs := 0
+	for _, task := range []taskmanager.Task{
+		&task{name: "restarts", execute: func(context.Context) error {
+			if runs++; runs == 1 {
+				return errFailed
+			}
+			return nil
+		}, restart: always},
+		&task{name: "gives up", execute: func(context.Context) error { return errFailed }, restart: always},
+		&task{name: "panics", execute: func(context.Context) error { panic("no") }},
+	} {
+		if _, err := m.Submit(ctx, task); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := m.Submit(ctx, &task{name: "gives up"}); !errors.Is(err, taskmanager.ErrAlreadyExists) {
+		t.Fatal(err)
+	}
+	every(t, m, time.Second, &task{name: "over and over"})
+	time.Sleep(1500 * time.Millisecond)
+	m.Cancel("gives up") // while it waits
+	synctest.Wait()
+}
+
+// TestWhatIsEmittedIsDeclared, and the other way round: names and kinds of spans, keys of
+// attributes, and instruments.
+func TestWhatIsEmittedIsDeclared(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		everything(t, b)
+		got := names{}
+		scope := func(s instrumentation.Scope) []string { return []string{s.Name, s.Version, s.SchemaURL} }
+		want := []string{observe.Scope, observe.Version, semconv.SchemaURL}
+		for _, s := range b.spans.Ended() {
+			if s.Name() == "request" {
+				continue
+			}
+			wantEqual(t, "scope of a span", scope(s.InstrumentationScope()), want)
+			got[strings.Fields(s.Name())[0]+" Kind "+strings.ToUpper(s.SpanKind().String())] = true
+			got.add(s.Attributes())
+			for _, e := range s.Events() {
+				got[e.Name] = true
+				got.add(e.Attributes)
+			}
+		}
+		var data metricdata.ResourceMetrics
+		if err := b.reader.Collect(t.Context(), &data); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range data.ScopeMetrics {
+			wantEqual(t, "scope of metrics", scope(s.Scope), want)
+			for _, m := range s.Metrics {
+				got[m.Name] = true
+				switch d := m.Data.(type) {
+				case metricdata.Sum[int64]:
+					for _, p := range d.DataPoints {
+						got.add(p.Attributes.ToSlice())
+					}
+				case metricdata.Histogram[float64]:
+					for _, p := range d.DataPoints {
+						got.add(p.Attributes.ToSlice())
+					}
+				}
+			}
+		}
+		if diff := cmp.Diff(declared(t), got); diff != "" {
+			t.Errorf("names (-declared +emitted):\n%s", diff)
+		}
+	})
+}
+
+// TestExemplarsLeadToSpans: the histograms are recorded with the context of the span.
+func TestExemplarsLeadToSpans(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		everything(t, b)
+		runs := map[string]bool{}
+		for _, s := range b.spans.Ended() {
+			if strings.HasPrefix(s.Name(), "run ") {
+				id := s.SpanContext().SpanID()
+				runs[string(id[:])] = true
+			}
+		}
+		var data metricdata.ResourceMetrics
+		if err := b.reader.Collect(t.Context(), &data); err != nil {
+			t.Fatal(err)
+		}
+		var with []string
+		for _, s := range data.ScopeMetrics {
+			for _, m := range s.Metrics {
+				d, ok := m.Data.(metricdata.Histogram[float64])
+				if !ok {
+					continue
+				}
+				for _, p := range d.DataPoints {
+					for _, e := range p.Exemplars {
+						with = append(with, m.Name)
+						if !runs[string(e.SpanID)] {
+							t.Errorf("an exemplar of %s leads to no execution", m.Name)
+						}
+					}
+				}
+			}
+		}
+		slices.Sort(with)
+		wantEqual(t, "histograms with exemplars", slices.Compact(with), []string{"taskmanager.task.queue.duration", "taskmanager.task.run.duration"})
+	})
+}
