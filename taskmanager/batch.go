@@ -51,15 +51,20 @@ func (m *TaskManager) enterAll(ctx context.Context, handles []*Handle) (err erro
 	if len(handles) == 0 {
 		return nil
 	}
-	if m.observers.submit != nil {
-		err = ErrGoexit // unless what follows returns
-		for _, h := range handles {
-			s := m.submission(h)
-			onto := m.beginSubmit(ctx, h, s)
-			defer func() { m.endSubmit(onto, s, err) }()
-		}
-		err = nil
+	if m.observers.submit == nil {
+		return m.enterAllUnobserved(ctx, handles)
 	}
+	err = ErrGoexit // unless what follows returns
+	for _, h := range handles {
+		s := m.submission(h)
+		onto := m.beginSubmit(ctx, h, s)
+		defer func() { m.endSubmit(onto, s, err) }()
+	}
+	err = m.enterAllUnobserved(ctx, handles)
+	return err
+}
+
+func (m *TaskManager) enterAllUnobserved(ctx context.Context, handles []*Handle) (err error) {
 	postponed := handles[0].cfg.delays() // all have the same options
 	reserved := 0
 	for reserved < len(handles) && err == nil {

@@ -193,8 +193,7 @@ func WithScaler(s scheduler.Scaler[scheduler.Snapshot]) Option {
 
 // taskConfig is what the options of a task come to.
 type taskConfig struct {
-	description string
-	kind        string // "": not given
+	labels *labels // nil: none
 	attributes
 	restart *restartRule // nil: the manager's
 	delayed *postponed   // nil: it need not wait for its time
@@ -203,6 +202,25 @@ type taskConfig struct {
 	unlink  func() bool  // undoes that; guarded by the handle's mu
 	watcher watcher      // nil: nobody is told of the end; likewise
 	overlap *Overlap     // only for schedules
+}
+
+// labels say in words what a task is; few tasks have any.
+type labels struct{ description, kind string }
+
+// label returns what to note a label in.
+func (c *taskConfig) label() *labels {
+	if c.labels == nil {
+		c.labels = new(labels)
+	}
+	return c.labels
+}
+
+// kind is what was given as the kind of the task, or "".
+func (c *taskConfig) kind() string {
+	if c == nil || c.labels == nil {
+		return ""
+	}
+	return c.labels.kind
 }
 
 // postponed is what only tasks need that wait for the time of their start.
@@ -256,8 +274,8 @@ func (o taskOption) applyTask(c *taskConfig) error { return o(c) }
 // TaskWithProgress comes from its method unless this is given.
 func WithDescription(text string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		twice := c.description != ""
-		c.description = text
+		twice := c.label().description != ""
+		c.label().description = text
 		return fault(twice, "taskmanager: WithDescription was given twice")
 	})
 }

@@ -169,8 +169,8 @@ func (s *Schedule) Next() time.Time {
 }
 
 // Skipped is how many runs were left out, because the one before them, or another task
-// of the name, was outstanding. With OverlapSkip those times of a timetable do not count that went by while it was
-// being asked.
+// of the name, was outstanding. With OverlapSkip those times of a timetable do not count
+// that went by while it was being asked.
 func (s *Schedule) Skipped() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

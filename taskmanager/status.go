@@ -121,8 +121,8 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Name = h.name
-	if h.cfg != nil && h.cfg.description != "" {
-		s.Description = h.cfg.description
+	if h.cfg != nil && h.cfg.labels != nil && h.cfg.labels.description != "" {
+		s.Description = h.cfg.labels.description
 	}
 	s.Status, s.Worker, s.LastError = h.status(), h.worker, h.err
 	s.QueuedAt = h.m.epoch.Add(h.queuedAt)

@@ -24,8 +24,8 @@ type TaskWithKind interface {
 // WithKind says what sort of task it is, as TaskWithKind does, over which it wins.
 func WithKind(kind string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		twice := c.kind != ""
-		c.kind = kind
+		twice := c.label().kind != ""
+		c.label().kind = kind
 		return errors.Join(
 			fault(twice, "taskmanager: WithKind was given twice"),
 			fault(kind == "", "taskmanager: WithKind: the kind is empty; leave the option out for the name of the type"),
@@ -104,8 +104,8 @@ func (o *observers) none() bool { return o.submit == nil && o.run == nil && o.re
 
 // kindOf is what sort of task it is. Its Kind method was asked at the submit.
 func kindOf(task Task, cfg *taskConfig) string {
-	if cfg != nil && cfg.kind != "" {
-		return cfg.kind
+	if kind := cfg.kind(); kind != "" {
+		return kind
 	}
 	switch task.(type) {
 	case closure, forgetful:
@@ -117,13 +117,13 @@ func kindOf(task Task, cfg *taskConfig) string {
 // askKind asks a task for its kind, if it has a method for that and somebody observes.
 func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	k, ok := task.(TaskWithKind)
-	if !ok || m.observers.none() || cfg != nil && cfg.kind != "" {
+	if !ok || m.observers.none() || cfg.kind() != "" {
 		return cfg, nil
 	}
 	if cfg == nil {
 		cfg = &taskConfig{attributes: defaultAttributes}
 	}
-	if err := guarded(func() error { cfg.kind = k.Kind(); return nil }); err != nil {
+	if err := guarded(func() error { cfg.label().kind = k.Kind(); return nil }); err != nil {
 		return nil, fmt.Errorf("taskmanager: the Kind method of %T: %w", task, err)
 	}
 	return cfg, nil
@@ -154,6 +154,14 @@ func (m *TaskManager) crashedObserver(crash error) {
 	m.log.errorf("an observer crashed: %v", details{crash})
 }
 
+// given is the context that an observer has returned, or, if that is nil, the one before.
+func given(ctx, before context.Context) context.Context {
+	if ctx == nil {
+		return before
+	}
+	return ctx
+}
+
 // subject is a task as observers see it. h.mu is held, or nobody else knows of h.
 func (m *TaskManager) subject(h *Handle) observe.Task {
 	return observe.Task{Manager: m.name, Name: h.name, Kind: kindOf(h.task, h.cfg)}
@@ -175,7 +183,7 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, s observe.Subm
 	for _, o := range m.observers.submit {
 		func() {
 			defer m.survive()
-			onto = o.BeginSubmit(ctx, onto, s)
+			onto = given(o.BeginSubmit(ctx, onto, s), onto)
 		}()
 	}
 	h.firstCtx.SetBase(onto)
@@ -239,7 +247,7 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	for _, o := range m.observers.run {
 		func() {
 			defer m.survive()
-			values = o.BeginRun(values, r)
+			values = given(o.BeginRun(values, r), values)
 		}()
 	}
 	ctx.SetValues(values)
@@ -306,7 +314,7 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 	r.Type, _ = failureType(ctx, err)
 	values := h.firstCtx.Base()
 	for _, o := range m.observers.restart {
-		m.tellError(func() { values = o.BeginRestart(values, r) })
+		m.tellError(func() { values = given(o.BeginRestart(values, r), values) })
 	}
 	return func(err error) {
 		for _, o := range m.observers.restart {

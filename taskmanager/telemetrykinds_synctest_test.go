@@ -191,3 +191,34 @@ func TestObserverThatCallsGoexitLosesNoTask(t *testing.T) {
 		}
 	})
 }
+
+// vague is an observer that returns no contexts.
+type vague struct{ quitter }
+
+func (vague) BeginSubmit(_, _ context.Context, _ observe.Submission) context.Context { return nil }
+func (vague) EndSubmit(context.Context, observe.Submission, error)                   {}
+func (vague) BeginRun(context.Context, observe.Run) context.Context                  { return nil }
+func (vague) BeginRestart(context.Context, observe.Restart) context.Context          { return nil }
+func (vague) EndRestart(context.Context, observe.Restart, error)                     {}
+
+// TestObserverWithoutContextsDoesNoHarm: the task has that of its submit.
+func TestObserverWithoutContextsDoesNoHarm(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithObserver(vague{}), taskmanager.WithRestart(fixedDelay(time.Second)))
+		type key struct{}
+		ctx, runs := context.WithValue(t.Context(), key{}, "value"), 0
+		h, err := m.Submit(ctx, &task{name: "a", execute: func(ctx context.Context) error {
+			wantEqual(t, "the value in the context", ctx.Value(key{}), any("value"))
+			if runs++; runs == 1 {
+				return errFailed
+			}
+			return nil
+		}, restart: func(context.Context, error) bool { return true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := wait(t, h); err != nil || runs != 2 {
+			t.Errorf("the task ended with %v after %d runs, want 2 and no error", err, runs)
+		}
+	})
+}
