@@ -287,15 +287,17 @@ func TestNoWorkersForHeldItems(t *testing.T) {
 		one := func(*job) int { return 1 }
 		r := newRig(t, scheduler.Config[*job]{Max: 50, Limit: 5, Overflow: scheduler.Reject, Queue: queue.LimitByKey(2, one, nil)})
 		js := newJobs(8)
-		mustSubmit(t, r.pool, js[:7]...)
-		synctest.Wait()
+		for _, j := range js[:7] {
+			mustSubmit(t, r.pool, j)
+			synctest.Wait() // two that begin at one moment do so in any order
+		}
 		wantErr(t, "one more than two run and five wait", r.pool.TrySubmit(js[7]), scheduler.ErrQueueFull)
 		s := r.pool.Snapshot()
 		wantEqual(t, "workers, busy and queued", []int{s.Workers, s.Busy, s.Queued}, []int{2, 2, 5})
 		for _, j := range js[:7] {
 			j.end <- returns
+			synctest.Wait()
 		}
-		synctest.Wait()
 		wantEqual(t, "runs", r.ran(), []int{1, 2, 3, 4, 5, 6, 7})
 		r.close(t)
 	})
