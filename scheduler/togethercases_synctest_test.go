@@ -245,11 +245,11 @@ func TestBlockedKnowsWhatWaitsForRoom(t *testing.T) {
 		js[0].end <- returns
 		synctest.Wait()
 		wantEqual(t, "blocked with one in", blocked(), []int{6, 7})
-		r.close(t)
-		if err := <-second; err == nil {
-			t.Error("a batch that waited at Stop returned nil, want an error")
-		}
+		stopped := background(func() error { return r.pool.Stop(context.Background()) })
+		wantErr(t, "the second, at Stop", <-second, scheduler.ErrStopped)
 		wantEqual(t, "blocked after Stop", blocked(), []int{})
+		r.close(t) // only now, lest what runs end and make room before
+		wantErr(t, "Stop", <-stopped, nil)
 	})
 }
 
