@@ -38,7 +38,8 @@ var (
 	// takes up itself. For the last there are other policies, or a manager for each
 	// stage of the work. A task is known by its goroutine, and by its context. It is
 	// also returned by the submit to a group of a task that LimitByKey would never let
-	// run, since those who wait for the group take up the limit.
+	// run, since those who wait for the group take up the limit; and by one that waits for
+	// room while all that could make some waits, in the end, for its task.
 	ErrWouldDeadlock = errors.New("taskmanager: would deadlock: a task must not wait for what waits for it, " +
 		"nor for room in its own manager; use another overflow policy, or another manager")
 

@@ -189,9 +189,14 @@ func (x *life) remember(random *rand.Rand) (taskmanager.Option, string) {
 
 // fail reports what must not be. Only the first few are: the others follow from them.
 func (x *life) fail(format string, args ...any) {
-	if x.s.fails.Add(1) <= 20 {
-		x.s.t.Errorf("%s: %s", x.about, fmt.Sprintf(format, args...))
+	if x.s.fails.Add(1) > 20 {
+		return
 	}
+	failure := fmt.Sprintf("%s: %s", x.about, fmt.Sprintf(format, args...))
+	x.s.t.Error(failure)
+	x.s.mu.Lock()
+	defer x.s.mu.Unlock()
+	x.s.failures = append(x.s.failures, failure)
 }
 
 // enter lets the caller use the manager, until leave; false: it has been looked at.

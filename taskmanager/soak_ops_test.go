@@ -87,7 +87,7 @@ func (t *soakTask) options(random *rand.Rand) (opts []taskmanager.TaskOption) {
 
 // submit submits a task in one of the ways that there are.
 func (d *driver) submit() {
-	t := d.newTask(d.random, d.random.IntN(soakNames), 0)
+	t := d.newTask(d.random, d.random.IntN(soakNames), nil)
 	opts := t.options(d.random)
 	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if d.random.IntN(3) == 0 {
@@ -130,15 +130,15 @@ func (d *driver) batch() {
 	if d.random.IntN(4) == 0 {
 		ctx = context.Background() // if it has no room, it must get some
 	}
-	d.handles = append(d.handles, d.submitAll(ctx, d.random, 0)...)
+	d.handles = append(d.handles, d.submitAll(ctx, d.random, nil)...)
 }
 
 // submitAll submits several tasks with the same options.
-func (x *life) submitAll(ctx context.Context, random *rand.Rand, depth int) []*taskmanager.Handle {
+func (x *life) submitAll(ctx context.Context, random *rand.Rand, by *execution) []*taskmanager.Handle {
 	var all []*soakTask
 	var tasks []taskmanager.Task
 	for range random.IntN(6) {
-		t := x.newTask(random, random.IntN(4*soakNames)-3*soakNames, depth)
+		t := x.newTask(random, random.IntN(4*soakNames)-3*soakNames, by)
 		all, tasks = append(all, t), append(tasks, t)
 	}
 	var opts []taskmanager.TaskOption
@@ -167,12 +167,12 @@ func (x *life) submitAll(ctx context.Context, random *rand.Rand, depth int) []*t
 func (d *driver) future() {
 	ctx, cancel := d.brief()
 	defer cancel()
-	d.async(context.Background(), ctx, d.random, 0)
+	d.async(context.Background(), ctx, d.random, nil)
 }
 
 // async submits a task that has a result, and waits for that until ctx ends.
-func (x *life) async(submit, ctx context.Context, random *rand.Rand, depth int) {
-	t := x.newTask(random, random.IntN(2*soakNames)-soakNames, depth)
+func (x *life) async(submit, ctx context.Context, random *rand.Rand, by *execution) {
+	t := x.newTask(random, random.IntN(2*soakNames)-soakNames, by)
 	f, err := taskmanager.Async(submit, x.m, t.name, func(ctx context.Context) (string, error) {
 		return t.name, t.Execute(ctx)
 	}, t.options(random)...)
@@ -196,11 +196,11 @@ func (d *driver) inGroup() {
 		groupCtx, done = context.Background(), func() {}
 	}
 	defer done()
-	d.group(groupCtx, ctx, d.random, 0)
+	d.group(groupCtx, ctx, d.random, nil)
 }
 
 // group submits a group of tasks, and waits for it until ctx ends.
-func (x *life) group(groupCtx, ctx context.Context, random *rand.Rand, depth int) {
+func (x *life) group(groupCtx, ctx context.Context, random *rand.Rand, by *execution) {
 	var opts []taskmanager.GroupOption
 	collect := random.IntN(2) == 0
 	if collect {
@@ -213,7 +213,7 @@ func (x *life) group(groupCtx, ctx context.Context, random *rand.Rand, depth int
 	var members []*soakTask
 	clean := true
 	for range 1 + random.IntN(5) {
-		t := x.newTask(random, random.IntN(2*soakNames)-soakNames, depth)
+		t := x.newTask(random, random.IntN(2*soakNames)-soakNames, by)
 		t.grouped = true
 		members = append(members, t)
 		err := g.Go(t.name, func(ctx context.Context) (string, error) { return t.name, t.Execute(ctx) }, t.options(random)...)

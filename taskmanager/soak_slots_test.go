@@ -5,16 +5,14 @@ import "time"
 // takeSlot counts an execution that has a slot for sure. The caller is a task that has
 // got its slot back, or one that begins.
 func (e *execution) takeSlot() {
-	x := e.x
-	x.mu.Lock()
-	if e.ctx.Err() != nil && !e.hurried { // so it did not wait for one
-		e.hurried = true
-		x.hurried++
+	if e.ctx.Err() != nil { // so it did not wait for one
+		e.hurry()
 	}
-	if e.inline {
-		x.mu.Unlock()
+	if e.inline || e.unsure {
 		return
 	}
+	x := e.x
+	x.mu.Lock()
 	x.underWay++
 	n, bound := x.underWay, x.bound+x.hurried
 	x.mu.Unlock()
@@ -24,7 +22,7 @@ func (e *execution) takeSlot() {
 }
 
 func (e *execution) giveSlot() {
-	if e.inline || e.gone {
+	if e.inline || e.unsure || e.gone {
 		return
 	}
 	e.x.mu.Lock()
@@ -32,11 +30,28 @@ func (e *execution) giveSlot() {
 	e.x.mu.Unlock()
 }
 
+// hurry notes that an execution goes on without a slot. One in the place of its submitter
+// has lent the slot of that, on whose goroutine it runs.
+func (e *execution) hurry() {
+	for e.inline {
+		if e.by == nil { // no task has submitted it
+			return
+		}
+		e = e.by
+	}
+	if e.hurried {
+		return
+	}
+	e.hurried = true
+	e.x.mu.Lock()
+	e.x.hurried++
+	e.x.mu.Unlock()
+}
+
 // endHurry is the end of an execution that had no slot: from here on the worker is one too
-// many no more. One in the place of its submitter has lent the slot of that, which goes on
-// with it for nobody knows how long.
+// many no more, unless a middleware has it do more.
 func (e *execution) endHurry() {
-	if e.hurried && !e.inline {
+	if e.hurried && !e.x.skips {
 		e.x.mu.Lock()
 		e.x.hurried--
 		e.x.mu.Unlock()

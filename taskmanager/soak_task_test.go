@@ -20,8 +20,8 @@ type soakTask struct {
 	number  int // of the name; -1 for a child, whose name is its own
 	seed    uint64
 	way     int
-	fails   int // how many of its executions fail, where they do
-	depth   int // of the nesting
+	fails   int        // how many of its executions fail, where they do
+	by      *execution // that has submitted it; nil: it is no task's child
 	asks    bool
 	grouped bool
 
@@ -38,9 +38,9 @@ type soakTask struct {
 }
 
 // newTask makes a task that is taken care of at the end.
-func (x *life) newTask(random *rand.Rand, number, depth int) *soakTask {
+func (x *life) newTask(random *rand.Rand, number int, by *execution) *soakTask {
 	t := &soakTask{
-		x: x, number: number, depth: depth, seed: random.Uint64(),
+		x: x, number: number, by: by, seed: random.Uint64(),
 		way: random.IntN(len(ways)), fails: random.IntN(5), asks: random.IntN(2) == 0,
 	}
 	if number < 0 {
@@ -48,13 +48,21 @@ func (x *life) newTask(random *rand.Rand, number, depth int) *soakTask {
 	} else {
 		t.name = fmt.Sprint("name/", number)
 	}
-	if depth > 2 && t.way >= firstNestedWay {
+	if t.depth() > 2 && t.way >= firstNestedWay {
 		t.way = 0
 	}
 	x.mu.Lock()
 	x.tasks = append(x.tasks, t)
 	x.mu.Unlock()
 	return t
+}
+
+// depth is that of the nesting.
+func (t *soakTask) depth() int {
+	if t.by == nil {
+		return 0
+	}
+	return 1 + t.by.depth()
 }
 
 // accept notes what became of the submit, and counts it.
@@ -74,7 +82,7 @@ func (t *soakTask) accept(op string, h *taskmanager.Handle, err error) {
 		taskmanager.ErrAlreadyExists:    true,
 		taskmanager.ErrStopped:          t.x.stopping.Load(),
 		taskmanager.ErrQueueFull:        t.x.bounded,
-		taskmanager.ErrWouldDeadlock:    t.depth > 0 || t.grouped,
+		taskmanager.ErrWouldDeadlock:    t.by != nil || t.grouped || t.x.bounded,
 		taskmanager.ErrCancelled:        true,
 		taskmanager.ErrGroupFailed:      t.grouped,
 		taskmanager.ErrQueueTimeout:     t.queueTimeout,
@@ -112,7 +120,8 @@ type execution struct {
 	*soakTask
 	ctx     context.Context
 	random  *rand.Rand
-	inline  bool // it has no slot for sure, as it runs in place of its submitter
+	inline  bool // it runs in place of its submitter
+	unsure  bool // whether it has a slot
 	gone    bool // its slot may be lent until its end
 	hurried bool // it went on without a slot, or may have
 	failed  bool
@@ -133,10 +142,10 @@ func (t *soakTask) Execute(ctx context.Context) error {
 	e := &execution{
 		soakTask: t, ctx: ctx, random: rand.New(rand.NewPCG(t.seed, uint64(n))),
 		inline: t.x.overflow == taskmanager.CallerRuns && h.Status().Worker == 0,
+		// If a middleware runs the task twice, a goroutine of the first time may still wait.
+		unsure: t.x.skips && ways[t.way].name == abandonsWay,
 		failed: int(n) <= t.fails,
 	}
-	// If a middleware runs the task twice, a goroutine of the first time may still wait.
-	e.inline = e.inline || t.x.skips && ways[t.way].name == abandonsWay
 	e.takeSlot()
 	defer func() {
 		e.giveSlot()
@@ -258,7 +267,11 @@ func (e *execution) leavesGoroutine() error {
 	ctx := e.ctx
 	go func() {
 		<-ctx.Done()
-		if h, ok := taskmanager.FromContext(ctx); ok && h.Status().Status == taskmanager.Finished {
+		h, ok := taskmanager.FromContext(ctx)
+		if !ok || h.Status().Status != taskmanager.Finished {
+			return
+		}
+		if _, ok = taskmanager.FromContext(ctx); ok { // it has not ended in between
 			e.x.fail("the context of %q leads to a task that is over", h.Name())
 		}
 	}()
@@ -286,7 +299,7 @@ func (e *execution) child() (h *taskmanager.Handle, err error) {
 		return nil, taskmanager.ErrStopped
 	}
 	defer e.x.leave()
-	c := e.x.newTask(e.random, e.random.IntN(2*soakNames)-soakNames, e.depth+1)
+	c := e.x.newTask(e.random, e.random.IntN(2*soakNames)-soakNames, e)
 	e.stepAside("the submit of "+c.name, func() {
 		h, err = e.x.m.Submit(e.ctx, c)
 		c.accept("child", h, err)
@@ -312,7 +325,7 @@ func (e *execution) batchParent() error {
 		return e.outcome()
 	}
 	var handles []*taskmanager.Handle
-	e.stepAside("SubmitAll", func() { handles = e.x.submitAll(e.ctx, e.random, e.depth+1) })
+	e.stepAside("SubmitAll", func() { handles = e.x.submitAll(e.ctx, e.random, e) })
 	e.x.leave()
 	for _, h := range handles {
 		e.waitFor(h)
@@ -325,7 +338,7 @@ func (e *execution) groupParent() error {
 		return e.outcome()
 	}
 	defer e.x.leave()
-	e.stepAside("a group", func() { e.x.group(e.ctx, e.ctx, e.random, e.depth+1) })
+	e.stepAside("a group", func() { e.x.group(e.ctx, e.ctx, e.random, e) })
 	return e.outcome()
 }
 
@@ -334,7 +347,7 @@ func (e *execution) futureParent() error {
 		return e.outcome()
 	}
 	defer e.x.leave()
-	e.stepAside("a result", func() { e.x.async(e.ctx, e.ctx, e.random, e.depth+1) })
+	e.stepAside("a result", func() { e.x.async(e.ctx, e.ctx, e.random, e) })
 	return e.outcome()
 }
 
@@ -376,6 +389,9 @@ func (e *execution) abandons() error {
 	}
 	e.giveSlot()
 	e.gone = true
+	if e.inline { // if it is cancelled meanwhile
+		e.hurry()
+	}
 	begun := make(chan struct{})
 	go func() {
 		close(begun)
@@ -404,7 +420,7 @@ func (e *execution) crosses() error {
 	if y == nil || !y.enter() {
 		return e.outcome()
 	}
-	c := y.newTask(e.random, -1, e.depth+1)
+	c := y.newTask(e.random, -1, e)
 	var h *taskmanager.Handle
 	e.stepAside("a submit to another manager", func() {
 		var err error

@@ -58,10 +58,10 @@ func TestSoak(t *testing.T) {
 		})
 	}
 	slots.Wait()
+	s.report()
 	if err := goleak.Find(before); err != nil {
 		t.Errorf("goroutines are left: %v", err)
 	}
-	s.report()
 }
 
 // soak is what all managers of a run have in common.
@@ -72,9 +72,10 @@ type soak struct {
 	fails atomic.Int32
 	shown atomic.Bool // the stacks of all goroutines
 
-	mu     sync.Mutex
-	counts map[string]int
-	slow   time.Duration // the longest wait of a task for its children
+	mu       sync.Mutex
+	counts   map[string]int
+	slow     time.Duration // the longest wait of a task for its children
+	failures []string      // what was reported, to say it once more at the end
 }
 
 // random is a source for one part of the run, that depends on nothing else.
@@ -102,6 +103,10 @@ func (s *soak) report() {
 		fmt.Fprintf(&text, "\n%9d  %s", s.counts[what], what)
 	}
 	s.t.Logf("longest wait of a task for others: %v%s", s.slow, &text)
+	// Once more, below a long list, where whoever sees only the end of the output looks.
+	for _, failure := range s.failures {
+		s.t.Logf("failed: %.1000s", failure)
+	}
 }
 
 // live has one manager used, ended and looked at.

@@ -242,6 +242,7 @@ func (m *TaskManager) untilCancelled(ctx context.Context, handles []*Handle, sub
 	if err := cancellationOf(handles); err != nil {
 		return err
 	}
+	defer m.watchRoom(handles, stop)()
 	err := submit(ctx)
 	if err == nil {
 		return nil
