@@ -34,7 +34,9 @@
 //	error.type                       run, submit: of a failure; restart: of the one before it
 //
 // A failure sets the status Error, and an event "exception" has its type, text and, of a
-// panic, stack. error.type is panic, goexit, timeout, or the type of the error. A task that
+// panic, stack. error.type is panic, goexit or timeout; what the ErrorType method of the
+// error, or of one that it wraps, returns, which those of package taskmanager have
+// (queue_full, already_exists, …); or the type of the error. A task that
 // is cancelled, by its user, its group or the end of the manager, is no error.
 //
 // # Metrics
@@ -56,4 +58,22 @@
 //
 // All have taskmanager.pool.name, if the manager has a name; give managers of one program
 // names, or their points are added up.
+//
+// # Logs
+//
+// A handler for package slog that is made with [NewLogHandler] adds to each record that is
+// logged with the context of a task, or one derived from it:
+//
+//	trace_id                  of the span that is current in the context
+//	span_id                   likewise
+//	taskmanager.task.name     until the end of the execution
+//	taskmanager.task.attempt  likewise: its number
+//
+// What a manager logs of a task has the same, if its logger is one of package
+// adapters/logging, or another taskmanager.ContextLogger.
+//
+// # Profiles
+//
+// taskmanager.WithProfiling labels profiles with the kind and name of the task, and makes
+// executions tasks of execution traces.
 package observe

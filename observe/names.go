@@ -38,6 +38,12 @@ const (
 	errorTypeKey = semconv.ErrorTypeKey
 )
 
+// NameLabel and KindLabel are the labels of profiles; see taskmanager.WithProfiling.
+const (
+	NameLabel = string(nameKey)
+	KindLabel = string(kindKey)
+)
+
 // Failure types of Result and Restart.
 const (
 	TypePanic   = "panic"

@@ -33,8 +33,16 @@ var (
 
 	// ErrGoexit is how an execution ends that called runtime.Goexit, for
 	// instance through the FailNow of a test.
-	ErrGoexit = errors.New("scheduler: the work called runtime.Goexit")
+	ErrGoexit error = goexitError{}
 )
+
+type goexitError struct{}
+
+// Error is the text.
+func (goexitError) Error() string { return "scheduler: the work called runtime.Goexit" }
+
+// ErrorType is what telemetry calls it.
+func (goexitError) ErrorType() string { return "goexit" }
 
 // PanicError is how an execution ends that panicked.
 type PanicError struct {
@@ -51,6 +59,9 @@ func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
+
+// ErrorType is what telemetry calls it.
+func (*PanicError) ErrorType() string { return "panic" }
 
 // BatchError tells how far a SubmitAll came that was cut short.
 type BatchError struct {

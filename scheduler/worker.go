@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"context"
+	"runtime/pprof"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -35,6 +37,8 @@ func (w *worker[T]) signal() {
 
 // work is the loop of a worker: the other half of the hot path.
 func (p *Pool[T]) work(w *worker[T]) {
+	// Or profiles would count all that it does for whoever happened to have it started.
+	pprof.SetGoroutineLabels(context.Background())
 	if p.cfg.TrackCallers || p.cfg.Limit != 0 && p.cfg.Overflow == Block {
 		defer p.callers.Register(w)() // until after mend, which calls Crashed
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -14,22 +15,22 @@ var (
 	// is queued, running or waiting to restart. Go and GoFunc return it as it is,
 	// so that it can be compared with ==; Submit and SubmitFunc wrap it, with the
 	// name. Wait for the other task, or choose another name.
-	ErrAlreadyExists = errors.New("taskmanager: a task of that name already exists")
+	ErrAlreadyExists = newError("already_exists", "taskmanager: a task of that name already exists")
 
 	// ErrStopped is returned for a task that is offered to a stopped manager, and
 	// is how a task ends that Stop dropped or interrupted.
-	ErrStopped = errors.New("taskmanager: the manager is stopped")
+	ErrStopped = newError("stopped", "taskmanager: the manager is stopped")
 
 	// ErrCancelled is how a task ends that was cancelled by name, through its handle,
 	// or by the end of the context to which it is linked. It matches
 	// context.Canceled.
-	ErrCancelled = fmt.Errorf("taskmanager: the task was cancelled: %w", context.Canceled)
+	ErrCancelled = newError("cancelled", "taskmanager: the task was cancelled: context canceled", context.Canceled)
 
 	// ErrQueueFull is returned when the limit leaves no room and the overflow
 	// policy is Reject; by TrySubmit also under Block and CallerRuns; by SubmitAll for
 	// more tasks than there could ever be room for; and while the manager is paused,
 	// under CallerRuns.
-	ErrQueueFull = errors.New("taskmanager: the queue is full; try again later, or raise the limit")
+	ErrQueueFull = newError("queue_full", "taskmanager: the queue is full; try again later, or raise the limit")
 
 	// ErrWouldDeadlock is returned to a task that would wait for itself: for a task
 	// that waits for it, however many there are in between; for a task that may not
@@ -40,33 +41,50 @@ var (
 	// also returned by the submit to a group of a task that LimitByKey would never let
 	// run, since those who wait for the group take up the limit; and by one that waits for
 	// room while all that could make some waits, in the end, for its task.
-	ErrWouldDeadlock = errors.New("taskmanager: would deadlock: a task must not wait for what waits for it, " +
+	ErrWouldDeadlock = newError("would_deadlock", "taskmanager: would deadlock: a task must not wait for what waits for it, "+
 		"nor for room in its own manager; use another overflow policy, or another manager")
 
 	// ErrDropped is how a task ends that the overflow policy gave up.
-	ErrDropped = errors.New("taskmanager: dropped, as the queue was full")
+	ErrDropped = newError("dropped", "taskmanager: dropped, as the queue was full")
 
 	// ErrShed is how a task ends that the discipline gave up, because it had
 	// waited for too long.
-	ErrShed = errors.New("taskmanager: shed, having waited for too long")
+	ErrShed = newError("shed", "taskmanager: shed, having waited for too long")
 
 	// ErrRestartsExhausted is how a task ends that wanted to run again and whose
 	// restart policy gave up. The last failure is wrapped beside it.
-	ErrRestartsExhausted = errors.New("taskmanager: the restart policy gave up")
+	ErrRestartsExhausted = newError("restarts_exhausted", "taskmanager: the restart policy gave up")
 
 	// ErrNilTask is returned for a submit of no task.
-	ErrNilTask = errors.New("taskmanager: nil task; pass a Task or a function")
+	ErrNilTask = newError("invalid", "taskmanager: nil task; pass a Task or a function")
 
 	// ErrEmptyName is returned for a task without a name.
-	ErrEmptyName = errors.New("taskmanager: empty name; every task needs one")
+	ErrEmptyName = newError("invalid", "taskmanager: empty name; every task needs one")
 
 	// ErrNilContext is returned by calls that were given a nil context.
-	ErrNilContext = errors.New("taskmanager: nil context; pass context.Background() if there is none")
+	ErrNilContext = newError("invalid", "taskmanager: nil context; pass context.Background() if there is none")
 
 	// ErrGoexit is how an execution ends that called runtime.Goexit, for instance
 	// through the FailNow of a test.
 	ErrGoexit = scheduler.ErrGoexit
 )
+
+// mark is an error of this package that programs compare others with.
+type mark struct {
+	kind, text string
+	is         []error // what it matches beside itself
+}
+
+func newError(kind, text string, is ...error) error { return &mark{kind, text, is} }
+
+// Error is the text.
+func (e *mark) Error() string { return e.text }
+
+// Unwrap returns what else it matches.
+func (e *mark) Unwrap() []error { return e.is }
+
+// ErrorType is what telemetry calls it.
+func (e *mark) ErrorType() string { return e.kind }
 
 // PanicError is how an execution ends that panicked: Value is what was passed
 // to panic, Stack the stack of the goroutine at that moment.
@@ -132,6 +150,31 @@ func (e *wrapError) Error() string { return fmt.Sprintf(e.format, e.args...) }
 
 // Unwrap returns what is wrapped.
 func (e *wrapError) Unwrap() []error { return e.errs }
+
+// ErrorType is that of the first error that is wrapped.
+func (e *wrapError) ErrorType() string {
+	for _, err := range e.errs {
+		return errorType(err)
+	}
+	return ""
+}
+
+// errorType is what telemetry calls an error.
+func errorType(err error) string {
+	if typed, ok := errors.AsType[interface {
+		error
+		ErrorType() string
+	}](err); ok {
+		return typed.ErrorType()
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return observe.TypeTimeout
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	}
+	return fmt.Sprintf("%T", err)
+}
 
 // translations are the pool's errors in this package's terms.
 var translations = map[error]error{

@@ -15,7 +15,7 @@ import (
 // ErrGroupFailed is how a task ends that was cancelled because its group failed, and
 // what a submit to that group returns; a *GroupError with it tells why. It matches
 // context.Canceled.
-var ErrGroupFailed = fmt.Errorf("taskmanager: the group has failed: %w", context.Canceled)
+var ErrGroupFailed = newError("group_failed", "taskmanager: the group has failed: context canceled", context.Canceled)
 
 // GroupError tells the tasks of a group why they are cancelled. It matches
 // ErrGroupFailed, and not the reason: a task is not cancelled by its user because

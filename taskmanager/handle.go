@@ -35,10 +35,29 @@ type Handle struct {
 }
 
 // taskContext is the context of one execution. It knows the task.
-type taskContext = lazycontext.Context[Handle]
+type taskContext = lazycontext.Context[owner]
+
+// owner is a handle as its contexts know it: with a method that is no concern of others.
+type owner Handle
+
+// Identity tells logs of the task.
+func (o *owner) Identity() (task string, attempt int) {
+	h := (*Handle)(o)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.name, h.attempt()
+}
+
+// attempt is the number of the present execution, from 1. mu is held.
+func (h *Handle) attempt() int {
+	if h.retry == nil {
+		return 1
+	}
+	return 1 + h.retry.restarts
+}
 
 // ownerOf is the task whose context ctx is, or is derived from, or nil.
-func ownerOf(ctx context.Context) *Handle { return lazycontext.OwnerOf[Handle](ctx) }
+func ownerOf(ctx context.Context) *Handle { return (*Handle)(lazycontext.OwnerOf[owner](ctx)) }
 
 // FromContext returns the handle of the task that was given ctx, or a context that
 // ctx is derived from: false if there is none, or its execution is over.

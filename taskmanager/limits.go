@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
+	"github.com/seed56799101/taskmanager/observe"
 )
 
 // limitError is how a task ends that has exceeded a limit in time. It matches
@@ -20,6 +21,9 @@ func (limitError) Is(target error) bool { return target == context.DeadlineExcee
 
 // Timeout makes it a time-out for those who ask in the style of package net.
 func (limitError) Timeout() bool { return true }
+
+// ErrorType is what telemetry calls it.
+func (limitError) ErrorType() string { return observe.TypeTimeout }
 
 // The errors of limits in time. All match context.DeadlineExceeded.
 const (

@@ -24,6 +24,7 @@ type TaskManager struct {
 	runner     Runner        // executes tasks, by way of the middleware; nil: there is none
 	delayed    *alarms       // what is to happen to tasks at a time
 	restart    restartRule   // of tasks that have none of their own
+	profiles   bool          // tasks are marked for profiles
 	plain      bool          // tasks without a Restart method restart too
 	revived    atomic.Uint64 // restarts granted
 	rand       *rand.Rand
@@ -78,6 +79,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		names:      newNames(),
 		queue:      cfg.discipline,
 		restart:    cfg.restart,
+		profiles:   cfg.profiles,
 		plain:      cfg.plain,
 		rand:       rand.New(&lockedSource{source: cfg.rand}),
 		log:        newLog(cfg.logger, cfg.name),

@@ -71,6 +71,7 @@ type config struct {
 	history     int // how many ended tasks are remembered
 	observers   []observe.Observer
 	silent      bool // nothing is emitted by itself
+	profiles    bool // tasks are marked for profiles
 }
 
 func newConfig(opts []Option) (config, error) {

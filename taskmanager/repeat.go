@@ -303,7 +303,7 @@ func (s *Schedule) fail(err error) {
 func (s *Schedule) run() {
 	for {
 		h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
-		h.firstCtx.Init(s.ctx, h)
+		h.firstCtx.Init(s.ctx, (*owner)(h))
 		s.current, s.starting = h, true
 		s.mu.Unlock()
 		err := s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) })

@@ -27,6 +27,9 @@ func (h *Handle) withdrawn() bool {
 
 // run executes a task on a worker of the pool.
 func (m *TaskManager) run(worker int32, h *Handle) {
+	if m.profiles {
+		defer m.profile(h)()
+	}
 	observed := m.observers.run != nil && m.observeRun(worker, h)
 	task, ctx := m.begin(worker, h, observed)
 	if task == nil {
@@ -107,28 +110,26 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.mu.Lock()
 	h.state = ending // the pool has claimed it
+	ctx := h.ctx()
 	h.mu.Unlock()
 	err := submitError(h.name, reason)
 	m.end(h, h.withLastFailure(err, nil))
 	if !same(err, ErrStopped) {
 		// A logger that calls runtime.Goexit must not end somebody who submits a task.
-		_ = apart(func() { m.log.errorf("task %q will not run: %v", h.name, details{err}) })
+		_ = apart(func() { m.logFor(h, ctx).errorf("task %q will not run: %v", h.name, details{err}) })
 	}
 }
 
 // settle decides what becomes of a task whose execution has ended with err:
 // it ends, or it runs again.
 func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
-	if err != nil {
-		err = h.overdue(ctx, err)
+	if err == nil {
+		m.succeed(h, ctx)
+		return
 	}
+	err = h.overdue(ctx, err)
 	if m.observers.run != nil {
 		m.observeEnd(h, ctx, h.startedAt, err) // which nobody else changes meanwhile
-	}
-	if err == nil {
-		ctx.Release()
-		m.end(h, nil)
-		return
 	}
 	h.mu.Lock()
 	h.err = err
@@ -144,10 +145,24 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	case !ok && !h.restartsPlain():
 		ctx.Release()
 		m.end(h, err)
-		m.log.errorf("task %q failed: %v", h.name, details{err})
+		m.logFor(h, ctx).errorf("task %q failed: %v", h.name, details{err})
 	default:
 		m.askRestart(h, ctx, r, err)
 	}
+}
+
+// succeed ends a task whose execution did what it should.
+func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
+	if m.observers.run == nil {
+		ctx.Release()
+		m.end(h, nil)
+		return
+	}
+	defer func() { // also if an observer calls runtime.Goexit
+		ctx.Release()
+		m.end(h, nil)
+	}()
+	m.observeEnd(h, ctx, h.startedAt, nil)
 }
 
 // askRestart asks the task whether it wants to run again, if it has a method for
@@ -165,7 +180,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		}
 		ctx.Release()
 		m.end(h, errors.Join(err, crash))
-		m.log.errorf("task %q failed: %v; asked to restart, it crashed: %v", h.name, err, details{crash})
+		m.logFor(h, ctx).errorf("task %q failed: %v; asked to restart, it crashed: %v", h.name, err, details{crash})
 	}()
 	again := r == nil || r.Restart(ctx, err)
 	var wait time.Duration
@@ -183,10 +198,10 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 	switch {
 	case !again:
 		m.end(h, err)
-		m.log.errorf("task %q failed: %v", h.name, details{err})
+		m.logFor(h, ctx).errorf("task %q failed: %v", h.name, details{err})
 	case !permitted:
 		m.end(h, wrap("%v after %d failures in a row: %v", ErrRestartsExhausted, row, err))
-		m.log.errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
+		m.logFor(h, ctx).errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
 	default:
 		m.runAgain(h, ctx, max(wait, 0), row, err)
 	}
@@ -200,6 +215,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	if m.observers.restart != nil {
 		over = m.observeRestart(h, last, wait, failure)
 	}
+	log := m.logFor(h, last)
 	h.mu.Lock()
 	if h.cancelled != nil { // while it was asked
 		h.mu.Unlock()
@@ -225,7 +241,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		r.failed = last.Values()
 	}
 	r.ctx = new(taskContext)
-	r.ctx.Again(&h.firstCtx, h)
+	r.ctx.Again(&h.firstCtx, (*owner)(h))
 	worker := h.worker
 	if wait > 0 {
 		h.state = delayed
@@ -238,7 +254,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		m.restartOver(h, nil)
 		m.requeue(h, worker)
 	}
-	m.log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details{failure})
+	log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details{failure})
 }
 
 // due queues a task whose time has come.

@@ -183,7 +183,7 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 	if m.bounded || cfg != nil {
 		h.state = admitting
 	}
-	h.firstCtx.Init(ctx, h)
+	h.firstCtx.Init(ctx, (*owner)(h))
 	return nil
 }
 

@@ -16,7 +16,8 @@ import (
 type TaskWithKind interface {
 	Task
 	// Kind is the sort of the task, by which telemetry counts and names it: one of few,
-	// as opposed to its name. It is asked at the submit, and only if somebody observes.
+	// as opposed to its name. It is asked at the submit, and only if somebody observes,
+	// or for profiles.
 	// The default is the name of the task's type, and "func" for functions.
 	Kind() string
 }
@@ -117,7 +118,7 @@ func kindOf(task Task, cfg *taskConfig) string {
 // askKind asks a task for its kind, if it has a method for that and somebody observes.
 func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	k, ok := task.(TaskWithKind)
-	if !ok || m.observers.none() || cfg.kind() != "" {
+	if !ok || m.observers.none() && !m.profiles || cfg.kind() != "" {
 		return cfg, nil
 	}
 	if cfg == nil {
@@ -179,12 +180,19 @@ func (m *TaskManager) submission(h *Handle) observe.Submission {
 // beginSubmit tells of the submit of a task that nobody knows of yet, and returns the
 // context that its executions are derived from.
 func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, s observe.Submission) (onto context.Context) {
-	onto = lazycontext.Origin[Handle](ctx)
+	onto = lazycontext.Origin[owner](ctx)
+	told := 0
+	defer func() {
+		if told < len(m.observers.submit) { // the next one has called runtime.Goexit
+			m.failSubmit(onto, m.observers.submit[:told], s, ErrGoexit)
+		}
+	}()
 	for _, o := range m.observers.submit {
 		func() {
 			defer m.survive()
 			onto = given(o.BeginSubmit(ctx, onto, s), onto)
 		}()
+		told++
 	}
 	h.firstCtx.SetBase(onto)
 	return onto
@@ -193,21 +201,26 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, s observe.Subm
 // endSubmit tells that a submit has returned err.
 func (m *TaskManager) endSubmit(ctx context.Context, s observe.Submission, err error) {
 	if err != nil {
-		m.failSubmit(ctx, s, err)
+		m.failSubmit(ctx, m.observers.submit, s, err)
 		return
 	}
-	for _, o := range m.observers.submit {
-		func() {
-			defer m.survive()
-			o.EndSubmit(ctx, s, nil)
-		}()
+	m.passSubmit(ctx, m.observers.submit, s)
+}
+
+// passSubmit tells all observers, also if one of them calls runtime.Goexit.
+func (m *TaskManager) passSubmit(ctx context.Context, to []observe.SubmitObserver, s observe.Submission) {
+	if len(to) == 0 {
+		return
 	}
+	defer m.passSubmit(ctx, to[1:], s)
+	defer m.survive()
+	to[0].EndSubmit(ctx, s, nil)
 }
 
 // failSubmit is a function of its own so that nothing of what it passes to another
 // goroutine escapes where nothing fails; so is failRun.
-func (m *TaskManager) failSubmit(ctx context.Context, s observe.Submission, err error) {
-	for _, o := range m.observers.submit {
+func (m *TaskManager) failSubmit(ctx context.Context, to []observe.SubmitObserver, s observe.Submission, err error) {
+	for _, o := range to {
 		m.tellError(func() { o.EndSubmit(ctx, s, err) })
 	}
 }
@@ -215,9 +228,8 @@ func (m *TaskManager) failSubmit(ctx context.Context, s observe.Submission, err 
 // execution is what observers are told of an execution that begins, or began, at a time.
 // h.mu is held.
 func (m *TaskManager) execution(h *Handle, worker int32, began time.Duration) observe.Run {
-	r := observe.Run{Task: m.subject(h), Attempt: 1, Worker: worker, Waited: began - h.queuedAt}
+	r := observe.Run{Task: m.subject(h), Attempt: h.attempt(), Worker: worker, Waited: began - h.queuedAt}
 	if h.retry != nil {
-		r.Attempt += h.retry.restarts
 		r.Previous = h.retry.failed
 	}
 	return r
@@ -232,26 +244,26 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	if cancelled {
 		return false
 	}
-	returned := false
+	values, told := ctx.Values(), 0
 	defer func() {
-		if returned {
+		if told == len(m.observers.run) {
 			return
 		}
-		// An observer has called runtime.Goexit, and the task has an owner no more.
+		// The next observer has called runtime.Goexit, and the task has an owner no more.
+		m.failRun(values, m.observers.run[:told], r, observe.Result{Outcome: observe.Failure, Type: observe.TypeGoexit, Err: ErrGoexit})
 		h.mu.Lock()
 		h.state = ending
 		h.mu.Unlock()
 		m.end(h, ErrGoexit)
 	}()
-	values := ctx.Values()
 	for _, o := range m.observers.run {
 		func() {
 			defer m.survive()
 			values = given(o.BeginRun(values, r), values)
 		}()
+		told++
 	}
 	ctx.SetValues(values)
-	returned = true
 	return true
 }
 
@@ -272,19 +284,24 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 	}
 	values := ctx.Values()
 	if err != nil {
-		m.failRun(values, r, result)
+		m.failRun(values, m.observers.run, r, result)
 		return
 	}
-	for _, o := range m.observers.run {
-		func() {
-			defer m.survive()
-			o.EndRun(values, r, result)
-		}()
-	}
+	m.passRun(values, m.observers.run, r, result)
 }
 
-func (m *TaskManager) failRun(ctx context.Context, r observe.Run, result observe.Result) {
-	for _, o := range m.observers.run {
+// passRun tells all observers, also if one of them calls runtime.Goexit.
+func (m *TaskManager) passRun(ctx context.Context, to []observe.RunObserver, r observe.Run, result observe.Result) {
+	if len(to) == 0 {
+		return
+	}
+	defer m.passRun(ctx, to[1:], r, result)
+	defer m.survive()
+	to[0].EndRun(ctx, r, result)
+}
+
+func (m *TaskManager) failRun(ctx context.Context, to []observe.RunObserver, r observe.Run, result observe.Result) {
+	for _, o := range to {
 		m.tellError(func() { o.EndRun(ctx, r, result) })
 	}
 }

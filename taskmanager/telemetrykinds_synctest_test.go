@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,22 +175,102 @@ func TestMetricsOfThePool(t *testing.T) {
 	})
 }
 
-// quitter is an observer that ends the goroutine which tells it of an execution.
-type quitter struct{}
+// quitter is an observer that ends the goroutine which tells it of one thing.
+type quitter struct{ of string }
 
-func (quitter) BeginRun(context.Context, observe.Run) context.Context { runtime.Goexit(); return nil }
-func (quitter) EndRun(context.Context, observe.Run, observe.Result)   {}
+func (q quitter) quit(of string) {
+	if of == q.of {
+		runtime.Goexit()
+	}
+}
 
-// TestObserverThatCallsGoexitLosesNoTask: it fails, and the worker goes on.
-func TestObserverThatCallsGoexitLosesNoTask(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithObserver(quitter{}))
-		for range 2 {
-			if err := wait(t, submitFunc(t, m, "a", fn0)); !errors.Is(err, taskmanager.ErrGoexit) {
-				t.Errorf("the task ended with %v, want ErrGoexit", err)
+func (q quitter) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
+	q.quit("BeginSubmit")
+	return onto
+}
+
+func (q quitter) EndSubmit(context.Context, observe.Submission, error) { q.quit("EndSubmit") }
+
+func (q quitter) BeginRun(ctx context.Context, _ observe.Run) context.Context {
+	q.quit("BeginRun")
+	return ctx
+}
+func (q quitter) EndRun(context.Context, observe.Run, observe.Result) { q.quit("EndRun") }
+
+func (q quitter) BeginRestart(ctx context.Context, _ observe.Restart) context.Context {
+	q.quit("BeginRestart")
+	return ctx
+}
+func (q quitter) EndRestart(context.Context, observe.Restart, error) { q.quit("EndRestart") }
+
+// TestObserverThatCallsGoexitLosesNothing: no task, no worker, and no end of a span of the
+// others, which are told before it and after it.
+func TestObserverThatCallsGoexitLosesNothing(t *testing.T) {
+	whole := []string{"submit sort", "run sort failure", "restart sort", "run sort success"}
+	for of, want := range map[string]struct {
+		err           error // of the task
+		before, after []string
+	}{
+		"BeginSubmit":  {before: []string{"submit sort goexit"}},
+		"EndSubmit":    {before: whole, after: whole},
+		"BeginRun":     {err: taskmanager.ErrGoexit, before: []string{"submit sort", "run sort failure goexit"}, after: []string{"submit sort"}},
+		"EndRun":       {before: whole, after: whole},
+		"BeginRestart": {before: whole, after: whole},
+		"EndRestart":   {before: whole, after: whole},
+	} {
+		t.Run(of, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				before, after := newBackend(t), newBackend(t)
+				m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(fixedDelay(time.Second)),
+					taskmanager.WithObserver(before.otel, quitter{of}, after.otel))
+				ctx, request := before.tracer.Start(t.Context(), "request")
+				gate, runs := make(chan struct{}), 0
+				go func() { // which may be ended
+					_, _ = m.Submit(ctx, &task{name: "a", execute: func(context.Context) error {
+						<-gate
+						if runs++; runs == 1 {
+							return errFailed
+						}
+						return nil
+					}, restart: func(context.Context, error) bool { return true }}, taskmanager.WithKind("sort"))
+				}()
+				synctest.Wait()
+				request.End()
+				h, accepted := m.Lookup("a")
+				close(gate)
+				if accepted {
+					if err := wait(t, h); !errors.Is(err, want.err) {
+						t.Errorf("the task ended with %v, want %v", err, want.err)
+					}
+				}
+				synctest.Wait()
+				wantEqual(t, "spans of the observer before", before.summary(t), want.before)
+				wantEqual(t, "spans of the one after", after.summary(t), want.after)
+				go func() { _, _ = m.SubmitFunc(t.Context(), "next", fn0) }()
+				synctest.Wait()
+				s := m.Snapshot()
+				wantEqual(t, "workers, and tasks that are left", []int{s.Workers, s.Busy, len(m.TaskStatus())}, []int{1, 0, 0})
+			})
+		})
+	}
+}
+
+// summary is what there is of spans of tasks, as text; errors of known types with those.
+func (b *backend) summary(t *testing.T) (list []string) {
+	t.Helper()
+	for _, s := range b.all(t) {
+		if s.Name == "request" {
+			continue
+		}
+		text := s.Name
+		for _, more := range []string{s.Outcome, s.ErrorType} {
+			if more != "" && !strings.HasPrefix(more, "*") {
+				text += " " + more
 			}
 		}
-	})
+		list = append(list, text)
+	}
+	return list
 }
 
 // vague is an observer that returns no contexts.

@@ -223,8 +223,14 @@ func (c *Context[O]) Err() error {
 // find it rather than one that the base has. Before that they do not look: they
 // ask for Err or Done first.
 func (c *Context[O]) Value(key any) any {
-	if _, ok := key.(ownerKey[O]); ok {
+	switch key.(type) {
+	case ownerKey[O]:
 		return c.owner.Load()
+	case identityKey:
+		if owner := c.owner.Load(); owner != nil {
+			return owner
+		}
+		return nil // not that of whoever has submitted the work
 	}
 	if c.inner.Load() != nil {
 		return c.observe().Value(key)
