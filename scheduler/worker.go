@@ -2,10 +2,10 @@ package scheduler
 
 import (
 	"context"
-	"runtime/pprof"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 )
 

@@ -3,10 +3,14 @@ package taskmanager_test
 import (
 	"context"
 	"testing"
+	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/seed56799101/taskmanager/internal/yardstick"
@@ -53,5 +57,58 @@ func BenchmarkTelemetry(b *testing.B) {
 			b.ReportAllocs()
 			yardstick.Compare(b, submits(with), submits(without))
 		})
+	}
+}
+
+// BenchmarkTelemetryOfASampledTask measures what spans and metrics add to a named task. The
+// yardstick is what its function would add that made the same span, and recorded the same two
+// durations, by itself.
+func BenchmarkTelemetryOfASampledTask(b *testing.B) {
+	const workers = 2
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.AlwaysSample()))
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+	o, err := observe.New(observe.WithTracerProvider(tracers), observe.WithMeterProvider(meters))
+	if err != nil {
+		b.Fatal(err)
+	}
+	with := start(b, taskmanager.WithWorkers(workers, workers), taskmanager.WithObserver(o))
+	without := start(b, taskmanager.WithWorkers(workers, workers), taskmanager.WithoutTelemetry())
+	submits := func(m *taskmanager.TaskManager, around func(ctx context.Context, name string, fn func(context.Context) error) error) yardstick.Work {
+		return named(b, func(name string, fn func(context.Context) error) error {
+			_, err := m.SubmitFunc(context.Background(), name, func(ctx context.Context) error { return around(ctx, name, fn) })
+			return err
+		})
+	}
+	plain := func(ctx context.Context, _ string, fn func(context.Context) error) error { return fn(ctx) }
+	b.ReportAllocs()
+	yardstick.CompareExtra(b, submits(with, plain), submits(without, byHand(b, tracers, meters)), submits(without, plain))
+}
+
+// byHand runs a task within a span and records two durations, as a program does that has no
+// telemetry in its task manager.
+func byHand(b *testing.B, tracers trace.TracerProvider, meters metric.MeterProvider) func(context.Context, string, func(context.Context) error) error {
+	tracer, meter := tracers.Tracer("by hand"), meters.Meter("by hand")
+	took, err := meter.Float64Histogram("took", metric.WithUnit("s"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	waited, err := meter.Float64Histogram("waited", metric.WithUnit("s"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	kind := attribute.String("taskmanager.task.kind", "func")
+	ofKind := []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(kind))}
+	ofOutcome := []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(kind, attribute.String("taskmanager.task.outcome", "success")))}
+	return func(ctx context.Context, name string, fn func(context.Context) error) error {
+		begin := time.Now()
+		ctx, span := tracer.Start(ctx, "run func", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+			attribute.String("taskmanager.task.name", name), kind, attribute.Int("taskmanager.task.attempt", 1),
+			attribute.Int("taskmanager.worker.id", 1), attribute.Float64("taskmanager.task.queue.duration", 0.001)))
+		defer span.End()
+		waited.Record(ctx, 0.001, ofKind...)
+		err := fn(ctx)
+		took.Record(ctx, time.Since(begin).Seconds(), ofOutcome...)
+		span.SetAttributes(attribute.String("taskmanager.task.outcome", "success"))
+		return err
 	}
 }

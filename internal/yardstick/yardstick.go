@@ -66,6 +66,29 @@ func Compare(b *testing.B, candidate, yardstick Work) {
 	b.ReportMetric(0, "ns/op") // of both together: no use to anybody
 }
 
+// CompareExtra runs three pieces of work in turns: a candidate and a yardstick, both of
+// which do something on top of a base. It reports the medians of what that costs per unit,
+// and of the ratio.
+func CompareExtra(b *testing.B, candidate, yardstick, base Work) {
+	b.Helper()
+	const least = 2000
+	n := max(b.N/rounds, least)
+	var ours, theirs, ratios []float64
+	for _, w := range []Work{candidate, yardstick, base} {
+		w(least)
+	}
+	b.ResetTimer()
+	for range rounds {
+		c, y, without := perUnit(candidate, n), perUnit(yardstick, n), perUnit(base, n)
+		ours, theirs, ratios = append(ours, c-without), append(theirs, y-without), append(ratios, (c-without)/(y-without))
+	}
+	b.StopTimer()
+	b.ReportMetric(median(ours), "ns/extra")
+	b.ReportMetric(median(theirs), "ns/yardstick")
+	b.ReportMetric(median(ratios), "ratio")
+	b.ReportMetric(0, "ns/op") // of all together: no use to anybody
+}
+
 func perUnit(w Work, n int) float64 {
 	start := time.Now()
 	w(n)

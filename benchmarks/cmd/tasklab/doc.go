@@ -102,6 +102,18 @@
 //	budget        10 times, and once more for each 10 files that are begun, for all
 //	              files together
 //
+// # Telemetry
+//
+// With OTEL_EXPORTER_OTLP_ENDPOINT set, or the variable of one signal, the command run
+// exports a span for each attempt, metrics, and what the manager logs, to an OpenTelemetry
+// backend:
+//
+//	OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 tasklab run -dir .
+//
+// The other standard variables count too, such as OTEL_SERVICE_NAME (the default is tasklab),
+// OTEL_TRACES_SAMPLER, and OTEL_TRACES_EXPORTER for another exporter. If the export fails the
+// run says so at its end, and its exit status is that of the run.
+//
 // # Comparing
 //
 // The command compare tries each discipline in the list -queue with each scaler in

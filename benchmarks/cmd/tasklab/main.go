@@ -63,9 +63,17 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	if err != nil {
 		return usageStatus("run", err, stderr)
 	}
-	rep, err := run(ctx, cfg, directory(cfg.dir), newDisplay(stderr))
+	export, err := newTelemetry(ctx)
+	if err != nil {
+		say(stderr, "%v\n", err)
+		return exitFailed
+	}
+	rep, err := run(ctx, cfg, directory(cfg.dir), newDisplay(stderr), export.options...)
 	if err == nil {
 		err = rep.deliver(cfg, stdout)
+	}
+	if lost := export.close(ctx); lost != nil { // what the run is about is done all the same
+		say(stderr, "%v\n", lost)
 	}
 	if err != nil {
 		say(stderr, "%v\n", err)

@@ -20,8 +20,8 @@ type job struct {
 
 // run reads all files and shows on d how far it is. If ctx ends, it reports what
 // was done.
-func run(ctx context.Context, cfg runConfig, files fs.FS, d display) (report, error) {
-	s, err := cfg.open(cfg.queue.value, cfg.scaler.value(), taskmanager.WithRestart(cfg.restart.value()))
+func run(ctx context.Context, cfg runConfig, files fs.FS, d display, more ...taskmanager.Option) (report, error) {
+	s, err := cfg.open(cfg.queue.value, cfg.scaler.value(), append(more, taskmanager.WithRestart(cfg.restart.value()))...)
 	if err != nil {
 		return report{}, err
 	}

@@ -64,10 +64,14 @@ var (
 	_ subject                      = (*fileTask)(nil)
 	_ taskmanager.RestartableTask  = (*fileTask)(nil)
 	_ taskmanager.TaskWithProgress = (*fileTask)(nil)
+	_ taskmanager.TaskWithKind     = (*fileTask)(nil)
 )
 
 // Name is the file's path below the directory of the run.
 func (t *fileTask) Name() string { return t.path }
+
+// Kind is that of all of them.
+func (t *fileTask) Kind() string { return "read" }
 
 // Execute reads the file from its beginning.
 func (t *fileTask) Execute(ctx context.Context) error {
