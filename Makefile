@@ -1,5 +1,9 @@
 # Relative, as make cannot handle a target with a blank in its path.
 LINT := .bin/golangci-lint
+COLLECTOR := .bin/otelcol
+PROMETHEUS := .bin/prometheus
+JAEGER_VERSION := v1.76.0
+JAEGER := .bin/jaeger-$(JAEGER_VERSION)
 
 # Every module that holds packages; internal/tools only pins the tools.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod \
@@ -8,7 +12,7 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod \
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy bench demo stress soak cc
+.PHONY: help test lint vet fmt tidy bench demo stress soak e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, lint, and all tests with the race detector'
@@ -20,6 +24,8 @@ help:
 	@echo 'make demo    tasklab over the source of the Go distribution'
 	@echo 'make stress  20 runs of the tests with the race detector'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
+	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
+	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
 
 test: vet lint cc
 	$(call each,$(MODULES),CGO_ENABLED=1 go test -race -shuffle=on ./...)
@@ -34,7 +40,7 @@ fmt: $(LINT)
 	$(LINT) fmt
 
 tidy:
-	$(call each,$(MODULES) ./internal/tools,go mod tidy)
+	$(call each,$(MODULES) ./internal/tools ./internal/tools/collector,go mod tidy)
 
 bench:
 	$(call each,. ./benchmarks,go test -run '^$$' -bench . -benchmem ./...)
@@ -51,6 +57,36 @@ SOAK ?= 60s
 SEED ?= 0
 soak: cc
 	CGO_ENABLED=1 go test -race -count=1 -timeout=0 -run '^TestSoak$$' -v ./taskmanager -soak=$(SOAK) -soakseed=$(SEED)
+
+e2e: $(COLLECTOR) $(PROMETHEUS)
+	cd benchmarks && go test -count=1 -v -run 'TestCollector|TestPrometheus' ./e2e \
+		-collector="$(CURDIR)/$(COLLECTOR)" -prometheus="$(CURDIR)/$(PROMETHEUS)"
+
+e2e-jaeger: $(JAEGER)
+	cd benchmarks && go test -count=1 -v -run 'TestJaeger' ./e2e \
+		-jaeger="$(CURDIR)/$(JAEGER)" -picture="$(CURDIR)/observe/trace.svg"
+
+# The builder makes the source of a program, and then fails to tidy its go.mod: a test of
+# the file exporter needs a module that the proxy does not have. The program does not.
+$(COLLECTOR): internal/tools/collector/go.mod internal/tools/collector/manifest.yaml
+	go build -C internal/tools/collector -buildvcs=false -o "$(CURDIR)/.bin/ocb" go.opentelemetry.io/collector/cmd/builder
+	-.bin/ocb --skip-compilation --config internal/tools/collector/manifest.yaml >.bin/ocb.log 2>&1
+	cd .bin/otelcol.src && { go mod tidy -e && go build -buildvcs=false -o ../otelcol .; } >>../ocb.log 2>&1 || { cat ../ocb.log; exit 1; }
+
+# Debian's program needs no more than the C library, so it need not be installed.
+$(PROMETHEUS):
+	rm -rf .bin/prometheus.deb && mkdir -p .bin/prometheus.deb
+	cd .bin/prometheus.deb && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } \
+		&& dpkg -x prometheus_*.deb . && cp usr/bin/prometheus ../prometheus
+
+# Its own go.mod says which versions it is built from; a program that only requires it would
+# get others.
+$(JAEGER):
+	rm -rf .bin/jaeger.src && mkdir -p .bin/jaeger.src
+	cd .bin/jaeger.src && dir=$$(go mod download -json github.com/jaegertracing/jaeger@$(JAEGER_VERSION) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') \
+		&& install -m 644 "$$dir/go.mod" "$$dir/go.sum" . \
+		&& go mod edit -module jaeger -require github.com/jaegertracing/jaeger@$(JAEGER_VERSION) \
+		&& go build -mod=mod -buildvcs=false -o ../jaeger-$(JAEGER_VERSION) github.com/jaegertracing/jaeger/cmd/jaeger
 
 # The version counts, so the binary is as old as the file that pins it.
 $(LINT): internal/tools/go.mod

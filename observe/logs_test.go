@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"testing"
 	"testing/slogtest"
 
@@ -61,9 +62,7 @@ func TestLogHandlerAddsAtTheTopLevel(t *testing.T) {
 			got := record(t, &out)
 			want := map[string]any{"time": got["time"], "level": "INFO", "msg": "message"}
 			for _, part := range c.want {
-				for key, value := range part {
-					want[key] = value
-				}
+				maps.Copy(want, part)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the record (-want +got):\n%s", diff)

@@ -12,10 +12,25 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed56799101/taskmanager/adapters/logging"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
+
+// contextLog is a logger that is told for which task it logs.
+type contextLog struct{ to *slog.Logger }
+
+func (l contextLog) Info(args ...any)                  { l.to.Info(fmt.Sprint(args...)) }
+func (l contextLog) Error(args ...any)                 { l.to.Error(fmt.Sprint(args...)) }
+func (l contextLog) Infof(format string, args ...any)  { l.to.Info(fmt.Sprintf(format, args...)) }
+func (l contextLog) Errorf(format string, args ...any) { l.to.Error(fmt.Sprintf(format, args...)) }
+
+func (l contextLog) InfofContext(ctx context.Context, format string, args ...any) {
+	l.to.InfoContext(ctx, fmt.Sprintf(format, args...))
+}
+
+func (l contextLog) ErrorfContext(ctx context.Context, format string, args ...any) {
+	l.to.ErrorContext(ctx, fmt.Sprintf(format, args...))
+}
 
 // TestLogsLeadToSpans: what a task logs, and what its manager logs of it, has the ids of the
 // span of that execution, and the name and attempt.
@@ -24,7 +39,7 @@ func TestLogsLeadToSpans(t *testing.T) {
 		b := newBackend(t)
 		var out bytes.Buffer
 		logger := slog.New(observe.NewLogHandler(slog.NewJSONHandler(&out, nil)))
-		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithObserver(b.otel), taskmanager.WithLogger(logging.Slog(logger)),
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithObserver(b.otel), taskmanager.WithLogger(contextLog{logger}),
 			taskmanager.WithRestart(fixedDelay(time.Second)))
 		runs := 0
 		submit(t, m, &task{name: "a", execute: func(ctx context.Context) error {
@@ -75,7 +90,7 @@ func TestLogOfATaskThatNeverRan(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var out bytes.Buffer
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(1, taskmanager.DropNewest),
-			taskmanager.WithLogger(logging.Slog(slog.New(observe.NewLogHandler(slog.NewTextHandler(&out, nil))))))
+			taskmanager.WithLogger(contextLog{slog.New(observe.NewLogHandler(slog.NewTextHandler(&out, nil)))}))
 		for _, name := range []string{"runs", "waits", "dropped"} {
 			submitFunc(t, m, name, untilCancelled)
 			synctest.Wait()
@@ -89,14 +104,14 @@ func TestLogOfATaskThatNeverRan(t *testing.T) {
 }
 
 // brokenContextLogger is one whose methods for tasks panic.
-type brokenContextLogger struct{ taskmanager.Logger }
+type brokenContextLogger struct{ contextLog }
 
 func (brokenContextLogger) InfofContext(context.Context, string, ...any)  { panic("no") }
 func (brokenContextLogger) ErrorfContext(context.Context, string, ...any) { panic("no") }
 
 // TestContextLoggerThatPanicsDoesNoHarm.
 func TestContextLoggerThatPanicsDoesNoHarm(t *testing.T) {
-	m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLogger(brokenContextLogger{logging.Slog(slog.New(slog.DiscardHandler))}))
+	m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLogger(brokenContextLogger{}))
 	for range 2 {
 		if err := wait(t, submitFunc(t, m, "a", func(context.Context) error { return errFailed })); !errors.Is(err, errFailed) {
 			t.Errorf("the task ended with %v", err)

@@ -8,8 +8,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed56799101/taskmanager/adapters/logging"
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 func textLogger(level slog.Level) (*slog.Logger, *bytes.Buffer) {
@@ -84,6 +87,24 @@ func TestNilMeansTheDefaultLogger(t *testing.T) {
 	slog.SetDefault(to)
 	l.Info("hello")
 	if diff := cmp.Diff("level=INFO msg=hello\n", out.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+// TestLogOfATaskHasItsContext, which handlers look at.
+func TestLogOfATaskHasItsContext(t *testing.T) {
+	to, out := textLogger(slog.LevelInfo)
+	l, ok := logging.Slog(slog.New(observe.NewLogHandler(to.Handler()))).(taskmanager.ContextLogger)
+	if !ok {
+		t.Fatal("it is no logger that is told for which task it logs")
+	}
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
+	ctx := trace.ContextWithSpanContext(t.Context(), span)
+	l.InfofContext(ctx, "%d tasks", 3)
+	l.ErrorfContext(ctx, "%q failed", "x")
+	ids := " trace_id=" + span.TraceID().String() + " span_id=" + span.SpanID().String() + "\n"
+	want := `level=INFO msg="3 tasks"` + ids + `level=ERROR msg="\"x\" failed"` + ids
+	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }

@@ -2,9 +2,9 @@ package lazycontext
 
 import "context"
 
-// Identified is an owner that says which task it is. The number of the execution is 1 for
-// the first.
+// Identified is an owner that says which task it is.
 type Identified interface {
+	// Identity is the name of the task, and the number of its execution, from 1.
 	Identity() (task string, attempt int)
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
 	"math"
@@ -9,62 +8,32 @@ import (
 	"strconv"
 	"strings"
 
-	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/charts"
 )
 
 // The chart has a row for each setting and a column for each of three aspects, with
-// the same axes in all rows. Lengths are in points, of which 750 are 1000 pixels.
+// the same axes in all rows. Lengths are in points.
 const (
-	chartWidth = 750
 	headHeight = 58 // of the title and the column headings
 	rowHeight  = 72
 	rowHeading = 20
 	footHeight = 34 // of the axes below
 )
 
-// colours are those of Okabe and Ito's palette that stand out from white. It is made
-// for people with any kind of colour vision.
-var colours = []color.Color{
-	color.RGBA{0x00, 0x72, 0xb2, 0xff},
-	color.RGBA{0xd5, 0x5e, 0x00, 0xff},
-	color.RGBA{0x00, 0x9e, 0x73, 0xff},
-	color.RGBA{0xcc, 0x79, 0xa7, 0xff},
-	color.RGBA{0xe6, 0x9f, 0x00, 0xff},
-	color.RGBA{0x56, 0xb4, 0xe9, 0xff},
-}
-
-var (
-	ink      = color.Gray{0x22}
-	pencil   = color.Gray{0x60}
-	backdrop = color.Gray{0xdd}
-	faint    = color.Gray{0xec}
-)
-
 // writeChart draws the comparison to a file.
 func (c comparison) writeChart(name string) error {
-	format := chartFormat(name)
 	height := vg.Length(headHeight + len(c.Settings)*(rowHeight+rowHeading) + footHeight)
-	canvas, err := draw.NewFormattedCanvas(chartWidth, height, format)
+	drawn, err := charts.Render(height, chartFormat(name), c.draw)
+	if err == nil {
+		err = os.WriteFile(name, drawn, 0o666)
+	}
 	if err != nil {
-		return fmt.Errorf("tasklab: -chart: %w", err)
-	}
-	c.draw(draw.New(canvas))
-	var b bytes.Buffer
-	if _, err := canvas.WriteTo(&b); err != nil {
-		return fmt.Errorf("tasklab: -chart: %w", err)
-	}
-	drawn := b.Bytes()
-	if format == "svg" {
-		// Where that font is not installed, these are of the same width.
-		drawn = bytes.ReplaceAll(drawn, []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
-	}
-	if err := os.WriteFile(name, drawn, 0o666); err != nil {
 		return fmt.Errorf("tasklab: -chart: %w", err)
 	}
 	return nil
@@ -77,9 +46,9 @@ func (c comparison) draw(canvas draw.Canvas) {
 	for i, m := range c.Settings {
 		last := i == len(c.Settings)-1
 		rows[i] = []*plot.Plot{
-			c.workersPanel(m, colour(i), scale, last),
-			queuePanel(m, colour(i), scale, last),
-			waitPanel(m, colour(i), scale, last),
+			c.workersPanel(m, charts.Colour(i), scale, last),
+			queuePanel(m, charts.Colour(i), scale, last),
+			waitPanel(m, charts.Colour(i), scale, last),
 		}
 	}
 	tiles := draw.Tiles{
@@ -87,8 +56,6 @@ func (c comparison) draw(canvas draw.Canvas) {
 		PadTop: headHeight + rowHeading, PadY: rowHeading, PadX: 22, PadLeft: 14, PadRight: 16, PadBottom: 8,
 	}
 	panels := plot.Align(rows, tiles, canvas)
-	canvas.SetColor(color.White)
-	canvas.Fill(canvas.Path())
 	for i, row := range rows {
 		for j, p := range row {
 			p.Draw(panels[i][j])
@@ -97,19 +64,19 @@ func (c comparison) draw(canvas draw.Canvas) {
 
 	write := func(x, y vg.Length, style text.Style, s string) { canvas.FillText(style, vg.Point{X: x, Y: y}, s) }
 	left, top := panels[0][0].Min.X, canvas.Max.Y
-	write(left, top-20, lettering(11, ink, true), strings.ToUpper(c.title[:1])+c.title[1:])
-	write(left, top-33, lettering(8, pencil, false), c.same())
+	write(left, top-20, charts.Lettering(11, charts.Ink, true), strings.ToUpper(c.title[:1])+c.title[1:])
+	write(left, top-33, charts.Lettering(8, charts.Pencil, false), c.same())
 	for j, heading := range []string{"workers" + c.legend(), "tasks that wait for a worker", "wait in the queue (log scale)"} {
 		area := rows[0][j].DataCanvas(panels[0][j])
-		write(area.Min.X, top-headHeight+2, lettering(8.5, ink, true), heading)
+		write(area.Min.X, top-headHeight+2, charts.Lettering(8.5, charts.Ink, true), heading)
 	}
 	for i, m := range c.Settings {
-		style := lettering(9.5, ink, true)
+		style := charts.Lettering(9.5, charts.Ink, true)
 		label := c.label(m.Queue, m.Scaler)
 		y := panels[i][0].Max.Y + 6
-		canvas.DrawGlyph(draw.GlyphStyle{Color: colour(i), Radius: 4, Shape: draw.BoxGlyph{}}, vg.Point{X: left + 4, Y: y + 3.5})
+		canvas.DrawGlyph(draw.GlyphStyle{Color: charts.Colour(i), Radius: 4, Shape: draw.BoxGlyph{}}, vg.Point{X: left + 4, Y: y + 3.5})
 		write(left+12, y, style, label)
-		write(left+12+style.Width(label)+8, y, lettering(8, pencil, false), m.caption())
+		write(left+12+style.Width(label)+8, y, charts.Lettering(8, charts.Pencil, false), m.caption())
 	}
 }
 
@@ -174,7 +141,7 @@ func (c comparison) workersPanel(m measurement, colour color.Color, s scales, la
 		needed = append(needed, plotter.XY{X: p.at.Seconds(), Y: p.number})
 	}
 	return overTime(s.seconds, s.workers, last,
-		&plotter.Line{XYs: needed, StepStyle: plotter.PostStep, FillColor: backdrop},
+		&plotter.Line{XYs: needed, StepStyle: plotter.PostStep, FillColor: charts.Backdrop},
 		line(m.Samples, colour, func(s sample) int { return s.Workers }))
 }
 
@@ -256,10 +223,10 @@ func newPanel() *plot.Plot {
 		axis.Tick.LineStyle = axis.LineStyle
 		axis.Tick.Length = 3
 		axis.Tick.Marker = plot.ConstantTicks{}
-		axis.Tick.Label.Font = sans(7.5, false)
-		axis.Tick.Label.Color = pencil
-		axis.Label.TextStyle.Font = sans(8, false)
-		axis.Label.TextStyle.Color = pencil
+		axis.Tick.Label.Font = charts.Sans(7.5, false)
+		axis.Tick.Label.Color = charts.Pencil
+		axis.Label.TextStyle.Font = charts.Sans(8, false)
+		axis.Label.TextStyle.Color = charts.Pencil
 	}
 	return p
 }
@@ -270,7 +237,7 @@ type grid struct{ x, y []plot.Tick }
 // Plot draws.
 func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	style := draw.LineStyle{Color: faint, Width: 0.6}
+	style := draw.LineStyle{Color: charts.Faint, Width: 0.6}
 	for _, t := range g.x {
 		c.StrokeLine2(style, x(t.Value), c.Min.Y, x(t.Value), c.Max.Y)
 	}
@@ -288,7 +255,7 @@ type waits struct {
 // Plot draws.
 func (w waits) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	style := lettering(7.5, ink, false)
+	style := charts.Lettering(7.5, charts.Ink, false)
 	style.YAlign = draw.YCenter
 	for i, ms := range w.times {
 		at := vg.Point{X: x(max(ms, shortest)), Y: y(float64(i + 1))}
@@ -296,19 +263,4 @@ func (w waits) Plot(c draw.Canvas, p *plot.Plot) {
 		c.DrawGlyph(draw.GlyphStyle{Color: w.colour, Radius: 3, Shape: draw.CircleGlyph{}}, at)
 		c.FillText(style, vg.Point{X: at.X + 6, Y: at.Y}, fromMilliseconds(ms))
 	}
-}
-
-// colour is that of a setting.
-func colour(i int) color.Color { return colours[i%len(colours)] }
-
-func lettering(size vg.Length, colour color.Color, bold bool) text.Style {
-	return text.Style{Color: colour, Font: sans(size, bold), Handler: plot.DefaultTextHandler}
-}
-
-func sans(size vg.Length, bold bool) font.Font {
-	f := font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
-	if bold {
-		f.Weight = xfont.WeightBold
-	}
-	return f
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/charts"
 )
 
 func TestRoundTicks(t *testing.T) {
@@ -132,11 +134,11 @@ func TestPNG(t *testing.T) {
 		t.Errorf("the background is %v", img.At(0, 0))
 	}
 	for i := range c.Settings {
-		if !seen[colour(i)] {
-			t.Errorf("there is nothing in the colour %v", colour(i))
+		if !seen[charts.Colour(i)] {
+			t.Errorf("there is nothing in the colour %v", charts.Colour(i))
 		}
 	}
-	if !seen[color.RGBAModel.Convert(backdrop)] {
+	if !seen[color.RGBAModel.Convert(charts.Backdrop)] {
 		t.Error("there is no backdrop")
 	}
 }
