@@ -19,22 +19,29 @@ const cached = 1000
 
 // of is what build has made of a key, now or before.
 func (c *cache[K, V]) of(key K, build func(K) V) V {
+	v, _ := c.kept(key, build)
+	return v
+}
+
+// kept is of, and tells whether the next call with that key returns the same.
+func (c *cache[K, V]) kept(key K, build func(K) V) (v V, kept bool) {
 	if v, ok := c.look()[key]; ok {
-		return v
+		return v, true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	made := c.look()
 	if v, ok := made[key]; ok { // by somebody else, meanwhile
-		return v
+		return v, true
 	}
-	v := build(key)
-	if len(made) < cached {
-		more := map[K]V{key: v}
-		maps.Copy(more, made)
-		c.made.Store(&more)
+	v = build(key)
+	if len(made) == cached {
+		return v, false
 	}
-	return v
+	more := map[K]V{key: v}
+	maps.Copy(more, made)
+	c.made.Store(&more)
+	return v, true
 }
 
 // look is what there is; it does not change.

@@ -23,7 +23,8 @@ type instruments struct {
 	queueDuration metric.Float64Histogram
 	submissions   metric.Int64Counter
 	restarts      metric.Int64Counter
-	active        metric.Int64UpDownCounter
+	active        metric.Int64ObservableUpDownCounter
+	activity      activities
 
 	queueLength, queueLimit, workerCount metric.Int64ObservableUpDownCounter
 	workerDesired, workerMin, workerMax  metric.Int64ObservableUpDownCounter
@@ -54,19 +55,18 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 		faults = append(faults, err)
 		return c
 	}
-	var err error
 	i.runDuration = seconds(runDuration, "How long executions took")
 	i.queueDuration = seconds(queueDuration, "How long tasks waited for a worker")
 	i.submissions = counter(submissions, "{task}", "Submits, by their result")
 	i.restarts = counter(restarts, "{restart}", "Restarts of failed tasks")
-	i.active, err = m.Int64UpDownCounter(active, metric.WithUnit("{task}"), metric.WithDescription("Executions under way"))
-	faults = append(faults, err)
+	i.active = state(active, "{task}", "Executions under way")
 	i.queueLength = state(queueLength, "{task}", "Tasks that wait for a worker")
 	i.queueLimit = state(queueLimit, "{task}", "How many tasks may wait; absent if any number may")
 	i.workerCount = state(workerCount, "{worker}", "Workers, by what they do")
 	i.workerDesired = state(workerDesired, "{worker}", "Workers that the scaler wants")
 	i.workerMin = state(workerMin, "{worker}", "The minimum of workers")
 	i.workerMax = state(workerMax, "{worker}", "The maximum of workers")
+	var err error
 	i.decisions, err = m.Int64ObservableCounter(decisions, metric.WithUnit("{decision}"),
 		metric.WithDescription("Changes of the number of workers that the scaler wants"))
 	return i, errors.Join(append(faults, err)...)
@@ -111,13 +111,13 @@ func (i *instruments) submitted(ctx context.Context, s Submission, err error) {
 }
 
 func (i *instruments) begun(ctx context.Context, r Run) {
-	i.active.Add(ctx, 1, i.addition(series{manager: r.Manager, kind: r.Kind})...)
+	i.activity.of(r.Task).Add(1)
 	i.queueDuration.Record(ctx, r.Waited.Seconds(), i.recording(series{manager: r.Manager, kind: r.Kind})...)
 }
 
 func (i *instruments) ended(ctx context.Context, r Run, result Result) {
 	s := series{manager: r.Manager, kind: r.Kind}
-	i.active.Add(ctx, -1, i.addition(s)...)
+	i.activity.of(r.Task).Add(-1)
 	s.outcome = string(result.Outcome)
 	if result.Outcome == Failure {
 		s.errorType = errorType(result.Type, result.Err)
@@ -163,9 +163,15 @@ func (o *OTel) ObservePool(p Pool) (stop func()) {
 		otel.Handle(fmt.Errorf("observe: the metrics of a pool: %w", err))
 		return func() {}
 	}
+	endActivity := o.activity.observe(o.meter, o.active)
 	return func() {
-		if err := registration.Unregister(); err != nil {
-			otel.Handle(fmt.Errorf("observe: the metrics of a pool: %w", err))
-		}
+		unregister(registration)
+		endActivity()
+	}
+}
+
+func unregister(r metric.Registration) {
+	if err := r.Unregister(); err != nil {
+		otel.Handle(fmt.Errorf("observe: the metrics of a pool: %w", err))
 	}
 }
