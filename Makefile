@@ -12,7 +12,7 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod \
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy bench demo stress soak e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy bench bench-quick bench-micro bench-guard demo stress soak e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, lint, and all tests with the race detector'
@@ -20,7 +20,10 @@ help:
 	@echo 'make vet     go vet'
 	@echo 'make fmt     format the code and group the imports'
 	@echo 'make tidy    go mod tidy in every module'
-	@echo 'make bench   all benchmarks'
+	@echo 'make bench   the pools side by side: benchmarks/RESULTS.md (ten minutes)'
+	@echo 'make bench-quick  a part of that, in .bin/bench (two minutes)'
+	@echo 'make bench-micro  the benchmarks of the packages'
+	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
 	@echo 'make demo    tasklab over the source of the Go distribution'
 	@echo 'make stress  20 runs of the tests with the race detector'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
@@ -43,7 +46,21 @@ tidy:
 	$(call each,$(MODULES) ./internal/tools ./internal/tools/collector,go mod tidy)
 
 bench:
+	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/poolbench" ./cmd/poolbench
+	.bin/poolbench -out benchmarks
+
+bench-quick:
+	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/poolbench" ./cmd/poolbench
+	mkdir -p .bin/bench
+	.bin/poolbench -quick -out .bin/bench
+
+bench-micro:
 	$(call each,. ./benchmarks,go test -run '^$$' -bench . -benchmem ./...)
+
+# First that it sees a path that is slowed down on purpose.
+bench-guard:
+	cd benchmarks && go test -count=1 ./cmd/benchguard -limits="$(CURDIR)/benchmarks/limits.json"
+	cd benchmarks && go run ./cmd/benchguard -limits limits.json
 
 demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab

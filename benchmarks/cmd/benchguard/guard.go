@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/yardstick"
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// path is a way from the submit of a task to its end.
+type path struct {
+	name  string
+	named bool // its tasks have names, and so have those of the yardstick
+	open  func(h hindrance) (work func(n int) error, end func() error, err error)
+}
+
+// hindrance slows a path down on purpose, to prove that the guard sees it.
+type hindrance struct {
+	spin   int  // turns of an empty loop for each task
+	allocs bool // one more allocation for each task
+}
+
+func (h hindrance) hinder() {
+	for range h.spin {
+		runtime.KeepAlive(h) // or the loop would be left out
+	}
+	if h.allocs {
+		rubbish = new([2]int)
+	}
+}
+
+var rubbish *[2]int
+
+// paths are what is guarded.
+var paths = []path{
+	{"scheduler.Pool.Submit", false, func(h hindrance) (func(int) error, func() error, error) {
+		return openPool(h, func(p *scheduler.Pool[*sync.WaitGroup], all *sync.WaitGroup, n int) error {
+			for range n {
+				if err := p.Submit(context.Background(), all); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}},
+	{"scheduler.Pool.SubmitAll", false, func(h hindrance) (func(int) error, func() error, error) {
+		const batch = 64
+		return openPool(h, func(p *scheduler.Pool[*sync.WaitGroup], all *sync.WaitGroup, n int) error {
+			items := slices.Repeat([]*sync.WaitGroup{all}, batch)
+			for ; n > 0; n -= batch {
+				if err := p.SubmitAll(context.Background(), items[:min(n, batch)]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}},
+	{"TaskManager.SubmitFunc", true, func(h hindrance) (func(int) error, func() error, error) {
+		return openManager(h, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
+			_, err := m.SubmitFunc(context.Background(), name, fn)
+			return err
+		})
+	}},
+	{"TaskManager.GoFunc", true, func(h hindrance) (func(int) error, func() error, error) {
+		return openManager(h, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
+			_, err := m.GoFunc(name, fn)
+			return err
+		})
+	}},
+}
+
+// workers is how many there are.
+const workers = 2
+
+// slowQueue is FIFO with a hindrance.
+type slowQueue struct {
+	queue.Queue[*sync.WaitGroup]
+	hindrance
+}
+
+// Push is hindered.
+func (q slowQueue) Push(item *sync.WaitGroup) {
+	q.hinder()
+	q.Queue.Push(item)
+}
+
+func openPool(h hindrance, submit func(*scheduler.Pool[*sync.WaitGroup], *sync.WaitGroup, int) error) (func(int) error, func() error, error) {
+	c := scheduler.Config[*sync.WaitGroup]{Min: workers, Max: workers}
+	if h != (hindrance{}) {
+		c.Queue = func() queue.Queue[*sync.WaitGroup] { return slowQueue{queue.NewFIFO[*sync.WaitGroup](), h} }
+	}
+	p, err := scheduler.NewPool(c, func(_ int32, all *sync.WaitGroup) { all.Done() })
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(n int) error {
+		var all sync.WaitGroup
+		all.Add(n)
+		err := submit(p, &all, n)
+		if err == nil {
+			all.Wait()
+		}
+		return err
+	}, func() error { return p.Stop(context.Background()) }, nil
+}
+
+func openManager(h hindrance, submit func(*taskmanager.TaskManager, string, func(context.Context) error) error) (func(int) error, func() error, error) {
+	opts := []taskmanager.Option{taskmanager.WithWorkers(workers, workers), taskmanager.WithoutTelemetry()}
+	m, err := taskmanager.Start(opts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	names := taskNames(tasks)
+	return func(n int) error {
+		var all sync.WaitGroup
+		all.Add(n)
+		fn := func(context.Context) error { all.Done(); return nil }
+		for _, name := range names[:n] {
+			h.hinder()
+			err := submit(m, name, fn)
+			for errors.Is(err, taskmanager.ErrAlreadyExists) { // it has told that it is done, and is not off the books yet
+				runtime.Gosched()
+				err = submit(m, name, fn)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		all.Wait()
+		return nil
+	}, func() error { return m.Stop(context.Background()) }, nil
+}
+
+// openChannel opens the yardstick: workers behind a buffered channel. Where tasks have names,
+// a map has those that are under way.
+func openChannel(named bool) (work func(n int) error, stop func()) {
+	const buffer = 1024
+	var mu sync.Mutex
+	underWay := make(map[string]func())
+	channel := yardstick.NewChannelPool(workers, buffer, func(t *namedTask) {
+		t.run()
+		if named {
+			mu.Lock()
+			delete(underWay, t.name)
+			mu.Unlock()
+		}
+	})
+	anonymous, names := new(namedTask), taskNames(tasks)
+	return func(n int) error {
+		var all sync.WaitGroup
+		all.Add(n)
+		anonymous.run = all.Done
+		for _, name := range names[:n] {
+			t := anonymous
+			if named {
+				t = &namedTask{name, all.Done}
+				mu.Lock()
+				underWay[name] = t.run
+				mu.Unlock()
+			}
+			channel.Submit(t)
+		}
+		all.Wait()
+		return nil
+	}, channel.Stop
+}
+
+type namedTask struct {
+	name string
+	run  func()
+}
+
+func taskNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = "task/" + strconv.Itoa(i)
+	}
+	return names
+}
+
+// cost is what a task costs on a path.
+type cost struct {
+	Ratio  float64 // of the time to that of a buffered channel
+	Allocs float64
+
+	seconds float64
+}
+
+const (
+	rounds = 101 // odd, so that the median is one of them
+	tasks  = 5_000
+)
+
+// measure measures a path and the yardstick in turns. On one processor and without the
+// collector of garbage, as the ways in which those take turns differ from run to run by more
+// than what is looked for.
+func measure(p path, h hindrance) (c cost, err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	work, end, err := p.open(h)
+	if err != nil {
+		return c, fmt.Errorf("benchguard: %s: %w", p.name, err)
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	standard, stop := openChannel(p.named)
+	defer stop()
+	var times, ratios, allocs []float64
+	for range rounds {
+		ours, fresh, err := timed(work)
+		if err != nil {
+			return c, fmt.Errorf("benchguard: %s: %w", p.name, err)
+		}
+		theirs, _, err := timed(standard)
+		if err != nil {
+			return c, err
+		}
+		times, ratios, allocs = append(times, ours/tasks), append(ratios, ours/theirs), append(allocs, fresh)
+	}
+	return cost{median(ratios), median(allocs), median(times)}, nil
+}
+
+// timed is how long the tasks took, and how many allocations each made.
+func timed(work func(n int) error) (seconds, allocs float64, err error) {
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin := time.Now()
+	err = work(tasks)
+	seconds = time.Since(begin).Seconds()
+	runtime.ReadMemStats(&after)
+	return seconds, float64(after.Mallocs-before.Mallocs) / tasks, err
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var limitsFile = flag.String("limits", "", "the `file` of the limits; without it what depends on the speed is skipped")
+
+// TestGuardSeesWhatItShould: half as much time again, and one more allocation, on each path;
+// and it does not see what is not there.
+func TestGuardSeesWhatItShould(t *testing.T) {
+	if *limitsFile == "" {
+		t.Skip("make bench-guard runs it, without the race detector")
+	}
+	limits, err := readLimits(*limitsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range paths {
+		limit := limits[p.name]
+		c, err := attempts(p, hindrance{}, limit)
+		if err != nil {
+			t.Errorf("as it is: %v", err)
+		}
+		slow := hindrance{spin: int(c.seconds / 2 / turn())}
+		if slower, err := attempts(p, slow, limit); err == nil || !strings.Contains(err.Error(), "takes") {
+			t.Errorf("%s: half as slow again, %.2f after %.2f, is not seen: %v", p.name, slower.Ratio, c.Ratio, err)
+		}
+		if more, err := attempts(p, hindrance{allocs: true}, limit); err == nil || !strings.Contains(err.Error(), "allocations") {
+			t.Errorf("%s: one more allocation, %.2f after %.2f, is not seen: %v", p.name, more.Allocs, c.Allocs, err)
+		}
+	}
+}
+
+// turn is how long a turn of the loop of a hindrance takes.
+func turn() float64 {
+	const turns = 100_000
+	least := time.Hour
+	for range 20 {
+		begin := time.Now()
+		hindrance{spin: turns}.hinder()
+		least = min(least, time.Since(begin))
+	}
+	return least.Seconds() / turns
+}
+
+// TestLimitsOfAllPaths: a file that does not have them is an error, with what is wrong.
+func TestLimitsOfAllPaths(t *testing.T) {
+	for content, want := range map[string]string{
+		"{":  "unexpected end",
+		"{}": "0 limits",
+		`{"a": {"Ratio": 1}, "b": {"Ratio": 1}, "c": {"Ratio": 1}, "d": {"Ratio": 1}}`: "no limit for scheduler.Pool.Submit",
+	} {
+		file := filepath.Join(t.TempDir(), "limits.json")
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := guard(file, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", content, err, want)
+		}
+	}
+	if err := guard("nowhere", io.Discard); err == nil {
+		t.Error("a file that is not there is no error")
+	}
+}

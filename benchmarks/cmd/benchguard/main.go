@@ -1,0 +1,91 @@
+// Benchguard fails if a task costs more on its way through the engine than the limits say,
+// which are kept in a file:
+//
+//	benchguard -limits limits.json
+//
+// A limit is the ratio of the time to that of a buffered channel with workers, measured in
+// turns in the same process, and the number of allocations. It has some head-room for a
+// noisy machine, and yet half as much time again, or one allocation more, exceeds it. What
+// is exceeded is measured up to three times.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	file := flag.String("limits", "limits.json", "the `FILE` of the limits")
+	flag.Parse()
+	if err := guard(*file, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// readLimits reads the limits, of which there must be one for each path.
+func readLimits(file string) (limits map[string]cost, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("benchguard: %w", err)
+	}
+	if err := json.Unmarshal(text, &limits); err != nil {
+		return nil, fmt.Errorf("benchguard: %s: %w", file, err)
+	}
+	if len(limits) != len(paths) {
+		return nil, fmt.Errorf("benchguard: %s has %d limits, and there are %d paths", file, len(limits), len(paths))
+	}
+	for _, p := range paths {
+		if limits[p.name].Ratio <= 0 {
+			return nil, fmt.Errorf("benchguard: %s has no limit for %s", file, p.name)
+		}
+	}
+	return limits, nil
+}
+
+// guard measures all paths and compares them to the limits.
+func guard(file string, w io.Writer) error {
+	limits, err := readLimits(file)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, p := range paths {
+		limit := limits[p.name]
+		c, err := attempts(p, hindrance{}, limit)
+		faults = append(faults, err)
+		_, _ = fmt.Fprintf(w, "%-26s %6.2f of a channel (limit %5.2f)  %5.2f allocations (limit %4.2f)\n",
+			p.name, c.Ratio, limit.Ratio, c.Allocs, limit.Allocs)
+	}
+	return errors.Join(faults...)
+}
+
+// attempts measures a path until it is within the limit, three times at most: what was
+// measured last, and what is wrong with it.
+func attempts(p path, h hindrance, limit cost) (c cost, err error) {
+	for range 3 {
+		if c, err = measure(p, h); err != nil {
+			return c, err
+		}
+		if err = c.check(p.name, limit); err == nil {
+			break
+		}
+	}
+	return c, err
+}
+
+// check compares a cost to a limit.
+func (c cost) check(name string, limit cost) error {
+	var faults []error
+	if c.Ratio > limit.Ratio {
+		faults = append(faults, fmt.Errorf("benchguard: %s takes %.2f of a channel, and may take %.2f", name, c.Ratio, limit.Ratio))
+	}
+	if c.Allocs > limit.Allocs {
+		faults = append(faults, fmt.Errorf("benchguard: %s makes %.2f allocations, and may make %.2f", name, c.Allocs, limit.Allocs))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,124 @@
+// Poolbench has the task manager, its engine and the pools of others do the same work, and
+// writes what it measured: tables of ratios and charts.
+//
+//	poolbench [flags]
+//
+// make bench runs all of it, in some ten minutes, and make bench-quick a part of it in two. The
+// results go to RESULTS.md, a folder of charts and raw.json beside it.
+//
+// The contenders take turns, in several rounds, and each time is compared to that of a plain
+// pool of workers behind a buffered channel in the same round: on a machine with other work
+// an absolute time says little. Where memory is measured, each measurement is a process of
+// its own.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := poolbench(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// config is what the flags say.
+type config struct {
+	quick                bool
+	out                  string
+	workload, contender  string // patterns
+	workloads            []contest.Workload
+	contenders           []contest.Contender
+	aloneIn, aloneByName string // of a process that measures once
+}
+
+func poolbench(ctx context.Context, args []string) error {
+	c, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if c.aloneIn != "" {
+		return alone(c)
+	}
+	r, err := compete(ctx, c)
+	if err != nil {
+		return err
+	}
+	return r.write(c.out)
+}
+
+func parse(args []string) (c config, err error) {
+	flags := flag.NewFlagSet("poolbench", flag.ContinueOnError)
+	flags.BoolVar(&c.quick, "quick", false, "a part of it, in two minutes")
+	flags.StringVar(&c.out, "out", ".", "write the results to `DIR`")
+	flags.StringVar(&c.workload, "workload", "", "only those workloads whose names match `PATTERN`")
+	flags.StringVar(&c.contender, "contender", "", "only those contenders whose names match `PATTERN`, and the buffered channel")
+	flags.StringVar(&c.aloneIn, "alone-in", "", "measure once in the workload `NAME`, and write that as JSON; needs -alone")
+	flags.StringVar(&c.aloneByName, "alone", "", "the contender `NAME` for -alone-in")
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		return c, fmt.Errorf("poolbench: unexpected argument %q", flags.Arg(0))
+	}
+	workloads, err := regexp.Compile(c.workload)
+	if err != nil {
+		return c, fmt.Errorf("poolbench: -workload: %w", err)
+	}
+	contenders, err := regexp.Compile(c.contender)
+	if err != nil {
+		return c, fmt.Errorf("poolbench: -contender: %w", err)
+	}
+	for _, w := range contest.Workloads() {
+		if workloads.MatchString(w.Name) && (!c.quick || quickly(w)) {
+			c.workloads = append(c.workloads, w)
+		}
+	}
+	for _, x := range contest.All() {
+		if contenders.MatchString(x.Name) || x.Name == contest.Yardstick {
+			c.contenders = append(c.contenders, x)
+		}
+	}
+	if len(c.workloads) == 0 {
+		return c, fmt.Errorf("poolbench: no workload matches %q", c.workload)
+	}
+	return c, nil
+}
+
+// quickly reports whether a workload is part of the quick run.
+func quickly(w contest.Workload) bool {
+	switch w.Name {
+	case "empty, 2 workers", "empty, 100 workers", "1 µs", "latency", "bursts", "nested", "1000 outstanding", "sleep, 1 × 1000000":
+		return true
+	}
+	return false
+}
+
+// alone measures once, for the process that has started this one.
+func alone(c config) error {
+	for _, w := range contest.Workloads() {
+		for _, x := range contest.All() {
+			if w.Name != c.aloneIn || x.Name != c.aloneByName {
+				continue
+			}
+			m, err := (&contest.Bout{Contender: x, Workload: w}).Alone()
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(os.Stdout).Encode(m)
+		}
+	}
+	return fmt.Errorf("poolbench: there is no workload %q with a contender %q", c.aloneIn, c.aloneByName)
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
+)
+
+// write writes the report, the charts and the raw data.
+func (r results) write(dir string) error {
+	charts := filepath.Join(dir, "charts")
+	if err := os.MkdirAll(charts, 0o777); err != nil {
+		return fmt.Errorf("poolbench: %w", err)
+	}
+	raw, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return fmt.Errorf("poolbench: %w", err)
+	}
+	files := map[string][]byte{filepath.Join(charts, "raw.json"): raw}
+	var drawn []string
+	for _, c := range r.charts() {
+		picture, err := c.render()
+		if err != nil {
+			return err
+		}
+		files[filepath.Join(charts, c.file)] = picture
+		drawn = append(drawn, fmt.Sprintf("![%s](charts/%s)", c.title, c.file))
+	}
+	files[filepath.Join(dir, "RESULTS.md")] = []byte(r.report(drawn))
+	for name, content := range files {
+		if err := os.WriteFile(name, content, 0o666); err != nil {
+			return fmt.Errorf("poolbench: %w", err)
+		}
+	}
+	return nil
+}
+
+// report is the text.
+func (r results) report(charts []string) string {
+	var b strings.Builder
+	command, extent := "make bench", "All of it"
+	if r.Quick {
+		command, extent = "make bench-quick", "A part"
+	}
+	fmt.Fprintf(&b, "# Side by side with other pools\n\n")
+	fmt.Fprintf(&b, "%s, measured on %s in %.0f s by `%s`: %s, %s, GOMAXPROCS %d, %s.\n",
+		extent, r.Begun.Format("2006-01-02"), r.Elapsed, command, r.Processor, r.Platform, r.Procs, r.Go)
+	fmt.Fprintf(&b, "The others:")
+	for i, m := range slices.Sorted(maps.Keys(r.Modules)) {
+		fmt.Fprintf(&b, "%s %s %s", map[bool]string{true: ","}[i > 0], m, r.Modules[m])
+	}
+	fmt.Fprintf(&b, ".\ntunny is not among them: the module proxy does not serve it.\n\n%s\n", method)
+	b.WriteString(r.verdict())
+	if len(charts) > 0 {
+		b.WriteString("\n## Charts\n\n" + strings.Join(charts, "\n\n") + "\n")
+	}
+	b.WriteString("\n## Tables\n")
+	for _, t := range r.Tables {
+		b.WriteString("\n" + t.report())
+	}
+	return b.String()
+}
+
+const method = `The contenders take turns, each round after a collection of garbage. A time is from the first
+submit to the end of the last task, whose number is checked, divided by the tasks; it is the
+median of the rounds, ± half of the interval that has the true one with 95 % confidence (no
+number: too few rounds to tell). The ratio is the median of the ratios in each round; ~ means
+that the two cannot be told apart. Ours start with one worker, as the others do, and are in **bold**.
+What a contender does with a task differs, and so does what it is to be compared with: one
+that knows it by a unique name does more than one that runs it. Missing from a table is who
+cannot do the work: a pool whose submit waits for a worker has nothing outstanding, and its
+tasks cannot submit others without a deadlock.`
+
+// report is a table.
+func (t table) report() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n%s. Rounds: %d.\n\n", t.Workload, capital(t.About), len(t.Entries[0].Rounds))
+	base, ok := t.of(contest.Yardstick)
+	if !ok { // it cannot do the work
+		base = t.Entries[slices.IndexFunc(t.Entries, func(e entry) bool { return !e.Ours })]
+	}
+	columns := []string{"", "with a task it", "ns a task", "×, of " + base.Contender, "allocs", "bytes"}
+	switch {
+	case t.Latency:
+		columns = []string{"", "with a task it", "p50 µs", "×, of " + base.Contender, "p99 µs", "p99.9 µs"}
+	case t.Isolated:
+		columns = append(columns, "peak MiB", "peak goroutines")
+	}
+	fmt.Fprintf(&b, "|%s|\n|---|---|%s\n", strings.Join(columns, "|"), strings.Repeat("---:|", len(columns)-2))
+	for _, e := range t.bySpeed() {
+		name := e.Contender
+		if e.Ours {
+			name = "**" + name + "**"
+		}
+		ratio := fmt.Sprintf("%.2f", e.ratio(base))
+		if e.Contender != base.Contender && len(e.Rounds) > 3 && !e.differs(base) {
+			ratio += " ~"
+		}
+		cells := []string{name, string(e.Service)}
+		switch {
+		case t.Latency:
+			cells = append(cells, fmt.Sprintf("%.2f", e.time().Center/1000), ratio,
+				fmt.Sprintf("%.2f", e.latency(func(l contest.Latencies) float64 { return l.P99 })),
+				fmt.Sprintf("%.2f", e.latency(func(l contest.Latencies) float64 { return l.P999 })))
+		case t.Isolated:
+			cells = append(cells, e.spread(), ratio, number(e.allocs()), fmt.Sprintf("%.0f", e.bytes()),
+				fmt.Sprintf("%.0f", e.peakMiB()), fmt.Sprintf("%.0f", e.peakGoroutines()))
+		default:
+			cells = append(cells, e.spread(), ratio, number(e.allocs()), fmt.Sprintf("%.0f", e.bytes()))
+		}
+		fmt.Fprintf(&b, "|%s|\n", strings.Join(cells, "|"))
+	}
+	return b.String()
+}
+
+// spread is the time and how sure it is.
+func (e entry) spread() string {
+	s := e.time()
+	text := fmt.Sprintf("%.0f", s.Center)
+	if s.Center < 10 {
+		text = fmt.Sprintf("%.1f", s.Center)
+	}
+	if half := (s.Hi - s.Lo) / 2; !math.IsInf(half, 0) && !math.IsNaN(half) && len(e.Rounds) > 3 {
+		text += fmt.Sprintf(" ± %.0f %%", 100*half/s.Center)
+	}
+	return text
+}
+
+func number(n float64) string { return fmt.Sprintf("%.1f", math.Abs(n)) }
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// aim is something that we want to hold.
+type aim struct {
+	workload, ours, what string
+	least                float64
+	to                   string // a contender; empty: the best of the other pools
+	number               func(entry) float64
+}
+
+// aims are what the engine is built for.
+func aims() []aim {
+	perTask := func(e entry) float64 { return e.time().Center }
+	p99 := func(e entry) float64 { return e.latency(func(l contest.Latencies) float64 { return l.P99 }) }
+	const two, hundred, sleep = "empty, 2 workers", "empty, 100 workers", "sleep, 1 × 1000000"
+	return []aim{
+		{two, "scheduler.Pool", "time", 0.6, "pond.Go", nil},
+		{hundred, "scheduler.Pool", "time", 0.6, "pond.Go", nil},
+		{two, "scheduler.Pool", "time", 0.2, "ants.Pool", nil},
+		{hundred, "scheduler.Pool", "time", 0.2, "ants.Pool", nil},
+		{two, "TaskManager.SubmitFunc", "time", 0.7, "ants.Pool", nil},
+		{two, "taskmanager.Async", "time", 0.5, "pond.ResultPool", nil},
+		{two, "scheduler.Pool, SubmitAll", "time", 0.5, contest.Yardstick, nil},
+		{sleep, "scheduler.Pool", "time", 1, "", perTask},
+		{sleep, "scheduler.Pool", "peak memory", 1, "", entry.peakMiB},
+		{"latency", "scheduler.Pool", "p99", 1, "", p99},
+	}
+}
+
+// verdict says which of the aims hold.
+func (r results) verdict() string {
+	var b strings.Builder
+	b.WriteString("\n## What we aim at\n\n|workload|ours|of|aim|measured|holds|\n|---|---|---|---:|---:|---|\n")
+	for _, a := range aims() {
+		t, ok := r.table(a.workload)
+		if !ok {
+			continue
+		}
+		ours, found := t.of(a.ours)
+		if !found {
+			continue
+		}
+		other, ratio, ok := a.measured(t, ours)
+		if !ok {
+			continue
+		}
+		fmt.Fprintf(&b, "|%s|%s|%s of %s|≤ %.1f|%.2f|%s|\n", a.workload, a.ours, a.what, other, a.least, ratio,
+			map[bool]string{true: "yes", false: "**no**"}[ratio <= a.least])
+	}
+	return b.String()
+}
+
+// measured is the ratio to the contender that the aim names, or to the best of the other
+// pools that do the same.
+func (a aim) measured(t table, ours entry) (other string, ratio float64, ok bool) {
+	if a.to != "" {
+		e, ok := t.of(a.to)
+		if !ok {
+			return "", 0, false
+		}
+		return a.to, ours.ratio(e), true
+	}
+	var pools []entry
+	for _, e := range t.Entries {
+		if !e.Ours && e.Service == ours.Service && e.Contender != "a goroutine each" {
+			pools = append(pools, e)
+		}
+	}
+	if len(pools) == 0 {
+		return "", 0, false
+	}
+	best := slices.MinFunc(pools, func(x, y entry) int { return cmp.Compare(a.number(x), a.number(y)) })
+	return best.Contender, a.number(ours) / a.number(best), true
+}

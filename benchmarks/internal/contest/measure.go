@@ -1,0 +1,83 @@
+package contest
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Bout is the rounds of one contender in one workload.
+type Bout struct {
+	Contender Contender
+	Workload  Workload
+	session   Session
+}
+
+// Open makes the pool, and has it do a tenth of the work, or so, so that what grows once has
+// grown.
+func (b *Bout) Open() error {
+	s, err := b.Contender.Open(b.Workload.Workers, b.Workload.Producers, b.Workload.Tasks)
+	if err != nil {
+		return fmt.Errorf("contest: %s: %w", b.Contender.Name, err)
+	}
+	b.session = s
+	warm := b.Workload
+	warm.Tasks, warm.Producers = max(1, min(warm.Tasks/10, 10_000)), 1
+	if m := warm.Round(s); m.Err != "" {
+		return fmt.Errorf("contest: %s in %q: %s", b.Contender.Name, b.Workload.Name, m.Err)
+	}
+	return nil
+}
+
+// Round measures once.
+func (b *Bout) Round() Measure { return b.Workload.Round(b.session) }
+
+// Close ends the pool.
+func (b *Bout) Close() error {
+	if b.session == nil {
+		return nil
+	}
+	return b.session.Close()
+}
+
+// Alone measures once in a process that does nothing else: the pool is made and used, and
+// the most memory and goroutines are noted.
+func (b *Bout) Alone() (Measure, error) {
+	s, err := b.Contender.Open(b.Workload.Workers, b.Workload.Producers, b.Workload.Tasks)
+	if err != nil {
+		return Measure{}, fmt.Errorf("contest: %s: %w", b.Contender.Name, err)
+	}
+	peak := watchGoroutines()
+	m := b.Workload.Round(s)
+	m.PeakGoroutines = peak()
+	m.PeakBytes, err = peakMemory()
+	if err != nil {
+		return m, err
+	}
+	return m, s.Close()
+}
+
+// watchGoroutines counts the goroutines now and then, until the function that it returns is
+// called, which tells the most that there were.
+func watchGoroutines() (most func() int) {
+	var watcher sync.WaitGroup
+	done, peak := make(chan struct{}), 0
+	watcher.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			peak = max(peak, runtime.NumGoroutine()-1) // but this one
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() int {
+		close(done)
+		watcher.Wait()
+		return peak
+	}
+}

@@ -1,0 +1,29 @@
+package contest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// peakMemory is the most memory that the process has had at any time, in bytes. (What
+// getrusage says begins with the memory of the process that has started this one.)
+func peakMemory() (uint64, error) {
+	file, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0, fmt.Errorf("contest: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			var kib uint64
+			if _, err := fmt.Sscanf(text, "%d kB", &kib); err != nil {
+				return 0, fmt.Errorf("contest: the peak of memory: %w", err)
+			}
+			return kib << 10, nil
+		}
+	}
+	return 0, errors.New("contest: /proc/self/status does not tell the peak of memory")
+}

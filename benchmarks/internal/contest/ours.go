@@ -1,0 +1,191 @@
+package contest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+func ours() []Contender {
+	list := []Contender{
+		{Name: "scheduler.Pool", Service: Runs, Open: openPool(poolSession.submitEach)},
+		{Name: "scheduler.Pool, SubmitAll", Service: Batches, Open: openPool(poolSession.submitBatches)},
+		{Name: "TaskManager.SubmitFunc", Service: Names, Open: openManager(managerSession.submitFunc)},
+		{Name: "TaskManager.GoFunc", Service: Names, Open: openManager(managerSession.goFunc)},
+		{Name: "TaskManager.SubmitAll", Service: Batches, Open: openManager(managerSession.submitAll)},
+		{Name: "taskmanager.Async", Service: Answers, Open: openManager(managerSession.async)},
+	}
+	for i := range list {
+		list[i].Ours, list[i].Queues = true, true
+	}
+	return list
+}
+
+// poolSession is the engine by itself.
+type poolSession struct {
+	pool *scheduler.Pool[func()]
+	send func(s poolSession, n int, task func()) error
+}
+
+func openPool(send func(poolSession, int, func()) error) func(workers, producers, tasks int) (Session, error) {
+	return func(workers, _, _ int) (Session, error) {
+		// One worker is there from the beginning, the others as they are needed, as with peers.
+		p, err := scheduler.NewPool(scheduler.Config[func()]{Min: 1, Max: workers}, func(_ int32, task func()) { task() })
+		return poolSession{p, send}, err
+	}
+}
+
+// Submit submits in the way of this session.
+func (s poolSession) Submit(_, n int, task func()) error { return s.send(s, n, task) }
+
+// Close stops the pool.
+func (s poolSession) Close() error { return s.pool.Stop(context.Background()) }
+
+func (s poolSession) submitEach(n int, task func()) error {
+	for range n {
+		if err := s.pool.Submit(context.Background(), task); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s poolSession) submitBatches(n int, task func()) error {
+	tasks := make([]func(), min(n, batch))
+	for i := range tasks {
+		tasks[i] = task
+	}
+	for ; n > 0; n -= batch {
+		if err := s.pool.SubmitAll(context.Background(), tasks[:min(n, batch)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// managerSession is the task manager. Names belong to whoever submits, so they are there
+// beforehand.
+type managerSession struct {
+	manager *taskmanager.TaskManager
+	names   [][]string // of each producer
+	send    func(s managerSession, names []string, task func()) error
+}
+
+func openManager(send func(managerSession, []string, func()) error) func(workers, producers, tasks int) (Session, error) {
+	return func(workers, producers, tasks int) (Session, error) {
+		m, err := taskmanager.Start(taskmanager.WithWorkers(1, workers))
+		s := managerSession{manager: m, send: send}
+		for p := range producers {
+			names := make([]string, (tasks+producers-1)/producers)
+			for i := range names {
+				names[i] = fmt.Sprint("task/", p, "/", i)
+			}
+			s.names = append(s.names, names)
+		}
+		return s, err
+	}
+}
+
+// Submit submits in the way of this session.
+func (s managerSession) Submit(producer, n int, task func()) error {
+	names := s.names[producer]
+	for n > len(names) {
+		if err := s.send(s, names, task); err != nil {
+			return err
+		}
+		n -= len(names)
+	}
+	return s.send(s, names[:n], task)
+}
+
+// Close stops the manager.
+func (s managerSession) Close() error { return s.manager.Stop(context.Background()) }
+
+// again reports whether a submit is to be tried again: the task of that name has told that
+// it is done, and is not off the books yet.
+func again(err error) bool { return errors.Is(err, taskmanager.ErrAlreadyExists) }
+
+func (s managerSession) submitFunc(names []string, task func()) error {
+	fn := func(context.Context) error { task(); return nil }
+	for _, name := range names {
+		_, err := s.manager.SubmitFunc(context.Background(), name, fn)
+		for again(err) {
+			_, err = s.manager.SubmitFunc(context.Background(), name, fn)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s managerSession) goFunc(names []string, task func()) error {
+	fn := func(context.Context) error { task(); return nil }
+	for _, name := range names {
+		_, err := s.manager.GoFunc(name, fn)
+		for again(err) {
+			_, err = s.manager.GoFunc(name, fn)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named is a task that has a name.
+type named struct {
+	name string
+	task func()
+}
+
+func (t *named) Name() string                  { return t.name }
+func (t *named) Execute(context.Context) error { t.task(); return nil }
+
+func (s managerSession) submitAll(names []string, task func()) error {
+	for len(names) > 0 {
+		n := min(len(names), batch)
+		tasks, list := make([]named, n), make([]taskmanager.Task, n)
+		for i := range n {
+			tasks[i] = named{names[i], task}
+			list[i] = &tasks[i]
+		}
+		_, err := s.manager.SubmitAll(context.Background(), list)
+		for again(err) {
+			_, err = s.manager.SubmitAll(context.Background(), list)
+		}
+		if err != nil {
+			return err
+		}
+		names = names[n:]
+	}
+	return nil
+}
+
+// window is how many results are outstanding at once.
+const window = 1000
+
+func (s managerSession) async(names []string, task func()) error {
+	fn := func(context.Context) (int, error) { task(); return 1, nil }
+	futures := make([]*taskmanager.Future[int], 0, window)
+	for i, name := range names {
+		f, err := taskmanager.Async(context.Background(), s.manager, name, fn)
+		if err != nil {
+			return err
+		}
+		futures = append(futures, f)
+		if len(futures) < window && i+1 < len(names) {
+			continue
+		}
+		for _, f := range futures {
+			if one, err := f.Result(context.Background()); one != 1 || err != nil {
+				return fmt.Errorf("the result is %d, %w", one, err)
+			}
+		}
+		futures = futures[:0]
+	}
+	return nil
+}

@@ -1,0 +1,272 @@
+package contest
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Workload is work that contenders are measured with.
+type Workload struct {
+	Name     string // short, and unique
+	About    string // what is done, in words
+	Services []Service
+	Queueing bool // only those can do it that queue
+	Isolated bool // each measurement is a process of its own, whose memory is measured
+
+	Workers, Producers, Tasks int
+	Procs                     int // GOMAXPROCS; 0: as it is
+
+	task func() func()                       // makes what each task does; nil: nothing
+	run  func(w Workload, s Session) Measure // does it once; nil: flood
+}
+
+// Measure is what was measured once.
+type Measure struct {
+	Seconds float64 // from the first submit to the end of the last task
+	Tasks   int
+	Allocs  uint64
+	Bytes   uint64
+
+	// Of the workloads of latency, instead of Seconds: from submit to start.
+	Latencies *Latencies `json:",omitempty"`
+
+	// Of isolated workloads: the most there was at any time.
+	PeakBytes      uint64 `json:",omitempty"`
+	PeakGoroutines int    `json:",omitempty"`
+
+	Err string `json:",omitempty"` // why it could not be measured
+}
+
+// Latencies are percentiles, in seconds.
+type Latencies struct{ P50, P99, P999 float64 }
+
+// PerTask is how many nanoseconds a task took.
+func (m Measure) PerTask() float64 { return m.Seconds * 1e9 / float64(m.Tasks) }
+
+// Fits reports whether a contender can do the work.
+func (w Workload) Fits(c Contender) bool {
+	return slices.Contains(w.Services, c.Service) && (c.Queues || !w.Queueing)
+}
+
+var everybody = []Service{Runs, Batches, Names, Answers}
+
+// Workloads lists all of them.
+func Workloads() []Workload {
+	list := []Workload{
+		{Name: "empty, 2 workers", About: "tasks that do nothing, 2 workers", Services: everybody, Workers: 2, Producers: 1, Tasks: 100_000},
+		{Name: "empty, 100 workers", About: "tasks that do nothing, 100 workers", Services: everybody, Workers: 100, Producers: 1, Tasks: 100_000},
+		{
+			Name: "empty, 1 processor", About: "tasks that do nothing, 2 workers, GOMAXPROCS 1",
+			Services: everybody, Workers: 2, Producers: 1, Tasks: 100_000, Procs: 1,
+		},
+		{Name: "1 µs", About: "tasks that compute for 1 µs, 2 workers", Services: everybody, Workers: 2, Producers: 1, Tasks: 50_000, task: computing(time.Microsecond)},
+		{Name: "10 µs", About: "tasks that compute for 10 µs, 2 workers", Services: everybody, Workers: 2, Producers: 1, Tasks: 10_000, task: computing(10 * time.Microsecond)},
+		{Name: "latency", About: "one task at a time, 2 workers: from submit to start", Services: []Service{Runs, Names}, Workers: 2, Producers: 1, Tasks: 10_000, run: pingPong},
+		{Name: "bursts", About: "100 tasks after a pause of 1 ms, again and again, 10 workers", Services: everybody, Workers: 10, Producers: 1, Tasks: 5_000, run: bursts},
+		{
+			Name: "nested", About: "tasks that submit 9 others each, 2 workers",
+			Services: []Service{Runs}, Queueing: true, Workers: 2, Producers: 1, Tasks: 50_000, run: nested,
+		},
+	}
+	for _, n := range []int{2, 8, 64} {
+		list = append(list, Workload{
+			Name: fmt.Sprint("empty, ", n, " producers"), About: fmt.Sprint("tasks that do nothing, from ", n, " producers, 2 workers"),
+			Services: everybody, Workers: 2, Producers: n, Tasks: 100_000,
+		})
+	}
+	for _, n := range []int{1, 1000, 100_000, 1_000_000} {
+		list = append(list, Workload{
+			Name: fmt.Sprint(n, " outstanding"), About: fmt.Sprint(n, " tasks that do nothing are submitted before the first may end, 2 workers"),
+			Services: []Service{Runs, Batches, Names}, Queueing: true, Workers: 2, Producers: 1, Tasks: n, run: outstanding,
+		})
+	}
+	const million = 1_000_000
+	for _, producers := range []int{1, 100, 1000, 10_000, million} {
+		share := fmt.Sprintf("%d × %d", producers, million/producers)
+		list = append(list,
+			Workload{
+				Name: "sleep, " + share, About: share + " × sleep 10 ms, 50,000 workers", Services: []Service{Runs, Batches, Names},
+				Isolated: true, Workers: 50_000, Producers: producers, Tasks: million, task: sleeping,
+			},
+			Workload{
+				Name: "cpu, " + share, About: share + " × compute 1 µs, 50,000 workers", Services: []Service{Runs, Batches, Names},
+				Isolated: true, Workers: 50_000, Producers: producers, Tasks: million, task: computing(time.Microsecond),
+			})
+	}
+	return list
+}
+
+// Round does the work once. The number of tasks that have ended is checked.
+func (w Workload) Round(s Session) Measure {
+	if w.Procs > 0 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(w.Procs))
+	}
+	run := w.run
+	if run == nil {
+		run = flood
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m := run(w, s)
+	runtime.ReadMemStats(&after)
+	m.Tasks, m.Allocs, m.Bytes = w.Tasks, after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	return m
+}
+
+// produce has n tasks submitted, by all producers at once, and waits for them to return.
+func (w Workload) produce(s Session, n int, task func()) error {
+	if w.Producers == 1 {
+		return s.Submit(0, n, task)
+	}
+	faults := make(chan error, w.Producers)
+	for p := range w.Producers {
+		share := n / w.Producers
+		if p < n%w.Producers {
+			share++
+		}
+		go func() { faults <- s.Submit(p, share, task) }()
+	}
+	var first error
+	for range w.Producers {
+		if err := <-faults; err != nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// timed measures from the first submit to the end of the last of n tasks. A task that ran
+// twice would make the group panic, and one that did not run hang.
+func timed(w Workload, s Session, n int, work func()) Measure {
+	var all sync.WaitGroup
+	all.Add(n)
+	task := all.Done
+	if work != nil {
+		task = func() { work(); all.Done() }
+	}
+	begin := time.Now()
+	if err := w.produce(s, n, task); err != nil {
+		return Measure{Err: err.Error()} // the others are lost, and the session with them
+	}
+	all.Wait()
+	return Measure{Seconds: time.Since(begin).Seconds()}
+}
+
+// flood submits all tasks as fast as it can.
+func flood(w Workload, s Session) Measure {
+	if w.task == nil {
+		return timed(w, s, w.Tasks, nil)
+	}
+	return timed(w, s, w.Tasks, w.task())
+}
+
+// bursts submits 100 tasks, waits for them, and pauses for a millisecond, which is not timed.
+func bursts(w Workload, s Session) (sum Measure) {
+	const burst = 100
+	for range w.Tasks / burst {
+		time.Sleep(time.Millisecond)
+		m := timed(w, s, burst, nil)
+		if m.Err != "" {
+			return m
+		}
+		sum.Seconds += m.Seconds
+	}
+	return sum
+}
+
+// pingPong submits a task when the one before has ended.
+func pingPong(w Workload, s Session) Measure {
+	waits := make([]float64, 0, w.Tasks)
+	started := make(chan time.Time)
+	task := func() { started <- time.Now() }
+	for range w.Tasks {
+		begin := time.Now()
+		if err := s.Submit(0, 1, task); err != nil {
+			return Measure{Err: err.Error()}
+		}
+		waits = append(waits, (<-started).Sub(begin).Seconds())
+	}
+	slices.Sort(waits)
+	at := func(share float64) float64 { return waits[int(share*float64(len(waits)-1))] }
+	return Measure{Latencies: &Latencies{P50: at(0.5), P99: at(0.99), P999: at(0.999)}}
+}
+
+// nested submits a tenth of the tasks, each of which submits nine others.
+func nested(w Workload, s Session) Measure {
+	var all sync.WaitGroup
+	all.Add(w.Tasks)
+	begin := time.Now()
+	err := s.Submit(0, w.Tasks/10, func() {
+		defer all.Done()
+		if err := s.Submit(0, 9, all.Done); err != nil {
+			panic(err)
+		}
+	})
+	if err != nil {
+		return Measure{Err: err.Error()}
+	}
+	all.Wait()
+	return Measure{Seconds: time.Since(begin).Seconds()}
+}
+
+// outstanding submits all tasks while those that run may not end.
+func outstanding(w Workload, s Session) Measure {
+	var all sync.WaitGroup
+	all.Add(w.Tasks)
+	gate := make(chan struct{})
+	begin := time.Now()
+	err := s.Submit(0, w.Tasks, func() {
+		<-gate
+		all.Done()
+	})
+	close(gate)
+	if err != nil {
+		return Measure{Err: err.Error()}
+	}
+	all.Wait()
+	return Measure{Seconds: time.Since(begin).Seconds()}
+}
+
+// sleeping waits, as for a remote call.
+func sleeping() func() { return func() { time.Sleep(10 * time.Millisecond) } }
+
+// computing makes a task that takes a processor for a time.
+func computing(d time.Duration) func() func() {
+	return func() func() {
+		n := int(float64(d) / turn())
+		return func() { spin(n) }
+	}
+}
+
+// turn is how many nanoseconds a turn of spin takes: the least of several measurements, as
+// others are of a machine with more to do.
+var turn = sync.OnceValue(func() float64 {
+	const turns = 100_000
+	least := time.Hour
+	for range 50 {
+		begin := time.Now()
+		spin(turns)
+		least = min(least, time.Since(begin))
+	}
+	return float64(least) / turns
+})
+
+// sink keeps the compiler from leaving the work out.
+var sink [64]uint64
+
+// spin computes something that cannot be foreseen.
+func spin(n int) {
+	x := uint64(n) | 1
+	for range n {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	if x == 0 { // never, for a seed that is not 0
+		sink[0] = x
+	}
+}
