@@ -29,8 +29,8 @@ func NewLogHandler(next slog.Handler) slog.Handler {
 	return logHandler{next: next}
 }
 
-// logHandler keeps the groups to itself: what next were told of them it would apply to all
-// attributes that come after.
+// logHandler keeps the groups to itself: next would put all that comes later into a group
+// that it was told of.
 type logHandler struct {
 	next   slog.Handler
 	groups []group // the outermost first
@@ -69,31 +69,21 @@ func (l logHandler) WithGroup(name string) slog.Handler {
 	return logHandler{l.next, append(slices.Clip(l.groups), group{name: name})}
 }
 
-// Handle passes the record on, with what is to be added.
+// Handle passes the record on, with what is to be added before all else: a group that a
+// ReplaceAttr function empties has the handlers of package slog spoil what comes after it.
 func (l logHandler) Handle(ctx context.Context, r slog.Record) error {
-	if len(l.groups) > 0 {
-		r = l.grouped(r)
-	} else {
-		r = r.Clone() // others may have the same record
-	}
+	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		r.AddAttrs(slog.String(traceIDKey, span.TraceID().String()), slog.String(spanIDKey, span.SpanID().String()))
+		out.AddAttrs(slog.String(traceIDKey, span.TraceID().String()), slog.String(spanIDKey, span.SpanID().String()))
 	}
 	if task, attempt, ok := lazycontext.IdentityOf(ctx); ok {
-		r.AddAttrs(slog.String(string(nameKey), task), slog.Int(string(attemptKey), attempt))
+		out.AddAttrs(slog.String(string(nameKey), task), slog.Int(string(attemptKey), attempt))
 	}
-	return l.next.Handle(ctx, r)
-}
-
-// grouped is a record whose attributes are in the groups.
-func (l logHandler) grouped(r slog.Record) slog.Record {
-	var attrs []slog.Attr
+	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool { attrs = append(attrs, a); return true })
 	for _, g := range slices.Backward(l.groups) {
-		attrs = slices.Concat(g.attrs, attrs)
-		attrs = []slog.Attr{{Key: g.name, Value: slog.GroupValue(attrs...)}}
+		attrs = []slog.Attr{{Key: g.name, Value: slog.GroupValue(slices.Concat(g.attrs, attrs)...)}}
 	}
-	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	out.AddAttrs(attrs...)
-	return out
+	return l.next.Handle(ctx, out)
 }

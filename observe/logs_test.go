@@ -71,6 +71,31 @@ func TestLogHandlerAddsAtTheTopLevel(t *testing.T) {
 	}
 }
 
+// TestLogHandlerOfEmptiedGroups: whatever becomes of the other attributes, the record is a
+// whole, with what was added.
+func TestLogHandlerOfEmptiedGroups(t *testing.T) {
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
+	ctx := trace.ContextWithSpanContext(t.Context(), span)
+	secrets := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == "password" {
+			return slog.Attr{}
+		}
+		return a
+	}}
+	for name, log := range map[string]func(*slog.Logger){
+		"an attribute":      func(l *slog.Logger) { l.WithGroup("g").InfoContext(ctx, "message", "password", 1) },
+		"one of the logger": func(l *slog.Logger) { l.WithGroup("g").With("password", 1).InfoContext(ctx, "message") },
+		"a group":           func(l *slog.Logger) { l.InfoContext(ctx, "message", slog.Group("g", "password", 1)) },
+		"no attribute":      func(l *slog.Logger) { l.WithGroup("g").LogAttrs(ctx, slog.LevelInfo, "message", slog.Attr{}) },
+	} {
+		var out bytes.Buffer
+		log(slog.New(observe.NewLogHandler(slog.NewJSONHandler(&out, secrets))))
+		if got := record(t, &out); got["trace_id"] != span.TraceID().String() || got["span_id"] != span.SpanID().String() {
+			t.Errorf("%s: the record is %v", name, got)
+		}
+	}
+}
+
 // TestLogHandlerSharesNothing: loggers that are derived from one do not see each other's
 // attributes, nor do handlers that get the same record.
 func TestLogHandlerSharesNothing(t *testing.T) {

@@ -46,6 +46,7 @@ type TaskManager struct {
 	bounded    bool
 	blocks     bool // a submit may wait for room
 	callerRuns bool // or run the task itself
+	handsOver  bool // nothing waits in the queue
 }
 
 // New starts a manager with minCount workers, which run at once and always, and
@@ -87,6 +88,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		history:    newHistory(cfg.history),
 		bounded:    cfg.limit != 0,
 		blocks:     cfg.limit != 0 && cfg.overflow == Block,
+		handsOver:  cfg.limit == scheduler.HandOver,
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
 	m.delayed = delay.NewQueue(func(ring func()) { ring() })

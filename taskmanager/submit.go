@@ -248,6 +248,9 @@ func (m *TaskManager) untilCancelled(ctx context.Context, handles []*Handle, sub
 		return nil
 	}
 	// The context that ended is of no interest to anybody.
+	if same(context.Cause(ctx), ErrWouldDeadlock) {
+		err = ErrWouldDeadlock
+	}
 	return cmp.Or(cancellationOf(handles), err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed56799101/taskmanager/scheduler"
 )
@@ -78,18 +79,27 @@ type inlineRun struct {
 
 // inlineWait is a wait of a goroutine of such a task.
 type inlineWait struct {
-	once sync.Once
-	back func(hurry <-chan struct{})
+	back    func(hurry <-chan struct{})
+	claimed atomic.Bool   // by the first who wants it to end
+	ended   chan struct{} // for the others
 }
 
-func (w *inlineWait) end(hurry <-chan struct{}) { w.once.Do(func() { w.back(hurry) }) }
+// end ends the wait once, and returns when it has ended.
+func (w *inlineWait) end(hurry <-chan struct{}) {
+	if w.claimed.Swap(true) {
+		<-w.ended
+		return
+	}
+	w.back(hurry)
+	close(w.ended)
+}
 
 // begin notes a wait by ctx, of which done is the end, and returns what ends it.
 func (r *inlineRun) begin(ctx context.Context, done <-chan struct{}, back func(hurry <-chan struct{})) (end func()) {
 	if r == nil {
 		return func() { back(done) }
 	}
-	w := &inlineWait{back: back}
+	w := &inlineWait{back: back, ended: make(chan struct{})}
 	r.mu.Lock()
 	if r.over { // the task has ended just now
 		r.mu.Unlock()
@@ -105,10 +115,31 @@ func (r *inlineRun) begin(ctx context.Context, done <-chan struct{}, back func(h
 		if ownerOf(ctx) == nil {
 			return // ctx has ended with the task, as will all waits in a moment
 		}
+		hurry, settled := r.hurryOf(ctx)
+		w.end(hurry)
+		settled()
 		r.mu.Lock()
-		delete(r.waits, w)
+		delete(r.waits, w) // not before: until then end must wait for it
 		r.mu.Unlock()
-		w.end(done)
+	}
+}
+
+// hurryOf is closed when ctx ends, or, if that is because the task is over, when the
+// submitter cannot wait for its slot. It is of no use any more once settled is called.
+func (r *inlineRun) hurryOf(ctx context.Context) (hurry <-chan struct{}, settled func()) {
+	ended, over := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		if ownerOf(ctx) == nil {
+			select {
+			case <-r.hurry():
+			case <-over:
+			}
+		}
+		close(ended)
+	})
+	return ended, func() {
+		close(over)
+		stop()
 	}
 }
 

@@ -76,6 +76,13 @@ type need struct {
 // of tasks each of which needs, to go on, that some in the set do. mu is held.
 func (g *waitGraph) stuck(h *Handle) bool { return g.examine(h).needs > 0 }
 
+// any reports whether a task waits at all.
+func (g *waitGraph) any() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.edges) > 0
+}
+
 // trapped reports whether a task could never go on because of others that need it.
 func (g *waitGraph) trapped(h *Handle) bool {
 	g.mu.Lock()
@@ -88,11 +95,12 @@ func (g *waitGraph) trapped(h *Handle) bool {
 // stuck, and then frees those that nothing holds up, one after another, in time that is
 // linear in the number of dependencies. mu is held.
 func (g *waitGraph) examine(h *Handle) *node {
+	x := examination{graph: g, keys: make(map[*TaskManager]map[string][]*Handle)}
 	nodes := map[*Handle]*node{h: {}}
 	var free []*node
 	for queue := []*Handle{h}; len(queue) > 0; queue = queue[1:] {
 		n := nodes[queue[0]]
-		for _, need := range g.needsOf(queue[0]) {
+		for _, need := range x.needsOf(queue[0]) {
 			if len(need.tasks) == 0 {
 				continue
 			}
@@ -137,13 +145,19 @@ type unmet struct {
 	missing int
 }
 
-// needsOf is what a task needs. mu is held.
-func (g *waitGraph) needsOf(h *Handle) []need {
-	needs := h.needs()
-	for _, on := range g.edges[h] {
+// examination looks at each pool once.
+type examination struct {
+	graph *waitGraph
+	keys  map[*TaskManager]map[string][]*Handle // the tasks on workers, by key
+}
+
+// needsOf is what a task needs. The graph's mu is held.
+func (x examination) needsOf(h *Handle) []need {
+	needs := x.needsToBegin(h)
+	for _, on := range x.graph.edges[h] {
 		tasks := on.outstanding()
 		if !on.one() { // then those do not count that surely need nothing
-			tasks = slices.DeleteFunc(tasks, func(h *Handle) bool { return len(g.edges[h]) == 0 && !h.m.holdsBack() })
+			tasks = slices.DeleteFunc(tasks, func(h *Handle) bool { return len(x.graph.edges[h]) == 0 && !h.m.holdsBack() })
 		}
 		needs = append(needs, need{tasks: tasks, one: on.one()})
 	}
@@ -153,14 +167,14 @@ func (g *waitGraph) needsOf(h *Handle) []need {
 // holdsBack reports whether tasks may have to wait for the end of others.
 func (m *TaskManager) holdsBack() bool { return m.queue.perKey > 0 || m.callerRuns }
 
-// needs is what a task needs to begin, beside a worker.
-func (h *Handle) needs() (needs []need) {
+// needsToBegin is what a task needs to begin, beside a worker.
+func (x examination) needsToBegin(h *Handle) (needs []need) {
 	m := h.m
 	if !m.holdsBack() {
 		return nil
 	}
 	h.mu.Lock()
-	state := h.state
+	state, patient := h.state, h.cfg.patient()
 	h.mu.Unlock()
 	if state == admitting && m.callerRuns { // the end of what its submitter runs first
 		if b, ok := m.batches.Load(h); ok {
@@ -169,34 +183,64 @@ func (h *Handle) needs() (needs []need) {
 			}
 		}
 	}
-	if state != queued && state != delayed && state != admitting || m.queue.perKey == 0 {
+	if state != queued && state != delayed && state != admitting || m.queue.perKey == 0 || !patient {
 		return needs
 	}
-	same := []*Handle{} // the end of one of those that use up the limit of its key
-	for _, w := range m.pool.Workers() {
-		if w.Busy && w.Item.Key() == h.Key() {
-			same = append(same, w.Item)
-		}
-	}
-	if len(same) >= m.queue.perKey {
+	running := x.running(m)
+	if same := running[h.Key()]; len(same) >= m.queue.perKey {
 		needs = append(needs, need{tasks: same, one: true})
 	}
 	if state == admitting && m.pool.Blocked(func(x *Handle) bool { return x == h }) {
-		needs = append(needs, need{tasks: m.entered(), one: true}) // room
+		needs = append(needs, need{tasks: m.roomTakers(running), one: true})
 	}
 	return needs
 }
 
-// entered lists the tasks that are in the queue or on a worker. If all of them hold
-// each other up, there will be no room for others.
-func (m *TaskManager) entered() []*Handle {
+// patient reports whether a task that waits does so however long it takes.
+func (c *taskConfig) patient() bool {
+	return c == nil || c.limits == nil || c.limits.queueTimeout == 0 && c.limits.deadline.IsZero()
+}
+
+// running lists the tasks on the workers of a manager, by their keys.
+func (x examination) running(m *TaskManager) map[string][]*Handle {
+	byKey := x.keys[m]
+	if byKey == nil {
+		byKey = make(map[string][]*Handle)
+		for _, w := range m.pool.Workers() {
+			if w.Busy {
+				byKey[w.Item.Key()] = append(byKey[w.Item.Key()], w.Item)
+			}
+		}
+		x.keys[m] = byKey
+	}
+	return byKey
+}
+
+// roomTakers lists the tasks of which one must end before there is room in the queue: those
+// that use up the limit of the key of one which is there. There are none as long as one is
+// there that may begin, or waits no longer than for some time.
+func (m *TaskManager) roomTakers(running map[string][]*Handle) (takers []*Handle) {
 	blocked := map[*Handle]bool{}
 	m.pool.Blocked(func(h *Handle) bool { blocked[h] = true; return false })
-	return slices.DeleteFunc(m.names.all(), func(h *Handle) bool {
+	held := map[string]bool{}
+	for _, h := range m.names.all() {
 		h.mu.Lock()
-		defer h.mu.Unlock()
-		return h.state == delayed || h.state == admitting && blocked[h]
-	})
+		there, patient := h.state == queued || h.state == admitting && !blocked[h], h.cfg.patient()
+		h.mu.Unlock()
+		switch {
+		case !there:
+		case !patient || len(running[h.Key()]) < m.queue.perKey:
+			return nil
+		default:
+			held[h.Key()] = true
+		}
+	}
+	for key, tasks := range running {
+		if held[key] || m.handsOver { // then room is a worker that has nothing to do
+			takers = append(takers, tasks...)
+		}
+	}
+	return takers
 }
 
 // outstanding makes a handle a dependency.

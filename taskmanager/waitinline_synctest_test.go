@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -55,4 +56,38 @@ func TestInlineRunLeavesAWaitBehind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInlineRunEndsWhileAWaitOfItIsOver: the goroutine of the task wants the slot of the
+// submitter back, which another task has, when the task is over. The submitter waits for it.
+func TestInlineRunEndsWhileAWaitOfItIsOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(1, taskmanager.CallerRuns))
+		target := submitFunc(t, m, "target", fn0, taskmanager.WithDelay(time.Hour))
+		over, on, end := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		submitter := submitFunc(t, m, "submitter", func(ctx context.Context) error {
+			if _, err := m.SubmitFunc(ctx, "queued", func(context.Context) error { <-end; return nil }); err != nil {
+				return err
+			}
+			_, err := m.SubmitFunc(ctx, "inline", func(ctx context.Context) error {
+				go func() { _ = target.Wait(ctx) }()
+				<-over
+				return nil
+			})
+			close(on)
+			return err
+		})
+		synctest.Wait() // "queued" has the slot
+		target.Cancel() // so the goroutine wants it back
+		synctest.Wait()
+		close(over)
+		synctest.Wait()
+		if s := m.Snapshot(); isClosed(on) || s.Busy > s.Max {
+			t.Errorf("the submitter went on while another task had its slot: %+v", s)
+		}
+		close(end)
+		if err := wait(t, submitter); err != nil {
+			t.Error(err)
+		}
+	})
 }

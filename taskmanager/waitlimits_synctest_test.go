@@ -166,53 +166,6 @@ func TestSubmitThatClosesACircle(t *testing.T) {
 	}
 }
 
-// TestQueueThatFillsUpInVain: when a task begins to wait for one that waits for room, the
-// queue has a task that will make some. When that has run, the room goes to one that the
-// limit of the key of the first holds back.
-func TestQueueThatFillsUpInVain(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(1, taskmanager.Block),
-			taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
-		submits := make(map[string]chan error)
-		submitLater := func(name, key string) {
-			submits[name] = make(chan error, 1)
-			go func() {
-				_, err := m.SubmitFunc(context.Background(), name, fn0, taskmanager.WithKey(key))
-				submits[name] <- err
-			}()
-			synctest.Wait()
-		}
-		begin := make(chan struct{})
-		root := submitFunc(t, m, "root", func(ctx context.Context) error {
-			<-begin
-			late, ok := m.Lookup("late")
-			if !ok {
-				return errFailed
-			}
-			return late.Wait(ctx)
-		}, taskmanager.WithKey("k"))
-		<-root.Started()
-		m.Pause()
-		submitLater("first", "other")
-		submitLater("same key", "k")
-		submitLater("without a part in it", "another")
-		submitLater("late", "other")
-		close(begin)
-		synctest.Wait()
-		wantEqual(t, "submits that wait for room", m.Snapshot().Blocked, 3)
-		m.Resume()
-		time.Sleep(time.Second)
-		if err := wait(t, root); !errors.Is(err, taskmanager.ErrWouldDeadlock) {
-			t.Errorf("what waits for a task that got no room ended with %v, want ErrWouldDeadlock", err)
-		}
-		for name, want := range map[string]error{"late": taskmanager.ErrWouldDeadlock, "first": nil, "same key": nil, "without a part in it": nil} {
-			if err := <-submits[name]; !errors.Is(err, want) {
-				t.Errorf("the submit of %q returned %v, want %v", name, err, want)
-			}
-		}
-	})
-}
-
 // TestNilContextIsThatOfNoTask.
 func TestNilContextIsThatOfNoTask(t *testing.T) {
 	called := false
