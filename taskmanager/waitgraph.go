@@ -174,7 +174,7 @@ func (x examination) needsToBegin(h *Handle) (needs []need) {
 		return nil
 	}
 	h.mu.Lock()
-	state, patient := h.state, h.cfg.patient()
+	state := h.state
 	h.mu.Unlock()
 	if state == admitting && m.callerRuns { // the end of what its submitter runs first
 		if b, ok := m.batches.Load(h); ok {
@@ -183,7 +183,7 @@ func (x examination) needsToBegin(h *Handle) (needs []need) {
 			}
 		}
 	}
-	if state != queued && state != delayed && state != admitting || m.queue.perKey == 0 || !patient {
+	if state != queued && state != delayed && state != admitting || m.queue.perKey == 0 {
 		return needs
 	}
 	running := x.running(m)
