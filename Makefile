@@ -84,9 +84,10 @@ e2e-jaeger: $(JAEGER)
 		-jaeger="$(CURDIR)/$(JAEGER)" -picture="$(CURDIR)/observe/trace.svg"
 
 # The builder makes the source of a program, and then fails to tidy its go.mod: a test of
-# the file exporter needs a module that the proxy does not have. The program does not.
+# the file exporter needs a module that cannot be fetched. The program does not.
 $(COLLECTOR): internal/tools/collector/go.mod internal/tools/collector/manifest.yaml
 	go build -C internal/tools/collector -buildvcs=false -o "$(CURDIR)/.bin/ocb" go.opentelemetry.io/collector/cmd/builder
+	rm -rf .bin/otelcol.src
 	-.bin/ocb --skip-compilation --config internal/tools/collector/manifest.yaml >.bin/ocb.log 2>&1
 	cd .bin/otelcol.src && { go mod tidy -e && go build -buildvcs=false -o ../otelcol .; } >>../ocb.log 2>&1 || { cat ../ocb.log; exit 1; }
 

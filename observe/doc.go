@@ -2,9 +2,10 @@
 // OpenTelemetry.
 //
 // A program that has installed an OpenTelemetry SDK as the global provider of spans or of
-// metrics need do nothing: a manager that is started after that emits both. Without one a
-// manager calls nothing. taskmanager.WithObserver takes observers of your own, or one that
-// is made with [New] and has options; taskmanager.WithoutTelemetry none.
+// metrics need do nothing: a manager that is started after that emits what there is a provider
+// for. Without one a manager calls nothing. taskmanager.WithObserver takes observers of your
+// own, or one that is made with [New] and has options; with taskmanager.WithoutTelemetry a
+// manager has none.
 //
 // An observer implements one or more of the interfaces [SubmitObserver], [RunObserver],
 // [RestartObserver] and [PoolObserver]. One that panics harms no task; the manager's log
@@ -33,11 +34,15 @@
 //	taskmanager.restart.delay        restart: seconds
 //	error.type                       run, submit: of a failure; restart: of the one before it
 //
-// A failure sets the status Error, and an event "exception" has its type, text and, of a
-// panic, stack. error.type is panic, goexit or timeout; what the ErrorType method of the
-// error, or of one that it wraps, returns, which those of package taskmanager have
-// (queue_full, already_exists, …); or the type of the error. A task that
-// is cancelled, by its user, its group or the end of the manager, is no error.
+// A failure of a run sets the status Error, and an event "exception" has its type, text and,
+// of a panic, stack. A submit that is refused has that status too. error.type is panic, goexit
+// or timeout; what the ErrorType method of the error, or of one that it wraps, returns, which
+// those of package taskmanager have (queue_full, already_exists, cancelled, …); or the type of
+// the error. A task that is cancelled, by its user, its group or the end of the manager, is no
+// error, unless it panics or calls runtime.Goexit then.
+//
+// A sampler sees the name of a span, with the kind in it, its parent and its links; the
+// attributes are made for spans that are recorded.
 //
 // # Metrics
 //
@@ -67,7 +72,7 @@
 //	trace_id                  of the span that is current in the context
 //	span_id                   likewise
 //	taskmanager.task.name     until the end of the execution
-//	taskmanager.task.attempt  likewise: its number
+//	taskmanager.task.attempt  likewise: its number, or that of the one which did not come about
 //
 // What a manager logs of a task has the same, if its logger is one of package
 // adapters/logging, or another taskmanager.ContextLogger.

@@ -41,10 +41,11 @@ type Submission struct {
 // RunObserver is told of executions.
 type RunObserver interface {
 	// BeginRun is called before an execution, which gets the values of what is
-	// returned: ctx, or derived from it.
+	// returned: ctx, or derived from it. (One that is not would take from the observers
+	// that were called before what they have noted in it.)
 	BeginRun(ctx context.Context, r Run) context.Context
-	// EndRun is called once for each BeginRun, with what that has returned, whether the
-	// execution has returned, panicked or called runtime.Goexit.
+	// EndRun is called once for each BeginRun, with what that, or the last observer's, has
+	// returned, whether the execution has returned, panicked or called runtime.Goexit.
 	EndRun(ctx context.Context, r Run, result Result)
 }
 

@@ -124,10 +124,22 @@ func New(opts ...Option) (*OTel, error) {
 	return o, nil
 }
 
-// Installed reports whether the program has installed an OpenTelemetry SDK, or another
-// implementation, as the global provider of spans or of metrics.
-func Installed() bool {
-	return installed(otel.GetTracerProvider()) || installed(otel.GetMeterProvider())
+// Installed makes an observer as New does, of what the program has installed by now, be it an
+// OpenTelemetry SDK or another implementation, as the global provider of spans or of metrics.
+// It emits nothing of the other kind, and is nil if neither is there.
+func Installed() (*OTel, error) {
+	opts := []Option{WithTracerProvider(tracenoop.NewTracerProvider()), WithMeterProvider(metricnoop.NewMeterProvider())}
+	none := len(opts)
+	if p := otel.GetTracerProvider(); installed(p) {
+		opts = append(opts, WithTracerProvider(p))
+	}
+	if p := otel.GetMeterProvider(); installed(p) {
+		opts = append(opts, WithMeterProvider(p))
+	}
+	if len(opts) == none {
+		return nil, nil
+	}
+	return New(opts...)
 }
 
 // installed tells a real provider from the one that stands in for it as long as there is

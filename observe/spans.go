@@ -32,12 +32,12 @@ func (o *OTel) with(ctx context.Context, p phase, span trace.Span) context.Conte
 	return context.WithValue(ctx, o.keys[p], span)
 }
 
-// alone hides the span of another submit, which a context of the user's may bring.
-func (o *OTel) alone(ctx context.Context) context.Context {
-	if o.span(ctx, submitting) == nil {
+// alone hides the span of another task, which a context of the user's may bring.
+func (o *OTel) alone(ctx context.Context, p phase) context.Context {
+	if o.span(ctx, p) == nil {
 		return ctx
 	}
-	return o.with(ctx, submitting, nil)
+	return o.with(ctx, p, nil)
 }
 
 // span is a span that was noted in a context, or nil.
@@ -56,9 +56,9 @@ func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.C
 	case o.tracer == nil:
 		return onto
 	case !parent.SpanContext().IsValid():
-		return o.alone(onto)
+		return o.alone(onto, submitting)
 	case o.propagation == None:
-		return trace.ContextWithSpan(o.alone(onto), nil)
+		return trace.ContextWithSpan(o.alone(onto, submitting), nil)
 	case s.Scheduled: // the caller's span has long ended, and is no parent for all that comes
 		return o.with(trace.ContextWithSpan(onto, nil), submitting, parent)
 	}
@@ -91,11 +91,11 @@ func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
 	if span == nil || s.Scheduled {
 		return
 	}
+	defer span.End()
 	if err != nil {
 		span.SetAttributes(errorTypeKey.String(errorType("", err)))
-		span.SetStatus(codes.Error, err.Error())
+		span.SetStatus(codes.Error, textOf(err))
 	}
-	span.End()
 }
 
 // BeginRun starts the span of an execution.
@@ -118,10 +118,11 @@ func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
 		opts = appendLink(opts, o.span(r.Previous, running))
 	}
 	ctx, span := o.tracer.Start(ctx, o.name(running, r.Kind), opts...)
-	if span.IsRecording() { // if not, the attributes would be made for nobody
-		span.SetAttributes(append(attributes(r.Task), attemptKey.Int(r.Attempt), workerKey.Int(int(r.Worker)),
-			waitedKey.Float64(r.Waited.Seconds()))...)
+	if !span.IsRecording() { // nor is there anything to do at its end
+		return o.alone(ctx, running)
 	}
+	span.SetAttributes(append(attributes(r.Task), attemptKey.Int(r.Attempt), workerKey.Int(int(r.Worker)),
+		waitedKey.Float64(r.Waited.Seconds()))...)
 	return o.with(ctx, running, span)
 }
 
@@ -155,21 +156,21 @@ func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
 	if span == nil {
 		return
 	}
+	defer span.End()
 	if span.IsRecording() {
 		span.SetAttributes(outcomeKey.String(string(result.Outcome)))
 		if result.Outcome == Failure {
 			fail(span, result.Type, result.Err, result.Stack)
 		}
 	}
-	span.End()
 }
 
 // fail notes a failure on a span.
 func fail(span trace.Span, given string, err error, stack []byte) {
-	span.SetAttributes(errorTypeKey.String(errorType(given, err)))
-	text := err.Error()
+	kind, text := errorType(given, err), textOf(err)
+	span.SetAttributes(errorTypeKey.String(kind))
 	span.SetStatus(codes.Error, text)
-	attrs := []attribute.KeyValue{semconv.ExceptionType(errorType(given, err)), semconv.ExceptionMessage(text)}
+	attrs := []attribute.KeyValue{semconv.ExceptionType(kind), semconv.ExceptionMessage(text)}
 	if stack != nil {
 		attrs = append(attrs, semconv.ExceptionStacktrace(string(stack)))
 	}

@@ -186,7 +186,8 @@ func takesOrders(x *modelTask) bool {
 
 // wait has a running task wait for another one, or itself. No two wait for the same
 // one, since it would be a matter of luck which comes back first; nor for a member of
-// a group, which may end at one moment with others.
+// a group, which may end at one moment with others; nor for one that is in a queue with a
+// limit, whose end makes room for others, which may be faster.
 func (s *system) wait(t *rapid.T) {
 	s.tick()
 	s.skipWaits(t)
@@ -197,7 +198,7 @@ func (s *system) wait(t *rapid.T) {
 				return false
 			}
 		}
-		return y.handle != nil && y.group == nil && x.group == nil
+		return y.handle != nil && y.group == nil && x.group == nil && (s.limit < 0 || y.executing())
 	})
 	deaf := rapid.Bool().Draw(t, "deaf")
 	x.waited = make(chan error, 1)

@@ -173,7 +173,7 @@ func errorType(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "cancelled"
 	}
-	return fmt.Sprintf("%T", err)
+	return observe.ErrorType(err)
 }
 
 // translations are the pool's errors in this package's terms.

@@ -185,11 +185,14 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 		g.lost(err)
 		return err
 	}
-	if err := g.m.launch(g.ctx, h, func() error { return g.m.offer(g.ctx, h) }); err != nil {
-		g.leave(h, err) // unless the manager has told of it
-		return err
-	}
-	return nil
+	err = ErrGoexit // unless what follows returns
+	defer func() {
+		if err != nil {
+			g.leave(h, err) // unless the manager has told of it
+		}
+	}()
+	err = g.m.launch(g.ctx, h, func() error { return g.m.offer(g.ctx, h) })
+	return err
 }
 
 // lost notes that a task could not even become a member. That the group has failed is

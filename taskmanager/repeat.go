@@ -306,7 +306,7 @@ func (s *Schedule) run() {
 		h.firstCtx.Init(s.ctx, (*owner)(h))
 		s.current, s.starting = h, true
 		s.mu.Unlock()
-		err := s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) })
+		err := s.launch(h)
 		s.mu.Lock()
 		s.starting = false
 		if err != nil {
@@ -319,6 +319,19 @@ func (s *Schedule) run() {
 		}
 		s.missed--
 	}
+}
+
+// launch starts a run. An observer that calls runtime.Goexit must not end the timer.
+func (s *Schedule) launch(h *Handle) (err error) {
+	launch := func() { err = s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) }) }
+	if s.m.observers.submit == nil {
+		launch()
+		return err
+	}
+	if crash := apart(launch); crash != nil {
+		return crash
+	}
+	return err
 }
 
 // rest ends the schedule if nothing is to come, or the manager has stopped, and tells of

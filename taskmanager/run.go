@@ -69,6 +69,7 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 	}
 	if h.cancelled != nil {
 		h.state = ending
+		h.worker = worker
 		reason, ctx := h.cancelled, h.ctx()
 		h.mu.Unlock()
 		if observed {
@@ -128,8 +129,11 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		return
 	}
 	err = h.overdue(ctx, err)
+	kind := ""
 	if m.observers.run != nil {
-		m.observeEnd(h, ctx, h.startedAt, err) // which nobody else changes meanwhile
+		kind = m.observeEnd(h, ctx, h.startedAt, err) // which nobody else changes meanwhile
+	} else if m.observers.restart != nil {
+		kind, _ = failureType(ctx, err)
 	}
 	h.mu.Lock()
 	h.err = err
@@ -147,7 +151,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		m.end(h, err)
 		m.logFor(h, ctx).errorf("task %q failed: %v", h.name, details{err})
 	default:
-		m.askRestart(h, ctx, r, err)
+		m.askRestart(h, ctx, r, err, kind)
 	}
 }
 
@@ -168,7 +172,7 @@ func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
 // askRestart asks the task whether it wants to run again, if it has a method for
 // that (r is not nil), and the policy when. Both are foreign code, which may panic or
 // call runtime.Goexit: that ends the task, as a failure of its own beside err.
-func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask, err error) {
+func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask, err error, kind string) {
 	answered := false
 	defer func() {
 		if answered {
@@ -203,17 +207,17 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		m.end(h, wrap("%v after %d failures in a row: %v", ErrRestartsExhausted, row, err))
 		m.logFor(h, ctx).errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
 	default:
-		m.runAgain(h, ctx, max(wait, 0), row, err)
+		m.runAgain(h, ctx, max(wait, 0), row, err, kind)
 	}
 }
 
 // runAgain queues a task again, after a while. Only now, once the execution is
 // over, does the task get the context of its next one: what the last left behind
 // holds on to the old one, which has ended.
-func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration, row int, failure error) {
+func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration, row int, failure error, kind string) {
 	var over func(error)
 	if m.observers.restart != nil {
-		over = m.observeRestart(h, last, wait, failure)
+		over = m.observeRestart(h, last, wait, failure, kind)
 	}
 	log := m.logFor(h, last)
 	h.mu.Lock()
@@ -324,8 +328,8 @@ func (m *TaskManager) strike(h *Handle, err error, in *history) {
 	if in != nil {
 		in.add(h, err)
 	}
+	m.restartOver(h, err) // before anybody is told of the end, and may shut the backend down
 	m.names.remove(h, err)
-	m.restartOver(h, err)
 	if h.cfg != nil {
 		m.disarm(h, err)
 	}

@@ -39,7 +39,7 @@ func WithKind(kind string) TaskOption {
 // by OpenTelemetry if an SDK is installed as the global provider when the manager starts.
 // A panic of an observer is logged, once for each call.
 func WithObserver(observers ...observe.Observer) Option {
-	var faults []error
+	faults := []error{fault(len(observers) == 0, "there is no observer; WithoutTelemetry is for that")}
 	for i, o := range observers {
 		faults = append(faults, fault(o == nil, "observer %d is nil", i+1))
 	}
@@ -69,12 +69,14 @@ func newObservers(c config) (o observers, err error) {
 	if c.silent && given != nil {
 		return o, errors.New("taskmanager: WithObserver and WithoutTelemetry contradict each other; give one of them")
 	}
-	if given == nil && !c.silent && observe.Installed() {
-		own, err := observe.New()
+	if given == nil && !c.silent {
+		own, err := observe.Installed()
 		if err != nil {
 			return o, fmt.Errorf("taskmanager: %w", err)
 		}
-		given = []observe.Observer{own}
+		if own != nil {
+			given = []observe.Observer{own}
+		}
 	}
 	for i, g := range given {
 		s, submits := g.(observe.SubmitObserver)
@@ -152,7 +154,8 @@ func (m *TaskManager) survive() {
 }
 
 func (m *TaskManager) crashedObserver(crash error) {
-	m.log.errorf("an observer crashed: %v", details{crash})
+	// A logger that calls runtime.Goexit must not end a worker, or somebody who submits a task.
+	_ = apart(func() { m.log.errorf("an observer crashed: %v", details{crash}) })
 }
 
 // given is the context that an observer has returned, or, if that is nil, the one before.
@@ -267,8 +270,9 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	return true
 }
 
-// observeEnd tells that an execution that began at a time has ended with err.
-func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duration, err error) {
+// observeEnd tells that an execution that began at a time has ended with err. It returns
+// the type of the failure, if it is one.
+func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duration, err error) (kind string) {
 	h.mu.Lock()
 	r, result := m.execution(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
 	cancelled := h.cancelled
@@ -276,7 +280,7 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 	switch {
 	case err == nil:
 		result.Outcome = observe.Success
-	case cancelled != nil && !same(cancelled, ErrDeadlineExceeded):
+	case cancelled != nil && !same(cancelled, ErrDeadlineExceeded) && !crashed(err):
 		result.Outcome = observe.Cancelled
 	default:
 		result.Outcome = observe.Failure
@@ -285,9 +289,10 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 	values := ctx.Values()
 	if err != nil {
 		m.failRun(values, m.observers.run, r, result)
-		return
+		return result.Type
 	}
 	m.passRun(values, m.observers.run, r, result)
+	return ""
 }
 
 // passRun tells all observers, also if one of them calls runtime.Goexit.
@@ -306,6 +311,13 @@ func (m *TaskManager) failRun(ctx context.Context, to []observe.RunObserver, r o
 	}
 }
 
+// crashed reports whether an execution ended in a panic or a Goexit, which is worth to be
+// told even of a task that was cancelled: it may be a bug in what it does then.
+func crashed(err error) bool {
+	_, panicked := err.(*PanicError) //nolint:errorlint // made by the pool, never wrapped
+	return panicked || same(err, ErrGoexit)
+}
+
 // failureType is how an execution failed, and the stack of a panic.
 func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
 	if p, ok := err.(*PanicError); ok { //nolint:errorlint // made by the pool, never wrapped
@@ -315,20 +327,20 @@ func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
 	switch {
 	case same(err, ErrGoexit):
 		return observe.TypeGoexit, nil
-	case same(reason, ErrTimeout), same(reason, ErrDeadlineExceeded):
+	case same(reason, ErrTimeout), same(reason, ErrDeadlineExceeded), same(err, ErrDeadlineExceeded):
 		return observe.TypeTimeout, nil
 	}
 	return "", nil
 }
 
 // observeRestart tells that a task is to run again after a while. What it returns is to
-// be called when it is queued, or with the reason why it is not.
-func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Duration, err error) (over func(error)) {
+// be called when it is queued, or with the reason why it is not. The type is that of the
+// failure.
+func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Duration, err error, kind string) (over func(error)) {
 	h.mu.Lock()
 	failed := m.execution(h, h.worker, h.startedAt)
 	h.mu.Unlock()
-	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Failed: ctx.Values()}
-	r.Type, _ = failureType(ctx, err)
+	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Values()}
 	values := h.firstCtx.Base()
 	for _, o := range m.observers.restart {
 		m.tellError(func() { values = given(o.BeginRestart(values, r), values) })
@@ -367,9 +379,12 @@ func (m *TaskManager) observePool(limit int) {
 	}
 	for _, o := range m.observers.pool {
 		m.tell(func() {
-			m.unobserve = append(m.unobserve, o.ObservePool(observe.Pool{Manager: m.name, State: func() observe.PoolState {
+			stop := o.ObservePool(observe.Pool{Manager: m.name, State: func() observe.PoolState {
 				return m.poolState(limit)
-			}}))
+			}})
+			if stop != nil {
+				m.unobserve = append(m.unobserve, stop)
+			}
 		})
 	}
 }

@@ -14,9 +14,8 @@ import (
 // Slog returns a Logger that writes to l: Info and Infof at level info, Error
 // and Errorf at level error. What concerns a task is logged with a context that has the
 // values of the task's own, so a handler made by observe.NewLogHandler adds the ids of the
-// span. The source of a record is the caller of the
-// Logger. It is safe for concurrent use. A nil l means slog.Default(), as it is
-// at each call.
+// span. The source of a record is the caller of the Logger. It is safe for concurrent use.
+// A nil l means slog.Default(), as it is at each call.
 func Slog(l *slog.Logger) taskmanager.Logger { return slogLogger{l} }
 
 type slogLogger struct{ to *slog.Logger }

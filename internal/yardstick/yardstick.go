@@ -62,6 +62,7 @@ func Compare(b *testing.B, candidate, yardstick Work) {
 	b.StopTimer()
 	b.ReportMetric(median(ours), "ns/task")
 	b.ReportMetric(median(theirs), "ns/yardstick")
+	b.ReportMetric(median(ours)-median(theirs), "ns/more")
 	b.ReportMetric(median(ratios), "ratio")
 	b.ReportMetric(0, "ns/op") // of both together: no use to anybody
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/yardstick"
@@ -35,11 +36,11 @@ func (h hindrance) hinder() {
 		runtime.KeepAlive(h) // or the loop would be left out
 	}
 	if h.allocs {
-		rubbish = new([2]int)
+		rubbish.Store(new([2]int))
 	}
 }
 
-var rubbish *[2]int
+var rubbish atomic.Pointer[[2]int]
 
 // paths are what is guarded.
 var paths = []path{

@@ -105,8 +105,8 @@
 // # Telemetry
 //
 // With OTEL_EXPORTER_OTLP_ENDPOINT set, or the variable of one signal, the command run
-// exports a span for each attempt, metrics, and what the manager logs, to an OpenTelemetry
-// backend:
+// exports a span for each attempt and each wait for another one, metrics, and what the
+// manager logs, to an OpenTelemetry backend:
 //
 //	OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 tasklab run -dir .
 //

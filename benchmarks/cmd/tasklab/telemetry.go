@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ type telemetry struct {
 
 // exporting reports whether the environment asks for an export.
 func exporting() bool {
-	if os.Getenv("OTEL_SDK_DISABLED") == "true" {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
 	}
 	for _, signal := range []string{"", "TRACES_", "METRICS_", "LOGS_"} {
@@ -113,9 +114,11 @@ const telemetryGrace = 10 * time.Second
 func (t *telemetry) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryGrace)
 	defer cancel()
+	var all sync.WaitGroup // at once, as one that hangs must not take the others' time
 	for _, shutdown := range t.shutdowns {
-		t.failures.Handle(shutdown(ctx))
+		all.Go(func() { t.failures.Handle(shutdown(ctx)) })
 	}
+	all.Wait()
 	return t.failures.first()
 }
 

@@ -157,7 +157,7 @@ func TestNothingIsExported(t *testing.T) {
 	for _, disabled := range []bool{false, true} {
 		if disabled {
 			newReceiver(t)
-			t.Setenv("OTEL_SDK_DISABLED", "true")
+			t.Setenv("OTEL_SDK_DISABLED", "True")
 		}
 		export, err := newTelemetry(t.Context())
 		if err != nil || len(export.options) > 0 {

@@ -130,7 +130,7 @@ func (r results) Close() error { return r.close() }
 func openPondResults(workers, _, _ int) (Session, error) {
 	p := pond.NewResultPool[int](workers)
 	return results{func(n int, task func() int) ([]int, error) {
-		futures, got := make([]pond.Result[int], n), make([]int, n)
+		futures, got := make([]pond.ResultTask[int], n), make([]int, n)
 		for i := range futures {
 			futures[i] = p.Submit(task)
 		}

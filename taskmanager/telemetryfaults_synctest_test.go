@@ -1,0 +1,228 @@
+package taskmanager_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// hostile is an error one of whose methods does harm.
+type hostile struct{ text, kind func() string }
+
+func (h hostile) Error() string     { return h.text() }
+func (h hostile) ErrorType() string { return h.kind() }
+
+// TestErrorsWhoseMethodsDoHarm end no less spans than others, and count as much.
+func TestErrorsWhoseMethodsDoHarm(t *testing.T) {
+	fine := func() string { return "fine" }
+	panics, exits := func() string { panic("no") }, func() string { runtime.Goexit(); return "" }
+	const typeName = "taskmanager_test.hostile"
+	for name, c := range map[string]struct {
+		err  hostile
+		kind string
+	}{
+		"Error panics":           {hostile{panics, fine}, "fine"},
+		"Error calls Goexit":     {hostile{exits, fine}, "fine"},
+		"ErrorType panics":       {hostile{fine, panics}, typeName},
+		"ErrorType calls Goexit": {hostile{fine, exits}, typeName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBackend(t)
+				m := start(t, taskmanager.WithObserver(b.otel), taskmanager.WithRestart(fixedDelay(time.Second)))
+				runs := 0
+				b.life(t, m, &task{name: "a", execute: func(context.Context) error {
+					if runs++; runs == 1 {
+						return c.err
+					}
+					return nil
+				}, restart: func(context.Context, error) bool { return true }})
+				wantEqual(t, "spans", b.summary(t), []string{
+					submitJob, runJob + " failure " + c.kind, waitJob + " " + c.kind, runJob + " success",
+				})
+				wantEqual(t, "executions", b.counts(t, "taskmanager.task.run.duration", "error.type"), map[string]int64{"": 1, c.kind: 1})
+				wantEqual(t, "restarts", b.counts(t, "taskmanager.task.restarts", "error.type"), map[string]int64{c.kind: 1})
+			})
+		})
+	}
+}
+
+// TestTypeOfAFailureIsThatOfItsEnd, also if the time limit passes while the task is asked
+// whether to restart: the span and the metric of the restart have it too.
+func TestTypeOfAFailureIsThatOfItsEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		m := start(t, taskmanager.WithObserver(b.otel), taskmanager.WithRestart(fixedDelay(time.Second)))
+		runs := 0
+		b.life(t, m, &task{name: "a", execute: func(ctx context.Context) error {
+			_ = ctx.Done()
+			if runs++; runs == 1 {
+				return hostile{func() string { return "" }, func() string { return "broken" }}
+			}
+			return nil
+		}, restart: func(context.Context, error) bool { time.Sleep(2 * time.Second); return true }}, taskmanager.WithTimeout(time.Second))
+		wantEqual(t, "spans", b.summary(t), []string{submitJob, runJob + " failure broken", waitJob + " broken", runJob + " success"})
+		wantEqual(t, "restarts", b.counts(t, "taskmanager.task.restarts", "error.type"), map[string]int64{"broken": 1})
+	})
+}
+
+// TestCrashOfACancelledTaskIsAFailure: it may be a bug in what it does then.
+func TestCrashOfACancelledTaskIsAFailure(t *testing.T) {
+	for want, crash := range map[string]func(){
+		"panic": func() { panic("in the clean-up") }, "goexit": runtime.Goexit,
+	} {
+		bubble(t, func(t *testing.T) {
+			b := newBackend(t)
+			m := start(t, taskmanager.WithObserver(b.otel))
+			h := submitFunc(t, m, "a", func(ctx context.Context) error {
+				<-ctx.Done()
+				crash()
+				return nil
+			}, taskmanager.WithKind("job"))
+			synctest.Wait()
+			h.Cancel()
+			synctest.Wait()
+			wantEqual(t, "spans", b.summary(t), []string{runJob + " failure " + want})
+		})
+	}
+}
+
+// meddler is an observer that does something when it is told that an execution begins.
+type meddler struct {
+	do   func()
+	told chan string
+}
+
+func (m meddler) BeginRun(ctx context.Context, r observe.Run) context.Context {
+	m.told <- fmt.Sprint("worker ", r.Worker)
+	m.do()
+	return ctx
+}
+
+func (m meddler) EndRun(_ context.Context, r observe.Run, result observe.Result) {
+	m.told <- fmt.Sprint("worker ", r.Worker, " ", result.Outcome, " ", result.Type)
+}
+
+// TestEndBeforeTheBegin: a task that ends after observers were told of its execution, and
+// before that has begun.
+func TestEndBeforeTheBegin(t *testing.T) {
+	for want, end := range map[string]func(m *taskmanager.TaskManager){
+		"worker 1 cancelled ":      func(m *taskmanager.TaskManager) { m.Cancel("a") },
+		"worker 1 failure timeout": func(*taskmanager.TaskManager) { time.Sleep(2 * time.Second) },
+	} {
+		bubble(t, func(t *testing.T) {
+			b := newBackend(t)
+			var m *taskmanager.TaskManager
+			observer := meddler{func() { end(m) }, make(chan string, 2)}
+			m = start(t, taskmanager.WithObserver(b.otel, observer), taskmanager.WithWorkers(1, 1))
+			submitFunc(t, m, "a", func(context.Context) error { t.Error("the task runs"); return nil },
+				taskmanager.WithDeadline(time.Now().Add(time.Second)))
+			synctest.Wait()
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			wantEqual(t, "what the observer was told", []string{<-observer.told, <-observer.told}, []string{"worker 1", want})
+			wantEqual(t, "spans", len(b.all(t)), 1)
+		})
+	}
+}
+
+// TestCancelDuringRestart: the span of the wait ends, whether the task is still asked or
+// waits already.
+func TestCancelDuringRestart(t *testing.T) {
+	for _, asked := range []bool{true, false} {
+		bubble(t, func(t *testing.T) {
+			b := newBackend(t)
+			m := start(t, taskmanager.WithObserver(b.otel), taskmanager.WithRestart(fixedDelay(time.Hour)))
+			h := submit(t, m, &task{
+				name: "a", execute: func(context.Context) error { return errFailed },
+				restart: func(context.Context, error) bool { m.Cancel(map[bool]string{true: "a"}[asked]); return true },
+			}, taskmanager.WithKind("job"))
+			synctest.Wait()
+			h.Cancel()
+			synctest.Wait()
+			wantEqual(t, "spans", b.summary(t), []string{runJob + " failure", waitJob + " cancelled"})
+		})
+	}
+}
+
+// TestOnlyWhatIsInstalledIsEmitted: with a provider of metrics and none of spans, there are
+// no spans made for nobody, and the other way round.
+func TestOnlyWhatIsInstalledIsEmitted(t *testing.T) {
+	tracers, meters := otel.GetTracerProvider(), otel.GetMeterProvider()
+	defer otel.SetTracerProvider(tracers)
+	defer otel.SetMeterProvider(meters)
+	run := func() float64 {
+		m := start(t, taskmanager.WithWorkers(1, 1))
+		defer stop(t, m)
+		return allocationsOf(m)
+	}
+	without := run()
+	reader := sdkmetric.NewManualReader()
+	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
+	if with := run(); with > without+0.1 {
+		t.Errorf("%.2f allocations a task with metrics alone, and %.2f without", with, without)
+	}
+	b := &backend{reader: reader}
+	if n := b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result")["accepted"]; n == 0 {
+		t.Error("no submit was counted")
+	}
+	otel.SetMeterProvider(meters)
+	recorder := tracetest.NewSpanRecorder()
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
+	run()
+	if len(recorder.Ended()) == 0 {
+		t.Error("there are no spans")
+	}
+}
+
+// TestGoexitOfAnObserverKeepsNothingBack: neither a group nor a schedule waits for a task
+// whose submit it has ended.
+func TestGoexitOfAnObserverKeepsNothingBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithObserver(quitter{"BeginSubmit"}))
+		g := m.Group(t.Context())
+		go func() { _ = g.Go("member", fn0) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.Wait(ctx); ctx.Err() != nil {
+			t.Errorf("the group waits for a task that there is not: %v", err)
+		}
+	})
+	bubble(t, func(t *testing.T) {
+		once := &onceQuitter{}
+		m := start(t, taskmanager.WithObserver(once))
+		runs := 0
+		every(t, m, time.Second, &task{name: "over and over", execute: func(context.Context) error { runs++; return nil }})
+		time.Sleep(10*time.Second + time.Millisecond)
+		synctest.Wait()
+		if runs < 8 {
+			t.Errorf("%d runs in ten seconds after an observer has ended one", runs)
+		}
+	})
+}
+
+// onceQuitter calls Goexit at the first submit that it is told of.
+type onceQuitter struct {
+	quitter
+	told bool
+}
+
+func (q *onceQuitter) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
+	if !q.told {
+		q.told = true
+		runtime.Goexit()
+	}
+	return onto
+}
