@@ -24,15 +24,15 @@ func TestGuardSeesWhatItShould(t *testing.T) {
 	}
 	for _, p := range paths {
 		limit := limits[p.name]
-		c, err := attempts(p, hindrance{}, limit)
+		c, err := attempts(p, limit)
 		if err != nil {
 			t.Errorf("as it is: %v", err)
 		}
 		slow := hindrance{spin: int(c.seconds / 2 / turn())}
-		if slower, err := attempts(p, slow, limit); err == nil || !strings.Contains(err.Error(), "takes") {
+		if slower, err := measured(p, slow, limit); err == nil || !strings.Contains(err.Error(), "takes") {
 			t.Errorf("%s: half as slow again, %.2f after %.2f, is not seen: %v", p.name, slower.Ratio, c.Ratio, err)
 		}
-		if more, err := attempts(p, hindrance{allocs: true}, limit); err == nil || !strings.Contains(err.Error(), "allocations") {
+		if more, err := measured(p, hindrance{allocs: true}, limit); err == nil || !strings.Contains(err.Error(), "allocations") {
 			t.Errorf("%s: one more allocation, %.2f after %.2f, is not seen: %v", p.name, more.Allocs, c.Allocs, err)
 		}
 	}
