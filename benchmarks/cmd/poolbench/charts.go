@@ -22,9 +22,9 @@ type chart struct {
 
 // panel is a bar for each contender, the best at the top.
 type panel struct {
-	title string
-	unit  string
-	bars  []bar
+	title, unit string
+	linear      bool // else the scale is logarithmic
+	bars        []bar
 }
 
 type bar struct {
@@ -47,6 +47,9 @@ func (r results) charts() (list []chart) {
 		memory.panels = []panel{
 			newPanel(t, "milliseconds", "ms", func(e entry) float64 { return perTask(e) }),
 			newPanel(t, "peak memory, MiB", "MiB", entry.peakMiB),
+		}
+		for i := range memory.panels {
+			memory.panels[i].linear = true
 		}
 	}
 	latency := chart{file: "latency.svg", title: "Microseconds from submit to start, one task at a time, 2 workers", below: "the scale is logarithmic"}
@@ -107,6 +110,9 @@ func (p panel) paint(c draw.Canvas, left, width vg.Length) {
 	least, most := p.bars[0].value, p.bars[len(p.bars)-1].value
 	least = max(least, most/1e6) // one of 0 has no place on the scale
 	scale := func(v float64) vg.Length {
+		if p.linear {
+			return vg.Length(v / most)
+		}
 		const stub = 0.06 // of the shortest bar
 		if most <= least {
 			return stub

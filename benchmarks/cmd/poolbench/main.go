@@ -37,7 +37,7 @@ func main() {
 // config is what the flags say.
 type config struct {
 	quick                bool
-	out                  string
+	out, from            string
 	workload, contender  string // patterns
 	workloads            []contest.Workload
 	contenders           []contest.Contender
@@ -52,7 +52,12 @@ func poolbench(ctx context.Context, args []string) error {
 	if c.aloneIn != "" {
 		return alone(c)
 	}
-	r, err := compete(ctx, c)
+	var r results
+	if c.from != "" {
+		r, err = read(c.from)
+	} else {
+		r, err = compete(ctx, c)
+	}
 	if err != nil {
 		return err
 	}
@@ -63,6 +68,7 @@ func parse(args []string) (c config, err error) {
 	flags := flag.NewFlagSet("poolbench", flag.ContinueOnError)
 	flags.BoolVar(&c.quick, "quick", false, "a part of it, in two minutes")
 	flags.StringVar(&c.out, "out", ".", "write the results to `DIR`")
+	flags.StringVar(&c.from, "from", "", "measure nothing, and write the results from the raw data in `FILE`")
 	flags.StringVar(&c.workload, "workload", "", "only those workloads whose names match `PATTERN`")
 	flags.StringVar(&c.contender, "contender", "", "only those contenders whose names match `PATTERN`, and the buffered channel")
 	flags.StringVar(&c.aloneIn, "alone-in", "", "measure once in the workload `NAME`, and write that as JSON; needs -alone")

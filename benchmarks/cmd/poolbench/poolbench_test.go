@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -88,13 +87,12 @@ func TestRunOfAFew(t *testing.T) {
 			t.Errorf("the report has no %q:\n%s", want, report)
 		}
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, "charts", "raw.json"))
-	if err != nil {
+	again := t.TempDir()
+	if err := poolbench(t.Context(), []string{"-from", filepath.Join(dir, "charts", "raw.json"), "-out", again}); err != nil {
 		t.Fatal(err)
 	}
-	var r results
-	if err := json.Unmarshal(raw, &r); err != nil || len(r.Tables) != 3 {
-		t.Errorf("the raw data has %d tables: %v", len(r.Tables), err)
+	if second, err := os.ReadFile(filepath.Join(again, "RESULTS.md")); err != nil || !bytes.Equal(second, report) {
+		t.Errorf("the report from the raw data is another one, %v:\n%s", err, second)
 	}
 	picture, err := os.ReadFile(filepath.Join(dir, "charts", "latency.svg"))
 	if err != nil {
@@ -136,6 +134,7 @@ func TestBadArguments(t *testing.T) {
 		"-workload:":          {"-workload", "("},
 		"-contender:":         {"-contender", "("},
 		"unexpected argument": {"what"},
+		"-from:":              {"-from", "nowhere"},
 		"there is no":         {"-alone", "nobody", "-alone-in", "bursts"},
 	} {
 		if err := poolbench(t.Context(), args); err == nil || !strings.Contains(err.Error(), want) {

@@ -14,6 +14,18 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 )
 
+// read reads the raw data of an earlier run.
+func read(file string) (r results, err error) {
+	raw, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(raw, &r)
+	}
+	if err != nil {
+		return r, fmt.Errorf("poolbench: -from: %w", err)
+	}
+	return r, nil
+}
+
 // write writes the report, the charts and the raw data.
 func (r results) write(dir string) error {
 	charts := filepath.Join(dir, "charts")
@@ -57,7 +69,7 @@ func (r results) report(charts []string) string {
 	for i, m := range slices.Sorted(maps.Keys(r.Modules)) {
 		fmt.Fprintf(&b, "%s %s %s", map[bool]string{true: ","}[i > 0], m, r.Modules[m])
 	}
-	fmt.Fprintf(&b, ".\ntunny is not among them: the module proxy does not serve it.\n\n%s\n", method)
+	fmt.Fprintf(&b, ".\ntunny is not among them, as its module could not be fetched.\n\n%s\n", method)
 	b.WriteString(r.verdict())
 	if len(charts) > 0 {
 		b.WriteString("\n## Charts\n\n" + strings.Join(charts, "\n\n") + "\n")

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -66,6 +69,37 @@ func (s poolSession) submitBatches(n int, task func()) error {
 	return nil
 }
 
+// namesFor makes the names of the tasks of each producer: once for all contenders, and as
+// parts of one string, lest the collector of garbage has more to do for those that have names.
+func namesFor(producers, tasks int) [][]string {
+	namesMu.Lock()
+	defer namesMu.Unlock()
+	key := [2]int{producers, tasks}
+	if namesMade[key] != nil {
+		return namesMade[key]
+	}
+	share := (tasks + producers - 1) / producers
+	var all strings.Builder
+	ends := make([]int, 0, producers*share)
+	for i := range producers * share {
+		_, _ = fmt.Fprintf(&all, "task/%d", i)
+		ends = append(ends, all.Len())
+	}
+	text, from := all.String(), 0
+	flat := make([]string, len(ends))
+	for i, end := range ends {
+		flat[i], from = text[from:end], end
+	}
+	clear(namesMade) // those of another workload
+	namesMade[key] = slices.Collect(slices.Chunk(flat, share))
+	return namesMade[key]
+}
+
+var (
+	namesMu   sync.Mutex
+	namesMade = make(map[[2]int][][]string)
+)
+
 // managerSession is the task manager. Names belong to whoever submits, so they are there
 // beforehand.
 type managerSession struct {
@@ -77,14 +111,7 @@ type managerSession struct {
 func openManager(send func(managerSession, []string, func()) error) func(workers, producers, tasks int) (Session, error) {
 	return func(workers, producers, tasks int) (Session, error) {
 		m, err := taskmanager.Start(taskmanager.WithWorkers(1, workers))
-		s := managerSession{manager: m, send: send}
-		for p := range producers {
-			names := make([]string, (tasks+producers-1)/producers)
-			for i := range names {
-				names[i] = fmt.Sprint("task/", p, "/", i)
-			}
-			s.names = append(s.names, names)
-		}
+		s := managerSession{m, namesFor(producers, tasks), send}
 		return s, err
 	}
 }
