@@ -3,6 +3,7 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -121,6 +122,71 @@ func TestWhatIsEmittedIsDeclared(t *testing.T) {
 		}
 		if diff := cmp.Diff(declared(t), got); diff != "" {
 			t.Errorf("names (-declared +emitted):\n%s", diff)
+		}
+	})
+}
+
+// instrument is what the table says of one: its type and the keys of its attributes.
+type instrument struct {
+	Type string
+	Keys []string
+}
+
+// declaredInstruments reads the table of metrics in the documentation of package observe.
+func declaredInstruments(t *testing.T) map[string]instrument {
+	t.Helper()
+	doc, err := os.ReadFile("../observe/doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]instrument{}
+	for _, row := range regexp.MustCompile(`(?m)^//\t(taskmanager\S+) +(histogram, s|counter|up-down counter) *(.*)$`).FindAllStringSubmatch(string(doc), -1) {
+		keys := []string{"taskmanager.pool.name"}
+		attributes, _, _ := strings.Cut(row[3], ": ") // without the values
+		for _, name := range strings.Split(attributes, ", ") {
+			switch {
+			case name == "kind", name == "outcome":
+				keys = append(keys, "taskmanager.task."+name)
+			case strings.Contains(name, "."):
+				keys = append(keys, name)
+			}
+		}
+		slices.Sort(keys)
+		list[row[1]] = instrument{row[2], keys}
+	}
+	return list
+}
+
+// TestInstrumentsAreAsDeclared: their types, and no attribute but those in the table.
+func TestInstrumentsAreAsDeclared(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBackend(t)
+		everything(t, b)
+		var data metricdata.ResourceMetrics
+		if err := b.reader.Collect(t.Context(), &data); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]instrument{}
+		for _, s := range data.ScopeMetrics {
+			for _, m := range s.Metrics {
+				kind, keys := "", names{}
+				switch d := m.Data.(type) {
+				case metricdata.Sum[int64]:
+					kind = map[bool]string{true: "counter", false: "up-down counter"}[d.IsMonotonic]
+					for _, p := range d.DataPoints {
+						keys.add(p.Attributes.ToSlice())
+					}
+				case metricdata.Histogram[float64]:
+					kind = "histogram, " + m.Unit
+					for _, p := range d.DataPoints {
+						keys.add(p.Attributes.ToSlice())
+					}
+				}
+				got[m.Name] = instrument{kind, slices.Sorted(maps.Keys(keys))}
+			}
+		}
+		if diff := cmp.Diff(declaredInstruments(t), got); diff != "" {
+			t.Errorf("instruments (-declared +emitted):\n%s", diff)
 		}
 	})
 }

@@ -111,7 +111,8 @@
 //	OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 tasklab run -dir .
 //
 // The other standard variables count too, such as OTEL_SERVICE_NAME (the default is tasklab),
-// OTEL_TRACES_SAMPLER, and OTEL_TRACES_EXPORTER for another exporter. If the export fails the
+// OTEL_TRACES_SAMPLER, and OTEL_TRACES_EXPORTER for another exporter; a signal for which none
+// of them names somewhere to go is not exported. If the export fails the
 // run says so at its end, and its exit status is that of the run.
 //
 // # Comparing

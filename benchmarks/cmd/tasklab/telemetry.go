@@ -13,11 +13,17 @@ import (
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/log"
+	lognoop "go.opentelemetry.io/otel/log/noop"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/seed56799101/taskmanager/adapters/logging"
 	"github.com/seed56799101/taskmanager/observe"
@@ -31,13 +37,19 @@ type telemetry struct {
 	failures  failures
 }
 
-// exporting reports whether the environment asks for an export.
+// exporting reports whether the environment asks for an export. A signal that has no address,
+// where only others have, is not exported: by default it would go to one that nobody has named.
 func exporting() bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
 	}
-	for _, signal := range []string{"", "TRACES_", "METRICS_", "LOGS_"} {
-		if os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"ENDPOINT") != "" {
+	return exports("TRACES") || exports("METRICS") || exports("LOGS")
+}
+
+// exports reports whether there is somewhere to send a signal to.
+func exports(signal string) bool {
+	for _, variable := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT", "OTEL_" + signal + "_EXPORTER"} {
+		if os.Getenv(variable) != "" {
 			return true
 		}
 	}
@@ -62,25 +74,18 @@ func newTelemetry(ctx context.Context) (t *telemetry, err error) {
 	if err != nil {
 		return t, err
 	}
-	spans, err := autoexport.NewSpanExporter(ctx)
+	tracers, err := t.tracers(ctx, about)
 	if err != nil {
 		return t, exporterError("TRACES", err)
 	}
-	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(spans, roomForSpans()...))
-	t.shutdowns = append(t.shutdowns, tracers.Shutdown)
-	reader, err := autoexport.NewMetricReader(ctx)
+	meters, err := t.meters(ctx, about)
 	if err != nil {
 		return t, exporterError("METRICS", err)
 	}
-	meters := sdkmetric.NewMeterProvider(sdkmetric.WithResource(about), sdkmetric.WithReader(reader))
-	t.shutdowns = append(t.shutdowns, meters.Shutdown)
-	logs, err := autoexport.NewLogExporter(ctx)
+	loggers, err := t.loggers(ctx, about)
 	if err != nil {
 		return t, exporterError("LOGS", err)
 	}
-	loggers := sdklog.NewLoggerProvider(sdklog.WithResource(about), sdklog.WithProcessor(sdklog.NewBatchProcessor(logs)))
-	t.shutdowns = append(t.shutdowns, loggers.Shutdown)
-
 	observer, err := observe.New(observe.WithTracerProvider(tracers), observe.WithMeterProvider(meters))
 	if err != nil {
 		return t, err
@@ -90,6 +95,48 @@ func newTelemetry(ctx context.Context) (t *telemetry, err error) {
 		taskmanager.WithObserver(observer), taskmanager.WithLogger(logging.Slog(slog.New(handler))),
 	}
 	return t, nil
+}
+
+// tracers is where spans go.
+func (t *telemetry) tracers(ctx context.Context, about *resource.Resource) (trace.TracerProvider, error) {
+	if !exports("TRACES") {
+		return tracenoop.NewTracerProvider(), nil
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(exporter, roomForSpans()...))
+	t.shutdowns = append(t.shutdowns, p.Shutdown)
+	return p, nil
+}
+
+// meters is where metrics go.
+func (t *telemetry) meters(ctx context.Context, about *resource.Resource) (metric.MeterProvider, error) {
+	if !exports("METRICS") {
+		return metricnoop.NewMeterProvider(), nil
+	}
+	reader, err := autoexport.NewMetricReader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := sdkmetric.NewMeterProvider(sdkmetric.WithResource(about), sdkmetric.WithReader(reader))
+	t.shutdowns = append(t.shutdowns, p.Shutdown)
+	return p, nil
+}
+
+// loggers is where the log goes.
+func (t *telemetry) loggers(ctx context.Context, about *resource.Resource) (log.LoggerProvider, error) {
+	if !exports("LOGS") {
+		return lognoop.NewLoggerProvider(), nil
+	}
+	exporter, err := autoexport.NewLogExporter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := sdklog.NewLoggerProvider(sdklog.WithResource(about), sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)))
+	t.shutdowns = append(t.shutdowns, p.Shutdown)
+	return p, nil
 }
 
 // exporterError says which variable names the exporter that there is none of.

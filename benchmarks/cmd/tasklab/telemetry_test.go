@@ -114,6 +114,17 @@ func TestRunIsExported(t *testing.T) {
 	}
 }
 
+// TestOnlyTheSignalsWithAnAddress are exported.
+func TestOnlyTheSignalsWithAnAddress(t *testing.T) {
+	r := newReceiver(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", r.URL+"/v1/metrics")
+	status, _, stderr := command(t, "run", "-dir", tree(t, map[string]string{"a": "1\n"}))
+	if status != exitOK || strings.Contains(stderr, "telemetry") || len(r.spans) > 0 || !r.metrics["taskmanager.task.run.duration"] {
+		t.Errorf("status %d, %d spans, metrics %v: %s", status, len(r.spans), r.metrics, stderr)
+	}
+}
+
 // TestFailuresAreLogged with the name of the file and the ids of the span.
 func TestFailuresAreLogged(t *testing.T) {
 	r := newReceiver(t)
