@@ -49,11 +49,11 @@ func TestJaeger(t *testing.T) {
 
 	for task, want := range map[string]map[string]int{
 		"thumbnail/1": {"submit thumbnail": 1, "run thumbnail": 1},
-		"thumbnail/2": {"submit thumbnail": 1, "run thumbnail": 3, "restart thumbnail": 2},
+		"thumbnail/2": {"submit thumbnail": 1, "run thumbnail": 3, "restart thumbnail": 2, "links": 4},
 		"poster":      {"submit poster": 1, "run poster": 1},
 		"mail":        {"submit mail": 1, "run mail": 1},
 		"video":       {"submit video": 2, "run video": 1},
-		"index":       {"submit index": 1, "run index": 1}, // in two traces
+		"index":       {"submit index": 1, "run index": 1, "links": 1}, // in two traces
 	} {
 		poll(t, "the spans of "+task, func(ctx context.Context) error {
 			traces, err := find(ctx, query, task)
@@ -63,8 +63,14 @@ func TestJaeger(t *testing.T) {
 			got := map[string]int{}
 			for _, trace := range traces {
 				for _, s := range trace.Spans {
-					if s.Tag("taskmanager.task.name") == task {
-						got[s.Name]++
+					if s.Tag("taskmanager.task.name") != task {
+						continue
+					}
+					got[s.Name]++
+					for _, r := range s.References {
+						if r.Type == "FOLLOWS_FROM" {
+							got["links"]++
+						}
 					}
 				}
 			}

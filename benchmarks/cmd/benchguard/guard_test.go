@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -29,13 +30,24 @@ func TestGuardSeesWhatItShould(t *testing.T) {
 			t.Errorf("as it is: %v", err)
 		}
 		slow := hindrance{spin: int(c.seconds / 2 / turn())}
-		if slower, err := measured(p, slow, limit); err == nil || !strings.Contains(err.Error(), "takes") {
+		if slower, err := seen(p, slow, limit, "takes"); err != nil {
 			t.Errorf("%s: half as slow again, %.2f after %.2f, is not seen: %v", p.name, slower.Ratio, c.Ratio, err)
 		}
-		if more, err := measured(p, hindrance{allocs: true}, limit); err == nil || !strings.Contains(err.Error(), "allocations") {
+		if more, err := seen(p, hindrance{allocs: true}, limit, "allocations"); err != nil {
 			t.Errorf("%s: one more allocation, %.2f after %.2f, is not seen: %v", p.name, more.Allocs, c.Allocs, err)
 		}
 	}
+}
+
+// seen measures a path that is hindered. The error is that the guard does not say what it
+// should, twice, as once the yardstick may have been disturbed.
+func seen(p path, h hindrance, limit cost, want string) (c cost, err error) {
+	for range 2 {
+		if c, err = measured(p, h, limit); err != nil && strings.Contains(err.Error(), want) {
+			return c, nil
+		}
+	}
+	return c, fmt.Errorf("it says %v", err)
 }
 
 // turn is how long a turn of the loop of a hindrance takes.

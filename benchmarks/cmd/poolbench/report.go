@@ -32,7 +32,7 @@ func (r results) write(dir string) error {
 	if err := os.MkdirAll(charts, 0o777); err != nil {
 		return fmt.Errorf("poolbench: %w", err)
 	}
-	raw, err := json.MarshalIndent(r, "", "\t")
+	raw, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("poolbench: %w", err)
 	}
