@@ -1,8 +1,8 @@
 package main
 
 import (
+	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -47,7 +47,10 @@ func seen(p path, h hindrance, limit cost, want string) (c cost, err error) {
 			return c, nil
 		}
 	}
-	return c, fmt.Errorf("it says %v", err)
+	if err == nil {
+		err = errors.New("it finds nothing wrong")
+	}
+	return c, err
 }
 
 // turn is how long a turn of the loop of a hindrance takes.
