@@ -143,7 +143,7 @@ func declaredInstruments(t *testing.T) map[string]instrument {
 	for _, row := range regexp.MustCompile(`(?m)^//\t(taskmanager\S+) +(histogram, s|counter|up-down counter) *(.*)$`).FindAllStringSubmatch(string(doc), -1) {
 		keys := []string{"taskmanager.pool.name"}
 		attributes, _, _ := strings.Cut(row[3], ": ") // without the values
-		for _, name := range strings.SplitSeq(attributes, ", ") {
+		for name := range strings.SplitSeq(attributes, ", ") {
 			switch {
 			case name == "kind", name == "outcome":
 				keys = append(keys, "taskmanager.task."+name)
