@@ -23,7 +23,8 @@ func peers() []Contender {
 		{Name: "ants.Pool, preallocated", Service: Runs, Open: openAnts(ants.WithPreAlloc(true))},
 		{Name: "ants.PoolWithFunc", Service: Runs, Open: openAntsFunc},
 		{Name: "ants.MultiPool", Service: Runs, Open: openAntsMulti},
-		{Name: "pond.Go", Service: Runs, Queues: true, Open: openPond},
+		{Name: "pond.Go", Service: Runs, Queues: true, Open: openPond(pond.Pool.Go)},
+		{Name: "pond.Submit", Service: Runs, Queues: true, Open: openPond(func(p pond.Pool, task func()) error { p.Submit(task); return nil })},
 		{Name: "conc", Service: Runs, Open: openConc},
 		{Name: "workerpool", Service: Runs, Queues: true, Open: openWorkerpool},
 		{Name: "pond.ResultPool", Service: Answers, Queues: true, Open: openPondResults},
@@ -82,9 +83,11 @@ func openAntsMulti(workers, _, _ int) (Session, error) {
 	return session{p.Submit, released(p)}, nil
 }
 
-func openPond(workers, _, _ int) (Session, error) {
-	p := pond.NewPool(workers)
-	return session{p.Go, func() error { p.StopAndWait(); return nil }}, nil
+func openPond(submit func(p pond.Pool, task func()) error) func(workers, producers, tasks int) (Session, error) {
+	return func(workers, _, _ int) (Session, error) {
+		p := pond.NewPool(workers)
+		return session{func(task func()) error { return submit(p, task) }, func() error { p.StopAndWait(); return nil }}, nil
+	}
 }
 
 func openConc(workers, _, _ int) (Session, error) {
