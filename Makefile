@@ -90,12 +90,14 @@ $(COLLECTOR): internal/tools/collector/go.mod internal/tools/collector/manifest.
 	rm -rf .bin/otelcol.src
 	-.bin/ocb --skip-compilation --config internal/tools/collector/manifest.yaml >.bin/ocb.log 2>&1
 	cd .bin/otelcol.src && { go mod tidy -e && go build -buildvcs=false -o ../otelcol .; } >>../ocb.log 2>&1 || { cat ../ocb.log; exit 1; }
+	rm -rf .bin/otelcol.src
 
 # Debian's program needs no more than the C library, so it need not be installed.
 $(PROMETHEUS):
 	rm -rf .bin/prometheus.deb && mkdir -p .bin/prometheus.deb
 	cd .bin/prometheus.deb && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } \
 		&& dpkg -x prometheus_*.deb . && cp usr/bin/prometheus ../prometheus
+	rm -rf .bin/prometheus.deb
 
 # Its own go.mod says which versions it is built from; a program that only requires it would
 # get others.
@@ -105,6 +107,7 @@ $(JAEGER):
 		&& install -m 644 "$$dir/go.mod" "$$dir/go.sum" . \
 		&& go mod edit -module jaeger -require github.com/jaegertracing/jaeger@$(JAEGER_VERSION) \
 		&& go build -mod=mod -buildvcs=false -o ../jaeger-$(JAEGER_VERSION) github.com/jaegertracing/jaeger/cmd/jaeger
+	rm -rf .bin/jaeger.src
 
 # The version counts, so the binary is as old as the file that pins it.
 $(LINT): internal/tools/go.mod

@@ -115,18 +115,14 @@ func (i *instruments) begun(ctx context.Context, r Run) {
 	i.queueDuration.Record(ctx, r.Waited.Seconds(), i.recording(series{manager: r.Manager, kind: r.Kind})...)
 }
 
-func (i *instruments) ended(ctx context.Context, r Run, result Result) {
-	s := series{manager: r.Manager, kind: r.Kind}
+func (i *instruments) ended(ctx context.Context, r Run, result Result, errorType string) {
 	i.activity.of(r.Task).Add(-1)
-	s.outcome = string(result.Outcome)
-	if result.Outcome == Failure {
-		s.errorType = errorType(result.Type, result.Err)
-	}
+	s := series{manager: r.Manager, kind: r.Kind, outcome: string(result.Outcome), errorType: errorType}
 	i.runDuration.Record(ctx, result.Took.Seconds(), i.recording(s)...)
 }
 
-func (i *instruments) restarted(ctx context.Context, r Restart) {
-	i.restarts.Add(ctx, 1, i.addition(series{manager: r.Manager, kind: r.Kind, errorType: errorType(r.Type, r.Err)})...)
+func (i *instruments) restarted(ctx context.Context, r Restart, errorType string) {
+	i.restarts.Add(ctx, 1, i.addition(series{manager: r.Manager, kind: r.Kind, errorType: errorType})...)
 }
 
 // ObservePool has the state of the pool read whenever metrics are collected.

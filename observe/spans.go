@@ -149,8 +149,12 @@ func appendLink(opts []trace.SpanStartOption, to trace.Span) []trace.SpanStartOp
 
 // EndRun ends the span of an execution, and measures it.
 func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
+	kind := ""
+	if result.Outcome == Failure {
+		kind = errorType(result.Type, result.Err)
+	}
 	if o.instruments != nil {
-		o.ended(ctx, r, result)
+		o.ended(ctx, r, result, kind)
 	}
 	span := o.span(ctx, running)
 	if span == nil {
@@ -160,14 +164,13 @@ func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
 	if span.IsRecording() {
 		span.SetAttributes(outcomeKey.String(string(result.Outcome)))
 		if result.Outcome == Failure {
-			fail(span, result.Type, result.Err, result.Stack)
+			fail(span, kind, textOf(result.Err), result.Stack)
 		}
 	}
 }
 
 // fail notes a failure on a span.
-func fail(span trace.Span, given string, err error, stack []byte) {
-	kind, text := errorType(given, err), textOf(err)
+func fail(span trace.Span, kind, text string, stack []byte) {
 	span.SetAttributes(errorTypeKey.String(kind))
 	span.SetStatus(codes.Error, text)
 	attrs := []attribute.KeyValue{semconv.ExceptionType(kind), semconv.ExceptionMessage(text)}
@@ -179,8 +182,9 @@ func fail(span trace.Span, given string, err error, stack []byte) {
 
 // BeginRestart starts the span of the wait for a restart, beside those of executions.
 func (o *OTel) BeginRestart(ctx context.Context, r Restart) context.Context {
+	kind := errorType(r.Type, r.Err)
 	if o.instruments != nil {
-		o.restarted(ctx, r)
+		o.restarted(ctx, r, kind)
 	}
 	if o.tracer == nil {
 		return ctx
@@ -188,7 +192,7 @@ func (o *OTel) BeginRestart(ctx context.Context, r Restart) context.Context {
 	ctx, span := o.tracer.Start(ctx, o.name(restarting, r.Kind), appendLink(nil, o.span(r.Failed, running))...)
 	if span.IsRecording() {
 		span.SetAttributes(append(attributes(r.Task), attemptKey.Int(r.Attempt), delayKey.Float64(r.Delay.Seconds()),
-			errorTypeKey.String(errorType(r.Type, r.Err)))...)
+			errorTypeKey.String(kind))...)
 	}
 	return o.with(ctx, restarting, span)
 }

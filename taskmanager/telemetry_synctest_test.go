@@ -395,32 +395,54 @@ func allocationsOf(m *taskmanager.TaskManager) float64 {
 	return testing.AllocsPerRun(20, round) / float64(len(names))
 }
 
-// crashing is an observer that does so.
-type crashing struct{ calls *sync.Map }
+// listener is an observer that is called with the name of each of its methods.
+type listener func(method string)
 
-func (c crashing) crash(name string) { c.calls.Store(name, true); panic(name) }
-func (c crashing) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
-	c.crash("BeginSubmit")
+func (l listener) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
+	l("BeginSubmit")
 	return onto
 }
-func (c crashing) EndSubmit(context.Context, observe.Submission, error) { c.crash("EndSubmit") }
-func (c crashing) BeginRun(ctx context.Context, _ observe.Run) context.Context {
-	c.crash("BeginRun")
+
+func (l listener) EndSubmit(context.Context, observe.Submission, error) { l("EndSubmit") }
+
+func (l listener) BeginRun(ctx context.Context, _ observe.Run) context.Context {
+	l("BeginRun")
 	return ctx
 }
-func (c crashing) EndRun(context.Context, observe.Run, observe.Result) { c.crash("EndRun") }
-func (c crashing) BeginRestart(ctx context.Context, _ observe.Restart) context.Context {
-	c.crash("BeginRestart")
+
+func (l listener) EndRun(context.Context, observe.Run, observe.Result) { l("EndRun") }
+
+func (l listener) BeginRestart(ctx context.Context, _ observe.Restart) context.Context {
+	l("BeginRestart")
 	return ctx
 }
-func (c crashing) EndRestart(context.Context, observe.Restart, error) { c.crash("EndRestart") }
-func (c crashing) ObservePool(observe.Pool) func()                    { c.crash("ObservePool"); return nil }
+
+func (l listener) EndRestart(context.Context, observe.Restart, error) { l("EndRestart") }
+
+func (l listener) ObservePool(observe.Pool) func() {
+	l("ObservePool")
+	return func() {}
+}
+
+// quitter is an observer that ends the goroutine which tells it of one thing.
+func quitter(of string) listener {
+	return func(method string) {
+		if method == of {
+			runtime.Goexit()
+		}
+	}
+}
 
 // TestObserversThatCrashDoNoHarm, neither to tasks nor to other observers.
 func TestObserversThatCrashDoNoHarm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b, c := newBackend(t), crashing{new(sync.Map)}
-		m := start(t, taskmanager.WithObserver(c, b.otel, c), taskmanager.WithRestart(fixedDelay(time.Second)), taskmanager.WithLogger(new(recorder)))
+		b := newBackend(t)
+		var called sync.Map
+		crashing := listener(func(method string) {
+			called.Store(method, true)
+			panic(method)
+		})
+		m := start(t, taskmanager.WithObserver(crashing, b.otel, crashing), taskmanager.WithRestart(fixedDelay(time.Second)), taskmanager.WithLogger(new(recorder)))
 		runs := 0
 		b.life(t, m, &task{name: "a", execute: func(context.Context) error {
 			if runs++; runs == 1 {
@@ -431,7 +453,7 @@ func TestObserversThatCrashDoNoHarm(t *testing.T) {
 		wantEqual(t, "runs", runs, 2)
 		wantEqual(t, "spans", len(b.all(t)), 5)
 		for _, name := range []string{"BeginSubmit", "EndSubmit", "BeginRun", "EndRun", "BeginRestart", "EndRestart", "ObservePool"} {
-			if _, ok := c.calls.Load(name); !ok {
+			if _, ok := called.Load(name); !ok {
 				t.Errorf("%s was not called", name)
 			}
 		}

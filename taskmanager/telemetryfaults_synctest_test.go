@@ -190,7 +190,7 @@ func TestOnlyWhatIsInstalledIsEmitted(t *testing.T) {
 // whose submit it has ended.
 func TestGoexitOfAnObserverKeepsNothingBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithObserver(quitter{"BeginSubmit"}))
+		m := start(t, taskmanager.WithObserver(quitter("BeginSubmit")))
 		g := m.Group(t.Context())
 		go func() { _ = g.Go("member", fn0) }()
 		synctest.Wait()
@@ -201,8 +201,13 @@ func TestGoexitOfAnObserverKeepsNothingBack(t *testing.T) {
 		}
 	})
 	bubble(t, func(t *testing.T) {
-		once := &onceQuitter{}
-		m := start(t, taskmanager.WithObserver(once))
+		told := false
+		m := start(t, taskmanager.WithObserver(listener(func(method string) {
+			if method == "BeginSubmit" && !told {
+				told = true
+				runtime.Goexit()
+			}
+		})))
 		runs := 0
 		every(t, m, time.Second, &task{name: "over and over", execute: func(context.Context) error { runs++; return nil }})
 		time.Sleep(10*time.Second + time.Millisecond)
@@ -211,18 +216,4 @@ func TestGoexitOfAnObserverKeepsNothingBack(t *testing.T) {
 			t.Errorf("%d runs in ten seconds after an observer has ended one", runs)
 		}
 	})
-}
-
-// onceQuitter calls Goexit at the first submit that it is told of.
-type onceQuitter struct {
-	quitter
-	told bool
-}
-
-func (q *onceQuitter) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
-	if !q.told {
-		q.told = true
-		runtime.Goexit()
-	}
-	return onto
 }

@@ -3,7 +3,6 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -172,34 +171,6 @@ func TestMetricsOfThePool(t *testing.T) {
 	})
 }
 
-// quitter is an observer that ends the goroutine which tells it of one thing.
-type quitter struct{ of string }
-
-func (q quitter) quit(of string) {
-	if of == q.of {
-		runtime.Goexit()
-	}
-}
-
-func (q quitter) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
-	q.quit("BeginSubmit")
-	return onto
-}
-
-func (q quitter) EndSubmit(context.Context, observe.Submission, error) { q.quit("EndSubmit") }
-
-func (q quitter) BeginRun(ctx context.Context, _ observe.Run) context.Context {
-	q.quit("BeginRun")
-	return ctx
-}
-func (q quitter) EndRun(context.Context, observe.Run, observe.Result) { q.quit("EndRun") }
-
-func (q quitter) BeginRestart(ctx context.Context, _ observe.Restart) context.Context {
-	q.quit("BeginRestart")
-	return ctx
-}
-func (q quitter) EndRestart(context.Context, observe.Restart, error) { q.quit("EndRestart") }
-
 // TestObserverThatCallsGoexitLosesNothing: no task, no worker, and no end of a span of the
 // others, which are told before it and after it.
 func TestObserverThatCallsGoexitLosesNothing(t *testing.T) {
@@ -219,7 +190,7 @@ func TestObserverThatCallsGoexitLosesNothing(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				before, after := newBackend(t), newBackend(t)
 				m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(fixedDelay(time.Second)),
-					taskmanager.WithObserver(before.otel, quitter{of}, after.otel))
+					taskmanager.WithObserver(before.otel, quitter(of), after.otel))
 				ctx, request := before.tracer.Start(t.Context(), "request")
 				gate, runs := make(chan struct{}), 0
 				go func() { // which may be ended
@@ -271,11 +242,12 @@ func (b *backend) summary(t *testing.T) (list []string) {
 }
 
 // vague is an observer that returns no contexts.
-type vague struct{ quitter }
+type vague struct{}
 
 func (vague) BeginSubmit(_, _ context.Context, _ observe.Submission) context.Context { return nil }
 func (vague) EndSubmit(context.Context, observe.Submission, error)                   {}
 func (vague) BeginRun(context.Context, observe.Run) context.Context                  { return nil }
+func (vague) EndRun(context.Context, observe.Run, observe.Result)                    {}
 func (vague) BeginRestart(context.Context, observe.Restart) context.Context          { return nil }
 func (vague) EndRestart(context.Context, observe.Restart, error)                     {}
 

@@ -175,8 +175,8 @@ func milliseconds(us int64) string {
 
 // paint draws.
 func (p *picture) paint(c draw.Canvas) {
-	write(c, charts.Lettering(11, charts.Ink, true), 14, c.Max.Y-20, "A request, as Jaeger has it")
-	write(c, charts.Lettering(8, charts.Pencil, false), 14, c.Max.Y-33,
+	charts.Write(c, charts.Lettering(11, charts.Ink, true), 14, c.Max.Y-20, "A request, as Jaeger has it")
+	charts.Write(c, charts.Lettering(8, charts.Pencil, false), 14, c.Max.Y-33,
 		fmt.Sprintf("%s: %d spans in %s; arrows are links", p.rows[0].Name, len(p.rows), milliseconds(p.duration)))
 	p.axis(c)
 	for i, r := range p.rows {
@@ -210,7 +210,7 @@ func (p *picture) axis(c draw.Canvas) {
 	for at := int64(0); at <= p.duration; at += step(p.duration) {
 		x := p.x(c, at)
 		c.StrokeLine2(draw.LineStyle{Color: charts.Faint, Width: 0.6}, x, bottom, x, c.Max.Y-top)
-		write(c, lettering, x, bottom-9, fmt.Sprint(at/1000, " ms"))
+		charts.Write(c, lettering, x, bottom-9, fmt.Sprint(at/1000, " ms"))
 	}
 }
 
@@ -231,15 +231,15 @@ func (p *picture) bar(c draw.Canvas, i int, r row) {
 	to = max(to, from+1.5) // or it could not be seen
 	name := charts.Lettering(8, charts.Ink, r.depth == 0)
 	name.YAlign = text.YCenter
-	write(c, name, 14+10*vg.Length(r.depth), y, r.Name)
-	half := vg.Length(barHeight / 2)
+	charts.Write(c, name, 14+10*vg.Length(r.depth), y, r.Name)
+	thickness := vg.Length(barHeight)
 	if r.what() == "wait for a restart" {
-		half = 1.25 // nothing happens
+		thickness = 2.5 // nothing happens
 	}
-	c.FillPolygon(r.colour(), []vg.Point{{X: from, Y: y - half}, {X: to, Y: y - half}, {X: to, Y: y + half}, {X: from, Y: y + half}})
+	charts.Bar(c, r.colour(), from, to, y, thickness)
 	remark := charts.Lettering(7, charts.Pencil, false)
 	remark.YAlign = text.YCenter
-	write(c, remark, to+5, y, r.remark())
+	charts.Write(c, remark, to+5, y, r.remark())
 }
 
 // link draws an arrow from the beginning of a span to the end of another one.
@@ -268,12 +268,8 @@ func (p *picture) legend(c draw.Canvas) {
 		if !seen[entry.what] || entry.what == "refused" { // it says so itself
 			continue
 		}
-		c.FillPolygon(entry.colour, []vg.Point{{X: x, Y: 8}, {X: x + 10, Y: 8}, {X: x + 10, Y: 14}, {X: x, Y: 14}})
-		write(c, lettering, x+14, 8, entry.what)
+		charts.Bar(c, entry.colour, x, x+10, 11, 6)
+		charts.Write(c, lettering, x+14, 8, entry.what)
 		x += 14 + lettering.Width(entry.what) + 16
 	}
-}
-
-func write(c draw.Canvas, style text.Style, x, y vg.Length, s string) {
-	c.FillText(style, vg.Point{X: x, Y: y}, s)
 }

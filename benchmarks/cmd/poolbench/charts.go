@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"image/color"
 	"math"
 	"slices"
 
@@ -96,8 +97,8 @@ func (c chart) render() ([]byte, error) {
 }
 
 func (c chart) paint(canvas draw.Canvas) {
-	write(canvas, charts.Lettering(11, charts.Ink, true), margin, canvas.Max.Y-20, c.title)
-	write(canvas, charts.Lettering(8, charts.Pencil, false), margin, canvas.Max.Y-33, c.below+"; ours are blue")
+	charts.Write(canvas, charts.Lettering(11, charts.Ink, true), margin, canvas.Max.Y-20, c.title)
+	charts.Write(canvas, charts.Lettering(8, charts.Pencil, false), margin, canvas.Max.Y-33, c.below+"; ours are blue")
 	width := (canvas.Max.X - margin) / vg.Length(len(c.panels))
 	for i, p := range c.panels {
 		p.paint(canvas, margin+width*vg.Length(i), width-margin)
@@ -106,7 +107,7 @@ func (c chart) paint(canvas draw.Canvas) {
 
 // paint draws the bars from left on.
 func (p panel) paint(c draw.Canvas, left, width vg.Length) {
-	write(c, charts.Lettering(8.5, charts.Ink, true), left, c.Max.Y-54, p.title)
+	charts.Write(c, charts.Lettering(8.5, charts.Ink, true), left, c.Max.Y-54, p.title)
 	least, most := p.bars[0].value, p.bars[len(p.bars)-1].value
 	least = max(least, most/1e6) // one of 0 has no place on the scale
 	scale := func(v float64) vg.Length {
@@ -121,19 +122,15 @@ func (p panel) paint(c draw.Canvas, left, width vg.Length) {
 	}
 	for i, b := range p.bars {
 		y := c.Max.Y - head - barRow*vg.Length(i) - barRow/2
-		name, colour := charts.Lettering(7.5, charts.Pencil, false), charts.Backdrop
-		name.YAlign = text.YCenter
-		x, end := left+names, left+names+(width-names-figures)*scale(b.value)
-		area := []vg.Point{{X: x, Y: y - barHeight/2}, {X: end, Y: y - barHeight/2}, {X: end, Y: y + barHeight/2}, {X: x, Y: y + barHeight/2}}
+		name, colour := charts.Lettering(7.5, charts.Pencil, false), color.Color(charts.Backdrop)
 		if b.ours {
-			name = charts.Lettering(7.5, charts.Ink, true)
-			name.YAlign = text.YCenter
-			c.FillPolygon(charts.Blue, area)
-		} else {
-			c.FillPolygon(colour, area)
+			name, colour = charts.Lettering(7.5, charts.Ink, true), charts.Blue
 		}
-		write(c, name, left, y, b.label)
-		write(c, name, end+4, y, figure(b.value)+" "+p.unit)
+		name.YAlign = text.YCenter
+		end := left + names + (width-names-figures)*scale(b.value)
+		charts.Bar(c, colour, left+names, end, y, barHeight)
+		charts.Write(c, name, left, y, b.label)
+		charts.Write(c, name, end+4, y, figure(b.value)+" "+p.unit)
 	}
 }
 
@@ -147,8 +144,4 @@ func figure(v float64) string {
 	default:
 		return fmt.Sprintf("%.0f", v)
 	}
-}
-
-func write(c draw.Canvas, style text.Style, x, y vg.Length, s string) {
-	c.FillText(style, vg.Point{X: x, Y: y}, s)
 }

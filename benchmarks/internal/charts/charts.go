@@ -56,6 +56,17 @@ func Lettering(size vg.Length, colour color.Color, bold bool) text.Style {
 	return text.Style{Color: colour, Font: Sans(size, bold), Handler: plot.DefaultTextHandler}
 }
 
+// Write writes a text that begins at a point.
+func Write(c draw.Canvas, style text.Style, x, y vg.Length, s string) {
+	c.FillText(style, vg.Point{X: x, Y: y}, s)
+}
+
+// Bar draws a bar from x to end, whose middle is at the height y.
+func Bar(c draw.Canvas, colour color.Color, x, end, y, thickness vg.Length) {
+	low, high := y-thickness/2, y+thickness/2
+	c.FillPolygon(colour, []vg.Point{{X: x, Y: low}, {X: end, Y: low}, {X: end, Y: high}, {X: x, Y: high}})
+}
+
 // Render makes a file of what is drawn on white, in a format of draw.NewFormattedCanvas.
 func Render(height vg.Length, format string, paint func(draw.Canvas)) ([]byte, error) {
 	formatted, err := draw.NewFormattedCanvas(Width, height, format)
