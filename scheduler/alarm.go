@@ -6,19 +6,20 @@ import "time"
 // the scaler's wish to be asked again, and is not set while there is neither.
 // It is guarded by the pool's mu.
 type alarm struct {
+	ring    func()
 	timer   *time.Timer
 	at      time.Time // when it fires; zero: not set
 	scaleAt time.Time // when the scaler wants to be asked again; zero: never
 }
 
 // set makes the alarm ring at the given time, unless it rings earlier anyway.
-func (a *alarm) set(at time.Time, ring func()) {
+func (a *alarm) set(at time.Time) {
 	if !a.at.IsZero() && !at.Before(a.at) {
 		return
 	}
 	a.at = at
 	if a.timer == nil {
-		a.timer = time.AfterFunc(time.Until(at), ring)
+		a.timer = time.AfterFunc(time.Until(at), a.ring)
 		return
 	}
 	a.timer.Reset(time.Until(at))
@@ -39,7 +40,7 @@ func (a *alarm) stop() {
 // cheaper than moving it with every task. mu is held.
 func (p *Pool[T]) watchIdle() {
 	if p.workers > p.min && len(p.idle) > 0 && p.phase != stopped {
-		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout), p.ring)
+		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout))
 	}
 }
 
@@ -70,12 +71,12 @@ func (p *Pool[T]) ring() {
 	}
 	leaving := p.dismissIdle(min(p.expired(now), p.workers-max(p.min, keep), spare))
 	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while
-		p.alarm.set(now.Add(p.cfg.IdleTimeout), p.ring)
+		p.alarm.set(now.Add(p.cfg.IdleTimeout))
 	} else {
 		p.watchIdle()
 	}
 	if !p.alarm.scaleAt.IsZero() {
-		p.alarm.set(p.alarm.scaleAt, p.ring)
+		p.alarm.set(p.alarm.scaleAt)
 	}
 	p.finishStop()
 	if len(leaving) > 0 {

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed56799101/taskmanager/queue"
 )
@@ -24,7 +25,7 @@ import (
 type inbox[T any] struct {
 	_     [cacheLine]byte
 	mu    sync.Mutex
-	open  bool
+	open  atomic.Bool
 	limit int // the most items that it takes; 0: any number
 	items queue.FIFO[T]
 	_     [cacheLine]byte
@@ -36,11 +37,15 @@ const inboxLimit = 1024
 
 // takes reports whether n more items may be left. in.mu is held.
 func (in *inbox[T]) takes(n int) bool {
-	return in.open && (in.limit == 0 || in.items.Len()+n <= in.limit)
+	return in.open.Load() && (in.limit == 0 || in.items.Len()+n <= in.limit)
 }
 
-// offer leaves an item if the inbox is open.
+// offer leaves an item if the inbox is open. A look without the lock may miss that it was
+// opened just now; the other way to the workers is always right.
 func (in *inbox[T]) offer(item T) bool {
+	if !in.open.Load() {
+		return false
+	}
 	in.mu.Lock()
 	if !in.takes(1) {
 		in.mu.Unlock()
@@ -53,6 +58,9 @@ func (in *inbox[T]) offer(item T) bool {
 
 // offerAll leaves several items if the inbox is open.
 func (in *inbox[T]) offerAll(items []T) bool {
+	if !in.open.Load() {
+		return false
+	}
 	in.mu.Lock()
 	if !in.takes(len(items)) {
 		in.mu.Unlock()
@@ -75,7 +83,7 @@ func (p *Pool[T]) openInbox() {
 	}
 	p.inboxOpen = true
 	p.inbox.mu.Lock()
-	p.inbox.open = true
+	p.inbox.open.Store(true)
 	p.inbox.mu.Unlock()
 }
 
@@ -111,7 +119,7 @@ func (p *Pool[T]) takeInbox(open bool) bool {
 	in := &p.inbox
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.open = open
+	in.open.Store(open)
 	n := in.items.Len()
 	p.counts.submitted += uint64(n) //nolint:gosec // a length is not negative
 	if p.fifo != nil && p.fifo.Len() == 0 {

@@ -172,7 +172,7 @@ func (p *Pool[T]) rescale() (target int, told *Decided) {
 	}
 	if d.Again > 0 {
 		p.alarm.scaleAt = time.Now().Add(d.Again)
-		p.alarm.set(p.alarm.scaleAt, p.ring)
+		p.alarm.set(p.alarm.scaleAt)
 	}
 	p.mu.Unlock()
 	for _, w := range leaving {

@@ -74,12 +74,29 @@ func (p *Pool[T]) work(w *worker[T]) {
 // take pops the item that w is to run, if there is one and w may. mu is held;
 // it may be let go of and taken again meanwhile.
 func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
-	if w.busy { // takes over from a goroutine that ended while it reported
+	if w.busy { // was handed it, or takes over from a goroutine that ended while it reported
 		return w.item, true
 	}
 	if w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.halted() {
 		return item, false
 	}
+	if !p.plain || p.fifo.Len() == 0 || p.withdrawn != 0 {
+		return p.takeWithCare(w)
+	}
+	item, _ = p.fifo.Pop()
+	if p.cfg.Claim != nil && !p.cfg.Claim(item) {
+		p.skip(item)
+		return p.takeWithCare(w)
+	}
+	w.item, w.busy = item, true
+	p.counts.started++
+	return item, true
+}
+
+// takeWithCare is take where more may have to be done than to pop an item: a meter, a
+// clock or submitters that wait want to know of it, or withdrawn items are on the way.
+// mu is held; it may be let go of and taken again meanwhile.
+func (p *Pool[T]) takeWithCare(w *worker[T]) (item T, ok bool) {
 	if p.waiters.Len() > 0 {
 		p.admitWaiters()
 	}
