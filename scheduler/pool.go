@@ -169,13 +169,7 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 	if ctx.Err() != nil {
 		return cause.Of(ctx)
 	}
-	if p.inbox.offer(item) {
-		return nil
-	}
-	p.mu.Lock()
-	if w := p.handOver(item); w != nil {
-		p.mu.Unlock()
-		w.signal()
+	if p.admitPlain(item) {
 		return nil
 	}
 	if err := p.admissible(1); err != nil {
@@ -185,6 +179,23 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 	p.push(item)
 	p.dispatch()
 	return nil
+}
+
+// admitPlain takes an item in the usual ways, if nothing about the pool is out of the
+// ordinary: it is left in the inbox while all workers are busy, or handed to an idle one.
+// Otherwise mu is held when it returns false.
+func (p *Pool[T]) admitPlain(item T) bool {
+	if p.inbox.offer(item) {
+		return true
+	}
+	p.mu.Lock()
+	w := p.handOver(item)
+	if w == nil {
+		return false
+	}
+	p.mu.Unlock()
+	w.signal()
+	return true
 }
 
 // handOver gives an item to the idle worker whose turn it is, and returns the worker, if
@@ -208,10 +219,9 @@ func (p *Pool[T]) handOver(item T) *worker[T] {
 // TrySubmit is Submit without waiting: ErrQueueFull if there is no room now,
 // unless the overflow policy drops.
 func (p *Pool[T]) TrySubmit(item T) error {
-	if p.inbox.offer(item) {
+	if p.admitPlain(item) {
 		return nil
 	}
-	p.mu.Lock()
 	err := p.admissible(1)
 	switch {
 	case err == nil:
@@ -234,10 +244,9 @@ func (p *Pool[T]) TrySubmit(item T) error {
 // another item, so that no worker is started for this one; others give 0. The
 // error is ErrStopped.
 func (p *Pool[T]) Requeue(item T, worker int32) error {
-	if p.inbox.offer(item) {
+	if p.admitPlain(item) {
 		return nil
 	}
-	p.mu.Lock()
 	if p.phase == stopped || p.phase == draining && p.workers+p.inline+p.lent == 0 {
 		p.mu.Unlock()
 		return ErrStopped

@@ -206,9 +206,19 @@ func (p *Pool[T]) collectRefused() {
 }
 
 // finish records that w's item has ended and raises the count to which it
-// belongs. The item is forgotten, so that it can be collected while the worker
-// is idle. mu is held.
+// belongs. mu is held.
 func (p *Pool[T]) finish(w *worker[T], count *uint64) {
+	if p.plain && w.lease == nil {
+		*count++
+	} else {
+		p.finishWithCare(w, count)
+	}
+	w.busy = false
+}
+
+// finishWithCare is the part of finish where more may have to be done than to count. mu
+// is held.
+func (p *Pool[T]) finishWithCare(w *worker[T], count *uint64) {
 	if p.meter != nil {
 		p.meter.finish(p.meter.advance(p) - w.startedAt)
 	}
@@ -219,8 +229,6 @@ func (p *Pool[T]) finish(w *worker[T], count *uint64) {
 	if p.finisher != nil {
 		p.finished(w.item)
 	}
-	var none T
-	w.item, w.busy = none, false
 }
 
 // leaves reports whether w must go. mu is held.
@@ -239,6 +247,8 @@ func (p *Pool[T]) park(w *worker[T]) {
 	if p.min < p.max { // a worker of a pool of fixed size never expires
 		w.idleSince = time.Now()
 	}
+	var none T
+	w.item = none // so that it can be collected
 	p.idle = append(p.idle, w)
 	p.watchIdle()
 	p.mu.Unlock()

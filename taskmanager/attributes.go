@@ -154,7 +154,7 @@ func attributeOption[V any](name string, which attribute, set func(*attributes, 
 
 // attributesOf completes the configuration of a task, which may be nil, with
 // those attributes that the discipline wants to know and no option has given.
-func (d Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, error) {
+func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, error) {
 	if d.wants == noAttributes {
 		return cfg, nil
 	}

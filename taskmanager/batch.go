@@ -66,10 +66,10 @@ func (m *TaskManager) enterAll(ctx context.Context, handles []*Handle) (err erro
 
 func (m *TaskManager) enterAllUnobserved(ctx context.Context, handles []*Handle) (err error) {
 	postponed := handles[0].cfg.delays() // all have the same options
-	reserved := 0
+	now, reserved := m.now(), 0
 	for reserved < len(handles) && err == nil {
 		h := handles[reserved]
-		h.queuedAt = m.now()
+		h.queuedAt = now
 		if err = m.reserve(h); err == nil {
 			reserved++
 		}

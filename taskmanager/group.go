@@ -191,7 +191,7 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 			g.leave(h, err) // unless the manager has told of it
 		}
 	}()
-	err = g.m.launch(g.ctx, h, func() error { return g.m.offer(g.ctx, h) })
+	err = g.m.launch(g.ctx, h, (*TaskManager).offer)
 	return err
 }
 

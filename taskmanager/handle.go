@@ -17,21 +17,24 @@ import (
 // given, the entry in the queue and the channels are part of it, or made when
 // somebody asks for them.
 type Handle struct {
+	// The first cache line is for submitters: the worker of a task that succeeds leaves
+	// it alone, and so need not fetch it from another processor.
 	m        *TaskManager
 	name     string
-	cfg      *taskConfig // nil: no options
-	firstCtx taskContext // of the first execution
-	place    place       // in the names
+	queuedAt time.Duration // since the manager's epoch
+	err      error         // how the last execution, and in the end the task, ended; guarded by mu
+	firstCtx taskContext   // of the first execution
 
-	mu                  sync.Mutex // guards the rest
-	state               state
-	worker              int32         // that runs it, or ran it last; 0: none yet
-	task                Task          // nil once it has ended, so that it can be collected
-	queuedAt, startedAt time.Duration // since the manager's epoch; of the last execution
-	err                 error         // how the last execution, and in the end the task, ended
-	cancelled           error         // why it was cancelled; nil: it was not
-	retry               *retry        // nil until it restarts
-	started, done       chan struct{} // made on demand
+	mu            sync.Mutex // guards the rest
+	state         state
+	worker        int32       // that runs it, or ran it last; 0: none yet
+	task          Task        // nil once it has ended, so that it can be collected
+	place         place       // in the names
+	cfg           *taskConfig // nil: no options
+	retry         *retry      // nil until it restarts
+	startedAt     time.Duration
+	cancelled     error         // why it was cancelled; nil: it was not
+	started, done chan struct{} // made on demand
 }
 
 // taskContext is the context of one execution. It knows the task.
@@ -140,15 +143,10 @@ func (h *Handle) Started() <-chan struct{} {
 // Done is closed when the task has ended for good: it will not run again, Err
 // is final and the name is free.
 func (h *Handle) Done() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.state == ended {
-		return closed
+	if done, _ := h.outcome(); done != nil {
+		return done
 	}
-	if h.done == nil {
-		h.done = make(chan struct{})
-	}
-	return h.done
+	return closed
 }
 
 // Err is how the task ended: nil while it has not, and if it did so without a
@@ -175,11 +173,9 @@ func (h *Handle) Wait(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
-	done := h.Done()
-	select {
-	case <-done:
-		return h.Err()
-	default:
+	done, err := h.outcome()
+	if done == nil {
+		return err
 	}
 	back, err := h.m.stepAside(ctx, h)
 	if err != nil {
@@ -192,6 +188,19 @@ func (h *Handle) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, cause.Of(ctx))
 	}
+}
+
+// outcome is how the task ended, or, while it has not, what is closed when it does.
+func (h *Handle) outcome() (done <-chan struct{}, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state == ended {
+		return nil, h.err
+	}
+	if h.done == nil {
+		h.done = make(chan struct{})
+	}
+	return h.done, nil
 }
 
 // Cancel gives the task up. One that is queued or waits for its time ends at once.

@@ -357,7 +357,7 @@ func (c *fickleContext) Err() error {
 // takes no name with it.
 func TestAFickleContextLeavesTheNameFree(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t)
+		m := start(t, taskmanager.WithLimit(1, taskmanager.Reject)) // without a limit it is asked once
 		func() {
 			defer func() {
 				if v := recover(); v != "broken context" {

@@ -323,7 +323,7 @@ func (s *Schedule) run() {
 
 // launch starts a run. An observer that calls runtime.Goexit must not end the timer.
 func (s *Schedule) launch(h *Handle) (err error) {
-	launch := func() { err = s.m.launch(s.ctx, h, func() error { return s.m.pool.Requeue(h, 0) }) }
+	launch := func() { err = s.m.launch(s.ctx, h, (*TaskManager).readmit) }
 	if s.m.observers.submit == nil {
 		launch()
 		return err

@@ -79,12 +79,17 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 		return nil, nil
 	}
 	h.state = running
-	h.worker, h.startedAt, h.err = worker, now, nil
+	h.worker, h.startedAt = worker, now
+	if h.err != nil {
+		h.err = nil
+	}
 	if h.cfg != nil && h.cfg.limits != nil {
 		m.limitRun(h)
 	}
 	started := h.started
-	h.started = nil
+	if started != nil {
+		h.started = nil
+	}
 	task, ctx := h.task, h.ctx()
 	h.mu.Unlock()
 	if started != nil {
@@ -341,16 +346,19 @@ func (h *Handle) conclude(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = ended
-	h.err = err
+	if err != nil || h.err != nil {
+		h.err = err
+	}
 	if f, ok := h.task.(forgetful); ok {
 		f.forget()
 	}
 	h.task = nil
 	if h.started != nil {
 		close(h.started)
+		h.started = nil
 	}
 	if h.done != nil {
 		close(h.done)
+		h.done = nil
 	}
-	h.started, h.done = nil, nil
 }

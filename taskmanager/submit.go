@@ -77,7 +77,7 @@ func (m *TaskManager) TrySubmit(ctx context.Context, task Task, opts ...TaskOpti
 		return nil, err
 	}
 	h := new(Handle)
-	return h.or(m.enter(ctx, h, name, task, opts, nil, func() error { return m.pool.TrySubmit(h) }))
+	return h.or(m.enter(ctx, h, name, task, opts, nil, (*TaskManager).tryOffer))
 }
 
 // or is the handle, unless its submit has failed.
@@ -93,11 +93,14 @@ type watcher interface{ ended(h *Handle, err error) }
 
 // submit makes h the handle of a task and hands it to the pool, which may wait.
 func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher) error {
-	return m.enter(ctx, h, name, task, opts, w, func() error { return m.offer(ctx, h) })
+	return m.enter(ctx, h, name, task, opts, w, (*TaskManager).offer)
 }
 
+// giver hands a task to the pool.
+type giver = func(m *TaskManager, ctx context.Context, h *Handle) error
+
 // enter makes h the handle of a task and has it given to the pool.
-func (m *TaskManager) enter(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher, give func() error) error {
+func (m *TaskManager) enter(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher, give giver) error {
 	if err := m.prepare(ctx, h, name, task, opts, w); err != nil {
 		return err
 	}
@@ -105,7 +108,7 @@ func (m *TaskManager) enter(ctx context.Context, h *Handle, name string, task Ta
 }
 
 // launch reserves the name of a prepared task and has it given to the pool.
-func (m *TaskManager) launch(ctx context.Context, h *Handle, give func() error) (err error) {
+func (m *TaskManager) launch(ctx context.Context, h *Handle, give giver) (err error) {
 	if m.observers.submit == nil {
 		return m.launchUnobserved(ctx, h, give)
 	}
@@ -117,17 +120,18 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, give func() error) 
 	return err
 }
 
-func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, give func() error) error {
+func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, give giver) error {
 	h.queuedAt = m.now()
+	if h.cfg == nil && !m.bounded {
+		return m.launchPlain(ctx, h, give)
+	}
 	postponed := h.cfg.delays() // once: its time may come meanwhile
 	if err := m.reserve(h); err != nil {
 		return err
 	}
-	if h.cfg != nil {
-		if err := m.armAll(ctx, []*Handle{h}, postponed); err != nil {
-			m.refuse(h, err, nil)
-			return err
-		}
+	if err := m.armAll(ctx, []*Handle{h}, postponed); err != nil {
+		m.refuse(h, err, nil)
+		return err
 	}
 	if m.closesCycle(h) {
 		m.refuse(h, ErrWouldDeadlock, nil)
@@ -136,12 +140,24 @@ func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, give func
 	if postponed {
 		return m.delay(h)
 	}
-	if err := m.give([]*Handle{h}, give); err != nil {
+	if err := m.give([]*Handle{h}, func() error { return give(m, ctx, h) }); err != nil {
 		m.refuse(h, err, nil)
 		return err
 	}
-	if h.cfg != nil || m.bounded {
-		m.admitted(h)
+	m.admitted(h)
+	return nil
+}
+
+// launchPlain is launchUnobserved for a task without options in a manager without a limit:
+// there is nothing to look after, and the pool takes it without a call of foreign code.
+func (m *TaskManager) launchPlain(ctx context.Context, h *Handle, give giver) error {
+	if err := m.reserve(h); err != nil {
+		return err
+	}
+	if err := give(m, ctx, h); err != nil {
+		err = submitError(h.name, err)
+		m.refuse(h, err, nil)
+		return err
 	}
 	return nil
 }
@@ -190,7 +206,7 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 // reserve takes the name for h.
 func (m *TaskManager) reserve(h *Handle) error {
 	err := m.names.add(h)
-	if errors.Is(err, ErrAlreadyExists) {
+	if err != nil && errors.Is(err, ErrAlreadyExists) {
 		err = fmt.Errorf("%w: %q", err, h.name)
 	}
 	return err
@@ -218,9 +234,18 @@ func (m *TaskManager) give(handles []*Handle, to func() error) error {
 	}
 }
 
+// tryOffer offers a task to the pool, and does not wait.
+func (m *TaskManager) tryOffer(_ context.Context, h *Handle) error { return m.pool.TrySubmit(h) }
+
+// readmit offers a task that needs no room to the pool.
+func (m *TaskManager) readmit(_ context.Context, h *Handle) error { return m.pool.Requeue(h, 0) }
+
 // offer offers a task to the pool, and waits for room where that is the policy.
 func (m *TaskManager) offer(ctx context.Context, h *Handle) error {
-	if !m.blocks {
+	switch {
+	case !m.bounded:
+		return m.pool.TrySubmit(h)
+	case !m.blocks:
 		return m.pool.Submit(ctx, h)
 	}
 	if err := m.pool.TrySubmit(h); !same(err, scheduler.ErrQueueFull) {

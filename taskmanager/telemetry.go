@@ -119,8 +119,11 @@ func kindOf(task Task, cfg *taskConfig) string {
 
 // askKind asks a task for its kind, if it has a method for that and somebody observes.
 func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
+	if m.observers.none() && !m.profiles || cfg.kind() != "" {
+		return cfg, nil
+	}
 	k, ok := task.(TaskWithKind)
-	if !ok || m.observers.none() && !m.profiles || cfg.kind() != "" {
+	if !ok {
 		return cfg, nil
 	}
 	if cfg == nil {
