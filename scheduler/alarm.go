@@ -39,8 +39,14 @@ func (a *alarm) stop() {
 // nothing and is then set for whoever is at the bottom by that time, which is
 // cheaper than moving it with every task. mu is held.
 func (p *Pool[T]) watchIdle() {
-	if p.workers > p.min && len(p.idle) > 0 && p.phase != stopped {
+	if p.workers <= p.min || p.phase == stopped {
+		return
+	}
+	if len(p.idle) > 0 {
 		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout))
+	}
+	if p.dormant > 0 {
+		p.alarm.set(p.dormantSince.Add(p.cfg.IdleTimeout))
 	}
 }
 
@@ -65,10 +71,11 @@ func (p *Pool[T]) ring() {
 		p.mu.Unlock()
 		return
 	}
-	spare := len(p.idle)
+	spare := p.spare()
 	if !p.halted() { // the others are about to come for what has been let in for them
 		spare -= p.queued() - p.held() + p.blocked
 	}
+	before := p.workers
 	leaving := p.dismissIdle(min(p.expired(now), p.workers-max(p.min, keep), spare))
 	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while
 		p.alarm.set(now.Add(p.cfg.IdleTimeout))
@@ -79,13 +86,13 @@ func (p *Pool[T]) ring() {
 		p.alarm.set(p.alarm.scaleAt)
 	}
 	p.finishStop()
-	if len(leaving) > 0 {
+	if p.workers < before {
 		p.dispatch() // unlocks; what came while the scaler was asked may lack them now
 	} else {
 		p.mu.Unlock()
 	}
 	for _, w := range leaving {
-		w.signal()
+		p.signal(w)
 	}
 }
 
@@ -93,18 +100,28 @@ func (p *Pool[T]) ring() {
 // stretch at the bottom of the stack, and never one that the minimum needs. mu
 // is held.
 func (p *Pool[T]) expired(now time.Time) int {
+	over := func(since time.Time) bool { return now.Sub(since) >= p.cfg.IdleTimeout }
 	n := 0
-	for n < len(p.idle) && n < p.workers-p.min && now.Sub(p.idle[n].idleSince) >= p.cfg.IdleTimeout {
+	for n < len(p.idle) && over(p.idle[n].idleSince) {
 		n++
 	}
-	return n
+	if p.dormant > 0 && over(p.dormantSince) {
+		n += p.dormant
+	}
+	return min(n, p.workers-p.min)
 }
 
-// dismissIdle takes the n workers that have been idle longest out of the pool
-// and returns them; the caller signals them after letting go of mu, which is
-// held.
+// dismissIdle takes n workers out of the pool, the dormant ones first and then those that
+// have been idle longest. It returns those that have a goroutine; the caller signals them
+// after letting go of mu, which is held.
 func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
 	if n <= 0 {
+		return nil
+	}
+	asleep := min(n, p.dormant)
+	p.dismissDormant(asleep)
+	n -= asleep
+	if n == 0 {
 		return nil
 	}
 	leaving := make([]*worker[T], n)
@@ -122,6 +139,7 @@ func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
 // a fixed size carry no time. mu is held.
 func (p *Pool[T]) restampIdle() {
 	now := time.Now()
+	p.dormantSince = now
 	for _, w := range p.idle {
 		w.idleSince = now
 	}

@@ -22,7 +22,8 @@ const DefaultIdleTimeout = 10 * time.Second
 // Config describes a Pool. The zero value of each field means its default;
 // impossible values are errors, which NewPool reports all together.
 type Config[T any] struct {
-	// Min workers run at once and always. The default is 0.
+	// Min workers run at once and always. The default is 0. Those above it have a goroutine
+	// only from their first item on.
 	Min int
 	// Max is the most workers that run at once. The default is GOMAXPROCS, or
 	// Min if that is more.

@@ -9,3 +9,10 @@ func (p *Pool[T]) AlarmAt() time.Time {
 	defer p.mu.Unlock()
 	return p.alarm.at
 }
+
+// Goroutines is the number of workers that have a goroutine.
+func (p *Pool[T]) Goroutines() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.goroutines
+}

@@ -78,7 +78,7 @@ func (p *Pool[T]) openInbox() {
 	if p.inboxOpen || p.cfg.Limit != 0 || p.meter != nil || p.clocked != nil || p.finisher != nil {
 		return
 	}
-	if p.phase != open || p.paused || p.workers < p.ceiling || !p.waking && len(p.idle) > 0 {
+	if p.phase != open || p.paused || p.workers < p.ceiling || p.ready() {
 		return
 	}
 	p.inboxOpen = true

@@ -111,12 +111,12 @@ func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 	p.giveSlots()
 	var leaving []*worker[T]
 	if l.back != nil {
-		leaving = p.dismissIdle(min(1, len(p.idle))) // gives the slot
+		leaving = p.dismissIdle(min(1, p.spare())) // gives the slot
 	}
 	p.watchIdle() // there may be a worker too many now
 	p.mu.Unlock()
 	for _, w := range leaving {
-		w.signal()
+		p.signal(w)
 	}
 	select {
 	case <-back:

@@ -41,12 +41,12 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	p.min, p.max, p.ceiling = minimum, maximum, maximum
 	p.giveSlots()
 	p.growTo(minimum)
-	leaving := p.dismissIdle(min(p.workers-maximum, len(p.idle)))
+	leaving := p.dismissIdle(min(p.workers-maximum, p.spare()))
 	p.restampIdle()
 	p.watchIdle()
 	p.dispatchAsking(true) // the scaler's target may have been out of bounds
 	for _, w := range leaving {
-		w.signal()
+		p.signal(w)
 	}
 	return nil
 }
@@ -75,6 +75,7 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		p.refuseWaiters(ErrStopped)
 		if to == stopped {
 			p.alarm.stop()
+			p.dismissDormant(p.dormant)
 			p.dropQueued()
 		}
 		if p.queue.Len() > 0 {
@@ -84,7 +85,7 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	}
 	next, given, ask := p.rouse(), p.takeDiscarded(), p.short()
 	p.mu.Unlock()
-	next.signal()
+	p.signal(next)
 	if ask {
 		p.scale()
 	}
@@ -117,6 +118,7 @@ func (p *Pool[T]) finishStop() {
 		return
 	}
 	p.alarm.stop()
+	p.dismissDormant(p.dormant)
 	close(p.done)
 }
 

@@ -49,10 +49,11 @@ type Pool[T any] struct {
 	// writes has to travel between them for every task.
 	_         [cacheLine]byte
 	mu        sync.Mutex // guards everything down to the end, but for the inbox
-	waking    bool       // a roused worker is on its way to the lock
+	waking    bool       // an idle worker that was roused is on its way to the lock
+	bearing   bool       // a dormant one is
 	inboxOpen bool       // what inbox.open is
 	counts    counts
-	idle      []*worker[T] // parked workers, the one that parked last on top
+	idle      []*worker[T] // parked workers, the one that parked last on top; see spare
 	_         [cacheLine]byte
 	inbox     inbox[T] // has a lock of its own, taken after mu
 
@@ -63,6 +64,8 @@ type Pool[T any] struct {
 	// workers counts those that take part; goroutines also those that have been
 	// told to leave and have not returned yet.
 	workers, goroutines int
+	dormant             int       // workers without a goroutine; see growTo
+	dormantSince        time.Time // when the last of them was wanted
 	live                []*worker[T] // by id-1; nil where there is none
 	freeIDs             []int32      // ids below len(live) that are not in use
 	withdrawn           int          // items in the queue that are to be skipped
@@ -194,7 +197,7 @@ func (p *Pool[T]) admitPlain(item T) bool {
 		return false
 	}
 	p.mu.Unlock()
-	w.signal()
+	p.signal(w)
 	return true
 }
 
@@ -203,7 +206,7 @@ func (p *Pool[T]) admitPlain(item T) bool {
 // start a tenth earlier for it. mu is held; the caller signals the worker after letting go
 // of it.
 func (p *Pool[T]) handOver(item T) *worker[T] {
-	if !p.plain || p.waking || len(p.idle) == 0 || p.fifo.Len() > 0 || p.phase != open || p.paused || p.workers > p.ceiling {
+	if !p.plain || !p.ready() || p.fifo.Len() > 0 || p.phase != open || p.paused || p.workers > p.ceiling {
 		return nil
 	}
 	if p.cfg.Claim != nil && !p.cfg.Claim(item) {
@@ -390,7 +393,7 @@ func (p *Pool[T]) dispatchAsking(ask bool) {
 	}
 	given := p.takeDiscarded()
 	p.mu.Unlock()
-	w.signal()
+	p.signal(w)
 	if ask {
 		p.scale()
 	}
@@ -416,27 +419,41 @@ func (p *Pool[T]) short() bool {
 // submits pays for one wake-up instead of one each, and workers do not queue up
 // at the lock only to find that others have emptied the queue.
 func (p *Pool[T]) rouse() *worker[T] {
-	if p.waking || len(p.idle) == 0 {
+	if !p.ready() {
 		return nil // inlined where it is called, as nearly always there is nothing to do
 	}
 	return p.rouseIdle()
 }
 
-// rouseIdle is rouse when there are idle workers, and none is on its way.
+// ready reports whether there is a worker to be woken, while none is on its way: an idle
+// one, or else a dormant one. A dormant one that is on its way, which may take a while on
+// a busy machine, is no reason not to wake one that is idle. mu is held.
+func (p *Pool[T]) ready() bool {
+	return !p.waking && (len(p.idle) > 0 || p.dormant > 0 && !p.bearing)
+}
+
+// rouseIdle is rouse when there is a worker to be woken.
 func (p *Pool[T]) rouseIdle() *worker[T] {
 	if p.queue.Len() == 0 {
 		p.closeInbox()
 	}
-	if p.halted() || p.phase == open && p.queue.Len() == 0 {
+	if p.halted() || p.queue.Len() == 0 && (p.phase == open || len(p.idle) == 0) {
 		return nil
 	}
 	return p.topIdle()
 }
 
-// topIdle takes the worker that parked last off the idle stack. It is on its way from now
-// on. mu is held.
+// topIdle takes the worker that parked last off the idle stack, or makes one of those that
+// are dormant. It is on its way from now on. mu is held.
 func (p *Pool[T]) topIdle() *worker[T] {
 	top := len(p.idle) - 1
+	if top < 0 {
+		p.bearing = true
+		p.dormant--
+		w := p.newWorker()
+		w.newborn = true
+		return w
+	}
 	w := p.idle[top]
 	p.idle[top] = nil
 	p.idle = p.idle[:top]

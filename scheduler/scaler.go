@@ -20,8 +20,10 @@ import (
 //
 // A pool asks at a submit that finds no idle worker, when a worker has been
 // idle for its timeout, and after the Again of the last decision. It keeps the
-// target within its bounds, grows to it at once, and shrinks towards it only by
-// letting idle workers leave after their timeout.
+// target within its bounds and grows to it at once: the workers count from then on, and
+// those above the minimum have goroutines as soon as there are items for them, one after
+// another. It shrinks towards the target only by letting workers leave that had nothing
+// to do for the timeout.
 type Scaler[S any] interface {
 	// Scale decides, given the state of things.
 	Scale(signals S) Decision
@@ -162,7 +164,7 @@ func (p *Pool[T]) rescale() (target int, told *Decided) {
 		p.ceiling = p.max
 		if d.Firm {
 			p.ceiling = max(target, 1)
-			leaving = p.dismissIdle(min(p.workers-p.ceiling, len(p.idle)))
+			leaving = p.dismissIdle(min(p.workers-p.ceiling, p.spare()))
 		}
 		p.giveSlots()
 		p.growTo(target)
@@ -174,9 +176,11 @@ func (p *Pool[T]) rescale() (target int, told *Decided) {
 		p.alarm.scaleAt = time.Now().Add(d.Again)
 		p.alarm.set(p.alarm.scaleAt)
 	}
+	next := p.rouse()
 	p.mu.Unlock()
+	p.signal(next)
 	for _, w := range leaving {
-		w.signal()
+		p.signal(w)
 	}
 	return target, told
 }
@@ -189,6 +193,10 @@ func (p *Pool[T]) decide(s Snapshot) Decision {
 	if p.ownScaler {
 		return p.cfg.Scaler.Scale(s)
 	}
+	return p.decideApart(s) // a function of its own, or s would go to the heap each time
+}
+
+func (p *Pool[T]) decideApart(s Snapshot) Decision {
 	answer := make(chan Decision, 1)
 	go func() {
 		d, answered := Decision{}, false

@@ -1,6 +1,9 @@
 package scheduler
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Snapshot is the state of a pool at one moment.
 //
@@ -17,7 +20,7 @@ import "time"
 // Pool.Snapshot.
 type Snapshot struct {
 	Min, Max int // the bounds on Workers
-	Workers  int // goroutines that run items or wait for one
+	Workers  int // that run items or wait for one; some may have no goroutine yet
 	Busy     int // workers that run an item
 	Idle     int // Workers - Busy
 	Inline   int // items that run while their submitter waits, under CallerRuns
@@ -126,7 +129,11 @@ func (p *Pool[T]) Workers() []WorkerState[T] {
 			states = append(states, WorkerState[T]{ID: w.id, Busy: w.busy, Lent: w.lease != nil, Item: w.item})
 		}
 	}
+	for i := range p.dormant {
+		states = append(states, WorkerState[T]{ID: p.nextID(i)})
+	}
 	p.mu.Unlock()
+	slices.SortFunc(states, func(a, b WorkerState[T]) int { return int(a.ID - b.ID) })
 	return states
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
@@ -18,6 +19,7 @@ type worker[T any] struct {
 	idleSince time.Time     // meaningful while idle in a pool that can shrink
 	item      T             // what it runs, while busy
 	busy      bool
+	newborn   bool          // on its way to the lock for the first time, and roused
 	running   bool          // in the function that runs items; for mend, to tell crashes of it from others
 	reporting bool          // in Config.Dropped, likewise
 	startedAt time.Duration // when it took the item; only in a pool with a meter
@@ -26,11 +28,19 @@ type worker[T any] struct {
 	returned  bool          // left its loop, so that its deferred function has nothing to mend
 }
 
-// signal wakes a worker that was taken off the idle stack. The slot is empty
-// then, so this never blocks. It must not be called with the lock held, lest
-// the worker wake up only to wait for it. A nil worker is ignored.
-func (w *worker[T]) signal() {
-	if w != nil {
+// signal wakes an idle worker that rouse has chosen, or starts the goroutine of one that
+// has none yet. The slot is empty, so this never blocks. It must not be called with the lock
+// held, lest the worker wake up only to wait for it. A nil worker is ignored.
+func (p *Pool[T]) signal(w *worker[T]) {
+	if w != nil { // inlined where it is called, as nearly always there is nobody to wake
+		p.wake(w)
+	}
+}
+
+func (p *Pool[T]) wake(w *worker[T]) {
+	if w.newborn {
+		go p.work(w)
+	} else {
 		w.wake <- struct{}{}
 	}
 }
@@ -43,7 +53,14 @@ func (p *Pool[T]) work(w *worker[T]) {
 		defer p.callers.Register(w)() // until after mend, which calls Crashed
 	}
 	defer p.mend(w)
+	if w.newborn {
+		runtime.Gosched() // whoever else can run goes first; see growTo
+	}
 	p.mu.Lock()
+	if w.newborn {
+		w.newborn = false
+		p.bearing = false
+	}
 	if w.running { // takes over from a goroutine that crashed
 		w.running = false
 		p.finish(w, &p.rare.failed)
@@ -60,7 +77,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 		}
 		next := p.rouse()
 		p.mu.Unlock()
-		next.signal()
+		p.signal(next)
 
 		w.running = true
 		p.run(w.id, item)
@@ -132,7 +149,7 @@ func (p *Pool[T]) takeWithCare(w *worker[T]) (item T, ok bool) {
 	if given != nil {
 		next := p.rouse()
 		p.mu.Unlock()
-		next.signal()
+		p.signal(next)
 		w.reporting = true
 		p.report(given)
 		w.reporting = false
@@ -270,7 +287,7 @@ func (p *Pool[T]) retire(w *worker[T]) {
 	next := p.rouse() // others may have to leave too, or to do what w was woken for
 	p.finishStop()
 	p.mu.Unlock()
-	next.signal()
+	p.signal(next)
 }
 
 // dismiss takes w off the counts. mu is held.
@@ -284,31 +301,6 @@ func (p *Pool[T]) dismiss(w *worker[T]) {
 	p.live[w.id-1] = nil
 	p.freeIDs = append(p.freeIDs, w.id)
 	p.giveSlots()
-}
-
-// growTo starts workers until there are n. mu is held.
-func (p *Pool[T]) growTo(n int) {
-	if p.workers >= n {
-		return
-	}
-	if p.meter != nil {
-		p.meter.advance(p)
-	}
-	for p.workers < n {
-		w := &worker[T]{wake: make(chan struct{}, 1)}
-		if last := len(p.freeIDs) - 1; last >= 0 {
-			w.id = p.freeIDs[last]
-			p.freeIDs = p.freeIDs[:last]
-			p.live[w.id-1] = w
-		} else {
-			p.live = append(p.live, w)
-			w.id = int32(len(p.live)) //nolint:gosec // max is at most MaxInt32
-		}
-		p.workers++
-		p.goroutines++
-		go p.work(w)
-	}
-	p.admitWaiters()
 }
 
 // mend keeps the worker alive when running its item panicked or called

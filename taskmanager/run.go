@@ -80,7 +80,7 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 	}
 	h.state = running
 	h.worker, h.startedAt = worker, now
-	if h.err != nil {
+	if h.retry != nil {
 		h.err = nil
 	}
 	if h.cfg != nil && h.cfg.limits != nil {
@@ -346,7 +346,7 @@ func (h *Handle) conclude(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = ended
-	if err != nil || h.err != nil {
+	if err != nil || h.retry != nil {
 		h.err = err
 	}
 	if f, ok := h.task.(forgetful); ok {

@@ -1,0 +1,113 @@
+package scheduler_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
+
+func wantGoroutines(t *testing.T, r *rig, want int, when string) {
+	t.Helper()
+	synctest.Wait()
+	if got := r.pool.Goroutines(); got != want {
+		t.Errorf("%d goroutines %s, want %d", got, when, want)
+	}
+}
+
+// TestWorkersHaveGoroutinesWhenTheyHaveItems: those of the minimum at once, others with
+// their first item; and those that never had one leave in time, like those that are idle.
+func TestWorkersHaveGoroutinesWhenTheyHaveItems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 2, Max: 9, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(6)})
+		wantWorkers(t, r, 6)
+		wantGoroutines(t, r, 2, "without items")
+		js := newJobs(5)
+		mustSubmit(t, r.pool, js...)
+		wantGoroutines(t, r, 5, "with 5 items that block")
+		if err := r.pool.Resize(6, 9); err != nil {
+			t.Fatal(err)
+		}
+		wantGoroutines(t, r, 6, "with a minimum of 6")
+		if err := r.pool.Resize(1, 9); err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range js {
+			j.end <- returns
+		}
+		time.Sleep(10 * idleTimeout)
+		wantGoroutines(t, r, 6, "that Fixed keeps")
+		mustStop(t, r.pool)
+	})
+}
+
+// TestShortItemsMakeNoGoroutines: items that are over before the next worker has come are
+// run by those who are there, however many the scaler wants.
+func TestShortItemsMakeNoGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 1000, IdleTimeout: idleTimeout})
+		js := newJobs(1000)
+		for _, j := range js {
+			j.end <- returns
+		}
+		r.pool.Pause()
+		mustSubmit(t, r.pool, js...)
+		r.pool.Resume()
+		synctest.Wait()
+		if got := r.pool.Goroutines(); got > 500 {
+			t.Errorf("1000 items that return at once have made %d goroutines, want far fewer", got)
+		}
+		time.Sleep(idleTimeout)
+		wantWorkers(t, r, 0)
+		wantGoroutines(t, r, 0, "after the timeout")
+		mustStop(t, r.pool)
+	})
+}
+
+// TestWorkersAreListedByTheNumbersThatTheyGet, also those that have no goroutine yet, and
+// after some have left.
+func TestWorkersAreListedByTheNumbersThatTheyGet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := func(r *rig) (lines []string) {
+			synctest.Wait()
+			for _, w := range r.pool.Workers() {
+				lines = append(lines, fmt.Sprint(w.ID, " ", w.Busy))
+			}
+			return lines
+		}
+		r := newRig(t, scheduler.Config[*job]{Max: 5, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(4)})
+		js := newJobs(4)
+		mustSubmit(t, r.pool, js[:2]...)
+		if diff := cmp.Diff([]string{"1 true", "2 true", "3 false", "4 false"}, list(r)); diff != "" {
+			t.Errorf("with two items (-want +got):\n%s", diff)
+		}
+		mustSubmit(t, r.pool, js[2:]...)
+		if diff := cmp.Diff([]string{"1 true", "2 true", "3 true", "4 true"}, list(r)); diff != "" {
+			t.Errorf("with four items (-want +got):\n%s", diff)
+		}
+		if err := r.pool.Resize(0, 2); err != nil {
+			t.Fatal(err)
+		}
+		js[0].end <- returns
+		js[2].end <- returns
+		if diff := cmp.Diff([]string{"2 true", "4 true"}, list(r)); diff != "" {
+			t.Errorf("when 1 and 3 have left (-want +got):\n%s", diff)
+		}
+		if err := r.pool.Resize(0, 5); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"1 false", "2 true", "3 false", "4 true"}, list(r)); diff != "" {
+			t.Errorf("when two are wanted again (-want +got):\n%s", diff)
+		}
+		js[1].end <- returns
+		js[3].end <- returns
+		mustStop(t, r.pool)
+		if got := r.pool.Snapshot().Workers + len(r.pool.Workers()); got != 0 {
+			t.Errorf("%d workers after Stop", got)
+		}
+	})
+}
