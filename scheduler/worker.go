@@ -114,6 +114,7 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 // clock or submitters that wait want to know of it, or withdrawn items are on the way.
 // mu is held; it may be let go of and taken again meanwhile.
 func (p *Pool[T]) takeWithCare(w *worker[T]) (item T, ok bool) {
+	w.item = item // none: the last one is over, whoever looks meanwhile
 	if p.waiters.Len() > 0 {
 		p.admitWaiters()
 	}

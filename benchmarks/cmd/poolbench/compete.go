@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 )
 
 // rounds is in how many rounds a workload is done: an odd number, so that the median is one
-// of them.
+// of them, and more of those by which we judge ourselves.
 func rounds(w contest.Workload, quick bool) int {
 	switch {
 	case quick && w.Isolated:
@@ -21,14 +22,21 @@ func rounds(w contest.Workload, quick bool) int {
 	case quick:
 		return 5
 	case w.Isolated && w.Producers == 1:
-		return 3
+		return 5
 	case w.Isolated:
 		return 1
 	case w.Tasks >= 1_000_000:
 		return 5
+	case aimed(w):
+		return 31
 	default:
 		return 11
 	}
+}
+
+// aimed reports whether we aim at something in a workload.
+func aimed(w contest.Workload) bool {
+	return slices.ContainsFunc(aims(), func(a aim) bool { return a.workload == w.Name })
 }
 
 // compete has the contenders do the workloads in turns.
