@@ -64,8 +64,8 @@ type Pool[T any] struct {
 	// workers counts those that take part; goroutines also those that have been
 	// told to leave and have not returned yet.
 	workers, goroutines int
-	dormant             int       // workers without a goroutine; see growTo
-	dormantSince        time.Time // when the last of them was wanted
+	dormant             int          // workers without a goroutine; see growTo
+	dormantSince        time.Time    // when the last of them was wanted
 	live                []*worker[T] // by id-1; nil where there is none
 	freeIDs             []int32      // ids below len(live) that are not in use
 	withdrawn           int          // items in the queue that are to be skipped
