@@ -39,13 +39,16 @@ func (a *alarm) stop() {
 // nothing and is then set for whoever is at the bottom by that time, which is
 // cheaper than moving it with every task. mu is held.
 func (p *Pool[T]) watchIdle() {
-	if p.workers <= p.min || p.phase == stopped {
-		return
-	}
-	if len(p.idle) > 0 {
+	if p.workers > p.min && len(p.idle) > 0 && p.phase != stopped {
 		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout))
 	}
-	if p.dormant > 0 {
+}
+
+// watchDormant sets the alarm for the dormant workers, if they may expire. They need it
+// when some are added, and when it has rung, but not whenever a worker parks: those that
+// the scaler keeps would have it ring each time. mu is held.
+func (p *Pool[T]) watchDormant() {
+	if p.workers > p.min && p.dormant > 0 && p.phase != stopped {
 		p.alarm.set(p.dormantSince.Add(p.cfg.IdleTimeout))
 	}
 }
@@ -76,11 +79,12 @@ func (p *Pool[T]) ring() {
 		spare -= p.queued() - p.held() + p.blocked
 	}
 	before := p.workers
-	leaving := p.dismissIdle(min(p.expired(now), p.workers-max(p.min, keep), spare))
+	leaving := p.dismissExpired(now, min(p.workers-max(p.min, keep), spare))
 	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while
 		p.alarm.set(now.Add(p.cfg.IdleTimeout))
 	} else {
 		p.watchIdle()
+		p.watchDormant()
 	}
 	if !p.alarm.scaleAt.IsZero() {
 		p.alarm.set(p.alarm.scaleAt)
@@ -97,31 +101,52 @@ func (p *Pool[T]) ring() {
 }
 
 // expired is the number of workers that the idle timeout entitles to leave: a
-// stretch at the bottom of the stack, and never one that the minimum needs. mu
-// is held.
+// stretch at the bottom of the stack, and dormant ones, and never one that the minimum
+// needs. mu is held.
 func (p *Pool[T]) expired(now time.Time) int {
-	over := func(since time.Time) bool { return now.Sub(since) >= p.cfg.IdleTimeout }
-	n := 0
-	for n < len(p.idle) && over(p.idle[n].idleSince) {
-		n++
-	}
-	if p.dormant > 0 && over(p.dormantSince) {
-		n += p.dormant
-	}
-	return min(n, p.workers-p.min)
+	return min(p.expiredIdle(now)+p.expiredDormant(now), p.workers-p.min)
 }
 
-// dismissIdle takes n workers out of the pool, the dormant ones first and then those that
-// have been idle longest. It returns those that have a goroutine; the caller signals them
-// after letting go of mu, which is held.
+// expiredIdle is the number of idle workers that have been so for the timeout. mu is held.
+func (p *Pool[T]) expiredIdle(now time.Time) int {
+	n := 0
+	for n < len(p.idle) && now.Sub(p.idle[n].idleSince) >= p.cfg.IdleTimeout {
+		n++
+	}
+	return n
+}
+
+// expiredDormant is the number of dormant workers that have been so for the timeout. mu is
+// held.
+func (p *Pool[T]) expiredDormant(now time.Time) int {
+	if now.Sub(p.dormantSince) < p.cfg.IdleTimeout {
+		return 0
+	}
+	return p.dormant
+}
+
+// dismissExpired takes workers out of the pool that have expired, no more than n. What it
+// returns is to be signalled. mu is held.
+func (p *Pool[T]) dismissExpired(now time.Time, n int) []*worker[T] {
+	asleep := max(min(n, p.expiredDormant(now)), 0)
+	idle := min(n-asleep, p.expiredIdle(now))
+	p.dismissDormant(asleep)
+	return p.dismissIdle(idle)
+}
+
+// dismissSpare takes n workers out of the pool, of which dormant ones are the first. What
+// it returns is to be signalled. mu is held.
+func (p *Pool[T]) dismissSpare(n int) []*worker[T] {
+	asleep := max(min(n, p.dormant), 0)
+	p.dismissDormant(asleep)
+	return p.dismissIdle(n - asleep)
+}
+
+// dismissIdle takes the n workers that have been idle longest out of the pool
+// and returns them; the caller signals them after letting go of mu, which is
+// held.
 func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
 	if n <= 0 {
-		return nil
-	}
-	asleep := min(n, p.dormant)
-	p.dismissDormant(asleep)
-	n -= asleep
-	if n == 0 {
 		return nil
 	}
 	leaving := make([]*worker[T], n)

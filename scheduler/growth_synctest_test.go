@@ -2,12 +2,14 @@ package scheduler_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -109,5 +111,61 @@ func TestWorkersAreListedByTheNumbersThatTheyGet(t *testing.T) {
 		if got := r.pool.Snapshot().Workers + len(r.pool.Workers()); got != 0 {
 			t.Errorf("%d workers after Stop", got)
 		}
+	})
+}
+
+// TestKeptWorkersLeaveTheAlarmQuiet: workers that the scaler keeps beyond their timeout,
+// and an item that none of them may take, are no reason to ask it again and again.
+func TestKeptWorkersLeaveTheAlarmQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		r := newRig(t, scheduler.Config[*job]{
+			Max: 5, IdleTimeout: idleTimeout, Queue: queue.LimitByKey(1, func(*job) int { return 1 }, nil),
+			Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
+				if asked.Add(1) > 1000 {
+					return scheduler.Decision{} // or the test would never end
+				}
+				return scheduler.Decision{Target: 4}
+			}),
+		})
+		defer r.close(t)
+		js := newJobs(2)
+		mustSubmit(t, r.pool, js...)
+		wantWorkers(t, r, 4)
+		time.Sleep(10 * idleTimeout)
+		if n := asked.Load(); n > 20 {
+			t.Errorf("the scaler was asked %d times in ten timeouts", n)
+		}
+		wantWorkers(t, r, 4)
+		for _, j := range js {
+			j.end <- returns
+		}
+	})
+}
+
+// TestIdleWorkersLeaveInTimeBesideDormantOnes, which were wanted later.
+func TestIdleWorkersLeaveInTimeBesideDormantOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var more atomic.Int32
+		r := newRig(t, scheduler.Config[*job]{Max: 20, IdleTimeout: idleTimeout, Scaler: scalerFunc(func(s scheduler.Snapshot) scheduler.Decision {
+			return scheduler.Decision{Target: max(scheduler.Demand(1).Scale(s).Target, int(more.Load()))}
+		})})
+		js := newJobs(5)
+		mustSubmit(t, r.pool, js...)
+		wantGoroutines(t, r, 5, "with 5 items")
+		for _, j := range js {
+			j.end <- returns
+		}
+		time.Sleep(time.Second)
+		more.Store(12)
+		r.pool.Resume() // asks the scaler
+		wantWorkers(t, r, 12)
+		more.Store(0)
+		time.Sleep(idleTimeout - time.Second)
+		wantWorkers(t, r, 7)
+		wantGoroutines(t, r, 0, "when those that were idle have left")
+		time.Sleep(time.Second)
+		wantWorkers(t, r, 0)
+		mustStop(t, r.pool)
 	})
 }

@@ -111,7 +111,7 @@ func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 	p.giveSlots()
 	var leaving []*worker[T]
 	if l.back != nil {
-		leaving = p.dismissIdle(min(1, p.spare())) // gives the slot
+		leaving = p.dismissSpare(min(1, p.spare())) // gives the slot
 	}
 	p.watchIdle() // there may be a worker too many now
 	p.mu.Unlock()
@@ -176,7 +176,7 @@ type Caller[T any] struct {
 func (p *Pool[T]) Callers() (list []Caller[T]) {
 	for id, ok := goroutine.ID(), true; ok; id, ok = goroutine.Principal(id) {
 		if w, found := p.callers.Of(id); found {
-			// The item is set by the goroutine itself, or before it starts.
+			// The item is set by the goroutine itself, or before it starts or is woken.
 			list = append(list, Caller[T]{w.id, w.item})
 		}
 	}

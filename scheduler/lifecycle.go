@@ -41,9 +41,10 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	p.min, p.max, p.ceiling = minimum, maximum, maximum
 	p.giveSlots()
 	p.growTo(minimum)
-	leaving := p.dismissIdle(min(p.workers-maximum, p.spare()))
+	leaving := p.dismissSpare(min(p.workers-maximum, p.spare()))
 	p.restampIdle()
 	p.watchIdle()
+	p.watchDormant()
 	p.dispatchAsking(true) // the scaler's target may have been out of bounds
 	for _, w := range leaving {
 		p.signal(w)

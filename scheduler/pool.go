@@ -244,7 +244,7 @@ func (p *Pool[T]) TrySubmit(item T) error {
 // draining pool takes it. Once queued it is an item like others, which may be
 // dropped or shed. A call from the function that
 // runs items gives the number of its worker, which is about to come back for
-// another item, so that no worker is started for this one; others give 0. The
+// another item, so that the scaler is not asked for one; others give 0. The
 // error is ErrStopped.
 func (p *Pool[T]) Requeue(item T, worker int32) error {
 	if p.admitPlain(item) {

@@ -160,11 +160,12 @@ func (p *Pool[T]) rescale() (target int, told *Decided) {
 	target = max(min(target, p.max), p.min) // the bounds may have changed meanwhile
 	told = p.record(s, target, d.Reason)
 	var leaving []*worker[T]
+	before := p.workers
 	if !p.halted() {
 		p.ceiling = p.max
 		if d.Firm {
 			p.ceiling = max(target, 1)
-			leaving = p.dismissIdle(min(p.workers-p.ceiling, p.spare()))
+			leaving = p.dismissSpare(min(p.workers-p.ceiling, p.spare()))
 		}
 		p.giveSlots()
 		p.growTo(target)
@@ -176,7 +177,10 @@ func (p *Pool[T]) rescale() (target int, told *Decided) {
 		p.alarm.scaleAt = time.Now().Add(d.Again)
 		p.alarm.set(p.alarm.scaleAt)
 	}
-	next := p.rouse()
+	var next *worker[T]
+	if p.workers > before { // or items that nobody may take would have workers woken for ever
+		next = p.rouse()
+	}
 	p.mu.Unlock()
 	p.signal(next)
 	for _, w := range leaving {

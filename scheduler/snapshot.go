@@ -119,7 +119,8 @@ type WorkerState[T any] struct {
 	Item T     // what it runs; the zero value unless Busy
 }
 
-// Workers lists the live workers in the order of their numbers. It takes time
+// Workers lists the live workers in the order of their numbers; those that have no
+// goroutine yet by the numbers that they will get. It takes time
 // in proportion to the largest number of workers that there have been.
 func (p *Pool[T]) Workers() []WorkerState[T] {
 	p.mu.Lock()
@@ -129,11 +130,14 @@ func (p *Pool[T]) Workers() []WorkerState[T] {
 			states = append(states, WorkerState[T]{ID: w.id, Busy: w.busy, Lent: w.lease != nil, Item: w.item})
 		}
 	}
+	begun := len(states)
 	for i := range p.dormant {
 		states = append(states, WorkerState[T]{ID: p.nextID(i)})
 	}
 	p.mu.Unlock()
-	slices.SortFunc(states, func(a, b WorkerState[T]) int { return int(a.ID - b.ID) })
+	if len(states) > begun {
+		slices.SortFunc(states, func(a, b WorkerState[T]) int { return int(a.ID - b.ID) })
+	}
 	return states
 }
 

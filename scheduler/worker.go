@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
@@ -53,9 +52,6 @@ func (p *Pool[T]) work(w *worker[T]) {
 		defer p.callers.Register(w)() // until after mend, which calls Crashed
 	}
 	defer p.mend(w)
-	if w.newborn {
-		runtime.Gosched() // whoever else can run goes first; see growTo
-	}
 	p.mu.Lock()
 	if w.newborn {
 		w.newborn = false
