@@ -93,7 +93,7 @@ func TestJudge(t *testing.T) {
 func verdict(t *testing.T, wanted string) (failed [][]string, out []byte, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestJudge$", "-test.v",
-		"-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=30", "-rapid.steps=10")
+		"-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=100", "-rapid.steps=10")
 	cmd.Env = append(os.Environ(), judge+"="+wanted)
 	out, err = cmd.CombinedOutput()
 	return failLine.FindAllStringSubmatch(string(out), -1), out, err
