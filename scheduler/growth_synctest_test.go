@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -48,25 +49,38 @@ func TestWorkersHaveGoroutinesWhenTheyHaveItems(t *testing.T) {
 }
 
 // TestShortItemsMakeNoGoroutines: items that are over before the next worker has come are
-// run by those who are there, however many the scaler wants.
+// run by those who are there, however many the scaler wants. On one processor the next one
+// cannot come before the first has to give way, which is after 10 ms.
 func TestShortItemsMakeNoGoroutines(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Max: 1000, IdleTimeout: idleTimeout})
-		js := newJobs(1000)
-		for _, j := range js {
-			j.end <- returns
+		const items = 1000
+		var ran atomic.Int64 // and no lock, for which a worker could have to wait
+		p, err := scheduler.NewPool(scheduler.Config[int]{Max: items, IdleTimeout: idleTimeout},
+			func(int32, int) { ran.Add(1) })
+		if err != nil {
+			t.Fatal(err)
 		}
-		r.pool.Pause()
-		mustSubmit(t, r.pool, js...)
-		r.pool.Resume()
+		p.Pause()
+		if err := p.SubmitAll(t.Context(), make([]int, items)); err != nil {
+			t.Fatal(err)
+		}
+		p.Resume()
 		synctest.Wait()
-		if got := r.pool.Goroutines(); got > 500 {
-			t.Errorf("1000 items that return at once have made %d goroutines, want far fewer", got)
+		if got := ran.Load(); got != items {
+			t.Errorf("%d of %d items have run", got, items)
+		}
+		if got := p.Goroutines(); got > items/10 {
+			t.Errorf("%d items that return at once have made %d goroutines, want a few", items, got)
 		}
 		time.Sleep(idleTimeout)
-		wantWorkers(t, r, 0)
-		wantGoroutines(t, r, 0, "after the timeout")
-		mustStop(t, r.pool)
+		synctest.Wait()
+		if workers, goroutines := p.Snapshot().Workers, p.Goroutines(); workers != 0 || goroutines != 0 {
+			t.Errorf("%d workers, %d goroutines after the timeout, want none", workers, goroutines)
+		}
+		if err := p.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
