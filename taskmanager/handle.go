@@ -190,6 +190,13 @@ func (h *Handle) Wait(ctx context.Context) error {
 	}
 }
 
+// over reports whether the task has ended.
+func (h *Handle) over() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == ended
+}
+
 // outcome is how the task ended, or, while it has not, what is closed when it does.
 func (h *Handle) outcome() (done <-chan struct{}, err error) {
 	h.mu.Lock()

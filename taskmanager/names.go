@@ -2,7 +2,9 @@ package taskmanager
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -14,8 +16,12 @@ const (
 
 // names holds the outstanding tasks by name. It is split into shards with a
 // lock each, so that it does not become one lock of the whole manager.
+//
+// A name is free from the moment at which its task has ended: an entry whose task
+// is over counts for nothing. It is removed later, see limbo.
 type names struct {
 	seed   maphash.Seed
+	limbo  limbo
 	shards [shardCount]shard
 }
 
@@ -49,8 +55,9 @@ type shard struct {
 	_       [32]byte // 128 in all: no two locks on one pair of cache lines
 }
 
-// entry is a name in use: its handle, half of its hash, and where in tags its
-// tag is. An entry not in use has no handle, and links to the next in slot.
+// entry is a name in use, or one whose task is in limbo: its handle, half of its hash,
+// and where in tags its tag is. An entry not in use has no handle, and links to the next
+// in slot.
 type entry struct {
 	h    *Handle
 	hash uint32
@@ -60,7 +67,7 @@ type entry struct {
 // place is where a handle is found in names.
 type place struct {
 	shard uint32
-	index int32
+	index atomic.Int32 // changed with the shard locked; wrong once another task has the entry
 }
 
 const (
@@ -81,6 +88,9 @@ func newNames() *names {
 
 // add reserves h's name for it: nil, ErrAlreadyExists or ErrStopped.
 func (n *names) add(h *Handle) error {
+	if n.limbo.full.Load() > 0 {
+		n.clearLimbo()
+	}
 	shard, tag, hash := n.hash(h.name)
 	h.place.shard = shard
 	s := &n.shards[shard]
@@ -94,8 +104,10 @@ func (n *names) add(h *Handle) error {
 		s.rebuild()
 	}
 	slot, maybe := s.probe(hash, tag)
-	if maybe && s.find(h.name, hash) != nil {
-		return ErrAlreadyExists
+	if maybe {
+		if e := s.find(h.name, hash); e != nil {
+			return s.replace(e, h)
+		}
 	}
 	if s.tags[slot] == noTag {
 		s.tagged++
@@ -123,7 +135,10 @@ func (n *names) lookup(name string) *Handle {
 	if _, maybe := s.probe(hash, tag); !maybe {
 		return nil
 	}
-	return s.find(name, hash)
+	if e := s.find(name, hash); e != nil && !e.h.over() {
+		return e.h
+	}
+	return nil
 }
 
 // probe returns the slot that a name's tag may take, and whether an equal tag
@@ -150,12 +165,24 @@ func (s *shard) probe(hash uint32, tag byte) (slot int32, maybe bool) {
 }
 
 // find searches the list for a name.
-func (s *shard) find(name string, hash uint32) *Handle {
+func (s *shard) find(name string, hash uint32) *entry {
 	for i := range s.entries {
 		if e := &s.entries[i]; e.hash == hash && e.h != nil && e.h.name == name {
-			return e.h
+			return e
 		}
 	}
+	return nil
+}
+
+// replace gives h the entry of a task of its name, if that is over: nil or
+// ErrAlreadyExists.
+func (s *shard) replace(e *entry, h *Handle) error {
+	if !e.h.over() {
+		return ErrAlreadyExists
+	}
+	h.place.index.Store(e.h.place.index.Load())
+	e.h = h
+	s.added++
 	return nil
 }
 
@@ -169,27 +196,34 @@ func (s *shard) put(e entry) {
 		i = int32(len(s.entries))
 		s.entries = append(s.entries, e)
 	}
-	e.h.place.index = i
+	e.h.place.index.Store(i)
 	s.n++
 	s.added++
 }
 
-// remove frees h's name, which h must hold, and has it end with err. Nobody can see
-// the one without the other: whoever learns of the end may use the name at once, and
-// who finds no task outstanding may rely on all ends.
-func (n *names) remove(h *Handle, err error) {
-	s := &n.shards[h.place.shard]
+// release makes an entry one that is not in use, if it is still h's. It was the i-th of the
+// list when that was last looked at.
+func (s *shard) release(h *Handle, i int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h.conclude(err)
-	e := &s.entries[h.place.index]
+	if !s.holds(h, i) {
+		if i = h.place.index.Load(); !s.holds(h, i) {
+			return // another task has taken the name, and the entry with it
+		}
+	}
+	e := &s.entries[i]
 	s.untag(uint32(e.slot))
 	*e = entry{slot: s.free}
-	s.free = h.place.index
+	s.free = i
 	s.n--
 	if len(s.tags) > minTags && s.n < len(s.tags)/16 {
 		s.rebuild()
 	}
+}
+
+// holds reports whether the i-th entry is h's. mu is held.
+func (s *shard) holds(h *Handle, i int32) bool {
+	return int(i) < len(s.entries) && s.entries[i].h == h
 }
 
 // untag frees a slot. If no probe sequence leads across it, it and the old ones
@@ -272,8 +306,16 @@ func (n *names) all() []*Handle {
 	return all
 }
 
-// appendTo appends the tasks of a shard.
+// appendTo appends the outstanding tasks of a shard.
 func (s *shard) appendTo(all []*Handle) []*Handle {
+	from := len(all)
+	all = s.appendEntries(all)
+	outstanding := slices.DeleteFunc(all[from:], (*Handle).over) // once the lock is let go of
+	return all[:from+len(outstanding)]
+}
+
+// appendEntries appends the tasks of a shard that have entries.
+func (s *shard) appendEntries(all []*Handle) []*Handle {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.entries {
@@ -288,23 +330,24 @@ func (s *shard) appendTo(all []*Handle) []*Handle {
 // to end late.
 func (n *names) some() *Handle {
 	for i := range n.shards {
-		if h := n.shards[i].last(); h != nil {
+		if h, _ := n.shards[i].last(); h != nil {
 			return h
 		}
 	}
 	return nil
 }
 
-// last is the last task in the list of a shard, or nil.
-func (s *shard) last() *Handle {
+// last is the last outstanding task in the list of a shard, or nil, and how many tasks
+// have been added so far.
+func (s *shard) last() (h *Handle, added uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.entries) - 1; i >= 0 && s.n > 0; i-- {
-		if h := s.entries[i].h; h != nil {
-			return h
+		if h := s.entries[i].h; h != nil && !h.over() {
+			return h, s.added
 		}
 	}
-	return nil
+	return nil, s.added
 }
 
 // empty reports whether there was a moment, during the call, at which no task was
@@ -314,11 +357,8 @@ func (n *names) empty() bool {
 	var added [shardCount]uint64
 	for round := range 2 {
 		for i := range n.shards {
-			s := &n.shards[i]
-			s.mu.Lock()
-			now, left := s.added, s.n
-			s.mu.Unlock()
-			if left > 0 || round == 1 && now != added[i] {
+			left, now := n.shards[i].last()
+			if left != nil || round == 1 && now != added[i] {
 				return false
 			}
 			added[i] = now

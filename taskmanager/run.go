@@ -340,9 +340,9 @@ func (m *TaskManager) strike(h *Handle, err error, in *history) {
 	}
 }
 
-// conclude makes err final and tells those who wait. Closing a channel does not block,
-// so it may be done with locks held.
-func (h *Handle) conclude(err error) {
+// conclude makes err final and tells those who wait. It returns the worker that ran the
+// task last. Closing a channel does not block, so it may be done with the lock held.
+func (h *Handle) conclude(err error) (worker int32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = ended
@@ -361,4 +361,5 @@ func (h *Handle) conclude(err error) {
 		close(h.done)
 		h.done = nil
 	}
+	return h.worker
 }
