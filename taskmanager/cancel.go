@@ -37,8 +37,8 @@ func (m *TaskManager) cancel(h *Handle, cause error) {
 
 // cancelLocked is cancel for callers that hold h.mu. It lets go of it.
 func (m *TaskManager) cancelLocked(h *Handle, cause error) {
-	if h.cancelled == nil {
-		h.cancelled = cause
+	if h.state < ending {
+		h.noteCancel(cause)
 	}
 	switch h.state {
 	case queued:
@@ -77,5 +77,5 @@ func (m *TaskManager) cancelLocked(h *Handle, cause error) {
 func (h *Handle) cancellation() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.cancelled
+	return h.cancelled()
 }

@@ -22,7 +22,6 @@ type Handle struct {
 	m        *TaskManager
 	name     string
 	queuedAt time.Duration // since the manager's epoch
-	err      error         // how the last execution, and in the end the task, ended; guarded by mu
 	firstCtx taskContext   // of the first execution
 
 	mu            sync.Mutex // guards the rest
@@ -31,9 +30,8 @@ type Handle struct {
 	task          Task        // nil once it has ended, so that it can be collected
 	place         place       // in the names
 	cfg           *taskConfig // nil: no options
-	retry         *retry      // nil until it restarts
+	trouble       *trouble    // nil until it fails or is cancelled
 	startedAt     time.Duration
-	cancelled     error         // why it was cancelled; nil: it was not
 	started, done chan struct{} // made on demand
 }
 
@@ -53,10 +51,10 @@ func (o *owner) Identity() (task string, attempt int) {
 
 // attempt is the number of the present execution, from 1. mu is held.
 func (h *Handle) attempt() int {
-	if h.retry == nil {
-		return 1
+	if r := h.retry(); r != nil {
+		return 1 + r.restarts
 	}
-	return 1 + h.retry.restarts
+	return 1
 }
 
 // ownerOf is the task whose context ctx is, or is derived from, or nil.
@@ -74,6 +72,53 @@ type (
 	alarms = delay.Queue[func()]
 	alarm  = delay.Entry[func()]
 )
+
+// trouble is what only tasks need that fail or are cancelled: a large part of what a task
+// costs is its memory.
+type trouble struct {
+	err       error  // how the last execution, and in the end the task, ended
+	cancelled error  // why it was cancelled; nil: it was not
+	retry     *retry // nil until it restarts
+}
+
+// inTrouble is where to note trouble. mu is held.
+func (h *Handle) inTrouble() *trouble {
+	if h.trouble == nil {
+		h.trouble = new(trouble)
+	}
+	return h.trouble
+}
+
+// failure is how the last execution, and in the end the task, ended. mu is held.
+func (h *Handle) failure() error {
+	if h.trouble == nil {
+		return nil
+	}
+	return h.trouble.err
+}
+
+// cancelled is why the task was cancelled, or nil. mu is held.
+func (h *Handle) cancelled() error {
+	if h.trouble == nil {
+		return nil
+	}
+	return h.trouble.cancelled
+}
+
+// noteCancel notes why the task is cancelled, if it is the first time. mu is held.
+func (h *Handle) noteCancel(reason error) {
+	if t := h.inTrouble(); t.cancelled == nil {
+		t.cancelled = reason
+	}
+}
+
+// retry is what is known of the restarts, or nil. mu is held.
+func (h *Handle) retry() *retry {
+	if h.trouble == nil {
+		return nil
+	}
+	return h.trouble.retry
+}
 
 // retry is what only tasks that restart need.
 type retry struct {
@@ -160,7 +205,7 @@ func (h *Handle) Err() error {
 	if h.state != ended {
 		return nil
 	}
-	return h.err
+	return h.failure()
 }
 
 // Wait waits until the task has ended, and returns Err. If ctx ends first, the
@@ -202,7 +247,7 @@ func (h *Handle) outcome() (done <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.state == ended {
-		return nil, h.err
+		return nil, h.failure()
 	}
 	if h.done == nil {
 		h.done = make(chan struct{})
@@ -223,8 +268,8 @@ func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
 
 // entry is the task's place among those that wait for their time. h.mu is held.
 func (h *Handle) entry() *alarm {
-	if h.retry != nil {
-		return h.retry.entry
+	if r := h.retry(); r != nil {
+		return r.entry
 	}
 	return h.cfg.delayed.entry
 }
@@ -232,16 +277,16 @@ func (h *Handle) entry() *alarm {
 // due is when a task that waits for its time will be queued, since the manager's
 // epoch. h.mu is held.
 func (h *Handle) due() time.Duration {
-	if h.retry != nil {
-		return h.retry.due
+	if r := h.retry(); r != nil {
+		return r.due
 	}
 	return h.cfg.delayed.due
 }
 
 // ctx is the context of the present execution. h.mu is held.
 func (h *Handle) ctx() *taskContext {
-	if h.retry != nil {
-		return h.retry.ctx
+	if r := h.retry(); r != nil {
+		return r.ctx
 	}
 	return &h.firstCtx
 }

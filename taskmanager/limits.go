@@ -203,9 +203,7 @@ func (m *TaskManager) deadlinePassed(h *Handle) {
 		m.cancelLocked(h, ErrDeadlineExceeded)
 		return
 	}
-	if h.cancelled == nil {
-		h.cancelled = ErrDeadlineExceeded
-	}
+	h.noteCancel(ErrDeadlineExceeded)
 	h.mu.Unlock()
 }
 
@@ -241,9 +239,7 @@ func (h *Handle) overdue(ctx *taskContext, err error) error {
 	switch {
 	case same(reason, ErrDeadlineExceeded): // like a cancellation, and told of as such
 		h.mu.Lock()
-		if h.cancelled == nil {
-			h.cancelled = reason
-		}
+		h.noteCancel(reason)
 		h.mu.Unlock()
 	case !same(err, reason):
 		err = wrap("%v: %v", reason, err)

@@ -134,13 +134,14 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) scheduler.
 		Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand,
 		Starts: started - min(restarts, started), Restarts: restarts,
 	}
-	if h.retry == nil {
+	r := h.retry()
+	if r == nil {
 		return f
 	}
-	f.Previous = h.retry.previous
-	f.Recent = h.retry.since(now - rule.window)
+	f.Previous = r.previous
+	f.Recent = r.since(now - rule.window)
 	if rule.forgive <= 0 || now-h.startedAt < rule.forgive {
-		f.Attempt = h.retry.streak + 1
+		f.Attempt = r.streak + 1
 	}
 	return f
 }

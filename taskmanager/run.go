@@ -64,13 +64,10 @@ func (m *TaskManager) runInline(h *Handle) (done func()) {
 func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *taskContext) {
 	now := m.now()
 	h.mu.Lock()
-	if h.retry != nil {
-		h.retry.began(now)
-	}
-	if h.cancelled != nil {
+	if reason := h.cancelled(); reason != nil {
 		h.state = ending
 		h.worker = worker
-		reason, ctx := h.cancelled, h.ctx()
+		ctx := h.ctx()
 		h.mu.Unlock()
 		if observed {
 			m.observeEnd(h, ctx, now, reason)
@@ -80,8 +77,9 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 	}
 	h.state = running
 	h.worker, h.startedAt = worker, now
-	if h.retry != nil {
-		h.err = nil
+	if r := h.retry(); r != nil {
+		r.began(now)
+		h.trouble.err = nil
 	}
 	if h.cfg != nil && h.cfg.limits != nil {
 		m.limitRun(h)
@@ -141,9 +139,9 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		kind, _ = failureType(ctx, err)
 	}
 	h.mu.Lock()
-	h.err = err
+	h.inTrouble().err = err
 	h.state = asking
-	task, cancelled := h.task, h.cancelled != nil
+	task, cancelled := h.task, h.cancelled() != nil
 	h.mu.Unlock()
 
 	r, ok := task.(RestartableTask)
@@ -226,18 +224,18 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	}
 	log := m.logFor(h, last)
 	h.mu.Lock()
-	if h.cancelled != nil { // while it was asked
+	if reason := h.cancelled(); reason != nil { // while it was asked
 		h.mu.Unlock()
 		if over != nil {
-			over(h.cancelled)
+			over(reason)
 		}
 		m.end(h, h.cancelledErr(failure))
 		return
 	}
-	if h.retry == nil {
-		h.retry = new(retry)
+	if h.retry() == nil {
+		h.inTrouble().retry = new(retry)
 	}
-	r := h.retry
+	r := h.retry()
 	r.restarts++
 	r.streak, r.previous, r.lastErr = row, wait, failure
 	r.due = after(m.now(), wait)
@@ -269,7 +267,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 // due queues a task whose time has come.
 func (m *TaskManager) due(h *Handle) {
 	h.mu.Lock()
-	cancelled := h.cancelled != nil
+	cancelled := h.cancelled() != nil
 	m.queued(h)
 	if cancelled {
 		h.state = ending
@@ -302,7 +300,7 @@ func (m *TaskManager) requeue(h *Handle, worker int32) {
 // as errors.Is would: one that crashed would leave the task with nobody to end it.
 // It is called by the owner of the state.
 func (h *Handle) cancelledErr(failure error) error {
-	err := h.cancelled
+	err := h.cancellation()
 	if failure != nil && !same(failure, err) {
 		err = wrap("%v: %v", err, failure)
 	}
@@ -312,8 +310,11 @@ func (h *Handle) cancelledErr(failure error) error {
 // withLastFailure adds to err how the execution before the last one failed, if
 // there was one. The last one, if it was not the same, ended with failure.
 func (h *Handle) withLastFailure(err, failure error) error {
-	if h.retry != nil && !same(h.retry.lastErr, failure) {
-		err = wrap("%v; before that: %v", err, h.retry.lastErr)
+	h.mu.Lock()
+	r := h.retry()
+	h.mu.Unlock()
+	if r != nil && !same(r.lastErr, failure) {
+		err = wrap("%v; before that: %v", err, r.lastErr)
 	}
 	return err
 }
@@ -346,8 +347,8 @@ func (h *Handle) conclude(err error) (worker int32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = ended
-	if err != nil || h.retry != nil {
-		h.err = err
+	if err != nil || h.retry() != nil {
+		h.inTrouble().err = err
 	}
 	if f, ok := h.task.(forgetful); ok {
 		f.forget()

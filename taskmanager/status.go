@@ -124,7 +124,7 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	if h.cfg != nil && h.cfg.labels != nil && h.cfg.labels.description != "" {
 		s.Description = h.cfg.labels.description
 	}
-	s.Status, s.Worker, s.LastError = h.status(), h.worker, h.err
+	s.Status, s.Worker, s.LastError = h.status(), h.worker, h.failure()
 	s.QueuedAt = h.m.epoch.Add(h.queuedAt)
 	if h.startedAt != 0 {
 		s.StartedAt = h.m.epoch.Add(h.startedAt)
@@ -132,10 +132,10 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	if h.state == delayed {
 		s.DueAt = h.m.epoch.Add(h.due())
 	}
-	if h.retry != nil {
-		s.Restarts = h.retry.restarts
-		if h.err == nil && h.state != ended {
-			s.LastError = h.retry.lastErr
+	if r := h.retry(); r != nil {
+		s.Restarts = r.restarts
+		if s.LastError == nil && h.state != ended {
+			s.LastError = r.lastErr
 		}
 	}
 }
@@ -148,7 +148,7 @@ func (h *Handle) status() WorkerStatus {
 	case ended:
 		return Finished // and the name is free
 	default:
-		if h.retry != nil {
+		if h.retry() != nil {
 			return Restarted
 		}
 		return NotAssigned

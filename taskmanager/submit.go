@@ -316,7 +316,7 @@ func (m *TaskManager) delay(h *Handle) error {
 	h.mu.Lock()
 	p := h.cfg.delayed
 	wait := max(p.by, time.Until(p.until), 0)
-	if h.cancelled == nil {
+	if h.cancelled() == nil {
 		h.state = delayed
 		p.due = after(m.now(), wait)
 		p.entry = m.delayed.Add(func() { m.due(h) }, wait)
@@ -324,9 +324,9 @@ func (m *TaskManager) delay(h *Handle) error {
 			h.mu.Unlock()
 			return nil
 		}
-		h.cancelled = ErrStopped
+		h.noteCancel(ErrStopped)
 	}
-	reason := h.cancelled
+	reason := h.cancelled()
 	h.state = ending
 	h.mu.Unlock()
 	if same(reason, ErrStopped) {
@@ -344,7 +344,7 @@ func (m *TaskManager) admitted(h *Handle) {
 	if h.state == admitting {
 		h.state = queued
 	}
-	cause := h.cancelled
+	cause := h.cancelled()
 	h.mu.Unlock()
 	if cause != nil {
 		m.cancel(h, cause)

@@ -235,8 +235,8 @@ func (m *TaskManager) failSubmit(ctx context.Context, to []observe.SubmitObserve
 // h.mu is held.
 func (m *TaskManager) execution(h *Handle, worker int32, began time.Duration) observe.Run {
 	r := observe.Run{Task: m.subject(h), Attempt: h.attempt(), Worker: worker, Waited: began - h.queuedAt}
-	if h.retry != nil {
-		r.Previous = h.retry.failed
+	if again := h.retry(); again != nil {
+		r.Previous = again.failed
 	}
 	return r
 }
@@ -245,7 +245,7 @@ func (m *TaskManager) execution(h *Handle, worker int32, began time.Duration) ob
 // now.
 func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	h.mu.Lock()
-	r, ctx, cancelled := m.execution(h, worker, m.now()), h.ctx(), h.cancelled != nil
+	r, ctx, cancelled := m.execution(h, worker, m.now()), h.ctx(), h.cancelled() != nil
 	h.mu.Unlock()
 	if cancelled {
 		return false
@@ -278,7 +278,7 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duration, err error) (kind string) {
 	h.mu.Lock()
 	r, result := m.execution(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
-	cancelled := h.cancelled
+	cancelled := h.cancelled()
 	h.mu.Unlock()
 	switch {
 	case err == nil:
@@ -362,8 +362,8 @@ func (m *TaskManager) restartOver(h *Handle, err error) {
 	}
 	h.mu.Lock()
 	var over func(error)
-	if h.retry != nil {
-		over, h.retry.over = h.retry.over, nil
+	if r := h.retry(); r != nil {
+		over, r.over = r.over, nil
 	}
 	h.mu.Unlock()
 	if over != nil {
