@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 )
@@ -87,18 +88,18 @@ func parse(args []string) (c config, err error) {
 	if err != nil {
 		return c, fmt.Errorf("poolbench: -contender: %w", err)
 	}
-	for _, w := range contest.Workloads() {
-		if workloads.MatchString(w.Name) && (!c.quick || quickly(w)) {
-			c.workloads = append(c.workloads, w)
-		}
-	}
 	for _, x := range contest.All() {
 		if contenders.MatchString(x.Name) || x.Name == contest.Yardstick {
 			c.contenders = append(c.contenders, x)
 		}
 	}
+	for _, w := range contest.Workloads() {
+		if workloads.MatchString(w.Name) && (!c.quick || quickly(w)) && slices.ContainsFunc(c.contenders, w.Fits) {
+			c.workloads = append(c.workloads, w)
+		}
+	}
 	if len(c.workloads) == 0 {
-		return c, fmt.Errorf("poolbench: no workload matches %q", c.workload)
+		return c, fmt.Errorf("poolbench: no workload matches %q that a contender matching %q can do", c.workload, c.contender)
 	}
 	return c, nil
 }

@@ -127,6 +127,28 @@ func TestProcessesThatMeasureOnce(t *testing.T) {
 	}
 }
 
+// TestRunOfOurs: nobody else is there to be compared with, and what nobody can do is left out.
+func TestRunOfOurs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	dir := t.TempDir()
+	if err := poolbench(t.Context(), []string{"-quick", "-workload", "^nested$", "-contender", "^scheduler.Pool$", "-out", dir}); err != nil {
+		t.Fatal(err)
+	}
+	report, err := os.ReadFile(filepath.Join(dir, "RESULTS.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "×, of scheduler.Pool|"; !bytes.Contains(report, []byte(want)) {
+		t.Errorf("the report has no %q:\n%s", want, report)
+	}
+	err = poolbench(t.Context(), []string{"-quick", "-workload", "^nested$", "-contender", "^errgroup$", "-out", dir})
+	if err == nil || !strings.Contains(err.Error(), "can do") {
+		t.Errorf("work that nobody can do: %v, want an error that says so", err)
+	}
+}
+
 // TestBadArguments are errors that say what is wrong.
 func TestBadArguments(t *testing.T) {
 	for want, args := range map[string][]string{

@@ -97,7 +97,7 @@ func (t table) report() string {
 	fmt.Fprintf(&b, "### %s\n\n%s. Rounds: %d.\n\n", t.Workload, capital(t.About), len(t.Entries[0].Rounds))
 	base, ok := t.of(contest.Yardstick)
 	if !ok { // it cannot do the work
-		base = t.Entries[slices.IndexFunc(t.Entries, func(e entry) bool { return !e.Ours })]
+		base = t.Entries[max(0, slices.IndexFunc(t.Entries, func(e entry) bool { return !e.Ours }))]
 	}
 	columns := []string{"", "with a task it", "ns a task", "×, of " + base.Contender, "allocs", "bytes"}
 	switch {
