@@ -2,35 +2,42 @@ package scheduler
 
 import "sync"
 
-// leastPause and mostPause are how long lockPatiently waits before its second and
-// before its last try, in empty calls of less than a nanosecond each.
+// leastPause and mostPause bound the pauses of a patience, in empty calls of less than a
+// nanosecond each. It tries so many times before it waits like others.
 const (
 	leastPause = 400
-	mostPause  = 3200
+	mostPause  = 12_800
+	tries      = 4
 )
 
-// lockPatiently locks a mutex that is held for some 10 ns at a time by
-// goroutines that come back to it at once, as those of workers with short items
-// do. Waiting a while in place of parking makes them take turns of several items
-// each. With 100 workers on two cores, where the mutex itself never spins
-// because other goroutines are runnable, that halved the time per item, which
-// was spent on parking and waking. The pauses grow: whoever met one holder by
-// chance goes on soon, and where all come back at once the turns become long
-// (25 ns an item in place of 21 with pauses of 400 calls each).
-func lockPatiently(mu *sync.Mutex) {
+// patience locks a mutex that is held for some 10 ns at a time by goroutines that come back
+// to it at once, as those of workers with short items do. Waiting a while in place of parking
+// makes them take turns of many items each. With 100 workers on two cores, where the mutex
+// itself never spins because other goroutines are runnable, that halved the time per item,
+// which was spent on parking and waking.
+//
+// The pauses adapt. Whoever finds the mutex taken once more after a pause has met others with
+// short items, and is to pause longer from now on, so that what the cores exchange at each
+// change of turns is shared by more items. Who finds it free has met one by chance, and is to
+// pause less. It belongs to one goroutine.
+type patience struct{ pause int }
+
+func (p *patience) lock(mu *sync.Mutex) {
 	if !mu.TryLock() {
-		lockAfterPause(mu) // a function of its own, so that the rest is inlined
+		p.lockAfterPause(mu) // a function of its own, so that the rest is inlined
 	}
 }
 
-func lockAfterPause(mu *sync.Mutex) {
-	for pause := leastPause; pause <= mostPause; pause *= 2 {
-		for range pause {
+func (p *patience) lockAfterPause(mu *sync.Mutex) {
+	for range tries {
+		for range max(p.pause, leastPause) {
 			pass()
 		}
 		if mu.TryLock() {
+			p.pause /= 2
 			return
 		}
+		p.pause = min(4*max(p.pause, leastPause), mostPause)
 	}
 	mu.Lock()
 }

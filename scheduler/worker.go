@@ -23,6 +23,7 @@ type worker[T any] struct {
 	reporting bool          // in Config.Dropped, likewise
 	startedAt time.Duration // when it took the item; only in a pool with a meter
 	lease     *lease[T]     // nil: its item has not lent the slot
+	patience  patience      // with which it comes back for another item
 	dismissed bool          // taken off the counts while idle; it only has to return
 	returned  bool          // left its loop, so that its deferred function has nothing to mend
 }
@@ -79,7 +80,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 		p.run(w.id, item)
 		w.running = false
 
-		lockPatiently(&p.mu)
+		w.patience.lock(&p.mu)
 		p.finish(w, &p.counts.completed)
 	}
 }
