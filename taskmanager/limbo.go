@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -107,17 +108,16 @@ func (n *names) clearLimbo() {
 	}
 }
 
-// take is a full lot, or nil.
+// take is the lot that has been full for longest, or nil.
 func (l *limbo) take() *lot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	last := len(l.waiting) - 1
-	if last < 0 {
+	if len(l.waiting) == 0 {
 		return nil
 	}
-	full := l.waiting[last]
-	l.waiting = l.waiting[:last]
-	l.full.Store(int32(last))
+	full := l.waiting[0]
+	l.waiting = slices.Delete(l.waiting, 0, 1)
+	l.full.Store(int32(len(l.waiting)))
 	return full
 }
 

@@ -67,11 +67,12 @@ func TestNamesEqualAMap(t *testing.T) {
 		n, want := newNames(), map[string]*Handle{}
 		pool := crowd(n, 600)
 		name := rapid.IntRange(0, len(pool)-1)
+		worker := rapid.Int32Range(0, 3) // who is to end it, and so the lot
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				first := name.Draw(t, "name")
 				for i := range rapid.SampledFrom([]int{1, 1, 1, 1, 500}).Draw(t, "count") {
-					h := &Handle{name: pool[(first+i)%len(pool)]}
+					h := &Handle{name: pool[(first+i)%len(pool)], worker: worker.Draw(t, "worker")}
 					err := n.add(h)
 					if _, taken := want[h.name]; taken != errors.Is(err, ErrAlreadyExists) || !taken && err != nil {
 						t.Fatalf("add(%q) returned %v; taken is %v", h.name, err, taken)
@@ -98,6 +99,16 @@ func TestNamesEqualAMap(t *testing.T) {
 				}
 				if !maps.Equal(got, want) || len(all) != len(want) {
 					t.Fatalf("%d names listed, %d of them different; want %d", len(all), len(got), len(want))
+				}
+				if got := n.empty(); got != (len(want) == 0) {
+					t.Fatalf("empty() returned %v with %d names", got, len(want))
+				}
+				if got := n.some(); got != nil && want[got.name] != got || got == nil && len(want) > 0 {
+					t.Fatalf("some() returned %v with %d names", got, len(want))
+				}
+				asked := pool[name.Draw(t, "asked")]
+				if got := n.lookup(asked); got != want[asked] {
+					t.Fatalf("lookup(%q) returned %v, want %v", asked, got, want[asked])
 				}
 			},
 		})
