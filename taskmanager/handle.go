@@ -147,7 +147,7 @@ type retry struct {
 //	any other → ending            who owns it at that moment
 //	ending → ended                the same
 //
-// So exactly one goroutine ends each task, and a name is removed exactly once.
+// So exactly one goroutine ends each task, and frees its name.
 type state uint8
 
 const (

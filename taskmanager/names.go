@@ -41,8 +41,8 @@ type names struct {
 // for a task: it took three times as long as with a thousand tasks. The tags of
 // a million names are two megabytes and stay in the cache. The list is touched
 // where it was touched just before, as far as tasks end in about the order in
-// which they came. The price is the search for a name that is taken, some
-// microseconds with a million outstanding.
+// which they came. The price is the search for a name that is taken, or was
+// until just now, some microseconds with a million outstanding.
 type shard struct {
 	mu      sync.Mutex // guards the rest
 	closed  bool

@@ -164,10 +164,10 @@ const (
 	turns = "An item takes 17 ns where one worker runs all on one processor: 6 for the task, which counts itself, " +
 		"4 for the lock, and the rest for the queue and the counts. Two workers on two processors add 2 to 4, " +
 		"as the lock and what it guards travel between them."
-	named = "Of what the two processors spend on a named task, the memory of its handle takes a quarter (making it, " +
-		"and the collector), the table of names a fifth, nearly all of it cache lines that travel between submitter and " +
-		"worker, and reading the clock twice, for the status, a tenth. More or fewer shards of names made it slower; " +
-		"waiting actively for a result, too."
+	named = "Of what the two processors spend on a named task, the memory of its handle takes three tenths (making it, " +
+		"writing it for the first time, and the collector), the table of names a sixth, and reading the clock twice, for " +
+		"the status, a sixteenth. Much of the rest is cache lines that travel between submitter and worker: where the two " +
+		"processors are far apart, all of it takes half as much again."
 	stacks = "The memory is that of the tasks that sleep at once, on a stack of 2 KiB each, which at this rate are " +
 		"13,000 and more by Little's law; whoever needs less is slower. What is above that are workers that were started " +
 		"while the first ones had not come back."
