@@ -2,42 +2,48 @@ package scheduler
 
 import "sync"
 
-// leastPause and mostPause bound the pauses of a patience, in empty calls of less than a
-// nanosecond each. It tries so many times before it waits like others.
+// Pauses are in empty calls of less than a nanosecond each.
 const (
 	leastPause = 400
 	mostPause  = 12_800
-	tries      = 4
+	tries      = 4 // before waiting like others
 )
 
-// patience locks a mutex that is held for some 10 ns at a time by goroutines that come back
-// to it at once, as those of workers with short items do. Waiting a while in place of parking
-// makes them take turns of many items each. With 100 workers on two cores, where the mutex
-// itself never spins because other goroutines are runnable, that halved the time per item,
-// which was spent on parking and waking.
+// patience is with what a worker comes back to a mutex that goroutines hold for some 10 ns at
+// a time and want again at once, as those of workers with short items do. Waiting a while in
+// place of parking makes them take turns of many items each. With 100 workers on two cores,
+// where the mutex itself never spins because other goroutines are runnable, that halved the
+// time per item, which was spent on parking and waking. The pauses grow, as whoever met one
+// holder by chance goes on soon.
 //
-// The pauses adapt. Whoever finds the mutex taken once more after a pause has met others with
-// short items, and is to pause longer from now on, so that what the cores exchange at each
-// change of turns is shared by more items. Who finds it free has met one by chance, and is to
-// pause less. It belongs to one goroutine.
+// While only workers meet at the mutex, patience lasts. Who finds it taken once more after a
+// pause has met others with short items, and is to begin with a longer pause from now on, so
+// that what the cores exchange at each change of turns is shared by more items; who finds it
+// free is to begin with a shorter one. Where submitters meet workers there, as in a pool with
+// a limit, a worker that waits for long lets them have all the turns: with lasting patience
+// it ran a quarter of the items.
+//
+// A patience belongs to one goroutine.
 type patience struct{ pause int }
 
-func (p *patience) lock(mu *sync.Mutex) {
-	if !mu.TryLock() {
-		p.lockAfterPause(mu) // a function of its own, so that the rest is inlined
+// lock locks a mutex that was found taken.
+func (p *patience) lock(mu *sync.Mutex, lasting bool) {
+	growth := 2
+	if lasting {
+		growth = 4
+	} else {
+		p.pause = leastPause
 	}
-}
-
-func (p *patience) lockAfterPause(mu *sync.Mutex) {
 	for range tries {
-		for range max(p.pause, leastPause) {
+		p.pause = min(max(p.pause, leastPause), mostPause)
+		for range p.pause {
 			pass()
 		}
 		if mu.TryLock() {
 			p.pause /= 2
 			return
 		}
-		p.pause = min(4*max(p.pause, leastPause), mostPause)
+		p.pause *= growth
 	}
 	mu.Lock()
 }

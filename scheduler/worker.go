@@ -80,7 +80,9 @@ func (p *Pool[T]) work(w *worker[T]) {
 		p.run(w.id, item)
 		w.running = false
 
-		w.patience.lock(&p.mu)
+		if !p.mu.TryLock() {
+			w.patience.lock(&p.mu, p.inbox.open.Load()) // then submitters are there
+		}
 		p.finish(w, &p.counts.completed)
 	}
 }

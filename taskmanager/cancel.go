@@ -37,7 +37,7 @@ func (m *TaskManager) cancel(h *Handle, cause error) {
 
 // cancelLocked is cancel for callers that hold h.mu. It lets go of it.
 func (m *TaskManager) cancelLocked(h *Handle, cause error) {
-	if h.state < ending {
+	if h.state != ended {
 		h.noteCancel(cause)
 	}
 	switch h.state {

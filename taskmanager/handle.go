@@ -28,7 +28,7 @@ type Handle struct {
 	state         state
 	worker        int32       // that runs it, or ran it last; 0: none yet
 	task          Task        // nil once it has ended, so that it can be collected
-	place         place       // in the names
+	link          *link       // from and to the names; nil once it has ended
 	cfg           *taskConfig // nil: no options
 	trouble       *trouble    // nil until it fails or is cancelled
 	startedAt     time.Duration

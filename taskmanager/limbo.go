@@ -7,55 +7,48 @@ import (
 )
 
 const (
-	// How many goroutines can end tasks without meeting.
-	limboLots = 32
+	// Together they bound how many entries wait to be removed: about three thousand.
+	limboLots = 32 // as many goroutines can end tasks without meeting
 	lotSize   = 32
-	// mostFull is how many full lots wait for a submit to empty them.
-	mostFull = 8
+	mostFull  = 64 // full lots that are left to submits
 )
 
-// limbo holds what is left of ended tasks: their entries in the names, which are to be
-// removed. (Deferred reclamation calls such a list a limbo list.)
+// limbo holds what is left of ended tasks: the links to their entries in the names, which are
+// to be removed. (Deferred reclamation calls such a list a limbo list.)
 //
 // A worker that removed each entry itself would fetch the shard, its tags and its entry
 // from the processor of the submitter, who would then have to fetch them back: with one
 // producer on two processors that was more than a third of all the time spent. So the
-// worker only notes the entry, in a lot of its own, and the next submit after a lot is full
+// worker only notes the link, in a lot of its own, and the next submit after a lot is full
 // removes all of it: 32 entries, from what is in its cache. Where nobody submits, workers
 // empty the lots beyond mostFull.
 type limbo struct {
 	lots [limboLots]struct {
 		mu  sync.Mutex // guards lot
 		lot *lot       // nil: none yet
-		_   [112]byte  // no two on a pair of cache lines
+		_   [112]byte
 	}
 	full atomic.Int32 // len(waiting): every submit looks at it
-	_    [60]byte
+	_    [124]byte
 
 	mu      sync.Mutex // guards the rest
 	waiting []*lot
 	spare   []*lot
+	_       [72]byte
 }
 
 // lot is a number of entries that are to be removed.
 type lot struct {
 	n    int
-	left [lotSize]leftover
-}
-
-// leftover is the entry of an ended task. The index is where it was at the end, so that
-// the handle need not be looked at once more.
-type leftover struct {
-	h     *Handle
-	shard uint32
-	index int32
+	left [lotSize]*link
 }
 
 // remove has h, which must have an entry, end with err, and so frees its name. Nobody can
 // see the one without the other, as they are the same: whoever learns of the end may use
 // the name at once, and who finds no task outstanding may rely on all ends.
 func (n *names) remove(h *Handle, err error) {
-	worker := h.conclude(err)
+	worker, left := h.conclude(err)
+	left.h.Store(nil)
 	l := &n.limbo.lots[uint32(worker)%limboLots]
 	l.mu.Lock()
 	full := l.lot
@@ -63,7 +56,7 @@ func (n *names) remove(h *Handle, err error) {
 		full = n.limbo.empty()
 		l.lot = full
 	}
-	full.left[full.n] = leftover{h, h.place.shard, h.place.index.Load()}
+	full.left[full.n] = left
 	full.n++
 	if full.n < lotSize {
 		l.mu.Unlock()
@@ -123,12 +116,10 @@ func (l *limbo) take() *lot {
 
 // sweep removes the entries of a lot, which belongs to the caller, and makes it a spare one.
 func (n *names) sweep(full *lot) {
-	for i := range full.left {
-		e := &full.left[i]
-		n.shards[e.shard].release(e.h, e.index)
+	for _, l := range full.left {
+		n.shards[l.shard].release(l)
 	}
-	clear(full.left[:]) // so that the tasks can be collected
-	full.n = 0
+	*full = lot{}
 	l := &n.limbo
 	l.mu.Lock()
 	l.spare = append(l.spare, full)

@@ -1,12 +1,15 @@
 package taskmanager
 
 import (
+	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unsafe"
 	"weak"
 )
@@ -31,8 +34,8 @@ func mustAdd(t *testing.T, n *names, h *Handle) {
 
 const mostInLimbo = (limboLots + mostFull) * lotSize
 
-// TestEndedTasksAreLetGo: no more than a number of them stay, whether submits come in
-// between, which remove what is left of them, or not.
+// TestEndedTasksAreLetGo: no more than a number of their entries stay, whether submits come
+// in between, which remove what is left of them, or not; and no task does.
 func TestEndedTasksAreLetGo(t *testing.T) {
 	const tasks = 100_000
 	for _, workers := range []int{1, 2, 1000} {
@@ -58,11 +61,6 @@ func TestEndedTasksAreLetGo(t *testing.T) {
 				if !n.empty() || n.some() != nil || len(n.all()) != 0 {
 					t.Error("tasks that have ended are found")
 				}
-				for range mostInLimbo {
-					h := &Handle{name: "late"}
-					mustAdd(t, n, h)
-					n.remove(h, nil)
-				}
 				runtime.GC()
 				if first.Value() != nil {
 					t.Error("the first task has not been collected")
@@ -70,6 +68,82 @@ func TestEndedTasksAreLetGo(t *testing.T) {
 				runtime.KeepAlive(n)
 			})
 		}
+	}
+}
+
+// TestNothingOfAnEndedTaskStays in memory: not the values of the context of its submit, nor
+// its result, even if all workers have ended one and have nothing more to do.
+func TestNothingOfAnEndedTaskStays(t *testing.T) {
+	const tasks = 64
+	m, err := Start(WithWorkers(1, tasks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type big = [1 << 16]byte
+	type key struct{}
+	var values, results []weak.Pointer[big]
+	gate := make(chan struct{})
+	func() { // so that nothing of it is on the stack afterwards
+		var futures []*Future[*big]
+		for i := range tasks {
+			value := new(big)
+			values = append(values, weak.Make(value))
+			ctx := context.WithValue(t.Context(), key{}, value)
+			f, err := Async(ctx, m, strconv.Itoa(i), func(context.Context) (*big, error) {
+				<-gate
+				return new(big), nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			futures = append(futures, f)
+		}
+		close(gate)
+		for _, f := range futures {
+			result, err := f.Result(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			results = append(results, weak.Make(result))
+		}
+	}()
+	gone := func(p weak.Pointer[big]) bool { return p.Value() == nil }
+	for begin := time.Now(); ; runtime.GC() { // workers let go of their tasks when they park
+		values, results = slices.DeleteFunc(values, gone), slices.DeleteFunc(results, gone)
+		if len(values) == 0 && len(results) == 0 {
+			break
+		}
+		if time.Since(begin) > 10*time.Second {
+			t.Fatalf("of %d ended tasks, %d values of contexts and %d results have not been collected", tasks, len(values), len(results))
+		}
+	}
+	if err := m.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRemovalAddsNoTask: to clear away what is left is no reason for WaitIdle to look again.
+func TestRemovalAddsNoTask(t *testing.T) {
+	n := newNames()
+	for i, name := range crowd(n, 2000) {
+		mustAdd(t, n, &Handle{name: name, worker: int32(i % limboLots)})
+	}
+	added := func() (sum uint64) {
+		for i := range n.shards {
+			_, a := n.shards[i].last()
+			sum += a
+		}
+		return sum
+	}
+	before := added()
+	for _, h := range n.all() {
+		n.remove(h, nil)
+	}
+	for range mostFull {
+		n.clearLimbo()
+	}
+	if got := added(); got != before || before != 2000 {
+		t.Errorf("%d tasks have been added, %d once they are removed, want 2000", before, got)
 	}
 }
 
@@ -114,12 +188,51 @@ func TestNameHasOneTaskAtATime(t *testing.T) {
 	}
 }
 
-func TestLotsShareNoCacheLine(t *testing.T) {
-	var l limbo
-	if got := unsafe.Sizeof(l.lots[0]); got%128 != 0 && unsafe.Sizeof(0) == 8 {
-		t.Errorf("a lot's head takes %d bytes, want a multiple of 128", got)
+// TestNameIsFreeOnceItsEndIsKnown to anybody, who need not be the one that ends the task.
+func TestNameIsFreeOnceItsEndIsKnown(t *testing.T) {
+	n := newNames()
+	ended := make(chan *Handle)
+	var worker sync.WaitGroup
+	worker.Go(func() {
+		for h := range ended {
+			n.remove(h, nil)
+		}
+	})
+	for range 20_000 {
+		h := &Handle{name: "again"}
+		mustAdd(t, n, h)
+		ended <- h
+		for !h.over() {
+			runtime.Gosched()
+		}
+		if got := n.lookup("again"); got != nil {
+			t.Error("a task is found after its end")
+		}
 	}
-	if got := unsafe.Offsetof(l.mu) - unsafe.Offsetof(l.full); got < 64 {
-		t.Errorf("what every submit reads is followed after %d bytes by what is written, want 64", got)
+	close(ended)
+	worker.Wait()
+}
+
+// TestNothingSharesCacheLines of what submitters and workers write: the parts stand on pairs
+// of lines of their own.
+func TestNothingSharesCacheLines(t *testing.T) {
+	if unsafe.Sizeof(0) != 8 {
+		t.Skip("the sizes are those of 64 bits")
+	}
+	var n names
+	for what, offset := range map[string]uintptr{
+		"links": unsafe.Offsetof(n.links), "limbo": unsafe.Offsetof(n.limbo), "shards": unsafe.Offsetof(n.shards),
+		"limbo.full": unsafe.Offsetof(n.limbo.full), "limbo.mu": unsafe.Offsetof(n.limbo.mu),
+		"the end of a lot": unsafe.Sizeof(n.limbo.lots[0]), "the end of a shard": unsafe.Sizeof(n.shards[0]),
+	} {
+		if offset%128 != 0 {
+			t.Errorf("%s is at %d, want a multiple of 128", what, offset)
+		}
+	}
+	if got := unsafe.Sizeof(*n.links.list); got != 1024 {
+		t.Errorf("the links that are made at once take %d bytes, want 1024", got)
+	}
+	if got := unsafe.Sizeof(Handle{}); got > 144 {
+		t.Errorf("a handle takes %d bytes, want 144 at most, one of the allocator's sizes", got)
 	}
 }

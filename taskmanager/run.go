@@ -342,8 +342,9 @@ func (m *TaskManager) strike(h *Handle, err error, in *history) {
 }
 
 // conclude makes err final and tells those who wait. It returns the worker that ran the
-// task last. Closing a channel does not block, so it may be done with the lock held.
-func (h *Handle) conclude(err error) (worker int32) {
+// task last, and the link to its entry. Closing a channel does not block, so it may be done
+// with the lock held.
+func (h *Handle) conclude(err error) (worker int32, left *link) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = ended
@@ -362,5 +363,6 @@ func (h *Handle) conclude(err error) (worker int32) {
 		close(h.done)
 		h.done = nil
 	}
-	return h.worker
+	left, h.link = h.link, nil
+	return h.worker, left
 }
