@@ -77,7 +77,6 @@ type link struct {
 }
 
 // links makes links, as many at once as fill a kilobyte, one of the allocator's sizes.
-// (With a sync.Pool of those that have room, which needs no lock, a task took a tenth more.)
 type links struct {
 	mu   sync.Mutex // guards the rest
 	list *[64]link
