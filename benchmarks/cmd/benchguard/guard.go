@@ -156,7 +156,7 @@ func openManager(h hindrance, submit func(*taskmanager.TaskManager, string, func
 func openChannel(named bool) (work func(n int) error, stop func()) {
 	const buffer = 1024
 	var mu sync.Mutex
-	underWay := make(map[string]func())
+	underWay := make(map[string]func(), tasks)
 	channel := yardstick.NewChannelPool(workers, buffer, func(t *namedTask) {
 		t.run()
 		if named {
@@ -165,17 +165,22 @@ func openChannel(named bool) (work func(n int) error, stop func()) {
 			mu.Unlock()
 		}
 	})
-	anonymous, names := new(namedTask), taskNames(tasks)
+	// All of its memory is there beforehand: with memory fresh from the allocator, its time
+	// differed by half from one process to the next.
+	list := make([]namedTask, tasks)
+	for i, name := range taskNames(tasks) {
+		list[i].name = name
+	}
 	return func(n int) error {
 		var all sync.WaitGroup
 		all.Add(n)
-		anonymous.run = all.Done
-		for _, name := range names[:n] {
-			t := anonymous
+		done := all.Done
+		for i := range list[:n] {
+			t := &list[i]
+			t.run = done
 			if named {
-				t = &namedTask{name, all.Done}
 				mu.Lock()
-				underWay[name] = t.run
+				underWay[t.name] = done
 				mu.Unlock()
 			}
 			channel.Submit(t)
