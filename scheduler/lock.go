@@ -1,6 +1,9 @@
 package scheduler
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Pauses are in empty calls of less than a nanosecond each.
 const (
@@ -21,18 +24,21 @@ const (
 // that what the cores exchange at each change of turns is shared by more items; who finds it
 // free is to begin with a shorter one. Where submitters meet workers there, as in a pool with
 // a limit, a worker that waits for long lets them have all the turns: with lasting patience
-// it ran a quarter of the items.
+// it ran a quarter of the items. Nor does it last while somebody has lost patience and waits
+// in the mutex itself. That hands itself on from one to the next once they wait for a
+// millisecond; then nobody else finds it free, and pauses only keep those in the queue from
+// running. With thousands of workers whose items sleep, long pauses came to take all the time,
+// and a million items 20 s in place of 2.
 //
 // A patience belongs to one goroutine.
 type patience struct{ pause int }
 
-// lock locks a mutex that was found taken.
-func (p *patience) lock(mu *sync.Mutex, lasting bool) {
-	growth := 2
-	if lasting {
-		growth = 4
-	} else {
-		p.pause = leastPause
+// lock locks a mutex that was found taken. Waiting is how many have lost patience with it.
+func (p *patience) lock(mu *sync.Mutex, waiting *atomic.Int32, lasting bool) {
+	growth := 4
+	lasting = lasting && waiting.Load() == 0
+	if !lasting {
+		growth, p.pause = 2, leastPause
 	}
 	for range tries {
 		p.pause = min(max(p.pause, leastPause), mostPause)
@@ -43,9 +49,14 @@ func (p *patience) lock(mu *sync.Mutex, lasting bool) {
 			p.pause /= 2
 			return
 		}
+		if lasting && waiting.Load() > 0 {
+			break
+		}
 		p.pause *= growth
 	}
+	waiting.Add(1)
 	mu.Lock()
+	waiting.Add(-1)
 }
 
 // pass does nothing, and is called to do so.
