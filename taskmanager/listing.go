@@ -14,11 +14,11 @@ func (m *TaskManager) Lookup(name string) (h *Handle, ok bool) {
 // may do anything.
 func (m *TaskManager) Tasks() iter.Seq[*Handle] {
 	return func(yield func(*Handle) bool) {
-		var some []*Handle
+		var some []*link
 		for i := range m.names.shards {
-			some = m.names.shards[i].appendTo(some[:0])
-			for _, h := range some {
-				if !yield(h) {
+			some = m.names.shards[i].appendLinks(some[:0])
+			for _, l := range some {
+				if h := l.outstanding(); h != nil && !yield(h) {
 					return
 				}
 			}

@@ -2,7 +2,6 @@ package taskmanager
 
 import (
 	"hash/maphash"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -191,7 +190,7 @@ func (s *shard) probe(hash uint32, tag byte) (slot int32, maybe bool) {
 func (s *shard) find(name string, hash uint32) *Handle {
 	for i := range s.entries {
 		if e := &s.entries[i]; e.hash == hash {
-			if h := e.outstanding(); h != nil && h.name == name {
+			if h := e.link.outstanding(); h != nil && h.name == name {
 				return h
 			}
 		}
@@ -199,12 +198,13 @@ func (s *shard) find(name string, hash uint32) *Handle {
 	return nil
 }
 
-// outstanding is the task of an entry, or nil: the entry is not in use, or the task is over.
-func (e *entry) outstanding() *Handle {
-	if e.link == nil {
+// outstanding is the task that a link leads to, or nil: there is no link, as the entry is
+// not in use, or the task is over.
+func (l *link) outstanding() *Handle {
+	if l == nil {
 		return nil
 	}
-	h := e.link.h.Load()
+	h := l.h.Load()
 	if h == nil || h.over() { // the end comes first, and then its link is cut
 		return nil
 	}
@@ -312,33 +312,30 @@ func (n *names) all() []*Handle {
 	}
 	// Room beforehand, so that nothing is allocated while a shard is locked,
 	// unless many tasks come meanwhile.
-	all := make([]*Handle, 0, total+total/16+shardCount)
+	links := make([]*link, 0, total+total/16+shardCount)
 	for i := range n.shards {
-		all = n.shards[i].appendTo(all)
+		links = n.shards[i].appendLinks(links)
+	}
+	all := make([]*Handle, 0, len(links))
+	for _, l := range links {
+		if h := l.outstanding(); h != nil {
+			all = append(all, h)
+		}
 	}
 	return all
 }
 
-// appendTo appends the outstanding tasks of a shard.
-func (s *shard) appendTo(all []*Handle) []*Handle {
-	from := len(all)
-	all = s.appendEntries(all)
-	outstanding := slices.DeleteFunc(all[from:], (*Handle).over) // once the lock is let go of
-	return all[:from+len(outstanding)]
-}
-
-// appendEntries appends the tasks of a shard, and perhaps some that have just ended.
-func (s *shard) appendEntries(all []*Handle) []*Handle {
+// appendLinks appends the links of a shard. It reads the list alone, which is the least
+// that takes the lock: to follow a link may be to wait for memory.
+func (s *shard) appendLinks(links []*link) []*link {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.entries {
 		if l := s.entries[i].link; l != nil {
-			if h := l.h.Load(); h != nil {
-				all = append(all, h)
-			}
+			links = append(links, l)
 		}
 	}
-	return all
+	return links
 }
 
 // some returns an outstanding task, nil if it finds none: a late one, which is likely
@@ -358,7 +355,7 @@ func (s *shard) last() (h *Handle, added uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.entries) - 1; i >= 0 && s.n > 0; i-- {
-		if h := s.entries[i].outstanding(); h != nil {
+		if h := s.entries[i].link.outstanding(); h != nil {
 			return h, s.added
 		}
 	}
