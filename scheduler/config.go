@@ -50,7 +50,7 @@ type Config[T any] struct {
 	// while the pool is locked: it must be quick and must not call the pool.
 	Withdrawn func(item T) bool
 	// Claim, if set, is called in place of Withdrawn when an item leaves the
-	// queue, or is handed straight to a worker. It reports false for an item that was withdrawn; once it has
+	// queue. It reports false for an item that was withdrawn; once it has
 	// reported true, the item can be withdrawn no more. Set it where items may
 	// be withdrawn at any time, so that of a worker and a withdrawal exactly one
 	// gets the item. The same rules hold as for Withdrawn.

@@ -174,9 +174,10 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 	if ctx.Err() != nil {
 		return cause.Of(ctx)
 	}
-	if p.admitPlain(item) {
+	if p.inbox.offer(item) {
 		return nil
 	}
+	p.mu.Lock()
 	if err := p.admissible(1); err != nil {
 		_, err = p.overflow(ctx, []T{item}, false, err) // unlocks
 		return err
@@ -186,47 +187,13 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 	return nil
 }
 
-// admitPlain takes an item in the usual ways, if nothing about the pool is out of the
-// ordinary: it is left in the inbox while all workers are busy, or handed to an idle one.
-// Otherwise mu is held when it returns false.
-func (p *Pool[T]) admitPlain(item T) bool {
-	if p.inbox.offer(item) {
-		return true
-	}
-	p.mu.Lock()
-	w := p.handOver(item)
-	if w == nil {
-		return false
-	}
-	p.mu.Unlock()
-	p.signal(w)
-	return true
-}
-
-// handOver gives an item to the idle worker whose turn it is, and returns the worker, if
-// that is all that pushing and popping it would come to. Items that come one at a time
-// start a tenth earlier for it. mu is held; the caller signals the worker after letting go
-// of it.
-func (p *Pool[T]) handOver(item T) *worker[T] {
-	if !p.plain || !p.ready() || p.fifo.Len() > 0 || p.phase != open || p.paused || p.workers > p.ceiling {
-		return nil
-	}
-	if p.cfg.Claim != nil && !p.cfg.Claim(item) {
-		return nil // it was withdrawn, and will be skipped in the queue
-	}
-	w := p.topIdle()
-	w.item, w.busy = item, true
-	p.counts.submitted++
-	p.counts.started++
-	return w
-}
-
 // TrySubmit is Submit without waiting: ErrQueueFull if there is no room now,
 // unless the overflow policy drops.
 func (p *Pool[T]) TrySubmit(item T) error {
-	if p.admitPlain(item) {
+	if p.inbox.offer(item) {
 		return nil
 	}
+	p.mu.Lock()
 	err := p.admissible(1)
 	switch {
 	case err == nil:
@@ -249,9 +216,10 @@ func (p *Pool[T]) TrySubmit(item T) error {
 // another item, so that the scaler is not asked for one; others give 0. The
 // error is ErrStopped.
 func (p *Pool[T]) Requeue(item T, worker int32) error {
-	if p.admitPlain(item) {
+	if p.inbox.offer(item) {
 		return nil
 	}
+	p.mu.Lock()
 	if p.phase == stopped || p.phase == draining && p.workers+p.inline+p.lent == 0 {
 		p.mu.Unlock()
 		return ErrStopped

@@ -90,7 +90,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 // take pops the item that w is to run, if there is one and w may. mu is held;
 // it may be let go of and taken again meanwhile.
 func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
-	if w.busy { // was handed it, or takes over from a goroutine that ended while it reported
+	if w.busy { // takes over from a goroutine that ended while it reported
 		return w.item, true
 	}
 	if w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.halted() {
