@@ -1,15 +1,15 @@
 package scheduler
 
 import (
+	"runtime"
 	"sync"
-	"sync/atomic"
 )
 
-// Pauses are in empty calls of less than a nanosecond each.
 const (
-	leastPause = 400
+	leastPause = 400 // in empty calls of one to two nanoseconds each, as those that follow
 	mostPause  = 12_800
-	tries      = 4 // before waiting like others
+	pauses     = 4 // before giving way
+	yields     = 4 // before waiting in the mutex
 )
 
 // patience is with what a worker comes back to a mutex that goroutines hold for some 10 ns at
@@ -24,23 +24,23 @@ const (
 // that what the cores exchange at each change of turns is shared by more items; who finds it
 // free is to begin with a shorter one. Where submitters meet workers there, as in a pool with
 // a limit, a worker that waits for long lets them have all the turns: with lasting patience
-// it ran a quarter of the items. Nor does it last while somebody has lost patience and waits
-// in the mutex itself. That hands itself on from one to the next once they wait for a
-// millisecond; then nobody else finds it free, and pauses only keep those in the queue from
-// running. With thousands of workers whose items sleep, long pauses came to take all the time,
-// and a million items 20 s in place of 2.
+// it ran a quarter of the items.
+//
+// Who has paused in vain lets others run, and is the last to wait in the mutex itself. That
+// hands itself on from one to the next, a switch of goroutines for each turn, once somebody
+// has waited for a millisecond; with thousands of workers whose items sleep, somebody always
+// has, and a million items took 3 to 6 s in place of 2.
 //
 // A patience belongs to one goroutine.
 type patience struct{ pause int }
 
-// lock locks a mutex that was found taken. Waiting is how many have lost patience with it.
-func (p *patience) lock(mu *sync.Mutex, waiting *atomic.Int32, lasting bool) {
+// lock locks a mutex that was found taken.
+func (p *patience) lock(mu *sync.Mutex, lasting bool) {
 	growth := 4
-	lasting = lasting && waiting.Load() == 0
 	if !lasting {
 		growth, p.pause = 2, leastPause
 	}
-	for range tries {
+	for range pauses {
 		p.pause = min(max(p.pause, leastPause), mostPause)
 		for range p.pause {
 			pass()
@@ -49,14 +49,15 @@ func (p *patience) lock(mu *sync.Mutex, waiting *atomic.Int32, lasting bool) {
 			p.pause /= 2
 			return
 		}
-		if lasting && waiting.Load() > 0 {
-			break
-		}
 		p.pause *= growth
 	}
-	waiting.Add(1)
+	for range yields {
+		runtime.Gosched()
+		if mu.TryLock() {
+			return
+		}
+	}
 	mu.Lock()
-	waiting.Add(-1)
 }
 
 // pass does nothing, and is called to do so.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
@@ -49,11 +48,10 @@ type Pool[T any] struct {
 	// and workers run on different cores: each line that both touch and one
 	// writes has to travel between them for every task.
 	_         [cacheLine]byte
-	mu        sync.Mutex   // guards everything down to the end, but for the inbox
-	waking    bool         // an idle worker that was roused is on its way to the lock
-	bearing   bool         // a dormant one is
-	inboxOpen bool         // what inbox.open is
-	impatient atomic.Int32 // workers that wait in mu; see patience
+	mu        sync.Mutex // guards everything down to the end, but for the inbox
+	waking    bool       // an idle worker that was roused is on its way to the lock
+	bearing   bool       // a dormant one is
+	inboxOpen bool       // what inbox.open is
 	counts    counts
 	idle      []*worker[T] // parked workers, the one that parked last on top; see spare
 	_         [cacheLine]byte

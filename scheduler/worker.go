@@ -81,7 +81,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 		w.running = false
 
 		if !p.mu.TryLock() {
-			w.patience.lock(&p.mu, &p.impatient, p.inbox.open.Load()) // while it is open, submitters meet there
+			w.patience.lock(&p.mu, p.inbox.open.Load()) // while it is open, submitters meet there
 		}
 		p.finish(w, &p.counts.completed)
 	}
