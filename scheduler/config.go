@@ -32,7 +32,9 @@ type Config[T any] struct {
 	// asks for, stays idle before it leaves. The default is DefaultIdleTimeout.
 	IdleTimeout time.Duration
 	// Queue makes the discipline that orders what waits. The default is
-	// queue.NewFIFO. The pool calls it once and owns what it returns.
+	// queue.NewFIFO. The pool calls it once and owns what it returns. Of its methods
+	// only Push may panic, which drops the item: a panic of another one leaves the
+	// pool locked, or ends the process if it comes to a worker.
 	Queue queue.Factory[T]
 	// Scaler says how many workers there should be. The default is Demand(1).
 	// It must not be shared with another pool, since it may keep state.

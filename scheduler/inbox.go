@@ -117,19 +117,28 @@ func (p *Pool[T]) inboxLen() int {
 // takeInbox moves the items into the queue and leaves the inbox open or not.
 func (p *Pool[T]) takeInbox(open bool) bool {
 	in := &p.inbox
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.open.Store(open)
-	n := in.items.Len()
-	p.counts.submitted += uint64(n) //nolint:gosec // a length is not negative
+	to := &p.moving
 	if p.fifo != nil && p.fifo.Len() == 0 {
-		*p.fifo, in.items = in.items, *p.fifo
-		return n > 0
+		to = p.fifo
 	}
+	in.mu.Lock()
+	in.open.Store(open)
+	*to, in.items = in.items, *to
+	in.mu.Unlock() // not held while the queue takes the items: its Push may end the goroutine
+	n := to.Len()
+	p.counts.submitted += uint64(n) //nolint:gosec // a length is not negative
+	if to == &p.moving {
+		p.moveRest()
+	}
+	return n > 0
+}
+
+// moveRest moves what has been taken out of the inbox into the queue. mu is held.
+func (p *Pool[T]) moveRest() {
 	for {
-		item, ok := in.items.Pop()
+		item, ok := p.moving.Pop()
 		if !ok {
-			return n > 0
+			return
 		}
 		p.enqueue(item)
 	}

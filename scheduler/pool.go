@@ -57,6 +57,7 @@ type Pool[T any] struct {
 	_         [cacheLine]byte
 	inbox     inbox[T] // has a lock of its own, taken after mu
 
+	moving   queue.FIFO[T] // on the way from the inbox to the queue; empty whenever mu is let go of
 	paused   bool
 	phase    phase
 	min, max int
@@ -341,8 +342,9 @@ func (p *Pool[T]) enqueueGuarded(item T) {
 			p.meter.arrivals.Evict()
 		}
 		p.discard(item, fmt.Errorf("scheduler: the queue could not take an item: %w", crash(v)))
-		if v == nil {
-			p.dispatch() // runtime.Goexit: nobody else will let go of the lock
+		if v == nil { // runtime.Goexit: nobody else will let go of the lock
+			p.moveRest()
+			p.dispatch()
 		}
 	}()
 	p.queue.Push(item)

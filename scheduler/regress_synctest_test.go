@@ -136,6 +136,49 @@ func TestGoexitInPush(t *testing.T) {
 	})
 }
 
+// TestGoexitInPushOutOfTheInbox: the same while the pool takes over what came in when all
+// workers were busy. Whoever had it do so is gone; the others' items are not, and the pool
+// can be used.
+func TestGoexitInPushOutOfTheInbox(t *testing.T) {
+	for name, do := range map[string]func(p *scheduler.Pool[int]){
+		"Resize": func(p *scheduler.Pool[int]) { _ = p.Resize(1, 1) },
+		"Stop":   func(p *scheduler.Pool[int]) { _ = p.Stop(context.Background()) },
+		"Drain":  func(p *scheduler.Pool[int]) { _ = p.Drain(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var dropped, ran atomic.Int32
+				release := make(chan struct{})
+				p, err := scheduler.NewPool(scheduler.Config[int]{
+					Min: 1, Max: 1, Dropped: func(int, error) { dropped.Add(1) },
+					Queue: queue.Priority(func(i int) int {
+						if i >= 13 {
+							runtime.Goexit()
+						}
+						return i
+					}, 0),
+				}, func(int32, int) { <-release; ran.Add(1) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				mustSubmit(t, p, 0)
+				synctest.Wait()
+				mustSubmit(t, p, 1) // finds nobody idle; what follows may go to the inbox
+				for _, i := range []int{2, 13, 3, 14, 4} {
+					mustSubmit(t, p, i)
+				}
+				go do(p)
+				synctest.Wait()
+				close(release)
+				mustSubmit(t, p, 5)
+				synctest.Wait()
+				wantEqual(t, "dropped and run", []int32{dropped.Load(), ran.Load()}, []int32{2, 6})
+				mustStop(t, p)
+			})
+		})
+	}
+}
+
 // TestCallerRunsDoesNotHideTheCaller: an item that is run in the place of its
 // submitter, an item of another pool, does not wait for room in that.
 func TestCallerRunsDoesNotHideTheCaller(t *testing.T) {
