@@ -13,9 +13,9 @@ import (
 
 // Handle is one submitted task. It is safe for concurrent use.
 //
-// It is all that the manager allocates for a task: the context that the task is
-// given, the entry in the queue and the channels are part of it, or made when
-// somebody asks for them.
+// It is all that the manager allocates for a task by itself: the context that the task is
+// given and the channels are part of it, or made when somebody asks for them, and the
+// entries in the queue and among the names are made many at once.
 type Handle struct {
 	// The first cache line is for submitters: the worker of a task that succeeds leaves
 	// it alone, and so need not fetch it from another processor.

@@ -8,7 +8,7 @@ import (
 
 const (
 	// Together they bound how many entries wait to be removed: about three thousand.
-	limboLots = 32 // as many goroutines can end tasks without meeting
+	limboLots = 32 // as many workers can end tasks without meeting
 	lotSize   = 32
 	mostFull  = 64 // full lots that are left to submits
 )

@@ -14,7 +14,7 @@ const (
 )
 
 // names holds the outstanding tasks by name. It is split into shards with a
-// lock each, so that it does not become one lock of the whole manager.
+// lock each, so that nobody waits while another one's shard is searched or rebuilt.
 //
 // A name is free from the moment at which its task has ended: an entry whose task
 // is over counts for nothing. It is removed later, see limbo.
@@ -75,7 +75,9 @@ type link struct {
 	index int32 // of the entry; guarded by the lock of the shard
 }
 
-// links makes links, as many at once as fill a kilobyte, one of the allocator's sizes.
+// links makes links, as many at once as fill a kilobyte, one of the allocator's sizes. Its lock
+// is one of the whole manager, but so is that of the pool's inbox, and it is held for less. (A
+// sync.Pool in its place was not faster.)
 type links struct {
 	mu   sync.Mutex // guards the rest
 	list *[64]link
