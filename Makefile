@@ -20,7 +20,7 @@ help:
 	@echo 'make vet     go vet'
 	@echo 'make fmt     format the code and group the imports'
 	@echo 'make tidy    go mod tidy in every module'
-	@echo 'make bench   the pools side by side: benchmarks/RESULTS.md (ten minutes)'
+	@echo 'make bench   the pools side by side: benchmarks/RESULTS.md (ten to twenty minutes)'
 	@echo 'make bench-quick  a part of that, in .bin/bench (two minutes)'
 	@echo 'make bench-micro  the benchmarks of the packages'
 	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
@@ -31,7 +31,7 @@ help:
 	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
 
 test: vet lint cc
-	$(call each,$(MODULES),CGO_ENABLED=1 go test -race -shuffle=on ./...)
+	$(call each,$(MODULES),"$(CURDIR)/.ci/race" ./...)
 
 lint: $(LINT)
 	$(call each,$(MODULES),"$(CURDIR)/$(LINT)" run ./...)
@@ -66,8 +66,9 @@ demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
 	.bin/tasklab run -dir "$$(go env GOROOT)/src"
 
+# Not 20 times in one process: the race detector keeps all that it has ever seen of one.
 stress: cc
-	CGO_ENABLED=1 go test -race -shuffle=on -count=20 -timeout=30m ./...
+	@set -e; for run in 1 2 3 4 5; do echo "== $$run of 5"; .ci/race -count=4 -timeout=30m ./...; done
 
 # It sees to it itself that it does not hang.
 SOAK ?= 60s

@@ -3,7 +3,7 @@
 //
 //	poolbench [flags]
 //
-// make bench runs all of it, in some ten minutes, and make bench-quick a part of it in two. The
+// make bench runs all of it, in ten to twenty minutes, and make bench-quick a part of it in two. The
 // results go to RESULTS.md, a folder of charts and raw.json beside it.
 //
 // The contenders take turns, in several rounds, and each time is compared to that of a plain
