@@ -72,7 +72,7 @@ type entry struct {
 type link struct {
 	h     atomic.Pointer[Handle] // nil: the task is over
 	shard uint32
-	index int32 // of the entry; guarded by the lock of the shard
+	index int32 // of the entry, -1: another link has it; guarded by the lock of the shard
 }
 
 // links makes links, as many at once as fill a kilobyte, one of the allocator's sizes. Its lock
@@ -118,18 +118,26 @@ func (n *names) add(h *Handle) error {
 		s.rebuild()
 	}
 	slot, maybe := s.probe(hash, tag)
-	if maybe && s.find(h.name, hash) != nil {
-		return ErrAlreadyExists
+	left := -1 // what is left of an ended task of that name
+	if maybe {
+		var taken *Handle
+		if taken, left = s.find(h.name, hash, tag); taken != nil {
+			return ErrAlreadyExists
+		}
+	}
+	h.link = n.links.next()
+	h.link.h.Store(h)
+	h.link.shard = shard
+	s.added++
+	if left >= 0 {
+		s.takeOver(left, h.link)
+		return nil
 	}
 	if s.tags[slot] == noTag {
 		s.tagged++
 	}
 	s.tags[slot] = tag
-	h.link = n.links.next()
-	h.link.h.Store(h)
-	h.link.shard = shard
 	s.put(entry{link: h.link, hash: hash, slot: slot})
-	s.added++
 	return nil
 }
 
@@ -151,7 +159,7 @@ func (n *names) hash(name string) (shard uint32, tag byte, hash uint32) {
 }
 
 // lookup returns the handle of a name, or nil.
-func (n *names) lookup(name string) *Handle {
+func (n *names) lookup(name string) (h *Handle) {
 	shard, tag, hash := n.hash(name)
 	s := &n.shards[shard]
 	s.mu.Lock()
@@ -159,10 +167,10 @@ func (n *names) lookup(name string) *Handle {
 	if s.n == 0 {
 		return nil
 	}
-	if _, maybe := s.probe(hash, tag); !maybe {
-		return nil
+	if _, maybe := s.probe(hash, tag); maybe {
+		h, _ = s.find(name, hash, tag)
 	}
-	return s.find(name, hash)
+	return h
 }
 
 // probe returns the slot that a name's tag may take, and whether an equal tag
@@ -188,16 +196,33 @@ func (s *shard) probe(hash uint32, tag byte) (slot int32, maybe bool) {
 	}
 }
 
-// find searches the list for the outstanding task of a name.
-func (s *shard) find(name string, hash uint32) *Handle {
+// find searches the list for the outstanding task of a name. If there is none, it may have
+// found the entry of one that has ended.
+func (s *shard) find(name string, hash uint32, tag byte) (h *Handle, left int) {
+	left = -1
 	for i := range s.entries {
-		if e := &s.entries[i]; e.hash == hash {
-			if h := e.link.outstanding(); h != nil && h.name == name {
-				return h
+		e := &s.entries[i]
+		if e.hash != hash || e.link == nil {
+			continue
+		}
+		if h = e.link.outstanding(); h == nil {
+			if s.tags[e.slot] == tag {
+				left = i
 			}
+		} else if h.name == name {
+			return h, -1
 		}
 	}
-	return nil
+	return nil, left
+}
+
+// takeOver gives the entry of a task that has ended to another one of equal hash and tag, as
+// a name that comes back again and again would fill the list. Its link, which is in limbo,
+// leads nowhere from now on.
+func (s *shard) takeOver(i int, to *link) {
+	e := &s.entries[i]
+	e.link.index = -1
+	e.link, to.index = to, int32(i) //nolint:gosec // as many as there are names
 }
 
 // outstanding is the task that a link leads to, or nil: there is no link, as the entry is
@@ -231,6 +256,9 @@ func (s *shard) put(e entry) {
 func (s *shard) release(l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if l.index < 0 {
+		return
+	}
 	e := &s.entries[l.index]
 	s.untag(uint32(e.slot))
 	*e = entry{slot: s.free}

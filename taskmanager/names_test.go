@@ -143,3 +143,29 @@ func TestNamesGiveMemoryBack(t *testing.T) {
 		t.Errorf("%d tags and %d entries left for no names, want %d", tags, entries, shardCount*minTags)
 	}
 }
+
+// TestOneNameAgainAndAgain: a name whose tasks end on many workers has one entry, whatever
+// waits in their lots to be removed.
+func TestOneNameAgainAndAgain(t *testing.T) {
+	n := newNames()
+	shard, _, _ := n.hash("again")
+	for i := range int32(10_000) {
+		h := &Handle{name: "again", worker: i}
+		if err := n.add(h); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.shards[shard].n; got != 1 {
+			t.Fatalf("task %d of one name has %d entries, want 1", i, got)
+		}
+		if n.lookup("again") != h {
+			t.Fatalf("task %d is not found", i)
+		}
+		n.remove(h, nil)
+		if got := n.lookup("again"); got != nil {
+			t.Fatalf("task %d is found after its end", i)
+		}
+	}
+	if !n.empty() {
+		t.Error("names without outstanding tasks are not empty")
+	}
+}
