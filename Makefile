@@ -66,8 +66,8 @@ demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
 	.bin/tasklab run -dir "$$(go env GOROOT)/src"
 
-# Not 20 times in one process: the race detector keeps all that it has ever seen of one. The
-# package that takes longest is the first, beside the others.
+# Not 20 times in one process, whose memory the race detector has grow with all that it sees.
+# The package that takes longest is the first, beside the others.
 stress: cc
 	@set -e; for run in 1 2 3 4 5; do echo "== $$run of 5"; .ci/race -count=4 -timeout=30m ./taskmanager ./...; done
 

@@ -34,7 +34,8 @@ type Config[T any] struct {
 	// Queue makes the discipline that orders what waits. The default is
 	// queue.NewFIFO. The pool calls it once and owns what it returns. Of its methods
 	// only Push may panic, which drops the item: a panic of another one leaves the
-	// pool locked, or ends the process if it comes to a worker.
+	// pool locked, or ends the process if it comes to a worker. None may call
+	// runtime.Goexit, which ends the process too.
 	Queue queue.Factory[T]
 	// Scaler says how many workers there should be. The default is Demand(1).
 	// It must not be shared with another pool, since it may keep state.
@@ -52,7 +53,7 @@ type Config[T any] struct {
 	// while the pool is locked: it must be quick and must not call the pool.
 	Withdrawn func(item T) bool
 	// Claim, if set, is called in place of Withdrawn when an item leaves the
-	// queue. It reports false for an item that was withdrawn; once it has
+	// queue, or is run or dropped without having been there. It reports false for an item that was withdrawn; once it has
 	// reported true, the item can be withdrawn no more. Set it where items may
 	// be withdrawn at any time, so that of a worker and a withdrawal exactly one
 	// gets the item. The same rules hold as for Withdrawn.

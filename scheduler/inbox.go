@@ -114,31 +114,22 @@ func (p *Pool[T]) inboxLen() int {
 	return p.inbox.items.Len()
 }
 
-// takeInbox moves the items into the queue and leaves the inbox open or not.
+// takeInbox moves the items into the queue and leaves the inbox open or not. mu is held.
 func (p *Pool[T]) takeInbox(open bool) bool {
 	in := &p.inbox
-	to := &p.moving
-	if p.fifo != nil && p.fifo.Len() == 0 {
-		to = p.fifo
-	}
 	in.mu.Lock()
+	defer in.mu.Unlock()
 	in.open.Store(open)
-	*to, in.items = in.items, *to
-	in.mu.Unlock() // not held while the queue takes the items: its Push may end the goroutine
-	n := to.Len()
+	n := in.items.Len()
 	p.counts.submitted += uint64(n) //nolint:gosec // a length is not negative
-	if to == &p.moving {
-		p.moveRest()
+	if p.fifo != nil && p.fifo.Len() == 0 {
+		*p.fifo, in.items = in.items, *p.fifo
+		return n > 0
 	}
-	return n > 0
-}
-
-// moveRest moves what has been taken out of the inbox into the queue. mu is held.
-func (p *Pool[T]) moveRest() {
 	for {
-		item, ok := p.moving.Pop()
+		item, ok := in.items.Pop()
 		if !ok {
-			return
+			return n > 0
 		}
 		p.enqueue(item)
 	}

@@ -71,8 +71,8 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	}
 	p.mu.Lock()
 	if p.phase < to {
-		p.closeInbox() // first: a Push that ends the goroutine must not leave the end half done
 		p.phase = to
+		p.closeInbox()
 		p.refuseWaiters(ErrStopped)
 		if to == stopped {
 			p.alarm.stop()

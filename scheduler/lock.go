@@ -6,10 +6,12 @@ import (
 )
 
 const (
-	leastPause = 400 // in empty calls of one to two nanoseconds each, as those that follow
+	pauses = 4 // before giving way
+	yields = 4 // before waiting in the mutex
+
+	// In empty calls, of one to two nanoseconds each.
+	leastPause = 400
 	mostPause  = 12_800
-	pauses     = 4 // before giving way
-	yields     = 4 // before waiting in the mutex
 )
 
 // patience is with what a worker comes back to a mutex that goroutines hold for some 10 ns at

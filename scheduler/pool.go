@@ -57,7 +57,6 @@ type Pool[T any] struct {
 	_         [cacheLine]byte
 	inbox     inbox[T] // has a lock of its own, taken after mu
 
-	moving   queue.FIFO[T] // on the way from the inbox to the queue; empty whenever mu is let go of
 	paused   bool
 	phase    phase
 	min, max int
@@ -338,14 +337,14 @@ func (p *Pool[T]) enqueueGuarded(item T) {
 			return
 		}
 		v := recover()
+		if v == nil { // runtime.Goexit ends whoever is about to give the pool's locks back, here or further up
+			go panic("scheduler: the Push method of the queue called runtime.Goexit, which would leave the pool locked; have it return, or panic")
+			return
+		}
 		if p.meter != nil {
 			p.meter.arrivals.Evict()
 		}
 		p.discard(item, fmt.Errorf("scheduler: the queue could not take an item: %w", crash(v)))
-		if v == nil { // runtime.Goexit: nobody else will let go of the lock
-			p.moveRest()
-			p.dispatch()
-		}
 	}()
 	p.queue.Push(item)
 	returned = true
