@@ -79,9 +79,10 @@ type inlineRun struct {
 
 // inlineWait is a wait of a goroutine of such a task.
 type inlineWait struct {
-	back    func(hurry <-chan struct{})
-	claimed atomic.Bool   // by the first who wants it to end
-	ended   chan struct{} // for the others
+	lent    chan struct{}               // closed when the slots are lent, and back is set
+	back    func(hurry <-chan struct{}) // gets them back
+	claimed atomic.Bool                 // by the first who wants it to end
+	ended   chan struct{}               // for the others
 }
 
 // end ends the wait once, and returns when it has ended.
@@ -90,27 +91,25 @@ func (w *inlineWait) end(hurry <-chan struct{}) {
 		<-w.ended
 		return
 	}
+	<-w.lent
 	w.back(hurry)
 	close(w.ended)
 }
 
-// begin notes a wait by ctx, of which done is the end, and returns what ends it.
-func (r *inlineRun) begin(ctx context.Context, done <-chan struct{}, back func(hurry <-chan struct{})) (end func()) {
-	if r == nil {
-		return func() { back(done) }
+// lend lends slots for a wait by ctx of a goroutine of the task, and returns what ends it. The
+// wait is noted first: in between, the submitter could go on without the slot that it has lent.
+func (r *inlineRun) lend(ctx context.Context, slots func() (back func(hurry <-chan struct{}), err error)) (end func(), err error) {
+	w := &inlineWait{lent: make(chan struct{}), back: func(<-chan struct{}) {}, ended: make(chan struct{})}
+	if !r.note(w) { // the task has ended just now, and so the context of the wait
+		return func() {}, nil
 	}
-	w := &inlineWait{back: back, ended: make(chan struct{})}
-	r.mu.Lock()
-	if r.over { // the task has ended just now
-		r.mu.Unlock()
-		w.end(r.hurry())
-		return func() {}
+	defer close(w.lent) // whatever ends slots
+	back, err := slots()
+	if err != nil {
+		r.forget(w)
+		return nil, err
 	}
-	defer r.mu.Unlock()
-	if r.waits == nil {
-		r.waits = make(map[*inlineWait]bool)
-	}
-	r.waits[w] = true
+	w.back = back
 	return func() {
 		if ownerOf(ctx) == nil {
 			return // ctx has ended with the task, as will all waits in a moment
@@ -118,10 +117,28 @@ func (r *inlineRun) begin(ctx context.Context, done <-chan struct{}, back func(h
 		hurry, settled := r.hurryOf(ctx)
 		w.end(hurry)
 		settled()
-		r.mu.Lock()
-		delete(r.waits, w) // not before: until then end must wait for it
-		r.mu.Unlock()
+		r.forget(w) // not before: until then end must wait for it
+	}, nil
+}
+
+// note adds a wait, unless the task is over.
+func (r *inlineRun) note(w *inlineWait) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return false
 	}
+	if r.waits == nil {
+		r.waits = make(map[*inlineWait]bool)
+	}
+	r.waits[w] = true
+	return true
+}
+
+func (r *inlineRun) forget(w *inlineWait) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.waits, w)
 }
 
 // hurryOf is closed when ctx ends, or, if that is because the task is over, when the
@@ -183,19 +200,26 @@ func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func()
 		return func() {}, nil
 	}
 	done := ctx.Done() // before anything is noted: a context may panic
-	if on != nil && !waits.add(list, on) {
-		return nil, ErrWouldDeadlock
-	}
-	var resumes []func(hurry <-chan struct{})
-	for _, w := range list {
-		resumes = append(resumes, w.Item.m.pool.Lend(w.Worker, func(h *Handle) bool { return h == w.Item }))
-	}
-	return in.begin(ctx, done, func(hurry <-chan struct{}) {
-		if on != nil {
-			waits.remove(list, on)
+	lend := func() (back func(hurry <-chan struct{}), err error) {
+		if on != nil && !waits.add(list, on) {
+			return nil, ErrWouldDeadlock
 		}
-		for _, resume := range resumes {
-			resume(hurry)
+		var resumes []func(hurry <-chan struct{})
+		for _, w := range list {
+			resumes = append(resumes, w.Item.m.pool.Lend(w.Worker, func(h *Handle) bool { return h == w.Item }))
 		}
-	}), nil
+		return func(hurry <-chan struct{}) {
+			if on != nil {
+				waits.remove(list, on)
+			}
+			for _, resume := range resumes {
+				resume(hurry)
+			}
+		}, nil
+	}
+	if in != nil {
+		return in.lend(ctx, lend)
+	}
+	resume, err := lend()
+	return func() { resume(done) }, err
 }
