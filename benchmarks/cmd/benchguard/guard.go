@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/yardstick"
-	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -92,24 +91,12 @@ var paths = []path{
 // workers is how many there are.
 const workers = 2
 
-// slowQueue is FIFO with a hindrance.
-type slowQueue struct {
-	queue.Queue[*sync.WaitGroup]
-	hindrance
-}
-
-// Push is hindered.
-func (q slowQueue) Push(item *sync.WaitGroup) {
-	q.hinder()
-	q.Queue.Push(item)
-}
-
 func openPool(h hindrance, submit func(*scheduler.Pool[*sync.WaitGroup], *sync.WaitGroup, int) error) (func(int) error, func() error, error) {
-	c := scheduler.Config[*sync.WaitGroup]{Min: workers, Max: workers}
-	if h != (hindrance{}) {
-		c.Queue = func() queue.Queue[*sync.WaitGroup] { return slowQueue{queue.NewFIFO[*sync.WaitGroup](), h} }
+	run := func(_ int32, all *sync.WaitGroup) { all.Done() }
+	if h != (hindrance{}) { // the rest of the path stays as it is
+		run = func(_ int32, all *sync.WaitGroup) { h.hinder(); all.Done() }
 	}
-	p, err := scheduler.NewPool(c, func(_ int32, all *sync.WaitGroup) { all.Done() })
+	p, err := scheduler.NewPool(scheduler.Config[*sync.WaitGroup]{Min: workers, Max: workers}, run)
 	if err != nil {
 		return nil, nil, err
 	}

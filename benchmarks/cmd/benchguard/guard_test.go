@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,18 +26,39 @@ func TestGuardSeesWhatItShould(t *testing.T) {
 	}
 	for _, p := range paths {
 		limit := limits[p.name]
-		c, err := attempts(p, limit)
-		if err != nil {
-			t.Errorf("as it is: %v", err)
+		var c cost
+		for range 3 { // something else may have slowed it down, or the yardstick
+			var as error
+			if c, as = attempts(p, limit); as != nil {
+				t.Errorf("as it is: %v", as)
+			}
+			if err = slowed(p, c, limit); err == nil {
+				break
+			}
 		}
-		slow := hindrance{spin: int(c.seconds / 2 / turn())}
-		if slower, err := seen(p, slow, limit, "takes"); err != nil {
-			t.Errorf("%s: half as slow again, %.2f after %.2f, is not seen: %v", p.name, slower.Ratio, c.Ratio, err)
+		if err != nil {
+			t.Errorf("%s: half as slow again is not seen: %v", p.name, err)
 		}
 		if more, err := seen(p, hindrance{allocs: true}, limit, "allocations"); err != nil {
 			t.Errorf("%s: one more allocation, %.2f after %.2f, is not seen: %v", p.name, more.Allocs, c.Allocs, err)
 		}
 	}
+}
+
+// slowed slows a path down more and more, until the guard sees it, which must be before it is
+// half as slow again. (How much slower it gets by some work more depends on the path: one on
+// which the processors wait for each other takes little notice of it.)
+func slowed(p path, c, limit cost) error {
+	for eighths := 1; eighths <= 40; eighths++ {
+		slower, err := seen(p, hindrance{spin: int(float64(eighths) / 8 * c.seconds / turn())}, limit, "takes")
+		switch {
+		case slower.Ratio > 1.5*c.Ratio:
+			return fmt.Errorf("%.2f after %.2f was the first that is, or is not either (%v)", slower.Ratio, c.Ratio, err)
+		case err == nil:
+			return nil
+		}
+	}
+	return errors.New("no work more slows it down")
 }
 
 // seen measures a path that is hindered. The error is that the guard does not say what it
