@@ -89,7 +89,9 @@ that the two cannot be told apart. Ours start with one worker, as the others do,
 What a contender does with a task differs, and so does what it is to be compared with: one
 that knows it by a unique name does more than one that runs it. Missing from a table is who
 cannot do the work: a pool whose submit waits for a worker has nothing outstanding, and its
-tasks cannot submit others without a deadlock.`
+tasks cannot submit others without a deadlock. Results are asked for a thousand at a time, so
+those that return them are missing where more tasks are to be outstanding, or the next one is
+submitted before the result is there; and where tasks come one at a time there are no batches.`
 
 // report is a table.
 func (t table) report() string {
@@ -168,10 +170,12 @@ const (
 		"writing it for the first time, and the collector), the table of names a sixth, and reading the clock twice, for " +
 		"the status, a sixteenth. Much of the rest is cache lines that travel between submitter and worker: where the two " +
 		"processors are far apart, all of it takes half as much again."
-	stacks = "The memory is that of the tasks that sleep at once, on a stack of 2 KiB each, which at this rate are " +
-		"13,000 and more by Little's law; whoever needs less is slower. What is above that are workers that were started " +
-		"while the first ones had not come back."
-	wakeUp = "A submit and a worker take a lock each, beside what a channel does: some 10 ns."
+	stacks = "The memory is that of the tasks that sleep at once, each on a goroutine of 3 KiB with its stack, and of those " +
+		"that wait. By Little's law 10 ms of sleep, divided by the time of a task, are asleep at any moment, so whoever is " +
+		"slower needs less; and in the first 10 ms, before any has come back, more are started than that."
+	wakeUp = "A submit and the worker that it has woken take the lock of the pool once each, and the item goes through the " +
+		"queue, beside what a channel does. To hand it to the worker at once would save half of that, and was given up: " +
+		"where the processors are busy, others then ran first what was submitted later."
 )
 
 // aims are what the engine is built for.

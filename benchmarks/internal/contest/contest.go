@@ -21,8 +21,14 @@ type Contender struct {
 	// Queues says that a submit does not wait for a worker, however many tasks wait.
 	// So a task may submit others, too.
 	Queues bool
-	// Open makes a pool of some workers, for rounds of so many tasks by so many producers.
+	// Open makes a pool of some workers, for rounds of so many tasks, by so many producers
+	// with names for equal shares of them.
 	Open func(workers, producers, tasks int) (Session, error)
+}
+
+// open makes a pool for a workload.
+func (c Contender) open(w Workload) (Session, error) {
+	return c.Open(w.Workers, w.Producers, max(w.Tasks, w.Producers*w.names))
 }
 
 // Session is a pool that is in use.

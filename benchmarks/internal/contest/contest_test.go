@@ -13,7 +13,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // small is a workload that takes no time to speak of.
 func small(w Workload) Workload {
-	w.Tasks, w.Workers, w.Producers = min(w.Tasks, 300), min(w.Workers, 10), min(w.Producers, 20)
+	w.Tasks, w.Workers, w.Producers = min(w.Tasks, 300), min(w.Workers, 10), min(w.Producers, 60)
 	if w.Isolated {
 		w.Tasks = min(w.Tasks, 30) // they sleep
 	}

@@ -17,7 +17,7 @@ type Bout struct {
 // Open makes the pool, and has it do a tenth of the work, or so, so that what grows once has
 // grown.
 func (b *Bout) Open() error {
-	s, err := b.Contender.Open(b.Workload.Workers, b.Workload.Producers, b.Workload.Tasks)
+	s, err := b.Contender.open(b.Workload)
 	if err != nil {
 		return fmt.Errorf("contest: %s: %w", b.Contender.Name, err)
 	}
@@ -44,7 +44,7 @@ func (b *Bout) Close() error {
 // Alone measures once in a process that does nothing else: the pool is made and used, and
 // the most memory and goroutines are noted.
 func (b *Bout) Alone() (Measure, error) {
-	s, err := b.Contender.Open(b.Workload.Workers, b.Workload.Producers, b.Workload.Tasks)
+	s, err := b.Contender.open(b.Workload)
 	if err != nil {
 		return Measure{}, fmt.Errorf("contest: %s: %w", b.Contender.Name, err)
 	}

@@ -18,6 +18,7 @@ type Workload struct {
 
 	Workers, Producers, Tasks int
 	Procs                     int // GOMAXPROCS; 0: as it is
+	names                     int // that each producer needs; 0: as many as its tasks
 
 	task func() func()                       // makes what each task does; nil: nothing
 	run  func(w Workload, s Session) Measure // does it once; nil: flood
@@ -51,6 +52,12 @@ func (w Workload) Fits(c Contender) bool {
 	return slices.Contains(w.Services, c.Service) && (c.Queues || !w.Queueing)
 }
 
+// The tasks of the workload that is nested: nests of them submit others.
+const (
+	nests    = 5_000
+	nestSize = 9
+)
+
 var everybody = []Service{Runs, Batches, Names, Answers}
 
 // Workloads lists all of them.
@@ -67,8 +74,8 @@ func Workloads() []Workload {
 		{Name: "latency", About: "one task at a time, 2 workers: from submit to start", Services: []Service{Runs, Names}, Workers: 2, Producers: 1, Tasks: 10_000, run: pingPong},
 		{Name: "bursts", About: "100 tasks after a pause of 1 ms, again and again, 10 workers", Services: everybody, Workers: 10, Producers: 1, Tasks: 5_000, run: bursts},
 		{
-			Name: "nested", About: "tasks that submit 9 others each, 2 workers",
-			Services: []Service{Runs}, Queueing: true, Workers: 2, Producers: 1, Tasks: 50_000, run: nested,
+			Name: "nested", About: fmt.Sprint("tasks that submit ", nestSize, " others each, 2 workers"),
+			Services: []Service{Runs, Batches, Names}, Queueing: true, Workers: 2, Producers: 2 * nests, names: nestSize, Tasks: nests * (1 + nestSize), run: nested,
 		},
 	}
 	for _, n := range []int{2, 8, 64} {
@@ -195,19 +202,22 @@ func pingPong(w Workload, s Session) Measure {
 	return Measure{Latencies: &Latencies{P50: at(0.5), P99: at(0.99), P999: at(0.999)}}
 }
 
-// nested submits a tenth of the tasks, each of which submits nine others.
+// nested submits a tenth of the tasks, each of which submits the others, as a producer of its
+// own.
 func nested(w Workload, s Session) Measure {
 	var all sync.WaitGroup
 	all.Add(w.Tasks)
 	begin := time.Now()
-	err := s.Submit(0, w.Tasks/10, func() {
-		defer all.Done()
-		if err := s.Submit(0, 9, all.Done); err != nil {
-			panic(err)
+	for nest := range w.Tasks / (1 + nestSize) {
+		err := s.Submit(2*nest, 1, func() {
+			defer all.Done()
+			if err := s.Submit(2*nest+1, nestSize, all.Done); err != nil {
+				panic(err)
+			}
+		})
+		if err != nil {
+			return Measure{Err: err.Error()}
 		}
-	})
-	if err != nil {
-		return Measure{Err: err.Error()}
 	}
 	all.Wait()
 	return Measure{Seconds: time.Since(begin).Seconds()}
