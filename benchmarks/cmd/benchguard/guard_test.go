@@ -53,7 +53,7 @@ func slowed(p path, c, limit cost) error {
 		slower, err := seen(p, hindrance{spin: int(float64(eighths) / 8 * c.seconds / turn())}, limit, "takes")
 		switch {
 		case slower.Ratio > 1.5*c.Ratio:
-			return fmt.Errorf("%.2f after %.2f was the first that is, or is not either (%v)", slower.Ratio, c.Ratio, err)
+			return fmt.Errorf("%.2f after %.2f; that it is seen there is %v", slower.Ratio, c.Ratio, err == nil)
 		case err == nil:
 			return nil
 		}
