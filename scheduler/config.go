@@ -53,10 +53,10 @@ type Config[T any] struct {
 	// while the pool is locked: it must be quick and must not call the pool.
 	Withdrawn func(item T) bool
 	// Claim, if set, is called in place of Withdrawn when an item leaves the
-	// queue, or is run or dropped without having been there. It reports false for an item that was withdrawn; once it has
-	// reported true, the item can be withdrawn no more. Set it where items may
-	// be withdrawn at any time, so that of a worker and a withdrawal exactly one
-	// gets the item. The same rules hold as for Withdrawn.
+	// queue, or is run or dropped without having been there. It reports false for an
+	// item that was withdrawn; once it has reported true, the item can be withdrawn no
+	// more. Set it where items may be withdrawn at any time, so that of a worker and a
+	// withdrawal exactly one gets the item. The same rules hold as for Withdrawn.
 	Claim func(item T) bool
 	// Dropped, if set, is told of each item that the pool took and will never
 	// run, and why: ErrStopped, ErrDropped, ErrShed, or a crash if the queue
