@@ -56,16 +56,20 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	return nil
 }
 
-// cancelAll cancels what is outstanding, and notes it for a drain.
+// cancelAll cancels what is outstanding, and notes it for a drain: first, as with the last of
+// them the drain goes on.
 func (m *TaskManager) cancelAll() {
-	var names []string
-	for _, h := range m.names.all() {
-		names = append(names, h.name)
-		m.cancel(h, ErrStopped)
-	}
-	if len(names) > 0 {
+	all := m.names.all()
+	if len(all) > 0 {
+		names := make([]string, len(all))
+		for i, h := range all {
+			names[i] = h.name
+		}
 		slices.Sort(names)
 		m.cancelled.CompareAndSwap(nil, &names) // a later Stop finds what is not over yet
+	}
+	for _, h := range all {
+		m.cancel(h, ErrStopped)
 	}
 }
 
