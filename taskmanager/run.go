@@ -51,6 +51,12 @@ func (m *TaskManager) runInline(h *Handle) (done func()) {
 		b.(*batch).running.Store(h)
 	}
 	r := &inlineRun{callers: slices.DeleteFunc(m.pool.Callers(), func(w waiter) bool { return w.Item == h })}
+	if len(r.callers) > 0 {
+		submitter := r.callers[0].Item
+		submitter.mu.Lock()
+		r.submitter = submitter.ctx()
+		submitter.mu.Unlock()
+	}
 	m.inline.Store(h, r)
 	return func() {
 		m.inline.Delete(h)

@@ -71,6 +71,9 @@ func (m *TaskManager) waiters(ctx context.Context) (list []waiter, in *inlineRun
 // slot of the submitter, if that is a task, and it must have that back when it goes on.
 type inlineRun struct {
 	callers []waiter
+	// The context of the execution that has submitted the task; nil: no task has. The next
+	// execution has another one, so this is the one to ask, however late.
+	submitter *taskContext
 
 	mu    sync.Mutex // guards the rest
 	over  bool
@@ -175,14 +178,10 @@ func (r *inlineRun) end() {
 // hurry is closed when the submitter cannot wait for its slot, now that the task is over:
 // the end of the task's own context is not its concern.
 func (r *inlineRun) hurry() <-chan struct{} {
-	if len(r.callers) == 0 {
+	if r.submitter == nil {
 		return nil
 	}
-	h := r.callers[0].Item
-	h.mu.Lock()
-	ctx := h.ctx()
-	h.mu.Unlock()
-	return ctx.Done()
+	return r.submitter.Done()
 }
 
 // inside reports whether the caller is a task of this manager.
