@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -208,7 +209,7 @@ func TestCoDelAdaptiveLIFO(t *testing.T) {
 	for item, ok := clock.Shed(); ok; item, ok = clock.Shed() {
 		shed = append(shed, item)
 	}
-	wantEqual(t, "shed", shed, []string{"old 1", "old 2", "at 201"})
+	check.Equal(t, "shed", shed, []string{"old 1", "old 2", "at 201"})
 }
 
 // TestCoDelTakesAnyTime: the time before the first item does not matter, and

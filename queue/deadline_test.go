@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -110,5 +111,5 @@ func TestDeadlineTakesAnyTime(t *testing.T) {
 		d, _ := q.Pop()
 		got = append(got, d)
 	}
-	wantEqual(t, "deadlines in order", got, want)
+	check.Equal(t, "deadlines in order", got, want)
 }

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -305,7 +306,7 @@ func TestFairTakesAnyNumbers(t *testing.T) {
 			}
 			got[p.key]++
 		}
-		wantEqual(t, "items by key", got, map[int]int{1: 3, 2: 3, 3: 3, 4: 3, 5: 3})
+		check.Equal(t, "items by key", got, map[int]int{1: 3, 2: 3, 3: 3, 4: 3, 5: 3})
 	}
 }
 

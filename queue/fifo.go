@@ -1,6 +1,8 @@
 package queue
 
-import "unsafe"
+import (
+	"unsafe"
+)
 
 // segmentLen is how many items a segment of a FIFO holds: enough that the
 // allocation of one costs each item next to nothing, and few enough that an

@@ -1,6 +1,8 @@
 package queue
 
-import "math/bits"
+import (
+	"math/bits"
+)
 
 // heap is a queue ordered by a static key, the least first, and among equal keys
 // by arrival: what [Priority] and [Deadline] are made of.

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -143,7 +144,7 @@ func TestLimitByKeyKeepsTheOrder(t *testing.T) {
 	for i, ok := q.Pop(); ok; i, ok = q.Pop() {
 		got = append(got, i.Seq)
 	}
-	wantEqual(t, "items in order", got, []int{4, 3, 1, 0, 5})
+	check.Equal(t, "items in order", got, []int{4, 3, 1, 0, 5})
 }
 
 // TestLimitByKeyBounds: never more than n of a key run; of each key the oldest

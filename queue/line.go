@@ -1,6 +1,8 @@
 package queue
 
-import "unsafe"
+import (
+	"unsafe"
+)
 
 // line is a list of the items of one key, in the order of arrival. Disciplines
 // that sort items by key have one for each. Its nodes come from the

@@ -1,6 +1,8 @@
 package queue
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Priority returns the discipline that hands out the item of the highest level
 // first, and among equals the one that came first.

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -117,6 +118,6 @@ func TestPriorityTakesAnyLevel(t *testing.T) {
 		if ageing == 1 { // -1 came first, and a level is worth one place
 			want = []int{math.MaxInt, -1, 0, 1, math.MinInt}
 		}
-		wantEqual(t, fmt.Sprintf("levels in order, with an ageing of %d", ageing), got, want)
+		check.Equal(t, fmt.Sprintf("levels in order, with an ageing of %d", ageing), got, want)
 	}
 }

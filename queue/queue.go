@@ -28,7 +28,9 @@
 // Package queuetest checks any implementation for conformance.
 package queue
 
-import "time"
+import (
+	"time"
+)
 
 // Queue decides what runs next.
 //

@@ -1,6 +1,8 @@
 package scheduler
 
-import "time"
+import (
+	"time"
+)
 
 // alarm is the one timer of a pool. It serves idle workers that may expire and
 // the scaler's wish to be asked again, and is not set while there is neither.

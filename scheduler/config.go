@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // HandOver as a Config.Limit lets nothing wait: an item is taken only when a
@@ -37,9 +38,9 @@ type Config[T any] struct {
 	// pool locked, or ends the process if it comes to a worker. None may call
 	// runtime.Goexit, which ends the process too.
 	Queue queue.Factory[T]
-	// Scaler says how many workers there should be. The default is Demand(1).
+	// Scaler says how many workers there should be. The default is scale.Demand(1).
 	// It must not be shared with another pool, since it may keep state.
-	Scaler Scaler[Snapshot]
+	Scaler scale.Scaler[scale.Snapshot]
 	// Limit is the most items that wait beyond those for which a worker is
 	// free. The default, 0, is no limit; HandOver lets none wait, but for one that
 	// a queue turns out to hold back. Items that are held back use up the limit,
@@ -97,7 +98,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		c.Queue = queue.NewFIFO[T]
 	}
 	if c.Scaler == nil {
-		c.Scaler = Demand(1)
+		c.Scaler = scale.Demand(1)
 	}
 	if c.Crashed == nil {
 		c.Crashed = logCrash[T]

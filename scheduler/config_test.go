@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 func nothing(int32, int) {}
@@ -20,7 +22,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mustStop(t, p)
-	wantEqual(t, "snapshot", counts(p.Snapshot()), scheduler.Snapshot{Max: runtime.GOMAXPROCS(0)})
+	check.Equal(t, "snapshot", counts(p.Snapshot()), scale.Snapshot{Max: runtime.GOMAXPROCS(0)})
 
 	many := runtime.GOMAXPROCS(0) + 3
 	q, err := scheduler.NewPool(scheduler.Config[int]{Min: many}, nothing)
@@ -28,7 +30,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mustStop(t, q)
-	wantEqual(t, "snapshot", counts(q.Snapshot()), scheduler.Snapshot{Min: many, Max: many, Workers: many, Idle: many})
+	check.Equal(t, "snapshot", counts(q.Snapshot()), scale.Snapshot{Min: many, Max: many, Workers: many, Idle: many})
 }
 
 func TestDefaultsDropAndCrashInSilence(t *testing.T) {
@@ -42,7 +44,7 @@ func TestDefaultsDropAndCrashInSilence(t *testing.T) {
 	p.Pause()
 	mustSubmit(t, p, 2)
 	mustStop(t, p)
-	wantEqual(t, "dropped", p.Snapshot().Dropped, 1)
+	check.Equal(t, "dropped", p.Snapshot().Dropped, 1)
 }
 
 // faults are impossible configurations with a word of the error of each.
@@ -57,6 +59,7 @@ var faults = map[string]struct {
 	"IdleTimeout below 0":    {func(c *scheduler.Config[int]) { c.IdleTimeout = -1 }, "idle timeout is -1ns"},
 	"Limit below HandOver":   {func(c *scheduler.Config[int]) { c.Limit = -2 }, "limit is -2"},
 	"unknown Overflow":       {func(c *scheduler.Config[int]) { c.Limit, c.Overflow = 1, 9 }, "policy Overflow(9)"},
+	"bad Scaler":             {func(c *scheduler.Config[int]) { c.Scaler = scale.Stabilise(0, scale.Demand(1)) }, "time is 0s"},
 	"Overflow, but no Limit": {func(c *scheduler.Config[int]) { c.Overflow = scheduler.Reject }, "without a limit"},
 }
 
@@ -162,7 +165,7 @@ func (finisherOnly) Finish(int) {}
 
 func TestErrorsReadWell(t *testing.T) {
 	err := error(&scheduler.BatchError{Admitted: 3, Err: scheduler.ErrQueueFull})
-	wantErr(t, "errors.Is of a BatchError", err, scheduler.ErrQueueFull)
+	check.Is(t, "errors.Is of a BatchError", err, scheduler.ErrQueueFull)
 	if !strings.HasPrefix(err.Error(), "scheduler: ") || !strings.Contains(err.Error(), "3 items") {
 		t.Errorf("the BatchError reads %q; want the package's name and the number of items", err)
 	}

@@ -12,8 +12,10 @@ import (
 	"time"
 	"weak"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 var errBoom = errors.New("boom")
@@ -68,7 +70,7 @@ func TestCrashes(t *testing.T) {
 					mustSubmit(t, p, tc.item)
 					err := <-reports
 					if tc.is != nil {
-						wantErr(t, name, err, tc.is)
+						check.Is(t, name, err, tc.is)
 					}
 					pe, ok := errors.AsType[*scheduler.PanicError](err)
 					if ok != (tc.value != nil) {
@@ -83,7 +85,7 @@ func TestCrashes(t *testing.T) {
 				mustSubmit(t, p, func() { ran <- true })
 				<-ran
 				synctest.Wait()
-				wantEqual(t, "snapshot", counts(p.Snapshot()), scheduler.Snapshot{
+				check.Equal(t, "snapshot", counts(p.Snapshot()), scale.Snapshot{
 					Min: 1, Max: 1, Workers: 1, Idle: 1, Submitted: 4, Started: 4, Completed: 1, Failed: 3,
 				})
 				mustStop(t, p)
@@ -107,7 +109,7 @@ func TestPanicErrorText(t *testing.T) {
 	if got := err.Error(); !strings.HasPrefix(got, "scheduler: ") || !strings.Contains(got, "boom") || strings.Contains(got, "somewhere") {
 		t.Errorf("the error reads %q; want the package's name, the value, and no stack", got)
 	}
-	wantErr(t, "Unwrap of a value that is no error", (&scheduler.PanicError{Value: 1}).Unwrap(), nil)
+	check.Is(t, "Unwrap of a value that is no error", (&scheduler.PanicError{Value: 1}).Unwrap(), nil)
 }
 
 // TestCrashesTakeNoWorker: the number of workers stays the same at each moment.
@@ -124,8 +126,8 @@ func TestCrashesTakeNoWorker(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		wantEqual(t, "started", len(r.ran()), 20)
-		wantEqual(t, "number of crashes reported", len(r.crashed()), 20)
+		check.Equal(t, "started", len(r.ran()), 20)
+		check.Equal(t, "number of crashes reported", len(r.crashed()), 20)
 		mustStop(t, r.pool)
 	})
 }
@@ -145,7 +147,7 @@ func TestCallbacksThatCrash(t *testing.T) {
 				js[0].end <- panics
 				js[1].end <- exits
 				synctest.Wait()
-				wantEqual(t, "running", r.running(), []int{3})
+				check.Equal(t, "running", r.running(), []int{3})
 				js[2].end <- returns
 				mustStop(t, r.pool)
 			})
@@ -161,7 +163,7 @@ func TestDroppedThatPanics(t *testing.T) {
 		r.pool.Pause()
 		mustSubmit(t, r.pool, newJobs(3)...)
 		mustStop(t, r.pool)
-		wantEqual(t, "items that Dropped was told of", told, 3)
+		check.Equal(t, "items that Dropped was told of", told, 3)
 	})
 }
 

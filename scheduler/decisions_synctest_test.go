@@ -7,7 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // TestDecisionsAreExplained: each that changes the target can be read, with what
@@ -18,7 +20,7 @@ func TestDecisionsAreExplained(t *testing.T) {
 		var mu sync.Mutex
 		var told []scheduler.Decided
 		r := newRig(t, scheduler.Config[*job]{
-			Max: 3, IdleTimeout: time.Second, Scaler: scheduler.Demand(2),
+			Max: 3, IdleTimeout: time.Second, Scaler: scale.Demand(2),
 			Decided: func(d scheduler.Decided) {
 				mu.Lock()
 				told = append(told, d)
@@ -44,10 +46,10 @@ func TestDecisionsAreExplained(t *testing.T) {
 			{At: begin, Workers: 1, Target: 2, Reason: "demand"},
 			{At: begin.Add(2 * time.Second), Workers: 2, Target: 0, Reason: "demand"},
 		}
-		wantEqual(t, "decisions", r.pool.Decisions(), want)
+		check.Equal(t, "decisions", r.pool.Decisions(), want)
 		mu.Lock()
 		defer mu.Unlock()
-		wantEqual(t, "decisions told", told, want)
+		check.Equal(t, "decisions told", told, want)
 	})
 }
 
@@ -70,7 +72,7 @@ func TestDecidedMaySubmit(t *testing.T) {
 		}
 		mustSubmit(t, pool, 0)
 		synctest.Wait()
-		wantEqual(t, "items that run", pool.Snapshot().Busy, 4)
+		check.Equal(t, "items that run", pool.Snapshot().Busy, 4)
 		mustStop(t, pool)
 	})
 }
@@ -79,9 +81,9 @@ func TestDecidedMaySubmit(t *testing.T) {
 func TestDecisionsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := 0
-		r := newRig(t, scheduler.Config[*job]{Max: 100, Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
+		r := newRig(t, scheduler.Config[*job]{Max: 100, Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
 			next++
-			return scheduler.Decision{Target: next, Reason: "one more"}
+			return scale.Decision{Target: next, Reason: "one more"}
 		})})
 		defer r.close(t)
 		for range 90 {
@@ -100,8 +102,8 @@ func TestFirmDecisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var target atomic.Int32
 		target.Store(4)
-		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 8, Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
-			return scheduler.Decision{Target: int(target.Load()), Again: time.Second, Firm: true, Reason: "firm"}
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 8, Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
+			return scale.Decision{Target: int(target.Load()), Again: time.Second, Firm: true, Reason: "firm"}
 		})})
 		defer r.close(t)
 		js := newJobs(10)
@@ -114,12 +116,12 @@ func TestFirmDecisions(t *testing.T) {
 		wantWorkers(t, r, 2)
 		js[1].end <- returns
 		wantWorkers(t, r, 1)
-		wantEqual(t, "running", r.running(), []int{1})
+		check.Equal(t, "running", r.running(), []int{1})
 		target.Store(0) // somebody has to run what waits
 		time.Sleep(time.Second)
 		js[0].end <- returns
 		synctest.Wait()
-		wantEqual(t, "running", r.running(), []int{3})
+		check.Equal(t, "running", r.running(), []int{3})
 		target.Store(3)
 		time.Sleep(time.Second)
 		wantWorkers(t, r, 3)
@@ -136,11 +138,11 @@ type firmAtFirst struct{ asked int }
 
 func (f *firmAtFirst) NeedsTime() bool { return false }
 
-func (f *firmAtFirst) Scale(s scheduler.Snapshot) scheduler.Decision {
+func (f *firmAtFirst) Scale(s scale.Snapshot) scale.Decision {
 	if f.asked++; f.asked <= 3 {
-		return scheduler.Decision{Target: 2, Again: time.Second, Firm: true, Reason: "firm"}
+		return scale.Decision{Target: 2, Again: time.Second, Firm: true, Reason: "firm"}
 	}
-	return scheduler.Decision{Target: s.Busy + s.Queued + s.Blocked, Reason: "demand"}
+	return scale.Decision{Target: s.Busy + s.Queued + s.Blocked, Reason: "demand"}
 }
 
 // TestNoLongerFirm: once the scaler is firm no more, it is asked at submits again.
@@ -150,11 +152,11 @@ func TestNoLongerFirm(t *testing.T) {
 		defer r.close(t)
 		mustSubmit(t, r.pool, newJobs(3)...)
 		time.Sleep(20 * time.Second)
-		wantEqual(t, "running after a while", len(r.running()), 3)
+		check.Equal(t, "running after a while", len(r.running()), 3)
 		for id := 4; id <= 8; id++ {
 			mustSubmit(t, r.pool, newJob(id))
 		}
 		synctest.Wait()
-		wantEqual(t, "running", len(r.running()), 8)
+		check.Equal(t, "running", len(r.running()), 8)
 	})
 }

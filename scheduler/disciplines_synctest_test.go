@@ -9,8 +9,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // shedder is a FIFO that gives up what has waited for more than a second. It
@@ -72,9 +74,9 @@ func TestShedItemsAreDropped(t *testing.T) {
 		mustSubmit(t, r.pool, js[4])
 		js[0].end <- returns
 		synctest.Wait()
-		wantEqual(t, "running", r.running(), []int{5})
-		wantEqual(t, "dropped", r.dropsByID(), shedDrops(js[1], js[3]))
-		wantEqual(t, "snapshot", counts(r.pool.Snapshot()), scheduler.Snapshot{
+		check.Equal(t, "running", r.running(), []int{5})
+		check.Equal(t, "dropped", r.dropsByID(), shedDrops(js[1], js[3]))
+		check.Equal(t, "snapshot", counts(r.pool.Snapshot()), scale.Snapshot{
 			Min: 1, Max: 1, Workers: 1, Busy: 1, Submitted: 5, Started: 2, Completed: 1, Withdrawn: 1, Shed: 2,
 		})
 		js[4].end <- returns
@@ -101,7 +103,7 @@ func TestSubmitFromDroppedIsNotForgotten(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		js[0].end <- returns // sheds js[1], and leaves nothing to run
 		synctest.Wait()
-		wantEqual(t, "running", r.running(), []int{3})
+		check.Equal(t, "running", r.running(), []int{3})
 	})
 }
 
@@ -115,14 +117,14 @@ func TestSheddingMakesRoom(t *testing.T) {
 			js := newJobs(6)
 			mustSubmit(t, r.pool, js[:2]...)
 			for _, j := range js[3 : 3+requeued] {
-				wantErr(t, "Requeue", r.pool.Requeue(j, 0), nil)
+				check.Is(t, "Requeue", r.pool.Requeue(j, 0), nil)
 			}
 			submitEach(t, r, js[2:3])
 			time.Sleep(2 * time.Second)
 			js[0].end <- returns
 			synctest.Wait()
-			wantEqual(t, "dropped", r.dropsByID(), shedDrops(append(js[1:2:2], js[3:3+requeued]...)...))
-			wantEqual(t, fmt.Sprintf("running, after %d too many were shed", requeued), r.running(), []int{3})
+			check.Equal(t, "dropped", r.dropsByID(), shedDrops(append(js[1:2:2], js[3:3+requeued]...)...))
+			check.Equal(t, fmt.Sprintf("running, after %d too many were shed", requeued), r.running(), []int{3})
 		})
 	}
 }
@@ -291,23 +293,23 @@ func TestNoWorkersForHeldItems(t *testing.T) {
 			mustSubmit(t, r.pool, j)
 			synctest.Wait() // two that begin at one moment do so in any order
 		}
-		wantErr(t, "one more than two run and five wait", r.pool.TrySubmit(js[7]), scheduler.ErrQueueFull)
+		check.Is(t, "one more than two run and five wait", r.pool.TrySubmit(js[7]), scheduler.ErrQueueFull)
 		s := r.pool.Snapshot()
-		wantEqual(t, "workers, busy and queued", []int{s.Workers, s.Busy, s.Queued}, []int{2, 2, 5})
+		check.Equal(t, "workers, busy and queued", []int{s.Workers, s.Busy, s.Queued}, []int{2, 2, 5})
 		for _, j := range js[:7] {
 			j.end <- returns
 			synctest.Wait()
 		}
-		wantEqual(t, "runs", r.ran(), []int{1, 2, 3, 4, 5, 6, 7})
+		check.Equal(t, "runs", r.ran(), []int{1, 2, 3, 4, 5, 6, 7})
 		r.close(t)
 	})
 }
 
 // TestNoWorkersForHeldItemsInTheMean: nor do scalers that average see them.
 func TestNoWorkersForHeldItemsInTheMean(t *testing.T) {
-	for name, s := range map[string]scheduler.Scaler[scheduler.Snapshot]{
-		"Utilisation": scheduler.Utilisation(scheduler.UtilisationConfig{}),
-		"TargetWait":  scheduler.TargetWait(scheduler.TargetWaitConfig{}),
+	for name, s := range map[string]scale.Scaler[scale.Snapshot]{
+		"Utilisation": scale.Utilisation(scale.UtilisationConfig{}),
+		"TargetWait":  scale.TargetWait(scale.TargetWaitConfig{}),
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p, err := scheduler.NewPool(scheduler.Config[int]{

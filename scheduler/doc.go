@@ -2,7 +2,7 @@
 //
 // [Pool] is a worker pool for items of any type. What runs next is up to a
 // queue discipline (package queue), how many workers there are up to a
-// [Scaler], and both are chosen in [Config]:
+// scaler (package scale), and both are chosen in [Config]:
 //
 //	pool, err := scheduler.NewPool(
 //		scheduler.Config[Job]{Min: 2, Max: 100, Limit: 10_000},
@@ -41,6 +41,6 @@
 // [ErrGoexit]. Items that were taken and never run are reported to Config.Dropped,
 // with [ErrStopped], [ErrDropped], [ErrShed] or a [*PanicError].
 //
-// [RestartPolicy] says when work that failed runs again; the pool itself never
+// Package restart says when work that failed runs again; the pool itself never
 // runs an item twice on its own.
 package scheduler

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // insistent wants to be asked again every 10 ms.
 type insistent struct{ asked *atomic.Int32 }
 
-func (s insistent) Scale(scheduler.Snapshot) scheduler.Decision {
+func (s insistent) Scale(scale.Snapshot) scale.Decision {
 	s.asked.Add(1)
-	return scheduler.Decision{Target: 1, Again: 10 * time.Millisecond}
+	return scale.Decision{Target: 1, Again: 10 * time.Millisecond}
 }
 
 // TestDrainAsksTheScalerNoMoreThanItWants: while the last item runs, the alarm

@@ -1,6 +1,8 @@
 package scheduler
 
-import "time"
+import (
+	"time"
+)
 
 // AlarmAt is when the pool's one timer fires; the zero time says that it is not
 // set.

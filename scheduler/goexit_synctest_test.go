@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
@@ -42,7 +43,7 @@ func TestDroppedThatCallsGoexitLosesNoBatch(t *testing.T) {
 		<-ended
 		synctest.Wait()
 		s := r.pool.Snapshot()
-		wantEqual(t, "submitted, completed and dropped", []uint64{s.Submitted, s.Completed, s.Dropped}, []uint64{6, 5, 1})
+		check.Equal(t, "submitted, completed and dropped", []uint64{s.Submitted, s.Completed, s.Dropped}, []uint64{6, 5, 1})
 		mustStop(t, r.pool)
 	})
 }
@@ -69,7 +70,7 @@ func TestDecidedThatCallsGoexitHoldsUpNoStop(t *testing.T) {
 		<-ended
 		time.Sleep(2 * idleTimeout)
 		synctest.Wait()
-		wantEqual(t, "blocked", r.pool.Snapshot().Blocked, 0)
+		check.Equal(t, "blocked", r.pool.Snapshot().Blocked, 0)
 		mustStop(t, r.pool)
 	})
 }

@@ -1,6 +1,8 @@
 package scheduler
 
-import "time"
+import (
+	"time"
+)
 
 // A worker that the scaler wants counts from that moment, but it is dormant: it has no
 // goroutine until rouse finds no idle worker for an item and takes a dormant one. At most

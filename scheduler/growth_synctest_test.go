@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 func wantGoroutines(t *testing.T, r *rig, want int, when string) {
@@ -26,7 +27,7 @@ func wantGoroutines(t *testing.T, r *rig, want int, when string) {
 // their first item; and those that never had one leave in time, like those that are idle.
 func TestWorkersHaveGoroutinesWhenTheyHaveItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Min: 2, Max: 9, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(6)})
+		r := newRig(t, scheduler.Config[*job]{Min: 2, Max: 9, IdleTimeout: idleTimeout, Scaler: scale.Fixed(6)})
 		wantWorkers(t, r, 6)
 		wantGoroutines(t, r, 2, "without items")
 		js := newJobs(5)
@@ -95,7 +96,7 @@ func TestWorkersAreListedByTheNumbersThatTheyGet(t *testing.T) {
 			}
 			return lines
 		}
-		r := newRig(t, scheduler.Config[*job]{Max: 5, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(4)})
+		r := newRig(t, scheduler.Config[*job]{Max: 5, IdleTimeout: idleTimeout, Scaler: scale.Fixed(4)})
 		js := newJobs(4)
 		mustSubmit(t, r.pool, js[:2]...)
 		if diff := cmp.Diff([]string{"1 true", "2 true", "3 false", "4 false"}, list(r)); diff != "" {
@@ -135,11 +136,11 @@ func TestKeptWorkersLeaveTheAlarmQuiet(t *testing.T) {
 		var asked atomic.Int32
 		r := newRig(t, scheduler.Config[*job]{
 			Max: 5, IdleTimeout: idleTimeout, Queue: queue.LimitByKey(1, func(*job) int { return 1 }, nil),
-			Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
+			Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
 				if asked.Add(1) > 1000 {
-					return scheduler.Decision{} // or the test would never end
+					return scale.Decision{} // or the test would never end
 				}
-				return scheduler.Decision{Target: 4}
+				return scale.Decision{Target: 4}
 			}),
 		})
 		defer r.close(t)
@@ -161,8 +162,8 @@ func TestKeptWorkersLeaveTheAlarmQuiet(t *testing.T) {
 func TestIdleWorkersLeaveInTimeBesideDormantOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var more atomic.Int32
-		r := newRig(t, scheduler.Config[*job]{Max: 20, IdleTimeout: idleTimeout, Scaler: scalerFunc(func(s scheduler.Snapshot) scheduler.Decision {
-			return scheduler.Decision{Target: max(scheduler.Demand(1).Scale(s).Target, int(more.Load()))}
+		r := newRig(t, scheduler.Config[*job]{Max: 20, IdleTimeout: idleTimeout, Scaler: scalerFunc(func(s scale.Snapshot) scale.Decision {
+			return scale.Decision{Target: max(scale.Demand(1).Scale(s).Target, int(more.Load()))}
 		})})
 		js := newJobs(5)
 		mustSubmit(t, r.pool, js...)

@@ -2,7 +2,6 @@ package scheduler_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,11 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // tester is what the helpers need of *testing.T and of *rapid.T.
@@ -236,24 +233,8 @@ func mustSubmit[T any](t tester, p *scheduler.Pool[T], items ...T) {
 	}
 }
 
-// wantErr demands that errors.Is(got, want).
-func wantErr(t tester, call string, got, want error) {
-	t.Helper()
-	if !errors.Is(got, want) {
-		t.Errorf("%s returned %v, want %v", call, got, want)
-	}
-}
-
-// wantEqual shows what differs.
-func wantEqual[T any](t tester, what string, got, want T) {
-	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateErrors()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
 // counts is a snapshot without what depends on time.
-func counts(s scheduler.Snapshot) scheduler.Snapshot {
+func counts(s scale.Snapshot) scale.Snapshot {
 	s.Now = time.Time{}
 	s.OldestWait = 0
 	s.BusyTime, s.QueuedTime, s.WorkerTime, s.ServiceTime, s.WaitTime = 0, 0, 0, 0, 0

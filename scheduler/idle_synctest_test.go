@@ -5,7 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 const idleTimeout = 10 * time.Second
@@ -119,10 +121,10 @@ func TestResizeTakesEffectAtOnce(t *testing.T) {
 		wantWorkers(t, r, 3)
 		js[1].end <- panics
 		wantWorkers(t, r, 2)
-		wantEqual(t, "running", r.running(), []int{3, 4})
+		check.Equal(t, "running", r.running(), []int{3, 4})
 		js[2].end <- exits
 		wantWorkers(t, r, 2)
-		wantEqual(t, "running", r.running(), []int{4, 5})
+		check.Equal(t, "running", r.running(), []int{4, 5})
 		r.close(t)
 	})
 }
@@ -135,7 +137,7 @@ func TestResizeRefusesImpossibleBounds(t *testing.T) {
 			t.Errorf("Resize(%d, %d) returned nil, want an error", b[0], b[1])
 		}
 	}
-	wantEqual(t, "snapshot", counts(r.pool.Snapshot()), scheduler.Snapshot{Min: 1, Max: 2, Workers: 1, Idle: 1})
+	check.Equal(t, "snapshot", counts(r.pool.Snapshot()), scale.Snapshot{Min: 1, Max: 2, Workers: 1, Idle: 1})
 }
 
 // TestResizeStartsTheIdleTimeAnew: workers that fell idle while the pool had a
@@ -158,7 +160,7 @@ func TestResizeStartsTheIdleTimeAnew(t *testing.T) {
 func TestFixedKeepsItsWorkers(t *testing.T) {
 	for _, tc := range []struct{ n, want int }{{0, 4}, {3, 3}, {9, 4}} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, scheduler.Config[*job]{Max: 4, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(tc.n)})
+			r := newRig(t, scheduler.Config[*job]{Max: 4, IdleTimeout: idleTimeout, Scaler: scale.Fixed(tc.n)})
 			wantWorkers(t, r, tc.want)
 			time.Sleep(10 * idleTimeout)
 			wantWorkers(t, r, tc.want)
@@ -171,7 +173,7 @@ func TestFixedKeepsItsWorkers(t *testing.T) {
 // whichever these are now.
 func TestFixedFollowsResize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Max: 2, IdleTimeout: idleTimeout, Scaler: scheduler.Fixed(6)})
+		r := newRig(t, scheduler.Config[*job]{Max: 2, IdleTimeout: idleTimeout, Scaler: scale.Fixed(6)})
 		if err := r.pool.Resize(0, 8); err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +235,7 @@ func TestBusyWorkersDoNotExpire(t *testing.T) {
 		mustSubmit(t, r.pool, j)
 		time.Sleep(5 * idleTimeout)
 		wantWorkers(t, r, 1)
-		wantEqual(t, "running", r.running(), []int{1})
+		check.Equal(t, "running", r.running(), []int{1})
 		j.end <- returns
 		time.Sleep(idleTimeout)
 		wantWorkers(t, r, 0)
@@ -262,7 +264,7 @@ func TestWorkersThatASubmitterNeedsDoNotLeave(t *testing.T) {
 			j.end <- returns
 		}
 		synctest.Wait()
-		wantEqual(t, "items that ran", len(r.ran()), 3)
+		check.Equal(t, "items that ran", len(r.ran()), 3)
 		mustStop(t, r.pool)
 	})
 }

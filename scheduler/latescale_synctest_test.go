@@ -7,7 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // slowScaler is Demand, but a call waits at the gate while there is one. It
@@ -19,11 +21,11 @@ type slowScaler struct {
 
 func (s *slowScaler) NeedsTime() bool { return false }
 
-func (s *slowScaler) Scale(now scheduler.Snapshot) scheduler.Decision {
+func (s *slowScaler) Scale(now scale.Snapshot) scale.Decision {
 	if s.closed.Load() {
 		<-s.gate
 	}
-	return scheduler.Demand(1).Scale(now)
+	return scale.Demand(1).Scale(now)
 }
 
 // TestNoWorkerStartsAfterDrain: an answer of the scaler that comes when the
@@ -43,7 +45,7 @@ func TestNoWorkerStartsAfterDrain(t *testing.T) {
 		time.Sleep(time.Second) // the three items run, and the scaler still thinks
 		mustDrain(t, r.pool)
 		close(s.gate)
-		wantErr(t, "Resume", <-resume, nil)
+		check.Is(t, "Resume", <-resume, nil)
 		s2 := r.pool.Snapshot()
 		if s2.Workers != 0 {
 			t.Errorf("%d workers were started after Drain had returned", s2.Workers)
@@ -56,5 +58,5 @@ func TestNoWorkerStartsAfterDrain(t *testing.T) {
 func TestLimitNearTheLargestInt(t *testing.T) {
 	r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: math.MaxInt})
 	defer r.close(t)
-	wantErr(t, "TrySubmit", r.pool.TrySubmit(newJob(1)), nil)
+	check.Is(t, "TrySubmit", r.pool.TrySubmit(newJob(1)), nil)
 }

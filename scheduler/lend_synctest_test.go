@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // TestLendEqualsItsModel drives items that lend their slots, from one goroutine or
@@ -79,7 +80,7 @@ func newLenders(t *rapid.T) *lenders {
 	s.max = rapid.IntRange(max(1, s.min), 3).Draw(t, "max")
 	cfg := scheduler.Config[*lender]{Min: s.min, Max: s.max}
 	if rapid.Bool().Draw(t, "metered") {
-		cfg.Scaler = scheduler.Tolerance(0, scheduler.Demand(1))
+		cfg.Scaler = scale.Tolerance(0, scale.Demand(1))
 	}
 	pool, err := scheduler.NewPool(cfg, func(worker int32, x *lender) { x.run(worker) })
 	if err != nil {

@@ -9,7 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // background runs a call in its own goroutine; the channel gives its result.
@@ -40,15 +42,15 @@ func TestStopDropsWhatIsQueued(t *testing.T) {
 
 		stop := background(func() error { return r.pool.Stop(t.Context()) })
 		synctest.Wait()
-		wantEqual(t, "dropped", r.dropsByID(), stopDrops(js[1], js[3]))
+		check.Equal(t, "dropped", r.dropsByID(), stopDrops(js[1], js[3]))
 		if returned(stop) {
 			t.Errorf("Stop returned while an item ran")
 		}
 		js[0].end <- returns
-		wantErr(t, "Stop", <-stop, nil)
-		wantEqual(t, "started", r.ran(), []int{1})
+		check.Is(t, "Stop", <-stop, nil)
+		check.Equal(t, "started", r.ran(), []int{1})
 		s := r.pool.Snapshot()
-		wantEqual(t, "snapshot", counts(s), scheduler.Snapshot{
+		check.Equal(t, "snapshot", counts(s), scale.Snapshot{
 			Min: 1, Max: 1, Submitted: 4, Started: 1, Completed: 1, Withdrawn: 1, Dropped: 2,
 		})
 	})
@@ -66,14 +68,14 @@ func TestStopIsIdempotentAndConcurrent(t *testing.T) {
 			if i%4 == 3 {
 				call = r.pool.Drain
 			}
-			wg.Go(func() { wantErr(t, "one of many Stops", call(t.Context()), nil) })
+			wg.Go(func() { check.Is(t, "one of many Stops", call(t.Context()), nil) })
 		}
 		time.Sleep(time.Second)
 		for _, j := range js {
 			j.end <- returns // Drain may have come first and let others run
 		}
 		wg.Wait()
-		wantErr(t, "a Stop afterwards", r.pool.Stop(t.Context()), nil)
+		check.Is(t, "a Stop afterwards", r.pool.Stop(t.Context()), nil)
 		s := r.pool.Snapshot()
 		if s.Completed+s.Dropped != 5 || s.Workers != 0 {
 			t.Errorf("%d of 5 items completed and %d dropped, with %d workers left", s.Completed, s.Dropped, s.Workers)
@@ -97,12 +99,12 @@ func TestNoStopReturnsBeforeDropped(t *testing.T) {
 		mustSubmit(t, r.pool, newJob(1))
 		first := background(func() error { return r.pool.Stop(t.Context()) })
 		synctest.Wait()
-		wantErr(t, "the second Stop", r.pool.Stop(t.Context()), nil)
+		check.Is(t, "the second Stop", r.pool.Stop(t.Context()), nil)
 		synctest.Wait()
 		if !told.Load() {
 			t.Error("the second Stop returned while Dropped was under way")
 		}
-		wantErr(t, "the first Stop", <-first, nil)
+		check.Is(t, "the first Stop", <-first, nil)
 	})
 }
 
@@ -117,17 +119,17 @@ func TestStopWhoseContextEnds(t *testing.T) {
 		defer cancel()
 		begin := time.Now()
 		err := r.pool.Stop(ctx)
-		wantErr(t, "Stop", err, context.DeadlineExceeded)
-		wantErr(t, "Stop", err, cause)
-		wantEqual(t, "time until Stop gave up", time.Since(begin), time.Second)
-		wantEqual(t, "dropped", r.dropsByID(), stopDrops(js[1]))
+		check.Is(t, "Stop", err, context.DeadlineExceeded)
+		check.Is(t, "Stop", err, cause)
+		check.Equal(t, "time until Stop gave up", time.Since(begin), time.Second)
+		check.Equal(t, "dropped", r.dropsByID(), stopDrops(js[1]))
 
 		cancelled, cancel2 := context.WithCancel(t.Context())
 		cancel2()
-		wantErr(t, "Stop with a cancelled context", r.pool.Stop(cancelled), context.Canceled)
+		check.Is(t, "Stop with a cancelled context", r.pool.Stop(cancelled), context.Canceled)
 		js[0].end <- returns
 		synctest.Wait()
-		wantErr(t, "Stop with a cancelled context of a stopped pool", r.pool.Stop(cancelled), nil)
+		check.Is(t, "Stop with a cancelled context of a stopped pool", r.pool.Stop(cancelled), nil)
 	})
 }
 
@@ -150,13 +152,13 @@ func TestStopRefusesSubmittersThatWait(t *testing.T) {
 		stop := background(func() error { return r.pool.Stop(t.Context()) })
 		synctest.Wait()
 		err := <-batch
-		wantErr(t, "SubmitAll", err, scheduler.ErrStopped)
+		check.Is(t, "SubmitAll", err, scheduler.ErrStopped)
 		if be, ok := errors.AsType[*scheduler.BatchError](err); !ok || be.Admitted != 1 {
 			t.Errorf("SubmitAll returned %v; want a *BatchError with 1 admitted", err)
 		}
-		wantEqual(t, "dropped", r.dropsByID(), stopDrops(js[3]))
+		check.Equal(t, "dropped", r.dropsByID(), stopDrops(js[3]))
 		js[2].end <- returns
-		wantErr(t, "Stop", <-stop, nil)
+		check.Is(t, "Stop", <-stop, nil)
 	})
 }
 
@@ -187,9 +189,9 @@ func TestStopOfAPoolWithNothingToDo(t *testing.T) {
 				}
 				begin := time.Now()
 				mustStop(t, r.pool)
-				wantEqual(t, "time that Stop took", time.Since(begin), 0)
-				wantEqual(t, "started", r.ran(), []int{})
-				wantEqual(t, "number dropped", len(r.dropsByID()), tc.dropped)
+				check.Equal(t, "time that Stop took", time.Since(begin), 0)
+				check.Equal(t, "started", r.ran(), []int{})
+				check.Equal(t, "number dropped", len(r.dropsByID()), tc.dropped)
 			})
 		})
 	}
@@ -222,8 +224,8 @@ func TestDrainRunsEverything(t *testing.T) {
 				if s.Completed != 10 || s.Workers != 0 || s.Queued != 0 {
 					t.Errorf("%d of 10 items ran, with %d workers and %d queued left", s.Completed, s.Workers, s.Queued)
 				}
-				wantErr(t, "Stop after Drain", r.pool.Stop(t.Context()), nil)
-				wantEqual(t, "dropped", r.dropsByID(), []drop{})
+				check.Is(t, "Stop after Drain", r.pool.Stop(t.Context()), nil)
+				check.Equal(t, "dropped", r.dropsByID(), []drop{})
 			})
 		})
 	}
@@ -240,9 +242,9 @@ func TestDrainOfWithdrawnItemsOnly(t *testing.T) {
 				r.pool.Withdraw()
 			}
 			mustDrain(t, r.pool)
-			wantEqual(t, "started", r.ran(), []int{})
+			check.Equal(t, "started", r.ran(), []int{})
 			s := r.pool.Snapshot()
-			wantEqual(t, "snapshot", counts(s), scheduler.Snapshot{Min: minimum, Max: 2, Submitted: 5, Withdrawn: 5})
+			check.Equal(t, "snapshot", counts(s), scale.Snapshot{Min: minimum, Max: 2, Submitted: 5, Withdrawn: 5})
 		})
 	}
 }
@@ -256,17 +258,17 @@ func TestDrainThenStop(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		wantErr(t, "Drain", r.pool.Drain(ctx), context.DeadlineExceeded)
-		wantErr(t, "Submit that waited", <-waits, scheduler.ErrStopped)
+		check.Is(t, "Drain", r.pool.Drain(ctx), context.DeadlineExceeded)
+		check.Is(t, "Submit that waited", <-waits, scheduler.ErrStopped)
 		js[0].end <- returns // it goes on draining
 		synctest.Wait()
-		wantEqual(t, "running", r.running(), []int{2})
+		check.Equal(t, "running", r.running(), []int{2})
 		stop := background(func() error { return r.pool.Stop(t.Context()) })
 		synctest.Wait()
-		wantEqual(t, "dropped", r.dropsByID(), stopDrops(js[2]))
+		check.Equal(t, "dropped", r.dropsByID(), stopDrops(js[2]))
 		js[1].end <- returns
-		wantErr(t, "Stop", <-stop, nil)
-		wantErr(t, "Drain after Stop", r.pool.Drain(t.Context()), nil)
+		check.Is(t, "Stop", <-stop, nil)
+		check.Is(t, "Drain after Stop", r.pool.Drain(t.Context()), nil)
 	})
 }
 
@@ -280,7 +282,7 @@ func TestDrainUsesTheWorkersThereMayBe(t *testing.T) {
 		mustSubmit(t, r.pool, newJobs(8)...)
 		drain := background(func() error { return r.pool.Drain(t.Context()) })
 		synctest.Wait()
-		wantEqual(t, "items that run at once while the pool drains", len(r.running()), 4)
+		check.Equal(t, "items that run at once while the pool drains", len(r.running()), 4)
 		if returned(drain) {
 			t.Error("Drain returned while items were queued")
 		}
@@ -297,11 +299,11 @@ func TestRequeueIntoADrainingPool(t *testing.T) {
 		synctest.Wait()
 		j.end <- requeues
 		synctest.Wait()
-		wantEqual(t, "running", r.running(), []int{1})
+		check.Equal(t, "running", r.running(), []int{1})
 		j.end <- returns
-		wantErr(t, "Drain", <-drain, nil)
-		wantEqual(t, "starts", r.ran(), []int{1, 1})
-		wantEqual(t, "results of Requeue", r.requeue, []error{nil})
+		check.Is(t, "Drain", <-drain, nil)
+		check.Equal(t, "starts", r.ran(), []int{1, 1})
+		check.Equal(t, "results of Requeue", r.requeue, []error{nil})
 	})
 }
 
@@ -313,18 +315,18 @@ func TestEveryCallAfterStop(t *testing.T) {
 		for _, limit := range []int{0, scheduler.HandOver, 2} {
 			t.Run(name, func(t *testing.T) {
 				r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 2, Limit: limit})
-				wantErr(t, name, end(r), nil)
+				check.Is(t, name, end(r), nil)
 				ctx := t.Context()
-				wantErr(t, "Submit", r.pool.Submit(ctx, newJob(1)), scheduler.ErrStopped)
-				wantErr(t, "TrySubmit", r.pool.TrySubmit(newJob(2)), scheduler.ErrStopped)
-				wantErr(t, "SubmitAll", r.pool.SubmitAll(ctx, newJobs(3)), scheduler.ErrStopped)
-				wantErr(t, "Requeue", r.pool.Requeue(newJob(4), 0), scheduler.ErrStopped)
-				wantErr(t, "Requeue by a worker", r.pool.Requeue(newJob(5), 1), scheduler.ErrStopped)
-				wantErr(t, "Resize", r.pool.Resize(1, 5), scheduler.ErrStopped)
+				check.Is(t, "Submit", r.pool.Submit(ctx, newJob(1)), scheduler.ErrStopped)
+				check.Is(t, "TrySubmit", r.pool.TrySubmit(newJob(2)), scheduler.ErrStopped)
+				check.Is(t, "SubmitAll", r.pool.SubmitAll(ctx, newJobs(3)), scheduler.ErrStopped)
+				check.Is(t, "Requeue", r.pool.Requeue(newJob(4), 0), scheduler.ErrStopped)
+				check.Is(t, "Requeue by a worker", r.pool.Requeue(newJob(5), 1), scheduler.ErrStopped)
+				check.Is(t, "Resize", r.pool.Resize(1, 5), scheduler.ErrStopped)
 				r.pool.Pause()
 				r.pool.Resume()
-				wantEqual(t, "snapshot", counts(r.pool.Snapshot()), scheduler.Snapshot{Min: 1, Max: 2})
-				wantEqual(t, "dropped", r.dropsByID(), []drop{})
+				check.Equal(t, "snapshot", counts(r.pool.Snapshot()), scale.Snapshot{Min: 1, Max: 2})
+				check.Equal(t, "dropped", r.dropsByID(), []drop{})
 			})
 		}
 	}
@@ -344,15 +346,15 @@ func TestContextsThatAreOfNoUse(t *testing.T) {
 		{"Drain", r.pool.Drain}, // these two last
 		{"Stop", r.pool.Stop},
 	} {
-		wantErr(t, tc.call+" without a context", tc.do(nil), scheduler.ErrNilContext)
+		check.Is(t, tc.call+" without a context", tc.do(nil), scheduler.ErrNilContext)
 		if tc.call == "Drain" {
 			break
 		}
 		err := tc.do(ended)
-		wantErr(t, tc.call+" with an ended context", err, context.Canceled)
-		wantErr(t, tc.call+" with an ended context", err, cause)
+		check.Is(t, tc.call+" with an ended context", err, context.Canceled)
+		check.Is(t, tc.call+" with an ended context", err, cause)
 	}
-	wantErr(t, "Stop without a context", r.pool.Stop(nil), scheduler.ErrNilContext) //nolint:staticcheck // what is tested
-	wantEqual(t, "what was taken", r.pool.Snapshot().Submitted, 0)
+	check.Is(t, "Stop without a context", r.pool.Stop(nil), scheduler.ErrNilContext) //nolint:staticcheck // what is tested
+	check.Equal(t, "what was taken", r.pool.Snapshot().Submitted, 0)
 	mustStop(t, r.pool)
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // machine drives a pool and its model through the same calls, in a bubble.
@@ -88,11 +90,11 @@ func newMachine(t *rapid.T, sh shape) *machine {
 			scheduler.DropNewest, scheduler.DropOldest, scheduler.DropWorst, scheduler.CallerRuns,
 		}).Draw(t, "overflow")
 		if mo.metered = rapid.Bool().Draw(t, "metered"); mo.metered {
-			cfg.Scaler = scalerFunc(scheduler.Demand(1).Scale) // which might want to know the time
+			cfg.Scaler = scalerFunc(scale.Demand(1).Scale) // which might want to know the time
 		}
 	} else {
 		mo.backlog = rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "backlog")
-		cfg.Scaler = scheduler.Demand(mo.backlog)
+		cfg.Scaler = scale.Demand(mo.backlog)
 		if mo.lifo = rapid.Bool().Draw(t, "lifo"); mo.lifo {
 			cfg.Queue = newLIFO[*job]
 		}
@@ -239,15 +241,15 @@ func (m *machine) pass(t *rapid.T) {
 // check compares all that can be seen of the pool with the model.
 func (m *machine) check(t *rapid.T) {
 	m.checkCounts(t)
-	wantEqual(t, "running items", m.running(), ids(m.model.running()))
-	wantEqual(t, "dropped items", m.dropsByID(), byID(m.model.drops))
+	check.Equal(t, "running items", m.running(), ids(m.model.running()))
+	check.Equal(t, "dropped items", m.dropsByID(), byID(m.model.drops))
 	m.checkWorkers(t)
 	m.checkSubmissions(t)
 	if len(m.twice) > 0 {
 		t.Errorf("items %v ran twice at once", m.twice)
 	}
 	for _, err := range m.requeue {
-		wantErr(t, "Requeue", err, nil)
+		check.Is(t, "Requeue", err, nil)
 	}
 }
 
@@ -338,8 +340,8 @@ func (m *machine) stop(t *rapid.T) {
 	m.model.queue = nil
 	m.model.count.Dropped = uint64(len(m.model.drops))
 	result := m.ending(m.pool.Stop)
-	wantEqual(t, "dropped items, those by Stop included", m.dropsByID(), byID(m.model.drops))
-	wantEqual(t, "items that go on while Stop waits", m.running(), ids(m.model.running()))
+	check.Equal(t, "dropped items, those by Stop included", m.dropsByID(), byID(m.model.drops))
+	check.Equal(t, "items that go on while Stop waits", m.running(), ids(m.model.running()))
 	m.finishAll()
 	m.checkEnd(t, "Stop", result)
 }
@@ -361,7 +363,7 @@ func (m *machine) drain(t *rapid.T) {
 	}
 	m.model.queue = nil
 	m.checkEnd(t, "Drain", result)
-	wantEqual(t, "dropped items, none of them by Drain", m.dropsByID(), byID(m.model.drops))
+	check.Equal(t, "dropped items, none of them by Drain", m.dropsByID(), byID(m.model.drops))
 }
 
 // ending calls Stop or Drain, which turns away who waits.
@@ -412,5 +414,5 @@ func (m *machine) checkEnd(t *rapid.T, call string, result <-chan error) {
 	if left := m.pool.Workers(); len(left) > 0 {
 		t.Errorf("%d workers are listed after %s", len(left), call)
 	}
-	wantErr(t, "TrySubmit after "+call, m.pool.TrySubmit(newJob(0)), scheduler.ErrStopped)
+	check.Is(t, "TrySubmit after "+call, m.pool.TrySubmit(newJob(0)), scheduler.ErrStopped)
 }

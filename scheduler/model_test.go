@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // model is what a pool with the scaler Demand must do, without any
@@ -28,7 +29,7 @@ type model struct {
 	drops   []drop
 	looked  bool // a worker has looked for an item since the alarm was last set
 	peak    int  // the most workers that there have been
-	count   scheduler.Snapshot
+	count   scale.Snapshot
 }
 
 // inlineRun is an item that its submitter runs.
@@ -428,7 +429,7 @@ func (m *model) expired() int {
 }
 
 // snapshot is what Pool.Snapshot must return, times aside.
-func (m *model) snapshot() scheduler.Snapshot {
+func (m *model) snapshot() scale.Snapshot {
 	s := m.count
 	s.Min, s.Max = m.min, m.max
 	s.Workers, s.Busy, s.Idle, s.Queued = m.workers(), len(m.busy), len(m.idle), m.queued()

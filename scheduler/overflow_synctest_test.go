@@ -9,8 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // full starts a pool of one worker, which is busy, with a limit of one, which is
@@ -66,8 +68,8 @@ func TestAnItemDoesNotWaitForRoomInItsOwnPool(t *testing.T) {
 				synctest.Wait()
 				js[0].end <- returns
 				synctest.Wait()
-				wantErr(t, "the item's submit", got, scheduler.ErrWouldDeadlock)
-				wantErr(t, "a submit from outside", <-outsider, nil)
+				check.Is(t, "the item's submit", got, scheduler.ErrWouldDeadlock)
+				check.Is(t, "a submit from outside", <-outsider, nil)
 				r.close(t)
 			})
 		})
@@ -85,7 +87,7 @@ func TestCallbacksDoNotWaitForRoom(t *testing.T) {
 			Min: 1, Max: 1, Limit: 1,
 			Crashed: func(int32, int, error) {
 				crashed.Add(1)
-				wantErr(t, "Submit in Crashed", p.Submit(t.Context(), 3), scheduler.ErrWouldDeadlock)
+				check.Is(t, "Submit in Crashed", p.Submit(t.Context(), 3), scheduler.ErrWouldDeadlock)
 			},
 		}, func(_ int32, item int) {
 			ran.Add(1)
@@ -100,7 +102,7 @@ func TestCallbacksDoNotWaitForRoom(t *testing.T) {
 		mustSubmit(t, p, 1, 2)
 		close(release)
 		synctest.Wait()
-		wantEqual(t, "crashes and runs", []int32{crashed.Load(), ran.Load()}, []int32{1, 2})
+		check.Equal(t, "crashes and runs", []int32{crashed.Load(), ran.Load()}, []int32{1, 2})
 		mustStop(t, p)
 	})
 }
@@ -114,14 +116,14 @@ func TestCallerRuns(t *testing.T) {
 			js := newJobs(3)
 			mustSubmit(t, r.pool, js[:2]...)
 			synctest.Wait()
-			wantErr(t, "TrySubmit, which must not wait", r.pool.TrySubmit(newJob(4)), scheduler.ErrQueueFull)
+			check.Is(t, "TrySubmit, which must not wait", r.pool.TrySubmit(newJob(4)), scheduler.ErrQueueFull)
 			done := make(chan error, 1)
 			go func() { done <- r.pool.Submit(context.Background(), js[2]) }()
 			synctest.Wait()
-			wantEqual(t, "running", r.running(), []int{1, 3})
-			wantEqual(t, "worker of the item that the caller runs", r.workerOf(3), 0)
+			check.Equal(t, "running", r.running(), []int{1, 3})
+			check.Equal(t, "worker of the item that the caller runs", r.workerOf(3), 0)
 			stopping, cancel := context.WithTimeout(context.Background(), time.Second)
-			wantErr(t, "Stop", r.pool.Stop(stopping), context.DeadlineExceeded)
+			check.Is(t, "Stop", r.pool.Stop(stopping), context.DeadlineExceeded)
 			cancel()
 			js[0].end <- returns
 			synctest.Wait()
@@ -134,9 +136,9 @@ func TestCallerRuns(t *testing.T) {
 			default:
 			}
 			js[2].end <- how
-			wantErr(t, "Submit", <-done, nil)
-			wantErr(t, "Stop", <-stopped, nil)
-			wantEqual(t, "crashes", len(r.crashed()), map[bool]int{true: 1}[how == panics || how == exits])
+			check.Is(t, "Submit", <-done, nil)
+			check.Is(t, "Stop", <-stopped, nil)
+			check.Equal(t, "crashes", len(r.crashed()), map[bool]int{true: 1}[how == panics || how == exits])
 		})
 	}
 }
@@ -157,13 +159,13 @@ func TestDrainRunsWhatTheCallerPutsBack(t *testing.T) {
 		js[0].end <- returns
 		js[1].end <- returns
 		synctest.Wait()
-		wantEqual(t, "workers that are left", r.pool.Snapshot().Workers, 0)
+		check.Equal(t, "workers that are left", r.pool.Snapshot().Workers, 0)
 		js[2].end <- requeues
-		wantErr(t, "Submit", <-submitted, nil)
+		check.Is(t, "Submit", <-submitted, nil)
 		js[2].end <- returns
-		wantErr(t, "Drain", <-drained, nil)
-		wantEqual(t, "runs", r.ran(), []int{1, 3, 2, 3})
-		wantEqual(t, "dropped", r.dropsByID(), []drop{})
+		check.Is(t, "Drain", <-drained, nil)
+		check.Equal(t, "runs", r.ran(), []int{1, 3, 2, 3})
+		check.Equal(t, "dropped", r.dropsByID(), []drop{})
 	})
 }
 
@@ -183,14 +185,14 @@ func TestAPanicInPushIsContained(t *testing.T) {
 		"SubmitAll": func(r *rig, js []*job) error { return r.pool.SubmitAll(ctx, js[2:4]) },
 		"Requeue":   func(r *rig, js []*job) error { return r.pool.Requeue(js[2], 0) },
 	} {
-		for _, scaler := range []scheduler.Scaler[scheduler.Snapshot]{nil, scheduler.Step(0)} { // without and with a meter
+		for _, scaler := range []scale.Scaler[scale.Snapshot]{nil, scale.Step(0)} { // without and with a meter
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Queue: wary, Scaler: scaler})
 					js := newJobs(4)
 					mustSubmit(t, r.pool, js[0]) // busy, so the inbox is open if it may be
 					synctest.Wait()
-					wantErr(t, name, submit(r, js), nil)
+					check.Is(t, name, submit(r, js), nil)
 					mustSubmit(t, r.pool, js[1])
 					js[0].end <- returns
 					js[3].end <- returns
@@ -224,7 +226,7 @@ func TestDroppedRunsWithoutALock(t *testing.T) {
 		p, err := scheduler.NewPool(scheduler.Config[int]{
 			Min: 1, Max: 1, Limit: 1, Overflow: scheduler.DropOldest,
 			Dropped: func(item int, reason error) {
-				wantErr(t, "the reason", reason, scheduler.ErrDropped)
+				check.Is(t, "the reason", reason, scheduler.ErrDropped)
 				if s := p.Snapshot(); s.Dropped == 0 {
 					t.Errorf("in Dropped of %d: %+v; want it counted", item, s)
 				}
@@ -245,7 +247,7 @@ func TestDroppedRunsWithoutALock(t *testing.T) {
 		}
 		close(release)
 		synctest.Wait()
-		wantEqual(t, "dropped", p.Snapshot().Dropped, 3)
+		check.Equal(t, "dropped", p.Snapshot().Dropped, 3)
 		mustStop(t, p)
 	})
 }

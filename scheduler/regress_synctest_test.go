@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
@@ -55,7 +56,7 @@ func TestAWorkerKeepsItsItem(t *testing.T) {
 		mustSubmit(t, p, 5) // popped at 300 ms, in the same take that sheds 3 and 4
 		time.Sleep(time.Second)
 		mustStop(t, p)
-		wantEqual(t, "items that ran", ran, []int{1, 2, 5})
+		check.Equal(t, "items that ran", ran, []int{1, 2, 5})
 	})
 }
 
@@ -133,14 +134,14 @@ func TestCallerRunsDoesNotHideTheCaller(t *testing.T) {
 			defer cancel()
 			got = b.Submit(ctx, 2)
 		})
-		b = start(scheduler.Block, func(int) { wantErr(t, "Submit", a.Submit(context.Background(), 1), nil) })
+		b = start(scheduler.Block, func(int) { check.Is(t, "Submit", a.Submit(context.Background(), 1), nil) })
 		mustSubmit(t, a, 0)
 		mustSubmit(t, b, 0)
 		synctest.Wait()
 		close(release)
 		mustStop(t, a)
 		mustStop(t, b)
-		wantErr(t, "the submit below two pools", got, scheduler.ErrWouldDeadlock)
+		check.Is(t, "the submit below two pools", got, scheduler.ErrWouldDeadlock)
 	})
 }
 
@@ -197,7 +198,7 @@ func TestCancelledItemsMakeRoomForTheirKey(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		mustStop(t, p)
-		wantEqual(t, "items in the order in which they ran", r, 351925)
+		check.Equal(t, "items in the order in which they ran", r, 351925)
 	})
 }
 
@@ -243,10 +244,10 @@ func TestStopReturnsInTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		begin := time.Now()
-		wantErr(t, "Stop", p.Stop(ctx), context.DeadlineExceeded)
-		wantEqual(t, "it took", time.Since(begin), 2*time.Second)
-		wantErr(t, "Stop with time enough", p.Stop(context.Background()), nil)
-		wantEqual(t, "until all was told", time.Since(begin), time.Hour)
+		check.Is(t, "Stop", p.Stop(ctx), context.DeadlineExceeded)
+		check.Equal(t, "it took", time.Since(begin), 2*time.Second)
+		check.Is(t, "Stop with time enough", p.Stop(context.Background()), nil)
+		check.Equal(t, "until all was told", time.Since(begin), time.Hour)
 	})
 }
 
@@ -269,9 +270,9 @@ func TestManyMayGiveUpAtOnce(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		for range submitters {
-			wantErr(t, "Submit", <-results, context.Canceled)
+			check.Is(t, "Submit", <-results, context.Canceled)
 		}
-		wantEqual(t, "submitters that wait still", r.pool.Snapshot().Blocked, 1)
+		check.Equal(t, "submitters that wait still", r.pool.Snapshot().Blocked, 1)
 	})
 }
 
@@ -304,6 +305,6 @@ func TestAFullInbox(t *testing.T) {
 				t.Fatalf("item %d ran in place %d", item, i)
 			}
 		}
-		wantEqual(t, "items that ran", len(ran), items+1)
+		check.Equal(t, "items that ran", len(ran), items+1)
 	})
 }

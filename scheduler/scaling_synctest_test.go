@@ -9,18 +9,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-type scalerFunc func(scheduler.Snapshot) scheduler.Decision
+type scalerFunc func(scale.Snapshot) scale.Decision
 
-func (f scalerFunc) Scale(s scheduler.Snapshot) scheduler.Decision { return f(s) }
+func (f scalerFunc) Scale(s scale.Snapshot) scale.Decision { return f(s) }
 
 // TestStepInAPool: half a second until the first jump, then half-way to the
 // maximum every half second.
 func TestStepInAPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 10, Scaler: scheduler.Step(500 * time.Millisecond)})
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 10, Scaler: scale.Step(500 * time.Millisecond)})
 		defer r.close(t)
 		mustSubmit(t, r.pool, newJobs(30)...)
 		for _, want := range []int{1, 6, 8, 9, 10, 10} {
@@ -36,7 +38,7 @@ func TestStepInAPool(t *testing.T) {
 // causes none.
 func TestStepForOneItem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1000, Scaler: scheduler.Step(500 * time.Millisecond)})
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1000, Scaler: scale.Step(500 * time.Millisecond)})
 		defer r.close(t)
 		js := newJobs(2)
 		mustSubmit(t, r.pool, js...)
@@ -49,7 +51,7 @@ func TestStepForOneItem(t *testing.T) {
 
 func TestScalerThatPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Max: 10, Scaler: scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
+		r := newRig(t, scheduler.Config[*job]{Max: 10, Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
 			panic("broken")
 		})})
 		defer r.close(t)
@@ -63,9 +65,9 @@ func TestAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []time.Duration
 		begin := time.Now()
-		scaler := scalerFunc(func(s scheduler.Snapshot) scheduler.Decision {
+		scaler := scalerFunc(func(s scale.Snapshot) scale.Decision {
 			asked = append(asked, s.Now.Sub(begin))
-			d := scheduler.Decision{Target: 1 + len(asked), Reason: "test"}
+			d := scale.Decision{Target: 1 + len(asked), Reason: "test"}
 			if len(asked) < 4 {
 				d.Again = time.Duration(len(asked)) * time.Second
 			}
@@ -74,7 +76,7 @@ func TestAgain(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 4, IdleTimeout: time.Hour, Scaler: scaler})
 		time.Sleep(30 * time.Minute)
 		wantWorkers(t, r, 4)
-		wantEqual(t, "times at which the scaler was asked", asked,
+		check.Equal(t, "times at which the scaler was asked", asked,
 			[]time.Duration{0, time.Second, 3 * time.Second, 6 * time.Second})
 		if at := r.pool.AlarmAt(); at.Before(time.Now()) {
 			t.Errorf("the timer is set for %v, want it in the future, for the idle workers", at)
@@ -88,7 +90,7 @@ func TestTargetsAreClamped(t *testing.T) {
 	for _, tc := range []struct{ target, want int }{{math.MinInt, 2}, {-1, 2}, {0, 2}, {3, 3}, {math.MaxInt, 4}} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, scheduler.Config[*job]{Min: 2, Max: 4, Scaler: scalerFunc(
-				func(scheduler.Snapshot) scheduler.Decision { return scheduler.Decision{Target: tc.target} })})
+				func(scale.Snapshot) scale.Decision { return scale.Decision{Target: tc.target} })})
 			defer r.close(t)
 			mustSubmit(t, r.pool, newJobs(9)...)
 			wantWorkers(t, r, tc.want)
@@ -97,19 +99,19 @@ func TestTargetsAreClamped(t *testing.T) {
 }
 
 // never has the clock read and the pool keep its size.
-func never() scheduler.Scaler[scheduler.Snapshot] {
-	return scalerFunc(func(s scheduler.Snapshot) scheduler.Decision { return scheduler.Decision{Target: s.Workers} })
+func never() scale.Scaler[scale.Snapshot] {
+	return scalerFunc(func(s scale.Snapshot) scale.Decision { return scale.Decision{Target: s.Workers} })
 }
 
 // times is a snapshot without the counts.
-func times(s scheduler.Snapshot) scheduler.Snapshot {
-	return scheduler.Snapshot{
+func times(s scale.Snapshot) scale.Snapshot {
+	return scale.Snapshot{
 		OldestWait: s.OldestWait, BusyTime: s.BusyTime, QueuedTime: s.QueuedTime,
 		WorkerTime: s.WorkerTime, ServiceTime: s.ServiceTime, WaitTime: s.WaitTime,
 	}
 }
 
-func wantTimes(t *testing.T, when string, r *rig, want scheduler.Snapshot) {
+func wantTimes(t *testing.T, when string, r *rig, want scale.Snapshot) {
 	t.Helper()
 	s := r.pool.Snapshot()
 	if diff := cmp.Diff(want, times(s), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
@@ -125,20 +127,20 @@ func TestIntegrals(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 2, Scaler: never()})
 		js := newJobs(3)
 		time.Sleep(10 * time.Second)
-		wantTimes(t, "of an idle pool", r, scheduler.Snapshot{WorkerTime: 10})
+		wantTimes(t, "of an idle pool", r, scale.Snapshot{WorkerTime: 10})
 		mustSubmit(t, r.pool, js...)
 		time.Sleep(2 * time.Second) // 1 runs, 2 wait
-		wantTimes(t, "with one running", r, scheduler.Snapshot{
+		wantTimes(t, "with one running", r, scale.Snapshot{
 			OldestWait: 2 * time.Second, WorkerTime: 12, BusyTime: 2, QueuedTime: 4})
 		js[0].end <- returns
 		time.Sleep(3 * time.Second) // 1 runs, 1 waits
-		wantTimes(t, "after the first", r, scheduler.Snapshot{
+		wantTimes(t, "after the first", r, scale.Snapshot{
 			OldestWait: 5 * time.Second, WorkerTime: 15, BusyTime: 5, QueuedTime: 7, ServiceTime: 2, WaitTime: 2})
 		js[1].end <- panics
 		time.Sleep(time.Second)
 		js[2].end <- exits
 		time.Sleep(time.Second)
-		wantTimes(t, "at the end", r, scheduler.Snapshot{
+		wantTimes(t, "at the end", r, scale.Snapshot{
 			WorkerTime: 17, BusyTime: 6, QueuedTime: 7, ServiceTime: 6, WaitTime: 2 + 5})
 		mustStop(t, r.pool)
 	})
@@ -154,7 +156,7 @@ func TestIntegralsOfAPausedPool(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		r.pool.Resume()
 		synctest.Wait()
-		wantTimes(t, "after a pause", r, scheduler.Snapshot{QueuedTime: 10, WaitTime: 10, WorkerTime: 10})
+		wantTimes(t, "after a pause", r, scale.Snapshot{QueuedTime: 10, WaitTime: 10, WorkerTime: 10})
 		j.end <- returns
 		mustStop(t, r.pool)
 	})
@@ -173,10 +175,10 @@ func TestOldestWaitAfterAWithdrawal(t *testing.T) {
 		js[2].gone.Store(true)
 		r.pool.Withdraw()
 		time.Sleep(time.Second)
-		wantEqual(t, "OldestWait of an item queued for 11 s", r.pool.Snapshot().OldestWait, 11*time.Second)
+		check.Equal(t, "OldestWait of an item queued for 11 s", r.pool.Snapshot().OldestWait, 11*time.Second)
 		js[0].end <- returns
 		synctest.Wait()
-		wantEqual(t, "WaitTime", r.pool.Snapshot().WaitTime, 11)
+		check.Equal(t, "WaitTime", r.pool.Snapshot().WaitTime, 11)
 	})
 }
 
@@ -190,8 +192,8 @@ func TestTimesOfStop(t *testing.T) {
 		stop := background(func() error { return r.pool.Stop(t.Context()) })
 		time.Sleep(time.Second)
 		js[0].end <- returns
-		wantErr(t, "Stop", <-stop, nil)
+		check.Is(t, "Stop", <-stop, nil)
 		time.Sleep(time.Second)
-		wantTimes(t, "after Stop", r, scheduler.Snapshot{WorkerTime: 2, BusyTime: 2, ServiceTime: 2, QueuedTime: 2})
+		wantTimes(t, "after Stop", r, scale.Snapshot{WorkerTime: 2, BusyTime: 2, ServiceTime: 2, QueuedTime: 2})
 	})
 }

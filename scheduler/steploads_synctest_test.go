@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // ride is what a scaler made of a load.
@@ -30,7 +31,7 @@ var (
 )
 
 // stepLoad runs items of 100 ms in a pool of 1 to 100 workers.
-func stepLoad(t *testing.T, s scheduler.Scaler[scheduler.Snapshot], load []phase) (r ride) {
+func stepLoad(t *testing.T, s scale.Scaler[scale.Snapshot], load []phase) (r ride) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -82,7 +83,7 @@ func (r ride) p99() time.Duration { return r.waits[len(r.waits)*99/100] }
 // TestStepLoad: Demand under Stabilise follows a load that rises tenfold with
 // hardly a wait, and few turns.
 func TestStepLoad(t *testing.T) {
-	r := stepLoad(t, scheduler.Stabilise(5*time.Second, scheduler.Demand(1)), steps)
+	r := stepLoad(t, scale.Stabilise(5*time.Second, scale.Demand(1)), steps)
 	t.Logf("p99 of the waits %v, %d turns, at most %d workers", r.p99(), r.turns, r.peak)
 	if r.p99() > 20*time.Millisecond {
 		t.Errorf("p99 of the waits is %v, want at most 20ms", r.p99())
@@ -95,7 +96,7 @@ func TestStepLoad(t *testing.T) {
 // TestStepLoadOfOld: Step reproduces the growth of the original: half a second
 // of waiting, and then half-way to the maximum at each jump.
 func TestStepLoadOfOld(t *testing.T) {
-	r := stepLoad(t, scheduler.Step(0), steps)
+	r := stepLoad(t, scale.Step(0), steps)
 	t.Logf("p99 of the waits %v, %d turns, workers %v", r.p99(), r.turns, r.growth)
 	if len(r.growth) == 0 || r.growth[0] != 51 {
 		t.Errorf("the numbers of workers were %v; want the first jump to go half-way from 1 to 100", r.growth)
@@ -108,13 +109,13 @@ func TestStepLoadOfOld(t *testing.T) {
 // TestStepLoadUnderTheOthers: those that measure keep up, too.
 func TestStepLoadUnderTheOthers(t *testing.T) {
 	for name, tc := range map[string]struct {
-		scaler scheduler.Scaler[scheduler.Snapshot]
+		scaler scale.Scaler[scale.Snapshot]
 		load   []phase
 	}{
-		"TargetWait":               {scheduler.TargetWait(scheduler.TargetWaitConfig{}), steps},
-		"TargetWait after a wait":  {scheduler.TargetWait(scheduler.TargetWaitConfig{}), afterAWait},
-		"Utilisation":              {scheduler.Utilisation(scheduler.UtilisationConfig{}), steps},
-		"Utilisation after a wait": {scheduler.Utilisation(scheduler.UtilisationConfig{}), afterAWait},
+		"TargetWait":               {scale.TargetWait(scale.TargetWaitConfig{}), steps},
+		"TargetWait after a wait":  {scale.TargetWait(scale.TargetWaitConfig{}), afterAWait},
+		"Utilisation":              {scale.Utilisation(scale.UtilisationConfig{}), steps},
+		"Utilisation after a wait": {scale.Utilisation(scale.UtilisationConfig{}), afterAWait},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := stepLoad(t, tc.scaler, tc.load)
@@ -136,7 +137,7 @@ func TestProbeFindsTheBestNumber(t *testing.T) {
 	for _, begin := range []int{1, 30} {
 		synctest.Test(t, func(t *testing.T) {
 			var pool *scheduler.Pool[int]
-			pool, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Max: 40, Scaler: scheduler.Probe(time.Second)},
+			pool, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Max: 40, Scaler: scale.Probe(time.Second)},
 				func(int32, int) {
 					busy := pool.Snapshot().Busy
 					slow := 1.0

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // token is an item of the stress test. Exactly one of a worker, a withdrawal
@@ -219,7 +220,7 @@ func TestStress(t *testing.T) {
 		"fixed, one worker": {Min: 1, Max: 1},
 		"fixed, LIFO":       {Min: 3, Max: 3, Queue: newLIFO[*token]},
 		"growing":           {Max: 6, IdleTimeout: 50 * time.Microsecond},
-		"growing, Step":     {Min: 1, Max: 6, IdleTimeout: 50 * time.Microsecond, Scaler: scheduler.Step(time.Microsecond)},
+		"growing, Step":     {Min: 1, Max: 6, IdleTimeout: 50 * time.Microsecond, Scaler: scale.Step(time.Microsecond)},
 		"growing, bounded":  {Max: 6, IdleTimeout: 50 * time.Microsecond, Limit: 3},
 		"handing over":      {Min: 1, Max: 6, IdleTimeout: 50 * time.Microsecond, Limit: scheduler.HandOver},
 		"rejecting":         {Min: 2, Max: 2, Limit: 3, Overflow: scheduler.Reject},

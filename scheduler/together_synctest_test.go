@@ -11,7 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // TestSubmitTogetherEqualsItsModel drives batches and single items through a pool that
@@ -65,7 +67,7 @@ type batches struct {
 	calls      []*call
 	drops      []drop
 	next       int
-	count      scheduler.Snapshot // Submitted, Started, Completed, Dropped
+	count      scale.Snapshot // Submitted, Started, Completed, Dropped
 }
 
 func newBatches(t *rapid.T) *batches {
@@ -78,7 +80,7 @@ func newBatches(t *rapid.T) *batches {
 		}).Draw(t, "overflow")
 	}
 	if rapid.Bool().Draw(t, "metered") {
-		cfg.Scaler = scalerFunc(scheduler.Demand(1).Scale)
+		cfg.Scaler = scalerFunc(scale.Demand(1).Scale)
 	}
 	s.limit, cfg.Overflow = cfg.Limit, s.overflow
 	s.rig = newRig(t, cfg)
@@ -267,15 +269,15 @@ func (s *batches) check(t *rapid.T) {
 	}
 	running := ids(slices.Concat(s.busy, s.inline))
 	slices.Sort(running)
-	wantEqual(t, "running items", s.running(), running)
-	wantEqual(t, "dropped items", s.dropsByID(), byID(s.drops))
+	check.Equal(t, "running items", s.running(), running)
+	check.Equal(t, "dropped items", s.dropsByID(), byID(s.drops))
 	waiting := []int{}
 	for id := 1; id <= s.next; id++ {
 		if s.pool.Blocked(func(j *job) bool { return j.id == id }) {
 			waiting = append(waiting, id)
 		}
 	}
-	wantEqual(t, "items that wait for room", waiting, ids(s.blocked()))
+	check.Equal(t, "items that wait for room", waiting, ids(s.blocked()))
 	s.checkCalls(t)
 }
 
@@ -287,7 +289,7 @@ func (s *batches) checkCalls(t *rapid.T) {
 		case got:
 			err := <-c.result
 			c.result <- err
-			wantErr(t, "a submit", err, c.err)
+			check.Is(t, "a submit", err, c.err)
 		}
 	}
 }
@@ -347,13 +349,13 @@ func TestTogetherBadInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1})
 		js := newJobs(2)
-		wantErr(t, "with a nil context", r.pool.SubmitTogether(nil, js), scheduler.ErrNilContext) //nolint:staticcheck // the fault is the test
+		check.Is(t, "with a nil context", r.pool.SubmitTogether(nil, js), scheduler.ErrNilContext) //nolint:staticcheck // the fault is the test
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.ErrUnsupported)
-		wantErr(t, "with a context that has ended", r.pool.SubmitTogether(ctx, js), errors.ErrUnsupported)
-		wantErr(t, "of nothing", r.pool.SubmitTogether(t.Context(), nil), nil)
+		check.Is(t, "with a context that has ended", r.pool.SubmitTogether(ctx, js), errors.ErrUnsupported)
+		check.Is(t, "of nothing", r.pool.SubmitTogether(t.Context(), nil), nil)
 		r.close(t)
-		wantErr(t, "after Stop", r.pool.SubmitTogether(t.Context(), js), scheduler.ErrStopped)
-		wantEqual(t, "submitted", r.pool.Snapshot().Submitted, 0)
+		check.Is(t, "after Stop", r.pool.SubmitTogether(t.Context(), js), scheduler.ErrStopped)
+		check.Equal(t, "submitted", r.pool.Snapshot().Submitted, 0)
 	})
 }

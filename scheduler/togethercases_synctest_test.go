@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -27,10 +28,10 @@ func TestTogetherUnderCallerRuns(t *testing.T) {
 		result := togetherElsewhere(r, js[1:])
 		for i, how := range []ending{returns, panics, exits, returns} {
 			j := js[3+i]
-			wantEqual(t, "running, the last one inline", r.running(), []int{1, 2, j.id})
-			wantEqual(t, "the worker of an item that its submitter runs", r.workerOf(j.id), 0)
+			check.Equal(t, "running, the last one inline", r.running(), []int{1, 2, j.id})
+			check.Equal(t, "the worker of an item that its submitter runs", r.workerOf(j.id), 0)
 			s := r.pool.Snapshot()
-			wantEqual(t, "inline, queued, submitted", []uint64{uint64(s.Inline), uint64(s.Queued), s.Submitted}, []uint64{1, 1, uint64(4 + i)})
+			check.Equal(t, "inline, queued, submitted", []uint64{uint64(s.Inline), uint64(s.Queued), s.Submitted}, []uint64{1, 1, uint64(4 + i)})
 			if returned(result) {
 				t.Fatalf("the submit returned while item %d was to run", j.id)
 			}
@@ -40,13 +41,13 @@ func TestTogetherUnderCallerRuns(t *testing.T) {
 		if !returned(result) {
 			t.Fatal("the submit has not returned")
 		}
-		wantErr(t, "the submit", <-result, nil)
+		check.Is(t, "the submit", <-result, nil)
 		js[0].end <- returns
 		synctest.Wait()
 		inOrder := slices.DeleteFunc(r.ran(), func(id int) bool { return id < 3 }) // 2 had a worker, which may be slow
-		wantEqual(t, "order", inOrder, []int{4, 5, 6, 7, 3})
+		check.Equal(t, "order", inOrder, []int{4, 5, 6, 7, 3})
 		s := r.pool.Snapshot()
-		wantEqual(t, "completed and failed", []uint64{s.Completed, s.Failed}, []uint64{3, 2})
+		check.Equal(t, "completed and failed", []uint64{s.Completed, s.Failed}, []uint64{3, 2})
 	})
 }
 
@@ -56,9 +57,9 @@ func TestTogetherUnderCallerRunsWhilePaused(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 2, Limit: 2, Overflow: scheduler.CallerRuns})
 		defer r.close(t)
 		r.pool.Pause()
-		wantErr(t, "a batch of 3 for a limit of 2", <-togetherElsewhere(r, newJobs(3)), scheduler.ErrQueueFull)
-		wantEqual(t, "submitted", r.pool.Snapshot().Submitted, 0)
-		wantErr(t, "a batch of 2", <-togetherElsewhere(r, newJobs(2)), nil)
+		check.Is(t, "a batch of 3 for a limit of 2", <-togetherElsewhere(r, newJobs(3)), scheduler.ErrQueueFull)
+		check.Equal(t, "submitted", r.pool.Snapshot().Submitted, 0)
+		check.Is(t, "a batch of 2", <-togetherElsewhere(r, newJobs(2)), nil)
 	})
 }
 
@@ -71,17 +72,17 @@ func TestStopWhileABatchRunsInline(t *testing.T) {
 		mustSubmit(t, r.pool, js[0])
 		synctest.Wait()
 		result := togetherElsewhere(r, js[1:])
-		wantEqual(t, "running", r.running(), []int{1, 3})
+		check.Equal(t, "running", r.running(), []int{1, 3})
 		stopped := background(func() error { return r.pool.Stop(context.Background()) })
 		synctest.Wait()
-		wantEqual(t, "dropped at once", r.dropsByID(), stopDrops(js[1]))
+		check.Equal(t, "dropped at once", r.dropsByID(), stopDrops(js[1]))
 		js[2].end <- returns
-		wantErr(t, "the submit", <-result, nil)
-		wantEqual(t, "dropped", r.dropsByID(), stopDrops(js[1], js[3], js[4]))
+		check.Is(t, "the submit", <-result, nil)
+		check.Equal(t, "dropped", r.dropsByID(), stopDrops(js[1], js[3], js[4]))
 		js[0].end <- returns
-		wantErr(t, "Stop", <-stopped, nil)
+		check.Is(t, "Stop", <-stopped, nil)
 		s := r.pool.Snapshot()
-		wantEqual(t, "submitted, completed, dropped", []uint64{s.Submitted, s.Completed, s.Dropped}, []uint64{5, 2, 3})
+		check.Equal(t, "submitted, completed, dropped", []uint64{s.Submitted, s.Completed, s.Dropped}, []uint64{5, 2, 3})
 	})
 }
 
@@ -104,10 +105,10 @@ func TestDrainWhileABatchRunsInline(t *testing.T) {
 			j.end <- returns
 			synctest.Wait()
 		}
-		wantErr(t, "the submit", <-result, nil)
-		wantErr(t, "Drain", <-drained, nil)
-		wantEqual(t, "ran", len(r.ran()), 5)
-		wantEqual(t, "dropped", len(r.dropsByID()), 0)
+		check.Is(t, "the submit", <-result, nil)
+		check.Is(t, "Drain", <-drained, nil)
+		check.Equal(t, "ran", len(r.ran()), 5)
+		check.Equal(t, "dropped", len(r.dropsByID()), 0)
 	})
 }
 
@@ -131,17 +132,17 @@ func TestStopWhileABatchWaits(t *testing.T) {
 			mustSubmit(t, r.pool, js[:2]...)
 			synctest.Wait()
 			result := togetherElsewhere(r, js[2:]) // there is room for one of the two
-			wantEqual(t, "items that wait for room", r.pool.Snapshot().Blocked, 2)
+			check.Equal(t, "items that wait for room", r.pool.Snapshot().Blocked, 2)
 			ended := background(func() error { return test.end(r.pool) })
 			synctest.Wait()
-			wantEqual(t, "items that wait for room after "+name, r.pool.Snapshot().Blocked, 0)
-			wantErr(t, "a batch that waited at "+name, <-result, scheduler.ErrStopped)
+			check.Equal(t, "items that wait for room after "+name, r.pool.Snapshot().Blocked, 0)
+			check.Is(t, "a batch that waited at "+name, <-result, scheduler.ErrStopped)
 			js[0].end <- returns
 			js[1].end <- returns
-			wantErr(t, name, <-ended, nil)
-			wantEqual(t, name+": items that ran", r.ran(), test.ran)
-			wantEqual(t, name+": dropped items", r.dropsByID(), test.drops)
-			wantEqual(t, name+": submitted", r.pool.Snapshot().Submitted, 2)
+			check.Is(t, name, <-ended, nil)
+			check.Equal(t, name+": items that ran", r.ran(), test.ran)
+			check.Equal(t, name+": dropped items", r.dropsByID(), test.drops)
+			check.Equal(t, name+": submitted", r.pool.Snapshot().Submitted, 2)
 		})
 	}
 }
@@ -165,18 +166,18 @@ func TestBatchThatHasBecomeTooLarge(t *testing.T) {
 		}
 		js[0].end <- returns
 		synctest.Wait()
-		wantErr(t, "the batch", <-batch, nil)
-		wantEqual(t, "running", r.running(), []int{2, 3})
-		wantEqual(t, "queued", r.pool.Snapshot().Queued, 3)
+		check.Is(t, "the batch", <-batch, nil)
+		check.Equal(t, "running", r.running(), []int{2, 3})
+		check.Equal(t, "queued", r.pool.Snapshot().Queued, 3)
 		if returned(late) {
 			t.Error("the submit behind the batch returned, and there is no room yet")
 		}
 		for _, j := range js[1:] {
 			j.end <- returns
 		}
-		wantErr(t, "the submit behind the batch", <-late, nil)
+		check.Is(t, "the submit behind the batch", <-late, nil)
 		synctest.Wait()
-		wantEqual(t, "items that ran", len(r.ran()), 7)
+		check.Equal(t, "items that ran", len(r.ran()), 7)
 	})
 }
 
@@ -189,7 +190,7 @@ func TestTogetherDoesNotWaitInItsOwnPool(t *testing.T) {
 		})
 		js[0].end <- returns
 		synctest.Wait()
-		wantErr(t, "the item's batch", got, scheduler.ErrWouldDeadlock)
+		check.Is(t, "the item's batch", got, scheduler.ErrWouldDeadlock)
 		r.close(t)
 	})
 }
@@ -204,7 +205,7 @@ func TestTogetherKeepsItsOrderBesideOthers(t *testing.T) {
 		synctest.Wait()
 		for rest := js[1:]; len(rest) > 0; {
 			n := min(len(rest), 700)
-			wantErr(t, "a batch", r.pool.SubmitTogether(t.Context(), rest[:n]), nil)
+			check.Is(t, "a batch", r.pool.SubmitTogether(t.Context(), rest[:n]), nil)
 			rest = rest[n:]
 			if len(rest) > 0 {
 				mustSubmit(t, r.pool, rest[0])
@@ -213,7 +214,7 @@ func TestTogetherKeepsItsOrderBesideOthers(t *testing.T) {
 		}
 		close(r.abort) // every job ends at once
 		mustDrain(t, r.pool)
-		wantEqual(t, "order", r.ran(), ids(js))
+		check.Equal(t, "order", r.ran(), ids(js))
 	})
 }
 
@@ -231,25 +232,25 @@ func TestBlockedKnowsWhatWaitsForRoom(t *testing.T) {
 			}
 			return out
 		}
-		wantEqual(t, "blocked in an empty pool", blocked(), []int{})
+		check.Equal(t, "blocked in an empty pool", blocked(), []int{})
 		mustSubmit(t, r.pool, js[:2]...)
-		wantEqual(t, "blocked while there is room", blocked(), []int{})
+		check.Equal(t, "blocked while there is room", blocked(), []int{})
 		ctx, cancel := context.WithCancel(t.Context())
 		first := background(func() error { return r.pool.SubmitTogether(ctx, js[2:4]) })
 		synctest.Wait()
 		second := background(func() error { return r.pool.SubmitAll(t.Context(), js[4:]) })
 		synctest.Wait()
-		wantEqual(t, "blocked", blocked(), []int{3, 4, 5, 6, 7})
+		check.Equal(t, "blocked", blocked(), []int{3, 4, 5, 6, 7})
 		cancel()
-		wantErr(t, "the first", <-first, context.Canceled)
+		check.Is(t, "the first", <-first, context.Canceled)
 		js[0].end <- returns
 		synctest.Wait()
-		wantEqual(t, "blocked with one in", blocked(), []int{6, 7})
+		check.Equal(t, "blocked with one in", blocked(), []int{6, 7})
 		stopped := background(func() error { return r.pool.Stop(context.Background()) })
-		wantErr(t, "the second, at Stop", <-second, scheduler.ErrStopped)
-		wantEqual(t, "blocked after Stop", blocked(), []int{})
+		check.Is(t, "the second, at Stop", <-second, scheduler.ErrStopped)
+		check.Equal(t, "blocked after Stop", blocked(), []int{})
 		r.close(t) // only now, lest what runs end and make room before
-		wantErr(t, "Stop", <-stopped, nil)
+		check.Is(t, "Stop", <-stopped, nil)
 	})
 }
 
@@ -286,17 +287,17 @@ func TestHasLentKnowsWhoWaits(t *testing.T) {
 				on = append(on, w.ID)
 			}
 		}
-		wantEqual(t, "workers that have lent", lent(1), on)
-		wantEqual(t, "how many", len(on), 1)
-		wantEqual(t, "of another item", lent(2), nil)
+		check.Equal(t, "workers that have lent", lent(1), on)
+		check.Equal(t, "how many", len(on), 1)
+		check.Equal(t, "of another item", lent(2), nil)
 		close(wait)
 		synctest.Wait()
-		wantEqual(t, "after the wait", lent(1), nil)
+		check.Equal(t, "after the wait", lent(1), nil)
 		close(resumed)
 		synctest.Wait()
-		wantEqual(t, "after the end", lent(0), nil)
+		check.Equal(t, "after the end", lent(0), nil)
 		mustStop(t, pool)
-		wantEqual(t, "after Stop", lent(1), nil)
+		check.Equal(t, "after Stop", lent(1), nil)
 	})
 }
 
@@ -317,12 +318,12 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 				switch item {
 				case 1:
 					<-release
-					wantErr(t, "a batch", pool.SubmitTogether(context.Background(), []int{2, 3, 4}), nil)
+					check.Is(t, "a batch", pool.SubmitTogether(context.Background(), []int{2, 3, 4}), nil)
 					if after := pool.Callers(); track && len(after) != 1 {
 						t.Errorf("after the batch the item runs for %v, want itself", after)
 					}
 				case 3:
-					wantErr(t, "an item", pool.Submit(context.Background(), 5), nil)
+					check.Is(t, "an item", pool.Submit(context.Background(), 5), nil)
 				case 4:
 					done := make(chan struct{})
 					go func() { defer close(done); elsewhere = pool.Callers() }()
@@ -333,7 +334,7 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustSubmit(t, pool, 1)
-			wantEqual(t, "callers of a goroutine of nobody", pool.Callers(), nil)
+			check.Equal(t, "callers of a goroutine of nobody", pool.Callers(), nil)
 			close(release)
 			synctest.Wait()
 			mustStop(t, pool)
@@ -348,8 +349,8 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 			if !track {
 				want = map[int]callers{1: nil, 2: nil, 3: nil, 4: nil, 5: nil}
 			}
-			wantEqual(t, "callers", seen, want)
-			wantEqual(t, "callers of a goroutine that an item has started", elsewhere, nil)
+			check.Equal(t, "callers", seen, want)
+			check.Equal(t, "callers of a goroutine that an item has started", elsewhere, nil)
 		})
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // submitEach calls Submit for each job, in their order, each in a goroutine. A
@@ -32,10 +34,10 @@ func TestSubmittersAreAdmittedInOrder(t *testing.T) {
 			r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: limit})
 			js := newJobs(10)
 			submitEach(t, r, js)
-			wantEqual(t, "queued", r.pool.Snapshot().Queued, max(limit, 0))
+			check.Equal(t, "queued", r.pool.Snapshot().Queued, max(limit, 0))
 			for i, j := range js {
 				synctest.Wait()
-				wantEqual(t, "running", r.running(), ids(js[i:i+1]))
+				check.Equal(t, "running", r.running(), ids(js[i:i+1]))
 				j.end <- returns
 			}
 			synctest.Wait()
@@ -57,7 +59,7 @@ func TestResumeGrowsForWaitingSubmitters(t *testing.T) {
 				submitEach(t, r, js)
 				r.pool.Resume()
 				synctest.Wait()
-				wantEqual(t, "running", r.running(), ids(js))
+				check.Equal(t, "running", r.running(), ids(js))
 			})
 		})
 	}
@@ -75,7 +77,7 @@ func TestResizeGrowsForWaitingSubmitters(t *testing.T) {
 					t.Fatal(err)
 				}
 				synctest.Wait()
-				wantEqual(t, "running", r.running(), ids(js))
+				check.Equal(t, "running", r.running(), ids(js))
 			})
 		})
 	}
@@ -85,13 +87,13 @@ func TestResizeGrowsForWaitingSubmitters(t *testing.T) {
 // that waits; a scaler that goes by waiting has to see that.
 func TestHandOverWithStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Max: 4, Limit: scheduler.HandOver, Scaler: scheduler.Step(500 * time.Millisecond)})
+		r := newRig(t, scheduler.Config[*job]{Max: 4, Limit: scheduler.HandOver, Scaler: scale.Step(500 * time.Millisecond)})
 		defer r.close(t)
 		j := newJob(1)
 		submitEach(t, r, []*job{j})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		wantEqual(t, "running after a minute", r.running(), []int{1})
+		check.Equal(t, "running after a minute", r.running(), []int{1})
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -67,7 +68,7 @@ func TestDisciplinesAskWhatTheyWantToKnow(t *testing.T) {
 			}
 			a.restart = func(context.Context, error) bool { return true }
 			await(t, submit(t, m, a))
-			wantEqual(t, "questions", a.questions, test.want)
+			check.Equal(t, "questions", a.questions, test.want)
 		})
 	}
 }
@@ -85,7 +86,7 @@ func TestOptionsWinOverMethods(t *testing.T) {
 	options := submit(t, m, newAsked("options"), taskmanager.WithPriority(0), taskmanager.WithKey("option"),
 		taskmanager.WithCost(9), taskmanager.WithDeadline(later))
 	one := submit(t, m, newAsked("one"), taskmanager.WithKey(""))
-	wantEqual(t, "attributes", []string{show(none), show(methods), show(options), show(one)}, []string{
+	check.Equal(t, "attributes", []string{show(none), show(methods), show(options), show(one)}, []string{
 		fmt.Sprint(0, "", 1, time.Time{}.Unix(), false),
 		fmt.Sprint(7, "method", 5, tomorrow.Unix(), true),
 		fmt.Sprint(0, "option", 9, later.Unix(), true),

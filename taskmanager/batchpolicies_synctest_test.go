@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -47,7 +48,7 @@ func wantNames(t *testing.T, handles []*taskmanager.Handle, want ...string) {
 	for _, h := range handles {
 		got = append(got, h.Name())
 	}
-	wantEqual(t, "the names of the handles", got, append([]string{}, want...))
+	check.Equal(t, "the names of the handles", got, append([]string{}, want...))
 }
 
 // wantFree demands that nobody has these names.
@@ -107,10 +108,10 @@ func TestSubmitAllWithRoom(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantNames(t, handles, "a", "b", "c")
-			wantEqual(t, "queued", m.Snapshot().Queued, 3)
+			check.Equal(t, "queued", m.Snapshot().Queued, 3)
 			running.Cancel()
 			wantEnds(t, handles, nil, nil, nil)
-			wantEqual(t, "order", log.order(), []string{"a", "b", "c"})
+			check.Equal(t, "order", log.order(), []string{"a", "b", "c"})
 		})
 	}
 }
@@ -177,8 +178,8 @@ func TestSubmitAllFaults(t *testing.T) {
 					t.Errorf("%s: the error is %q, want it to say nothing of the first task", name, err)
 				}
 				wantFree(t, m, "a", "b", "")
-				wantEqual(t, "submitted of a batch that was refused", m.Snapshot().Submitted-before, 0)
-				wantEqual(t, "ended tasks", len(m.History()), 0)
+				check.Equal(t, "submitted of a batch that was refused", m.Snapshot().Submitted-before, 0)
+				check.Equal(t, "ended tasks", len(m.History()), 0)
 			})
 		}
 	}
@@ -222,7 +223,7 @@ func TestSubmitAllUnderReject(t *testing.T) {
 		}
 		running.Cancel()
 		wantEnds(t, handles, nil, nil)
-		wantEqual(t, "order", log.order(), []string{"a", "b"})
+		check.Equal(t, "order", log.order(), []string{"a", "b"})
 	})
 }
 
@@ -253,12 +254,12 @@ func TestSubmitAllUnderBlock(t *testing.T) {
 		}
 		wantNames(t, batch.handles, "a", "b")
 		synctest.Wait()
-		wantEqual(t, "the batch has room, and the next submit waits still", isClosed(later.done), false)
+		check.Equal(t, "the batch has room, and the next submit waits still", isClosed(later.done), false)
 		queued.Cancel()
 		wantEnds(t, batch.handles, nil, nil)
 		<-later.done
 		wantEnds(t, later.handles, nil)
-		wantEqual(t, "order", log.order(), []string{"a", "b", "later"})
+		check.Equal(t, "order", log.order(), []string{"a", "b", "later"})
 	})
 }
 
@@ -303,10 +304,10 @@ func TestSubmitAllThatWaitsMayEnd(t *testing.T) {
 				t.Errorf("%s: SubmitAll returned %v, which does not say which", name, batch.err)
 			}
 			wantFree(t, m, "a", "b")
-			wantEqual(t, "blocked", m.Snapshot().Blocked, 0)
+			check.Equal(t, "blocked", m.Snapshot().Blocked, 0)
 			m.Cancel("running")
 			synctest.Wait()
-			wantEqual(t, "tasks of the batch that ran", log.order(), []string{})
+			check.Equal(t, "tasks of the batch that ran", log.order(), []string{})
 			for _, r := range m.History() {
 				if r.Name == "a" || r.Name == "b" {
 					t.Errorf("%s: the history has %q, whose submit was refused", name, r.Name)
@@ -384,8 +385,8 @@ func TestSubmitAllUnderCallerRuns(t *testing.T) {
 		begin := time.Now()
 		tasks[2].(*task).execute = func(ctx context.Context) error {
 			h, _ := taskmanager.FromContext(ctx)
-			wantEqual(t, "the worker of a task that its submitter runs", h.Status().Worker, 0)
-			wantEqual(t, "c begins after", time.Since(begin), time.Second)
+			check.Equal(t, "the worker of a task that its submitter runs", h.Status().Worker, 0)
+			check.Equal(t, "c begins after", time.Since(begin), time.Second)
 			time.Sleep(time.Second)
 			return nil
 		}
@@ -396,15 +397,15 @@ func TestSubmitAllUnderCallerRuns(t *testing.T) {
 			}
 		}
 		<-batch.done
-		wantEqual(t, "the submit took", time.Since(begin), 2*time.Second)
+		check.Equal(t, "the submit took", time.Since(begin), 2*time.Second)
 		if batch.err != nil {
 			t.Fatal(batch.err)
 		}
 		wantNames(t, batch.handles, "a", "b", "c", "d", "e")
-		wantEqual(t, "what has run when the submit returns", log.order(), []string{"e"})
+		check.Equal(t, "what has run when the submit returns", log.order(), []string{"e"})
 		m.Cancel("running")
 		wantEnds(t, batch.handles, nil, errFailed, nil, taskmanager.ErrCancelled, nil)
-		wantEqual(t, "order", log.order(), []string{"e", "a"})
+		check.Equal(t, "order", log.order(), []string{"e", "a"})
 	})
 }
 
@@ -424,10 +425,10 @@ func TestOptionsOfABatchAreThoseOfEachTask(t *testing.T) {
 		}
 		for _, h := range handles {
 			s := h.Status()
-			wantEqual(t, "what is known of "+h.Name(), []any{h.Key(), s.Description, s.DueAt.Sub(begin)}, []any{"acme", "what it does", time.Second})
+			check.Equal(t, "what is known of "+h.Name(), []any{h.Key(), s.Description, s.DueAt.Sub(begin)}, []any{"acme", "what it does", time.Second})
 		}
 		wantEnds(t, handles, taskmanager.ErrTimeout, taskmanager.ErrTimeout)
-		wantEqual(t, "the last end", time.Since(begin), 2*time.Second)
+		check.Equal(t, "the last end", time.Since(begin), 2*time.Second)
 	})
 }
 
@@ -451,7 +452,7 @@ func TestTrySubmitWithoutRoom(t *testing.T) {
 			}
 			if want.refused != nil {
 				wantFree(t, m, "new")
-				wantEqual(t, "ended tasks", len(m.History()), 0)
+				check.Equal(t, "ended tasks", len(m.History()), 0)
 			}
 			m.Cancel("running")
 			wantEnds(t, []*taskmanager.Handle{queued}, want.queued)

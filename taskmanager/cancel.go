@@ -1,6 +1,8 @@
 package taskmanager
 
-import "context"
+import (
+	"context"
+)
 
 // Cancel gives up the outstanding task of a name, as Handle.Cancel does, and
 // reports whether there was one. One whose submit waits for room ends too: its submit

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -59,7 +60,7 @@ func TestDrainTellsWhatAStopHasCancelled(t *testing.T) {
 		if !ok || !errors.Is(err, taskmanager.ErrStopped) {
 			t.Fatalf("Drain returned %v, want a DrainError that matches ErrStopped", err)
 		}
-		wantEqual(t, "cancelled", short.Cancelled, []string{"runs", "waits"})
+		check.Equal(t, "cancelled", short.Cancelled, []string{"runs", "waits"})
 		if !errors.Is(queued.Err(), taskmanager.ErrStopped) {
 			t.Errorf("the task that waited ended with %v, want ErrStopped", queued.Err())
 		}

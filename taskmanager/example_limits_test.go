@@ -7,7 +7,7 @@ import (
 	"log"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -28,7 +28,7 @@ func ExampleWithTimeout() {
 			return ctx.Err()
 		}
 		return nil
-	}, taskmanager.WithTimeout(10*time.Millisecond), taskmanager.WithRestart(scheduler.MaxAttempts(1_000, scheduler.Constant(0))))
+	}, taskmanager.WithTimeout(10*time.Millisecond), taskmanager.WithRestart(restart.MaxAttempts(1_000, restart.Constant(0))))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func ExampleWithDeadline() {
 	h, err := m.SubmitFunc(ctx, "bid", func(context.Context) error {
 		return errors.New("the auction does not answer")
 	},
-		taskmanager.WithRestart(scheduler.Constant(time.Hour)),
+		taskmanager.WithRestart(restart.Constant(time.Hour)),
 		taskmanager.WithDeadline(time.Now().Add(100*time.Millisecond)))
 	if err != nil {
 		log.Fatal(err)

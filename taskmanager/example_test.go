@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -145,7 +145,7 @@ func ExampleStart_errors() {
 func ExampleWithRestart() {
 	m, err := taskmanager.Start(
 		taskmanager.WithWorkers(1, 10),
-		taskmanager.WithRestart(scheduler.Exponential(100*time.Millisecond, time.Minute)),
+		taskmanager.WithRestart(restart.Exponential(100*time.Millisecond, time.Minute)),
 	)
 	if err != nil {
 		log.Fatal(err)

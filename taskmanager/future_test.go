@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -22,7 +23,7 @@ func TestFutureReturnsWhatTheFunctionReturns(t *testing.T) {
 			t.Errorf("the result is %d, %v; want 42", got, err)
 		}
 	}
-	wantEqual(t, "the name", f.Name(), "answer")
+	check.Equal(t, "the name", f.Name(), "answer")
 }
 
 // TestFailedFutureHasNoResult: not even one that came with the error.

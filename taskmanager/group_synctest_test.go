@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -52,7 +53,7 @@ func TestGroupFailsTogether(t *testing.T) {
 		if err := g.Go("late", long); !errors.Is(err, taskmanager.ErrGroupFailed) {
 			t.Errorf("a submit to a group that has failed returned %v", err)
 		}
-		wantEqual(t, "others that were begun", begun, 1)
+		check.Equal(t, "others that were begun", begun, 1)
 	})
 }
 
@@ -76,12 +77,12 @@ func TestGroupCollects(t *testing.T) {
 			t.Errorf("a name that is taken: %v", err)
 		}
 		results, err := g.Wait(t.Context())
-		wantEqual(t, "the results", results, []int{0, 0, 20, 0, 0})
+		check.Equal(t, "the results", results, []int{0, 0, 20, 0, 0})
 		var lines []string
 		for line := range strings.Lines(fmt.Sprint(err)) {
 			lines = append(lines, strings.TrimSpace(line))
 		}
-		wantEqual(t, "the errors", lines, []string{
+		check.Equal(t, "the errors", lines, []string{
 			`taskmanager: task "1": failed: 1`,
 			`taskmanager: task "3": failed: 3`,
 			`taskmanager: a task of that name already exists: "0"`,
@@ -105,7 +106,7 @@ func TestGroupLimit(t *testing.T) {
 		if err := g.Wait(ctx); err != nil {
 			t.Fatal(err)
 		}
-		wantEqual(t, "the time that six tasks of a second take, two at a time", time.Since(began), 3*time.Second)
+		check.Equal(t, "the time that six tasks of a second take, two at a time", time.Since(began), 3*time.Second)
 		if err := errors.Join(g.Go("a", untilCancelled), g.Go("b", untilCancelled)); err != nil {
 			t.Fatal(err)
 		}
@@ -187,8 +188,8 @@ func TestGroupBeginsAnew(t *testing.T) {
 			}
 			for range 2 {
 				got, err := g.Wait(t.Context())
-				wantEqual(t, "results", got, want)
-				wantEqual(t, "error", fmt.Sprint(err), fmt.Sprintf("taskmanager: task \"task1\": failure %d", round))
+				check.Equal(t, "results", got, want)
+				check.Equal(t, "error", fmt.Sprint(err), fmt.Sprintf("taskmanager: task \"task1\": failure %d", round))
 			}
 		}
 	})

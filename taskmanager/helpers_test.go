@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -77,14 +76,6 @@ func wait(t testing.TB, h *taskmanager.Handle) error {
 func await(t testing.TB, h *taskmanager.Handle) {
 	t.Helper()
 	_ = wait(t, h)
-}
-
-// wantEqual shows what differs.
-func wantEqual[T any](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -31,7 +32,7 @@ func TestHistoryIsOffByDefault(t *testing.T) {
 		for _, opts := range [][]taskmanager.Option{nil, {taskmanager.WithHistory(0)}} {
 			m := start(t, opts...)
 			await(t, submitFunc(t, m, "task", fn0))
-			wantEqual(t, "ended tasks", len(m.History()), 0)
+			check.Equal(t, "ended tasks", len(m.History()), 0)
 		}
 		_, err := taskmanager.Start(taskmanager.WithHistory(-1))
 		if err == nil || !strings.Contains(err.Error(), "WithHistory") || !strings.Contains(err.Error(), "0 or more") {
@@ -52,8 +53,8 @@ func TestHistoryKeepsTheLastOnesInOrder(t *testing.T) {
 				names := recordNames(before)
 				all = append(all, fmt.Sprint(i))
 				await(t, submitFunc(t, m, fmt.Sprint(i), fn0))
-				wantEqual(t, "the last names", recordNames(m.History()), all[max(0, len(all)-size):])
-				wantEqual(t, "a history that was read before", recordNames(before), names)
+				check.Equal(t, "the last names", recordNames(m.History()), all[max(0, len(all)-size):])
+				check.Equal(t, "a history that was read before", recordNames(before), names)
 			}
 		})
 	}
@@ -68,14 +69,14 @@ func TestHistoryIsInTheOrderOfTheEnds(t *testing.T) {
 			submitFunc(t, m, fmt.Sprint(s), func(context.Context) error { time.Sleep(time.Duration(s) * time.Second); return nil })
 		}
 		time.Sleep(2500 * time.Millisecond)
-		wantEqual(t, "while one runs still", recordNames(m.History()), []string{"1", "2"})
+		check.Equal(t, "while one runs still", recordNames(m.History()), []string{"1", "2"})
 		stop(t, m) // the history may be read afterwards
-		wantEqual(t, "names", recordNames(m.History()), []string{"1", "2", "3"})
+		check.Equal(t, "names", recordNames(m.History()), []string{"1", "2", "3"})
 		ends := []time.Duration{}
 		for _, r := range m.History() {
 			ends = append(ends, r.EndedAt.Sub(begin))
 		}
-		wantEqual(t, "ends", ends, seconds(1, 2, 3))
+		check.Equal(t, "ends", ends, seconds(1, 2, 3))
 	})
 }
 
@@ -157,17 +158,17 @@ func TestRefusedSubmitsAreNotInTheHistory(t *testing.T) {
 		if !errors.Is(err, taskmanager.ErrAlreadyExists) {
 			t.Errorf("a submit of a name that is taken returned %v, want ErrAlreadyExists", err)
 		}
-		wantEqual(t, "ended tasks", recordNames(m.History()), []string{})
+		check.Equal(t, "ended tasks", recordNames(m.History()), []string{})
 		stop(t, m)
 		if _, err := m.SubmitFunc(t.Context(), "late", fn0); !errors.Is(err, taskmanager.ErrStopped) {
 			t.Errorf("a submit after Stop returned %v, want ErrStopped", err)
 		}
 		// Stop and the worker end one each, and either may be the first.
-		wantEqual(t, "ended tasks after Stop", slices.Sorted(slices.Values(recordNames(m.History()))), []string{"queued", "running"})
+		check.Equal(t, "ended tasks after Stop", slices.Sorted(slices.Values(recordNames(m.History()))), []string{"queued", "running"})
 
 		m = crowded(t, taskmanager.DropNewest, taskmanager.WithHistory(10))
 		submitFunc(t, m, "dropped", fn0)
-		wantEqual(t, "ended tasks with one dropped", recordNames(m.History()), []string{"dropped"})
+		check.Equal(t, "ended tasks with one dropped", recordNames(m.History()), []string{"dropped"})
 	})
 }
 

@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -49,7 +51,7 @@ func surviveErrors(t *testing.T, hostile error, logger taskmanager.Logger) {
 	panics := submitFunc(t, m, "panics", func(context.Context) error { panic(hostile) })
 	restarts := submit(t, m, &task{name: "restarts", execute: fails, restart: always})
 	exhausted := submit(t, m, &task{name: "exhausted", execute: fails, restart: always},
-		taskmanager.WithRestart(scheduler.Never()))
+		taskmanager.WithRestart(restart.Never()))
 	stopped := submit(t, m, &task{name: "stopped", execute: fails, restart: always})
 	group := m.Group(t.Context())
 	if err := group.Go("member", fails); err != nil {
@@ -82,7 +84,7 @@ type nosyPolicy struct{ m **taskmanager.TaskManager }
 
 func (p nosyPolicy) ResetAfter() time.Duration { p.ask(); return time.Minute }
 
-func (p nosyPolicy) Next(f scheduler.Failure) (time.Duration, bool) {
+func (p nosyPolicy) Next(f restart.Failure) (time.Duration, bool) {
 	p.ask()
 	return 0, f.Attempt < 5
 }
@@ -183,9 +185,9 @@ func TestGroupSurvivesAContextThatCallsGoexit(t *testing.T) {
 // exitingScaler ends the goroutine that asks it.
 type exitingScaler struct{}
 
-func (exitingScaler) Scale(scheduler.Snapshot) scheduler.Decision {
+func (exitingScaler) Scale(scale.Snapshot) scale.Decision {
 	runtime.Goexit()
-	return scheduler.Decision{}
+	return scale.Decision{}
 }
 
 func TestScalerThatCallsGoexitLosesNothing(t *testing.T) {
@@ -258,7 +260,7 @@ func TestLoggerThatCallsGoexitLosesNoBatch(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		wantEqual(t, "queued", m.Snapshot().Queued, 0)
+		check.Equal(t, "queued", m.Snapshot().Queued, 0)
 	})
 }
 
@@ -278,7 +280,7 @@ func TestContextsWithHostileCauses(t *testing.T) {
 			}
 			go func() { _, _ = m.SubmitFunc(ctx, "blocked", fn0) }()
 			synctest.Wait()
-			wantEqual(t, "blocked", m.Snapshot().Blocked, 1)
+			check.Equal(t, "blocked", m.Snapshot().Blocked, 1)
 			cancel(hostile)
 			synctest.Wait()
 			if !isClosed(h.Done()) || len(m.TaskStatus()) != 0 {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -172,4 +172,4 @@ func TestNewPanicsWithTheErrorOfStart(t *testing.T) {
 // fixedDelay restarts after the same delay every time.
 type fixedDelay time.Duration
 
-func (d fixedDelay) Next(scheduler.Failure) (time.Duration, bool) { return time.Duration(d), true }
+func (d fixedDelay) Next(restart.Failure) (time.Duration, bool) { return time.Duration(d), true }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -148,7 +149,7 @@ func TestDeadlineEndsRestarts(t *testing.T) {
 		if !errors.Is(err, taskmanager.ErrDeadlineExceeded) || !errors.Is(err, errFailed) {
 			t.Errorf("ended with %v, want ErrDeadlineExceeded and the failure", err)
 		}
-		wantEqual(t, "restarts", h.Status().Restarts, 4)
+		check.Equal(t, "restarts", h.Status().Restarts, 4)
 	})
 }
 

@@ -1,6 +1,8 @@
 package taskmanager
 
-import "iter"
+import (
+	"iter"
+)
 
 // Lookup returns the handle of the outstanding task of a name: false if there is
 // none.

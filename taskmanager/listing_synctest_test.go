@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -56,14 +57,14 @@ func TestTasksMayBeBrokenOutOf(t *testing.T) {
 					break
 				}
 			}
-			wantEqual(t, "tasks before the break", seen, n+1)
+			check.Equal(t, "tasks before the break", seen, n+1)
 		}
 		got := []string{}
 		for h := range m.Tasks() {
 			got = append(got, h.Name())
 		}
 		slices.Sort(got)
-		wantEqual(t, "tasks", got, want)
+		check.Equal(t, "tasks", got, want)
 	})
 }
 
@@ -124,7 +125,7 @@ func TestWorkersAreListedInOrder(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		check := func(when string, want int) {
+		look := func(when string, want int) {
 			t.Helper()
 			status, last, busy, seen := m.Status(), int32(0), 0, map[int32]taskmanager.WorkerInfo{}
 			for number, info := range m.Workers() {
@@ -137,35 +138,35 @@ func TestWorkersAreListedInOrder(t *testing.T) {
 					busy++
 				}
 			}
-			wantEqual(t, when+" the workers", seen, status)
-			wantEqual(t, when+" the number of busy workers", busy, want)
+			check.Equal(t, when+" the workers", seen, status)
+			check.Equal(t, when+" the number of busy workers", busy, want)
 		}
-		check("while all run", n)
+		look("while all run", n)
 		blocked := 0
 		for _, info := range m.Workers() {
 			if info.Status == taskmanager.Blocked {
 				blocked++
 			}
 		}
-		wantEqual(t, "workers of tasks that wait", blocked, (n+2)/3)
+		check.Equal(t, "workers of tasks that wait", blocked, (n+2)/3)
 		for i := range n / 2 { // their workers leave, and others are given their numbers
 			m.Cancel(fmt.Sprint(2 * i))
 		}
 		time.Sleep(2 * time.Second)
-		check("while half of them run", n/2)
+		look("while half of them run", n/2)
 		for i := range n / 4 {
 			submitFunc(t, m, fmt.Sprint("more/", i), untilCancelled)
 		}
 		synctest.Wait()
-		check("with more", n/2+n/4)
+		look("with more", n/2+n/4)
 		seen := 0
 		for range m.Workers() {
 			seen++
 			m.Snapshot() // no lock is held
 			break
 		}
-		wantEqual(t, "workers before the break", seen, 1)
+		check.Equal(t, "workers before the break", seen, 1)
 		stop(t, m)
-		check("after Stop", 0)
+		look("after Stop", 0)
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // TaskManager runs named tasks on a pool of workers. Make one with Start or New
@@ -152,7 +153,7 @@ func (m *TaskManager) decided(d scheduler.Decided) {
 // Snapshot returns the state of the pool of workers. The pool counts executions,
 // not tasks: a task that restarts is submitted again, and one whose Execute
 // returned an error has completed.
-func (m *TaskManager) Snapshot() scheduler.Snapshot { return m.pool.Snapshot() }
+func (m *TaskManager) Snapshot() scale.Snapshot { return m.pool.Snapshot() }
 
 // now is the time since the epoch; always positive.
 func (m *TaskManager) now() time.Duration { return time.Since(m.epoch) }

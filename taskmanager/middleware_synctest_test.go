@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -42,9 +43,9 @@ func TestFirstMiddlewareIsOutermost(t *testing.T) {
 			await(t, submitFunc(t, m, "task", func(context.Context) error { calls = append(calls, "task"); return nil }))
 		}
 		once := []string{"outer before", "middle before", "inner before", "task", "inner after", "middle after", "outer after"}
-		wantEqual(t, "calls", calls, slices.Concat(once, once))
+		check.Equal(t, "calls", calls, slices.Concat(once, once))
 		slices.Sort(made)
-		wantEqual(t, "functions called at the start", made, []string{"inner", "middle", "outer"})
+		check.Equal(t, "functions called at the start", made, []string{"inner", "middle", "outer"})
 	})
 }
 
@@ -92,8 +93,8 @@ func TestMiddlewareDecidesHowAnExecutionEnds(t *testing.T) {
 			if err := wait(t, h); !errors.Is(err, test.want) {
 				t.Errorf("%s: the task ended with %v, want %v", name, err, test.want)
 			}
-			wantEqual(t, name+": executions", runs, test.runs)
-			wantEqual(t, name+": restarts", h.Status().Restarts, 0)
+			check.Equal(t, name+": executions", runs, test.runs)
+			check.Equal(t, name+": restarts", h.Status().Restarts, 0)
 		})
 	}
 }
@@ -138,8 +139,8 @@ func TestMiddlewareMayAddToTheContext(t *testing.T) {
 		if h != handle {
 			t.Errorf("the middleware was given %v, want the handle of the task, %v", handle, h)
 		}
-		wantEqual(t, "values", seen, []any{1, "value", 2, "value"})
-		wantEqual(t, "it took", time.Since(begin), 2*time.Second)
+		check.Equal(t, "values", seen, []any{1, "value", 2, "value"})
+		check.Equal(t, "it took", time.Since(begin), 2*time.Second)
 	})
 }
 
@@ -188,7 +189,7 @@ func TestCrashInMiddlewareIsAFailureOfTheTask(t *testing.T) {
 					if err := wait(t, h); !errors.Is(err, test.want) {
 						t.Errorf("%s: the task ended with %v, want %v", name, err, test.want)
 					}
-					wantEqual(t, name+": restarts", h.Status().Restarts, restarts)
+					check.Equal(t, name+": restarts", h.Status().Restarts, restarts)
 					for i, err := range asked {
 						if !errors.Is(err, test.want) {
 							t.Errorf("%s: failure %d is %v, want %v", name, i+1, err, test.want)
@@ -221,7 +222,7 @@ func TestTimeLimitIncludesMiddleware(t *testing.T) {
 		if err := wait(t, h); !errors.Is(err, taskmanager.ErrTimeout) {
 			t.Errorf("the task ended with %v, want ErrTimeout", err)
 		}
-		wantEqual(t, "it took", time.Since(begin), time.Second)
+		check.Equal(t, "it took", time.Since(begin), time.Second)
 	})
 }
 

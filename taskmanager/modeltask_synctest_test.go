@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/queue"
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -26,7 +26,7 @@ const (
 // modelPolicy restarts at once, then after a fixed delay, then gives up.
 type modelPolicy struct{}
 
-func (modelPolicy) Next(f scheduler.Failure) (time.Duration, bool) {
+func (modelPolicy) Next(f restart.Failure) (time.Duration, bool) {
 	switch {
 	case f.Attempt == 1:
 		return 0, true

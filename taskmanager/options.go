@@ -10,6 +10,8 @@ import (
 
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // Option configures a manager. Options come from the With functions of this
@@ -63,7 +65,7 @@ type config struct {
 	limit       int // as in scheduler.Config
 	overflow    Overflow
 	discipline  Discipline
-	scaler      scheduler.Scaler[scheduler.Snapshot]
+	scaler      scale.Scaler[scale.Snapshot]
 	restart     restartRule
 	plain       bool
 	rand        rand.Source // nil: the global one
@@ -82,7 +84,7 @@ func newConfig(opts []Option) (config, error) {
 		idleTimeout: DefaultIdleTimeout,
 		discipline:  FIFO(),
 	}
-	c.restart, _ = newRestartRule(scheduler.DefaultRestart())
+	c.restart, _ = newRestartRule(restart.Default())
 	var faults []error
 	for i, o := range opts {
 		if o == nil {
@@ -181,10 +183,10 @@ func WithLimit(n int, overflow Overflow) Option {
 }
 
 // WithScaler sets the strategy that says how many workers there should be,
-// within the bounds of WithWorkers. The default is scheduler.Demand(1): a task
+// within the bounds of WithWorkers. The default is scale.Demand(1): a task
 // that finds no idle worker gets a new one at once. A scaler must not be shared
 // by two managers.
-func WithScaler(s scheduler.Scaler[scheduler.Snapshot]) Option {
+func WithScaler(s scale.Scaler[scale.Snapshot]) Option {
 	return option{
 		name:  "WithScaler",
 		set:   func(c *config) { c.scaler = s },

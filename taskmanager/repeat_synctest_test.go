@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -83,11 +84,11 @@ func TestEveryKeepsItsRate(t *testing.T) {
 		m := start(t)
 		log := newRunLog()
 		s := every(t, m, time.Second, log.lasting("rate", 700*time.Millisecond, 300*time.Millisecond, 2500*time.Millisecond, 0))
-		wantEqual(t, "the first run is due", s.Next().Sub(log.since), time.Second)
+		check.Equal(t, "the first run is due", s.Next().Sub(log.since), time.Second)
 		log.until(9.5)
-		wantEqual(t, "starts", log.starts(), seconds(1, 2, 3, 6, 7, 8, 9))
-		wantEqual(t, "skipped", s.Skipped(), 2)
-		wantEqual(t, "the next run is due", s.Next().Sub(log.since), 10*time.Second)
+		check.Equal(t, "starts", log.starts(), seconds(1, 2, 3, 6, 7, 8, 9))
+		check.Equal(t, "skipped", s.Skipped(), 2)
+		check.Equal(t, "the next run is due", s.Next().Sub(log.since), 10*time.Second)
 	})
 }
 
@@ -101,7 +102,7 @@ func TestEveryWithALongInterval(t *testing.T) {
 		every(t, m, interval, log.lasting("daily", 0))
 		time.Sleep(3 * interval)
 		synctest.Wait()
-		wantEqual(t, "starts", log.starts(), []time.Duration{interval, 2 * interval, 3 * interval})
+		check.Equal(t, "starts", log.starts(), []time.Duration{interval, 2 * interval, 3 * interval})
 	})
 }
 
@@ -114,8 +115,8 @@ func TestOverlapQueueMakesUpForRuns(t *testing.T) {
 		s := every(t, m, time.Second, log.lasting("late", 3500*time.Millisecond, 250*time.Millisecond),
 			taskmanager.WithOverlap(taskmanager.OverlapQueue))
 		log.until(7.5)
-		wantEqual(t, "starts", log.starts(), seconds(1, 4.5, 4.75, 5, 5.25, 6, 7))
-		wantEqual(t, "skipped", s.Skipped(), 0)
+		check.Equal(t, "starts", log.starts(), seconds(1, 4.5, 4.75, 5, 5.25, 6, 7))
+		check.Equal(t, "skipped", s.Skipped(), 0)
 	})
 }
 
@@ -135,14 +136,14 @@ func TestRestartingRunIsOutstanding(t *testing.T) {
 				return nil
 			}, restart: func(context.Context, error) bool { return true }}, taskmanager.WithRestart(fixedDelay(2500*time.Millisecond)), taskmanager.WithOverlap(overlap))
 			log.until(2.5)
-			wantEqual(t, "status between the runs", m.TaskStatus()["restarts"].Status, taskmanager.Restarted)
+			check.Equal(t, "status between the runs", m.TaskStatus()["restarts"].Status, taskmanager.Restarted)
 			log.until(5.5)
-			wantEqual(t, "starts", log.starts(), want)
+			check.Equal(t, "starts", log.starts(), want)
 			skipped := 0
 			if overlap == taskmanager.OverlapSkip {
 				skipped = 2
 			}
-			wantEqual(t, "skipped", s.Skipped(), skipped)
+			check.Equal(t, "skipped", s.Skipped(), skipped)
 		})
 	}
 }
@@ -165,7 +166,7 @@ func TestFailedRunsDoNotEndASchedule(t *testing.T) {
 			return nil
 		}})
 		log.until(5.5)
-		wantEqual(t, "starts", log.starts(), seconds(1, 2, 3, 4, 5))
+		check.Equal(t, "starts", log.starts(), seconds(1, 2, 3, 4, 5))
 	})
 }
 
@@ -183,7 +184,7 @@ func TestNameIsFreeBetweenRuns(t *testing.T) {
 			}
 			h := submitFunc(t, m, "name", func(context.Context) error { time.Sleep(2 * time.Second); return nil })
 			log.until(3.4)
-			wantEqual(t, "skipped", s.Skipped(), 2)
+			check.Equal(t, "skipped", s.Skipped(), 2)
 			if text := logged.String(); strings.Count(text, "error") != 2 || strings.Count(text, `"name"`) < 2 ||
 				!strings.Contains(text, "left out") || !strings.Contains(text, taskmanager.ErrAlreadyExists.Error()) {
 				t.Errorf("the log is %q; want it to tell twice of a run of %q that is left out, and why", text, "name")
@@ -192,7 +193,7 @@ func TestNameIsFreeBetweenRuns(t *testing.T) {
 				t.Errorf("the other task ended with %v", err)
 			}
 			log.until(5.5)
-			wantEqual(t, "starts", log.starts(), seconds(1, 4, 5))
+			check.Equal(t, "starts", log.starts(), seconds(1, 4, 5))
 		})
 	}
 }
@@ -205,11 +206,11 @@ func TestQueuedRunIsOutstanding(t *testing.T) {
 		s := every(t, m, time.Second, log.lasting("queued", 0))
 		m.Pause()
 		log.until(3.5)
-		wantEqual(t, "queued", m.Snapshot().Queued, 1)
+		check.Equal(t, "queued", m.Snapshot().Queued, 1)
 		m.Resume()
 		log.until(4.5)
-		wantEqual(t, "starts", log.starts(), seconds(3.5, 4))
-		wantEqual(t, "skipped", s.Skipped(), 2)
+		check.Equal(t, "starts", log.starts(), seconds(3.5, 4))
+		check.Equal(t, "skipped", s.Skipped(), 2)
 	})
 }
 
@@ -234,16 +235,16 @@ func TestOptionsHoldForEachRun(t *testing.T) {
 		}
 		time.Sleep(7 * time.Second)
 		synctest.Wait()
-		wantEqual(t, "keys", keys, []string{"acme", "acme", "acme"})
-		wantEqual(t, "values", values, []any{"value", "value", "value"})
-		wantEqual(t, "skipped", s.Skipped(), 0)
+		check.Equal(t, "keys", keys, []string{"acme", "acme", "acme"})
+		check.Equal(t, "values", values, []any{"value", "value", "value"})
+		check.Equal(t, "skipped", s.Skipped(), 0)
 		for i, r := range m.History() {
 			if !errors.Is(r.LastError, taskmanager.ErrTimeout) || r.Description != "what it does" {
 				t.Errorf("run %d: %q ended with %v, want %q and ErrTimeout", i+1, r.Description, r.LastError, "what it does")
 			}
-			wantEqual(t, "end of a run", r.EndedAt.Sub(begin), time.Duration(2*i+2)*time.Second+500*time.Millisecond)
+			check.Equal(t, "end of a run", r.EndedAt.Sub(begin), time.Duration(2*i+2)*time.Second+500*time.Millisecond)
 		}
-		wantEqual(t, "runs that have ended", len(m.History()), 3)
+		check.Equal(t, "runs that have ended", len(m.History()), 3)
 	})
 }
 
@@ -262,8 +263,8 @@ func TestQueueTimeoutHoldsForEachRun(t *testing.T) {
 				t.Errorf("a run ended with %v, want ErrQueueTimeout", r.LastError)
 			}
 		}
-		wantEqual(t, "ends", ends, seconds(1.3, 2.3, 3.3))
-		wantEqual(t, "skipped", s.Skipped(), 0)
+		check.Equal(t, "ends", ends, seconds(1.3, 2.3, 3.3))
+		check.Equal(t, "skipped", s.Skipped(), 0)
 	})
 }
 
@@ -285,8 +286,8 @@ func TestEveryIsQueuedBeyondTheLimit(t *testing.T) {
 			}
 			m.Cancel("running")
 			log.until(2.5)
-			wantEqual(t, "starts", log.starts(), seconds(1.5, 2))
-			wantEqual(t, "skipped", s.Skipped(), 0)
+			check.Equal(t, "starts", log.starts(), seconds(1.5, 2))
+			check.Equal(t, "skipped", s.Skipped(), 0)
 			if text := logged.String(); strings.Contains(text, "left out") || strings.Contains(text, "dropped") {
 				t.Errorf("%v: the log is %q", overflow, text)
 			}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -85,9 +86,9 @@ func TestScheduleEndsWithItsContext(t *testing.T) {
 			cancel(errFailed)
 			synctest.Wait()
 			wantOver(t, "after the end of the context", s)
-			wantEqual(t, "the run has ended", isClosed(h.Done()), linked)
+			check.Equal(t, "the run has ended", isClosed(h.Done()), linked)
 			log.until(10)
-			wantEqual(t, "starts", log.starts(), seconds(1, 2))
+			check.Equal(t, "starts", log.starts(), seconds(1, 2))
 			switch err := wait(t, h); {
 			case linked && (!errors.Is(err, taskmanager.ErrCancelled) || !errors.Is(err, errFailed)):
 				t.Errorf("the linked run ended with %v, want ErrCancelled and why the context ended", err)
@@ -113,9 +114,9 @@ func TestStoppedScheduleBeginsNoRun(t *testing.T) {
 			if err := wait(t, h); err != nil {
 				t.Errorf("the run that was outstanding ended with %v, want nil", err)
 			}
-			wantEqual(t, "the end of the run", time.Since(log.since), 11*time.Second)
+			check.Equal(t, "the end of the run", time.Since(log.since), 11*time.Second)
 			log.until(30)
-			wantEqual(t, "starts", log.starts(), seconds(1))
+			check.Equal(t, "starts", log.starts(), seconds(1))
 		})
 	}
 }
@@ -143,8 +144,8 @@ func TestScheduleMayBeStoppedByItsOwnRun(t *testing.T) {
 		}
 		byTimetable.Store(s)
 		log.until(5)
-		wantEqual(t, "starts", log.starts(), seconds(1, 2))
-		wantEqual(t, "starts of the other", once.starts(), seconds(1)) // the run that was due
+		check.Equal(t, "starts", log.starts(), seconds(1, 2))
+		check.Equal(t, "starts of the other", once.starts(), seconds(1)) // the run that was due
 		wantOver(t, "after Stop by a run,", byRun.Load())
 		wantOver(t, "after Stop by the timetable,", s)
 	})
@@ -170,11 +171,11 @@ func TestStopAndDrainOfTheManagerEndSchedules(t *testing.T) {
 				if err := end(m); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
-				wantEqual(t, name+" returned after", time.Since(log.since), 6*time.Second)
+				check.Equal(t, name+" returned after", time.Since(log.since), 6*time.Second)
 				wantOver(t, "after "+name, busy)
 				wantOver(t, "after "+name, idle)
 				log.until(20)
-				wantEqual(t, "starts", log.starts(), seconds(1))
+				check.Equal(t, "starts", log.starts(), seconds(1))
 				_, err := m.Every(t.Context(), time.Second, &task{name: "late"})
 				if !errors.Is(err, taskmanager.ErrStopped) {
 					t.Errorf("Every after %s returned %v, want ErrStopped", name, err)
@@ -202,8 +203,8 @@ func TestTimetableMayHaveAnEnd(t *testing.T) {
 			log.until(3.5)
 			wantOver(t, "after the last time", s)
 			log.until(20)
-			wantEqual(t, "starts", log.starts(), want)
-			wantEqual(t, "skipped", s.Skipped(), 3-len(want))
+			check.Equal(t, "starts", log.starts(), want)
+			check.Equal(t, "skipped", s.Skipped(), 3-len(want))
 			if text := logged.String(); strings.Contains(text, "error") {
 				t.Errorf("the log is %q, want no error", text)
 			}
@@ -247,7 +248,7 @@ func TestBadTimetableEndsTheSchedule(t *testing.T) {
 				t.Fatal(err)
 			}
 			log.until(10)
-			wantEqual(t, "starts", log.starts(), seconds(1, 2))
+			check.Equal(t, "starts", log.starts(), seconds(1, 2))
 			wantOver(t, "of a timetable that "+name, s)
 			if text := logged.String(); !strings.Contains(text, "error") || !strings.Contains(text, "timetable") ||
 				!strings.Contains(text, `"task"`) || !strings.Contains(text, bad.says) {
@@ -269,7 +270,7 @@ func TestBadTimetableLeavesRunsToMakeUpFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			log.until(20)
-			wantEqual(t, "starts", log.starts(), seconds(1, 4.5, 8))
+			check.Equal(t, "starts", log.starts(), seconds(1, 4.5, 8))
 			wantOver(t, "of a timetable that "+name, s)
 		})
 	}
@@ -315,7 +316,7 @@ func TestScheduleMadeByATaskEndsWithItsContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		log.until(10)
-		wantEqual(t, "starts", log.starts(), seconds(1, 2))
+		check.Equal(t, "starts", log.starts(), seconds(1, 2))
 		wantOver(t, "after the end of the task", s)
 	})
 }
@@ -395,6 +396,6 @@ func TestBadInputOfSchedules(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		wantEqual(t, "submitted after nothing but faults", m.Snapshot().Submitted, 0)
+		check.Equal(t, "submitted after nothing but faults", m.Snapshot().Submitted, 0)
 	})
 }

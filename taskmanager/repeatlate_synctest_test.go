@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -40,8 +41,8 @@ func TestLateAlarmsLoseNoRun(t *testing.T) {
 			every(t, m, time.Second, &task{name: "taken"}) // the log tells that it is
 			s := every(t, m, time.Second, log.lasting("task", 0), taskmanager.WithOverlap(overlap))
 			log.until(6.5)
-			wantEqual(t, "starts", log.starts(), want.starts)
-			wantEqual(t, "skipped", s.Skipped(), want.skipped)
+			check.Equal(t, "starts", log.starts(), want.starts)
+			check.Equal(t, "skipped", s.Skipped(), want.skipped)
 		})
 	}
 }
@@ -72,11 +73,11 @@ func TestSlowTimetableHoldsUpNobody(t *testing.T) {
 		s := every(t, m, time.Second, log.lasting("every", 0))
 		delayed := submitFunc(t, m, "delayed", fn0, taskmanager.WithDelay(time.Second))
 		log.until(1.5)
-		wantEqual(t, "the delayed task", delayed.Status().Status, taskmanager.Finished)
+		check.Equal(t, "the delayed task", delayed.Status().Status, taskmanager.Finished)
 		log.until(5.5)
-		wantEqual(t, "starts", log.starts(), seconds(1, 2, 3, 4, 5))
-		wantEqual(t, "skipped", s.Skipped(), 0)
-		wantEqual(t, "late starts", slow.starts(), seconds(1, 3.5, 3.5, 4, 5))
+		check.Equal(t, "starts", log.starts(), seconds(1, 2, 3, 4, 5))
+		check.Equal(t, "skipped", s.Skipped(), 0)
+		check.Equal(t, "late starts", slow.starts(), seconds(1, 3.5, 3.5, 4, 5))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := m.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -84,7 +85,7 @@ func TestSlowTimetableHoldsUpNobody(t *testing.T) {
 		}
 		close(release)
 		stop(t, m)
-		wantEqual(t, "late starts", slow.starts(), seconds(1, 3.5, 3.5, 4, 5))
+		check.Equal(t, "late starts", slow.starts(), seconds(1, 3.5, 3.5, 4, 5))
 	})
 }
 
@@ -201,8 +202,8 @@ func TestScheduleSurvivesALoggerThatCallsGoexit(t *testing.T) {
 			}
 			await(t, taken)
 			log.until(4.5)
-			wantEqual(t, "starts", log.starts(), seconds(2, 3, 4))
-			wantEqual(t, "skipped", s.Skipped(), 1)
+			check.Equal(t, "starts", log.starts(), seconds(2, 3, 4))
+			check.Equal(t, "skipped", s.Skipped(), 1)
 			s.Stop()
 		}
 	})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
 // RestartOption is an option of a manager and of a task.
@@ -20,10 +20,10 @@ type RestartOption interface {
 // WithRestart sets when a task that failed runs again.
 //
 // Given to a manager, it is for the tasks that implement RestartableTask and say
-// that they want to. The default is scheduler.DefaultRestart. Given to a submit,
+// that they want to. The default is restart.Default. Given to a submit,
 // it is for that task, which then restarts also if it is a function or has no
 // Restart method: the policy alone decides.
-func WithRestart(p scheduler.RestartPolicy) RestartOption { return restartOption{p} }
+func WithRestart(p restart.Policy) RestartOption { return restartOption{p} }
 
 // WithRestartPlain makes all tasks of the manager restart that have no Restart
 // method to be asked, functions included: the policy alone decides.
@@ -59,7 +59,7 @@ func (s *lockedSource) Uint64() uint64 {
 	return s.source.Uint64()
 }
 
-type restartOption struct{ policy scheduler.RestartPolicy }
+type restartOption struct{ policy restart.Policy }
 
 func (o restartOption) apply(c *config) error {
 	rule, err := newRestartRule(o.policy)
@@ -80,15 +80,15 @@ func (o restartOption) applyTask(c *taskConfig) error {
 
 // restartRule is a policy and what it was asked in advance.
 type restartRule struct {
-	policy  scheduler.RestartPolicy
+	policy  restart.Policy
 	forgive time.Duration // a run of this length begins a new row of failures; 0: none does
 	window  time.Duration // for which it wants to know the restarts; 0: it does not
 }
 
 // newRestartRule asks a policy what has to be known in advance.
-func newRestartRule(p scheduler.RestartPolicy) (rule restartRule, err error) {
+func newRestartRule(p restart.Policy) (rule restartRule, err error) {
 	if p == nil {
-		return rule, errors.New("the policy is nil; scheduler.DefaultRestart() is the default, scheduler.Never() is none")
+		return rule, errors.New("the policy is nil; restart.Default() is the default, restart.Never() is none")
 	}
 	rule.policy = p
 	err = guarded(func() error {
@@ -97,10 +97,10 @@ func newRestartRule(p scheduler.RestartPolicy) (rule restartRule, err error) {
 				return err
 			}
 		}
-		if r, ok := p.(scheduler.Resetter); ok {
+		if r, ok := p.(restart.Resetter); ok {
 			rule.forgive = r.ResetAfter()
 		}
-		if w, ok := p.(scheduler.Windower); ok {
+		if w, ok := p.(restart.Windower); ok {
 			rule.window = w.Window()
 		}
 		return nil
@@ -123,14 +123,14 @@ func (h *Handle) rule() restartRule {
 func (h *Handle) restartsPlain() bool { return h.m.plain || h.cfg != nil && h.cfg.restart != nil }
 
 // failure describes a failure to the restart policy.
-func (m *TaskManager) failure(h *Handle, rule restartRule, err error) scheduler.Failure {
+func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Failure {
 	now := m.now()
 	// Those restarts that wait still are not among the starts. Taken for starts they
 	// would earn what they spend; so it is the starts that come out too low for a while.
 	restarts, started := m.revived.Load(), m.pool.Snapshot().Started
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	f := scheduler.Failure{
+	f := restart.Failure{
 		Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand,
 		Starts: started - min(restarts, started), Restarts: restarts,
 	}

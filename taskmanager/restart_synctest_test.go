@@ -10,7 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -28,7 +30,7 @@ func counted(n int, runs *int) func(context.Context) error {
 // restart under a policy of their own, or where the manager says so of all.
 func TestPlainTasksRestartWhenAsked(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		constant := scheduler.Constant(time.Second)
+		constant := restart.Constant(time.Second)
 		silent := start(t, taskmanager.WithRestart(constant))
 		all := start(t, taskmanager.WithRestart(constant), taskmanager.WithRestartPlain())
 		for name, test := range map[string]struct {
@@ -39,9 +41,9 @@ func TestPlainTasksRestartWhenAsked(t *testing.T) {
 			"not asked":                 {silent, nil, 1},
 			"policy of the task":        {silent, []taskmanager.TaskOption{taskmanager.WithRestart(constant)}, 4},
 			"all of the manager":        {all, nil, 4},
-			"none of the task":          {all, []taskmanager.TaskOption{taskmanager.WithRestart(scheduler.Never())}, 1},
-			"only so often":             {all, []taskmanager.TaskOption{taskmanager.WithRestart(scheduler.MaxAttempts(2, constant))}, 2},
-			"only for errors of a kind": {all, []taskmanager.TaskOption{taskmanager.WithRestart(scheduler.When(func(err error) bool { return !errors.Is(err, errFailed) }, constant))}, 1},
+			"none of the task":          {all, []taskmanager.TaskOption{taskmanager.WithRestart(restart.Never())}, 1},
+			"only so often":             {all, []taskmanager.TaskOption{taskmanager.WithRestart(restart.MaxAttempts(2, constant))}, 2},
+			"only for errors of a kind": {all, []taskmanager.TaskOption{taskmanager.WithRestart(restart.When(func(err error) bool { return !errors.Is(err, errFailed) }, constant))}, 1},
 		} {
 			runs := 0
 			h, err := test.m.SubmitFunc(t.Context(), name, counted(3, &runs), test.opts...)
@@ -60,13 +62,13 @@ func TestPlainTasksRestartWhenAsked(t *testing.T) {
 // TestPolicyOfATaskWins over that of the manager; the task's Restart is still asked.
 func TestPolicyOfATaskWins(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithRestart(scheduler.Never()))
+		m := start(t, taskmanager.WithRestart(restart.Never()))
 		runs := 0
 		h := submit(t, m, &task{
 			name:    "a",
 			execute: func(context.Context) error { runs++; return errFailed },
 			restart: func(context.Context, error) bool { return runs < 3 },
-		}, taskmanager.WithRestart(scheduler.Constant(time.Second)))
+		}, taskmanager.WithRestart(restart.Constant(time.Second)))
 		if err := wait(t, h); !errors.Is(err, errFailed) || errors.Is(err, taskmanager.ErrRestartsExhausted) || runs != 3 {
 			t.Errorf("%d runs, ended with %v; want 3, until the task wanted no more", runs, err)
 		}
@@ -79,7 +81,7 @@ func TestIntensityOfAManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const restarts, window = 3, 10 * time.Second
 		m := start(t, taskmanager.WithWorkers(4, 4), taskmanager.WithRestartPlain(),
-			taskmanager.WithRestart(scheduler.Intensity(restarts, window, scheduler.Constant(time.Second))))
+			taskmanager.WithRestart(restart.Intensity(restarts, window, restart.Constant(time.Second))))
 		begins := make([][]time.Time, 4)
 		handles := make([]*taskmanager.Handle, 4)
 		for i := range handles {
@@ -113,7 +115,7 @@ func TestIntensityOfAManager(t *testing.T) {
 func TestBudgetOfAManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestartPlain(),
-			taskmanager.WithRestart(scheduler.Budget(0.1, 5, scheduler.Constant(0))))
+			taskmanager.WithRestart(restart.Budget(0.1, 5, restart.Constant(0))))
 		const tasks = 1000
 		runs, refused := 0, 0
 		for i := range tasks {
@@ -145,7 +147,7 @@ func TestRunsRepeat(t *testing.T) {
 		return begins
 	}
 	one, again, other := run(1), run(1), run(2)
-	wantEqual(t, "the times of the second run", again, one)
+	check.Equal(t, "the times of the second run", again, one)
 	if fmt.Sprint(one) == fmt.Sprint(other) {
 		t.Errorf("another seed gives the same times, %v", one)
 	}
@@ -172,23 +174,23 @@ func TestDefaultPolicyIsNoFlood(t *testing.T) {
 // hostilePolicy panics when asked in advance.
 type hostilePolicy struct{}
 
-func (hostilePolicy) Next(scheduler.Failure) (time.Duration, bool) { return 0, true }
-func (hostilePolicy) Window() time.Duration                        { panic("window") }
+func (hostilePolicy) Next(restart.Failure) (time.Duration, bool) { return 0, true }
+func (hostilePolicy) Window() time.Duration                      { panic("window") }
 
 // TestBadPoliciesAreErrors, of the manager and of a task.
 func TestBadPoliciesAreErrors(t *testing.T) {
 	m := start(t)
 	for name, test := range map[string]struct {
-		policy scheduler.RestartPolicy
+		policy restart.Policy
 		want   string
 	}{
 		"nil":              {nil, "the policy is nil"},
-		"negative delay":   {scheduler.Constant(-1), "-1ns"},
-		"no window":        {scheduler.Intensity(1, 0, nil), "window"},
-		"inner one":        {scheduler.MaxAttempts(3, scheduler.Constant(-1)), "-1ns"},
+		"negative delay":   {restart.Constant(-1), "-1ns"},
+		"no window":        {restart.Intensity(1, 0, nil), "window"},
+		"inner one":        {restart.MaxAttempts(3, restart.Constant(-1)), "-1ns"},
 		"one that panics":  {hostilePolicy{}, "panicked: window"},
-		"share above all":  {scheduler.Budget(2, 1, nil), "share"},
-		"function missing": {scheduler.RestartFunc(nil), "nil"},
+		"share above all":  {restart.Budget(2, 1, nil), "share"},
+		"function missing": {restart.Func(nil), "nil"},
 	} {
 		_, err := taskmanager.Start(taskmanager.WithRestart(test.policy))
 		_, taskErr := m.SubmitFunc(t.Context(), "a", fn0, taskmanager.WithRestart(test.policy))
@@ -198,7 +200,7 @@ func TestBadPoliciesAreErrors(t *testing.T) {
 			}
 		}
 	}
-	p := scheduler.Never()
+	p := restart.Never()
 	if _, err := m.SubmitFunc(t.Context(), "a", fn0, taskmanager.WithRestart(p), taskmanager.WithRestart(p)); err == nil {
 		t.Error("WithRestart given twice was accepted")
 	}
@@ -233,8 +235,8 @@ func TestDecisionsAreLogged(t *testing.T) {
 // when it begins, not when it was due.
 func TestIntensityCountsFromTheBegin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(scheduler.Never()))
-		policy := taskmanager.WithRestart(scheduler.Intensity(1, 10*time.Second, scheduler.Constant(time.Second)))
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(restart.Never()))
+		policy := taskmanager.WithRestart(restart.Intensity(1, 10*time.Second, restart.Constant(time.Second)))
 		begin := time.Now()
 		var begins []time.Duration
 		h, err := m.SubmitFunc(t.Context(), "a", func(context.Context) error {
@@ -248,18 +250,18 @@ func TestIntensityCountsFromTheBegin(t *testing.T) {
 		if err := wait(t, h); !errors.Is(err, taskmanager.ErrRestartsExhausted) {
 			t.Errorf("the task ended with %v, want ErrRestartsExhausted", err)
 		}
-		wantEqual(t, "begins", begins, []time.Duration{0, 12 * time.Second})
+		check.Equal(t, "begins", begins, []time.Duration{0, 12 * time.Second})
 	})
 }
 
 // slowScaler takes its time when it is asked for more.
 type slowScaler struct{}
 
-func (slowScaler) Scale(s scheduler.Snapshot) scheduler.Decision {
+func (slowScaler) Scale(s scale.Snapshot) scale.Decision {
 	if s.Queued > 0 {
 		time.Sleep(time.Hour)
 	}
-	return scheduler.Decision{Target: 1, Reason: "slow"}
+	return scale.Decision{Target: 1, Reason: "slow"}
 }
 
 // TestStopReturnsInTime although the timer of delayed tasks is held up.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -44,7 +45,7 @@ func TestResultsAreInTheOrderOfTheSubmits(t *testing.T) {
 		_ = g.Go(name, fn)
 	}
 	got, err := g.Wait(t.Context())
-	wantEqual(t, "results", got, []int{0, 0, 2, 0, 4})
+	check.Equal(t, "results", got, []int{0, 0, 2, 0, 4})
 	if err == nil {
 		t.Error("two submits have failed, and Wait returned no error")
 	}

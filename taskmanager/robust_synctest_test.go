@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -183,7 +183,7 @@ func TestGoexitInRestartEndsTheTask(t *testing.T) {
 // badPolicy panics.
 type badPolicy struct{}
 
-func (badPolicy) Next(scheduler.Failure) (time.Duration, bool) { panic("policy") }
+func (badPolicy) Next(restart.Failure) (time.Duration, bool) { panic("policy") }
 
 func TestPolicyThatPanicsEndsTheTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestStatusOfATask(t *testing.T) {
 
 func TestLongRunForgivesEarlierFailures(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithRestart(scheduler.Exponential(time.Hour, time.Hour)))
+		m := start(t, taskmanager.WithRestart(restart.Exponential(time.Hour, time.Hour)))
 		runs := 0
 		h := submit(t, m, &task{
 			name: "a",

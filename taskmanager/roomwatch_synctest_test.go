@@ -7,7 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -43,7 +44,7 @@ func fillUpInVain(t *testing.T, m *taskmanager.TaskManager, held ...taskmanager.
 	submitLater("late", "other")
 	close(begin)
 	synctest.Wait()
-	wantEqual(t, "submits that wait for room", m.Snapshot().Blocked, 3)
+	check.Equal(t, "submits that wait for room", m.Snapshot().Blocked, 3)
 	m.Resume()
 	time.Sleep(10 * time.Second)
 	synctest.Wait()
@@ -73,7 +74,7 @@ func TestQueueThatFillsUpInVain(t *testing.T) {
 		},
 		"a task that restarts": func(t *testing.T, m *taskmanager.TaskManager) {
 			submitFunc(t, m, "fails", func(context.Context) error { return errFailed }, taskmanager.WithKey("f"),
-				taskmanager.WithRestart(scheduler.Constant(20*time.Millisecond)))
+				taskmanager.WithRestart(restart.Constant(20*time.Millisecond)))
 			synctest.Wait()
 		},
 	} {

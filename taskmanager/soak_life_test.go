@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -114,13 +115,13 @@ func (x *life) limit(random *rand.Rand) (taskmanager.Option, string) {
 func (x *life) restarts(random *rand.Rand) (taskmanager.Option, string) {
 	switch random.IntN(5) {
 	case 0:
-		return taskmanager.WithRestart(scheduler.Never()), "never restarts"
+		return taskmanager.WithRestart(restart.Never()), "never restarts"
 	case 1:
-		return taskmanager.WithRestart(scheduler.MaxAttempts(3, scheduler.Constant(time.Millisecond))), "3 attempts"
+		return taskmanager.WithRestart(restart.MaxAttempts(3, restart.Constant(time.Millisecond))), "3 attempts"
 	case 2:
-		return taskmanager.WithRestart(scheduler.Budget(0.2, 5, scheduler.Exponential(100*time.Microsecond, 2*time.Millisecond))), "budget"
+		return taskmanager.WithRestart(restart.Budget(0.2, 5, restart.Exponential(100*time.Microsecond, 2*time.Millisecond))), "budget"
 	case 3:
-		return taskmanager.WithRestart(scheduler.Intensity(10, 50*time.Millisecond, scheduler.Decorrelated(50*time.Microsecond, time.Millisecond))), "intensity"
+		return taskmanager.WithRestart(restart.Intensity(10, 50*time.Millisecond, restart.Decorrelated(50*time.Microsecond, time.Millisecond))), "intensity"
 	default:
 		return taskmanager.WithRestart(brisk{}), "brisk"
 	}
@@ -136,13 +137,13 @@ func (x *life) plain(random *rand.Rand) (taskmanager.Option, string) {
 func (x *life) scaler(random *rand.Rand) (taskmanager.Option, string) {
 	switch random.IntN(5) {
 	case 0:
-		return taskmanager.WithScaler(scheduler.Step(time.Millisecond)), "Step"
+		return taskmanager.WithScaler(scale.Step(time.Millisecond)), "Step"
 	case 1:
-		return taskmanager.WithScaler(scheduler.Demand(3)), "Demand(3)"
+		return taskmanager.WithScaler(scale.Demand(3)), "Demand(3)"
 	case 2:
-		return taskmanager.WithScaler(scheduler.TargetWait(scheduler.TargetWaitConfig{})), "TargetWait"
+		return taskmanager.WithScaler(scale.TargetWait(scale.TargetWaitConfig{})), "TargetWait"
 	case 3:
-		return taskmanager.WithScaler(scheduler.Fixed(2)), "Fixed(2)"
+		return taskmanager.WithScaler(scale.Fixed(2)), "Fixed(2)"
 	default:
 		return nil, ""
 	}

@@ -1,6 +1,8 @@
 package taskmanager_test
 
-import "time"
+import (
+	"time"
+)
 
 // takeSlot counts an execution that has a slot for sure. The caller is a task that has
 // got its slot back, or one that begins.

@@ -1,6 +1,8 @@
 package taskmanager
 
-import "time"
+import (
+	"time"
+)
 
 // WorkerStatus is what a worker or a task is doing.
 type WorkerStatus string

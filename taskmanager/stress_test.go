@@ -11,14 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // brisk restarts after 0 to 50 µs, and gives up now and then.
 type brisk struct{}
 
-func (brisk) Next(f scheduler.Failure) (time.Duration, bool) {
+func (brisk) Next(f restart.Failure) (time.Duration, bool) {
 	return time.Duration(f.Rand.Int64N(int64(50 * time.Microsecond))), f.Attempt < 5
 }
 

@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -220,8 +221,8 @@ func TestSpansOfATask(t *testing.T) {
 						failures[e.ErrorType]++
 					}
 				}
-				wantEqual(t, "run durations by error.type, as on the spans", b.counts(t, "taskmanager.task.run.duration", "error.type"), failures)
-				wantEqual(t, "active", b.counts(t, "taskmanager.task.active", ""), map[string]int64{"": 0})
+				check.Equal(t, "run durations by error.type, as on the spans", b.counts(t, "taskmanager.task.run.duration", "error.type"), failures)
+				check.Equal(t, "active", b.counts(t, "taskmanager.task.active", ""), map[string]int64{"": 0})
 			})
 		})
 	}
@@ -280,7 +281,7 @@ func TestTaskSeesItsSpan(t *testing.T) {
 		}
 		synctest.Wait()
 		spans := b.all(t)
-		wantEqual(t, "spans", len(spans), 1+2*9)
+		check.Equal(t, "spans", len(spans), 1+2*9)
 		for i, s := range spans[1:] {
 			want := map[bool]string{true: "run func 1", false: "submit func"}[i%2 == 0]
 			if s.Parent != want {
@@ -305,7 +306,7 @@ func TestStopEndsAllSpans(t *testing.T) {
 		submitFunc(t, m, "runs", untilCancelled)
 		submit(t, m, &task{name: "queued"})
 		synctest.Wait()
-		wantEqual(t, "spans under way", len(b.spans.Started())-len(b.spans.Ended()), 3)
+		check.Equal(t, "spans under way", len(b.spans.Started())-len(b.spans.Ended()), 3)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := m.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -318,7 +319,7 @@ func TestStopEndsAllSpans(t *testing.T) {
 				t.Errorf("a span that was cut short by Stop is an error: %+v", s)
 			}
 		}
-		wantEqual(t, "workers after Stop", b.counts(t, "taskmanager.pool.worker.count", "taskmanager.worker.state"), map[string]int64{})
+		check.Equal(t, "workers after Stop", b.counts(t, "taskmanager.pool.worker.count", "taskmanager.worker.state"), map[string]int64{})
 	})
 }
 
@@ -341,8 +342,8 @@ func TestNamesOfSpansAreFew(t *testing.T) {
 	for _, s := range b.spans.Ended() {
 		names[s.Name()]++
 	}
-	wantEqual(t, "spans by name", names, map[string]int{"request": 1, "submit func": 10_000, "run func": 10_000})
-	wantEqual(t, "submissions", b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result"), map[string]int64{"accepted": 10_000})
+	check.Equal(t, "spans by name", names, map[string]int{"request": 1, "submit func": 10_000, "run func": 10_000})
+	check.Equal(t, "submissions", b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result"), map[string]int64{"accepted": 10_000})
 	var data metricdata.ResourceMetrics
 	if err := b.reader.Collect(t.Context(), &data); err != nil {
 		t.Fatal(err)
@@ -450,8 +451,8 @@ func TestObserversThatCrashDoNoHarm(t *testing.T) {
 			}
 			return nil
 		}, restart: func(context.Context, error) bool { return true }})
-		wantEqual(t, "runs", runs, 2)
-		wantEqual(t, "spans", len(b.all(t)), 5)
+		check.Equal(t, "runs", runs, 2)
+		check.Equal(t, "spans", len(b.all(t)), 5)
 		for _, name := range []string{"BeginSubmit", "EndSubmit", "BeginRun", "EndRun", "BeginRestart", "EndRestart", "ObservePool"} {
 			if _, ok := called.Load(name); !ok {
 				t.Errorf("%s was not called", name)

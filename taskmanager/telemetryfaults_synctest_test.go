@@ -13,6 +13,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -48,11 +49,11 @@ func TestErrorsWhoseMethodsDoHarm(t *testing.T) {
 					}
 					return nil
 				}, restart: func(context.Context, error) bool { return true }})
-				wantEqual(t, "spans", b.summary(t), []string{
+				check.Equal(t, "spans", b.summary(t), []string{
 					submitJob, runJob + " failure " + c.kind, waitJob + " " + c.kind, runJob + " success",
 				})
-				wantEqual(t, "executions", b.counts(t, "taskmanager.task.run.duration", "error.type"), map[string]int64{"": 1, c.kind: 1})
-				wantEqual(t, "restarts", b.counts(t, "taskmanager.task.restarts", "error.type"), map[string]int64{c.kind: 1})
+				check.Equal(t, "executions", b.counts(t, "taskmanager.task.run.duration", "error.type"), map[string]int64{"": 1, c.kind: 1})
+				check.Equal(t, "restarts", b.counts(t, "taskmanager.task.restarts", "error.type"), map[string]int64{c.kind: 1})
 			})
 		})
 	}
@@ -72,8 +73,8 @@ func TestTypeOfAFailureIsThatOfItsEnd(t *testing.T) {
 			}
 			return nil
 		}, restart: func(context.Context, error) bool { time.Sleep(2 * time.Second); return true }}, taskmanager.WithTimeout(time.Second))
-		wantEqual(t, "spans", b.summary(t), []string{submitJob, runJob + " failure broken", waitJob + " broken", runJob + " success"})
-		wantEqual(t, "restarts", b.counts(t, "taskmanager.task.restarts", "error.type"), map[string]int64{"broken": 1})
+		check.Equal(t, "spans", b.summary(t), []string{submitJob, runJob + " failure broken", waitJob + " broken", runJob + " success"})
+		check.Equal(t, "restarts", b.counts(t, "taskmanager.task.restarts", "error.type"), map[string]int64{"broken": 1})
 	})
 }
 
@@ -93,7 +94,7 @@ func TestCrashOfACancelledTaskIsAFailure(t *testing.T) {
 			synctest.Wait()
 			h.Cancel()
 			synctest.Wait()
-			wantEqual(t, "spans", b.summary(t), []string{runJob + " failure " + want})
+			check.Equal(t, "spans", b.summary(t), []string{runJob + " failure " + want})
 		})
 	}
 }
@@ -131,8 +132,8 @@ func TestEndBeforeTheBegin(t *testing.T) {
 			synctest.Wait()
 			time.Sleep(3 * time.Second)
 			synctest.Wait()
-			wantEqual(t, "what the observer was told", []string{<-observer.told, <-observer.told}, []string{"worker 1", want})
-			wantEqual(t, "spans", len(b.all(t)), 1)
+			check.Equal(t, "what the observer was told", []string{<-observer.told, <-observer.told}, []string{"worker 1", want})
+			check.Equal(t, "spans", len(b.all(t)), 1)
 		})
 	}
 }
@@ -151,7 +152,7 @@ func TestCancelDuringRestart(t *testing.T) {
 			synctest.Wait()
 			h.Cancel()
 			synctest.Wait()
-			wantEqual(t, "spans", b.summary(t), []string{runJob + " failure", waitJob + " cancelled"})
+			check.Equal(t, "spans", b.summary(t), []string{runJob + " failure", waitJob + " cancelled"})
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -92,8 +93,8 @@ func TestRefusedSubmitsAreErrors(t *testing.T) {
 				refused++
 			}
 		}
-		wantEqual(t, "spans of refused submits", refused, 3)
-		wantEqual(t, "submissions", b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result"),
+		check.Equal(t, "spans of refused submits", refused, 3)
+		check.Equal(t, "submissions", b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result"),
 			map[string]int64{"accepted": 1, "refused": 3})
 	})
 }
@@ -134,11 +135,11 @@ func TestTelemetryIsOnByItself(t *testing.T) {
 	if o, err := observe.Installed(); o != nil || err != nil {
 		t.Errorf("no SDK is installed, and Installed returns %v, %v", o, err)
 	}
-	wantEqual(t, "spans", spans(), 1)
-	wantEqual(t, "spans without telemetry", spans(taskmanager.WithoutTelemetry()), 0)
+	check.Equal(t, "spans", spans(), 1)
+	check.Equal(t, "spans without telemetry", spans(taskmanager.WithoutTelemetry()), 0)
 	own := newBackend(t)
-	wantEqual(t, "spans in the global SDK, with an observer of its own", spans(taskmanager.WithObserver(own.otel)), 0)
-	wantEqual(t, "spans in the observer's", len(own.spans.Ended()), 1)
+	check.Equal(t, "spans in the global SDK, with an observer of its own", spans(taskmanager.WithObserver(own.otel)), 0)
+	check.Equal(t, "spans in the observer's", len(own.spans.Ended()), 1)
 }
 
 // TestMetricsOfThePool while the manager is there, and none when it has stopped.
@@ -156,17 +157,17 @@ func TestMetricsOfThePool(t *testing.T) {
 			}
 			synctest.Wait()
 			const pool = "taskmanager.pool.name"
-			wantEqual(t, "limit", b.counts(t, "taskmanager.queue.limit", pool), want)
-			wantEqual(t, "length", b.counts(t, "taskmanager.queue.length", pool), map[string]int64{"images": 0})
-			wantEqual(t, "workers", b.counts(t, "taskmanager.pool.worker.count", "taskmanager.worker.state"),
+			check.Equal(t, "limit", b.counts(t, "taskmanager.queue.limit", pool), want)
+			check.Equal(t, "length", b.counts(t, "taskmanager.queue.length", pool), map[string]int64{"images": 0})
+			check.Equal(t, "workers", b.counts(t, "taskmanager.pool.worker.count", "taskmanager.worker.state"),
 				map[string]int64{"busy": 2, "idle": 0, "lent": 0})
 			for name, want := range map[string]int64{"desired": 2, "min": 1, "max": 3} {
-				wantEqual(t, name, b.counts(t, "taskmanager.pool.worker."+name, pool), map[string]int64{"images": want})
+				check.Equal(t, name, b.counts(t, "taskmanager.pool.worker."+name, pool), map[string]int64{"images": want})
 			}
-			wantEqual(t, "decisions", b.counts(t, "taskmanager.scaler.decisions", "taskmanager.scaler.direction"), map[string]int64{"up": 1, "down": 0})
-			wantEqual(t, "active", b.counts(t, "taskmanager.task.active", pool), map[string]int64{"images": 2})
+			check.Equal(t, "decisions", b.counts(t, "taskmanager.scaler.decisions", "taskmanager.scaler.direction"), map[string]int64{"up": 1, "down": 0})
+			check.Equal(t, "active", b.counts(t, "taskmanager.task.active", pool), map[string]int64{"images": 2})
 			stop(t, m)
-			wantEqual(t, "workers after Stop", b.counts(t, "taskmanager.pool.worker.count", pool), map[string]int64{})
+			check.Equal(t, "workers after Stop", b.counts(t, "taskmanager.pool.worker.count", pool), map[string]int64{})
 		}
 	})
 }
@@ -212,12 +213,12 @@ func TestObserverThatCallsGoexitLosesNothing(t *testing.T) {
 					}
 				}
 				synctest.Wait()
-				wantEqual(t, "spans of the observer before", before.summary(t), want.before)
-				wantEqual(t, "spans of the one after", after.summary(t), want.after)
+				check.Equal(t, "spans of the observer before", before.summary(t), want.before)
+				check.Equal(t, "spans of the one after", after.summary(t), want.after)
 				go func() { _, _ = m.SubmitFunc(t.Context(), "next", fn0) }()
 				synctest.Wait()
 				s := m.Snapshot()
-				wantEqual(t, "workers, and tasks that are left", []int{s.Workers, s.Busy, len(m.TaskStatus())}, []int{1, 0, 0})
+				check.Equal(t, "workers, and tasks that are left", []int{s.Workers, s.Busy, len(m.TaskStatus())}, []int{1, 0, 0})
 			})
 		})
 	}
@@ -258,7 +259,7 @@ func TestObserverWithoutContextsDoesNoHarm(t *testing.T) {
 		type key struct{}
 		ctx, runs := context.WithValue(t.Context(), key{}, "value"), 0
 		h, err := m.Submit(ctx, &task{name: "a", execute: func(ctx context.Context) error {
-			wantEqual(t, "the value in the context", ctx.Value(key{}), any("value"))
+			check.Equal(t, "the value in the context", ctx.Value(key{}), any("value"))
 			if runs++; runs == 1 {
 				return errFailed
 			}

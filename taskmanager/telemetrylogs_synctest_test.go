@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -57,7 +58,7 @@ func TestLogsLeadToSpans(t *testing.T) {
 				spans[attributeOf(s, "taskmanager.task.attempt").AsInt64()] = s.SpanContext().TraceID().String() + " " + s.SpanContext().SpanID().String()
 			}
 		}
-		wantEqual(t, "executions", len(spans), 2)
+		check.Equal(t, "executions", len(spans), 2)
 		type line struct {
 			Message string `json:"msg"`
 			Trace   string `json:"trace_id"`
@@ -76,7 +77,7 @@ func TestLogsLeadToSpans(t *testing.T) {
 			}
 			got = append(got, fmt.Sprintf("%s %d: %s", l.Task, l.Attempt, l.Message))
 		}
-		wantEqual(t, "log", got, []string{
+		check.Equal(t, "log", got, []string{
 			"a 1: works",
 			`a 1: taskmanager: task "a" restarts in 1s after failure 1 in a row: failure 1`,
 			"a 2: works",

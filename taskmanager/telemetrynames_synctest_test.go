@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -92,7 +93,7 @@ func TestWhatIsEmittedIsDeclared(t *testing.T) {
 			if s.Name() == "request" {
 				continue
 			}
-			wantEqual(t, "scope of a span", scope(s.InstrumentationScope()), want)
+			check.Equal(t, "scope of a span", scope(s.InstrumentationScope()), want)
 			got[strings.Fields(s.Name())[0]+" Kind "+strings.ToUpper(s.SpanKind().String())] = true
 			got.add(s.Attributes())
 			for _, e := range s.Events() {
@@ -105,7 +106,7 @@ func TestWhatIsEmittedIsDeclared(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range data.ScopeMetrics {
-			wantEqual(t, "scope of metrics", scope(s.Scope), want)
+			check.Equal(t, "scope of metrics", scope(s.Scope), want)
 			for _, m := range s.Metrics {
 				got[m.Name] = true
 				switch d := m.Data.(type) {
@@ -225,6 +226,6 @@ func TestExemplarsLeadToSpans(t *testing.T) {
 			}
 		}
 		slices.Sort(with)
-		wantEqual(t, "histograms with exemplars", slices.Compact(with), []string{"taskmanager.task.queue.duration", "taskmanager.task.run.duration"})
+		check.Equal(t, "histograms with exemplars", slices.Compact(with), []string{"taskmanager.task.queue.duration", "taskmanager.task.run.duration"})
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -58,7 +59,7 @@ func TestValuesOfWhatIsEmitted(t *testing.T) {
 			}
 			return attributes
 		}
-		wantEqual(t, "attributes", got, map[string]map[string]string{
+		check.Equal(t, "attributes", got, map[string]map[string]string{
 			"request":      {},
 			"submit quick": task("first", "quick"),
 			"submit slow":  task("second", "slow"),
@@ -70,7 +71,7 @@ func TestValuesOfWhatIsEmitted(t *testing.T) {
 			"restart slow": task("second", "slow", "taskmanager.task.attempt", "1", "taskmanager.restart.delay", "60",
 				"error.type", "*errors.errorString", "taskmanager.task.outcome", "cancelled"),
 		})
-		wantEqual(t, "seconds that were measured", b.sums(t), map[string]float64{
+		check.Equal(t, "seconds that were measured", b.sums(t), map[string]float64{
 			"taskmanager.task.run.duration quick": 2, "taskmanager.task.run.duration slow": 3,
 			"taskmanager.task.queue.duration quick": 0, "taskmanager.task.queue.duration slow": 1.999999999,
 		})
@@ -91,7 +92,7 @@ func (b *backend) sums(t *testing.T) map[string]float64 {
 			if !ok {
 				continue
 			}
-			wantEqual(t, "unit of "+m.Name, m.Unit, "s")
+			check.Equal(t, "unit of "+m.Name, m.Unit, "s")
 			for _, p := range h.DataPoints {
 				if n := len(p.Bounds); n != 18 || p.Bounds[0] != 0.0005 || p.Bounds[n-1] != 300 {
 					t.Errorf("the buckets of %s are %v", m.Name, p.Bounds)

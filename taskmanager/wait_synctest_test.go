@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -157,7 +158,7 @@ func TestGroupInATask(t *testing.T) {
 		for i := range want {
 			want[i] = i * i
 		}
-		wantEqual(t, "the results", got, want)
+		check.Equal(t, "the results", got, want)
 	})
 }
 
@@ -304,7 +305,7 @@ func TestWaitsThatAreNoCycles(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		wantEqual(t, "what waits", m.TaskStatus()["root"].Status, taskmanager.Blocked)
+		check.Equal(t, "what waits", m.TaskStatus()["root"].Status, taskmanager.Blocked)
 		close(free)
 		if err := errors.Join(wait(t, other), wait(t, h)); err != nil {
 			t.Error(err)
@@ -331,7 +332,7 @@ func TestRoomInAGroupNeedsOneEnd(t *testing.T) {
 			)
 		})
 		synctest.Wait()
-		wantEqual(t, "what waits for room", m.TaskStatus()["root"].Status, taskmanager.Blocked)
+		check.Equal(t, "what waits for room", m.TaskStatus()["root"].Status, taskmanager.Blocked)
 		close(free)
 		if err := wait(t, h); err != nil {
 			t.Error(err)

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -49,7 +50,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 			if err := wait(t, parent); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s returned %v, want a DeadlineExceeded", name, err)
 			}
-			wantEqual(t, name+" took", time.Since(begin), time.Second)
+			check.Equal(t, name+" took", time.Since(begin), time.Second)
 		})
 	}
 }
@@ -79,7 +80,7 @@ func TestCancelledWaiterEnds(t *testing.T) {
 					target.Cancel()
 				}
 				synctest.Wait()
-				wantEqual(t, "the waiter", waiter.Status().Status, taskmanager.Blocked)
+				check.Equal(t, "the waiter", waiter.Status().Status, taskmanager.Blocked)
 				if limited {
 					time.Sleep(time.Second)
 				} else {
@@ -94,7 +95,7 @@ func TestCancelledWaiterEnds(t *testing.T) {
 					t.Errorf("the waiter ended with %v, want %v", err, want)
 				}
 				s := m.Snapshot()
-				wantEqual(t, "workers and slots in use", []int{s.Workers, s.Busy, s.Lent}, []int{1, 1, 0})
+				check.Equal(t, "workers and slots in use", []int{s.Workers, s.Busy, s.Lent}, []int{1, 1, 0})
 			})
 		}
 	}
@@ -122,7 +123,7 @@ func TestWaitsCutShortAreBeyondTheMaximum(t *testing.T) {
 		synctest.Wait()
 		for _, want := range [][]int{{4, 4, 2}, {3, 3, 2}, {2, 2, 2}, {2, 2, 1}, {2, 2, 0}, {2, 1, 0}, {2, 0, 0}} {
 			s := m.Snapshot()
-			wantEqual(t, "workers, busy ones and queued tasks", []int{s.Workers, s.Busy, s.Queued}, want)
+			check.Equal(t, "workers, busy ones and queued tasks", []int{s.Workers, s.Busy, s.Queued}, want)
 			if s.Busy > 0 {
 				end <- struct{}{}
 			}

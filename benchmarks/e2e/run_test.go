@@ -24,7 +24,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/adapters/logging"
 	"github.com/seed56799101/taskmanager/observe"
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -160,7 +160,7 @@ func (s *sdk) perform(t *testing.T) {
 	defer slog.SetDefault(before)
 
 	m := start(t, taskmanager.WithName("pictures"), taskmanager.WithWorkers(2, 3), taskmanager.WithLimit(100, taskmanager.Reject),
-		taskmanager.WithRestart(scheduler.Constant(40*time.Millisecond)), taskmanager.WithLogger(logging.Slog(nil)))
+		taskmanager.WithRestart(restart.Constant(40*time.Millisecond)), taskmanager.WithLogger(logging.Slog(nil)))
 	own, err := observe.New(observe.WithPropagation(observe.Link))
 	if err != nil {
 		t.Fatal(err)

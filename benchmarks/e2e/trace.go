@@ -1,6 +1,8 @@
 package e2e
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Trace is a trace as Jaeger's HTTP API tells it.
 type Trace struct {

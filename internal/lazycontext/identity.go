@@ -1,6 +1,8 @@
 package lazycontext
 
-import "context"
+import (
+	"context"
+)
 
 // Identified is an owner that says which task it is.
 type Identified interface {

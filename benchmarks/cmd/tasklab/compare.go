@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -83,7 +83,7 @@ type trial struct {
 func measure(ctx context.Context, with settings, s setting, w workload, label string, d display) (measurement, error) {
 	// A tolerance of 0 changes no decision. But it asks for the signals that need a
 	// clock, the integrals among them, which the pool has only if its scaler does.
-	started, err := with.open(s.queue.value, scheduler.Tolerance(0, s.scaler.value()))
+	started, err := with.open(s.queue.value, scale.Tolerance(0, s.scaler.value()))
 	if err != nil {
 		return measurement{}, err
 	}

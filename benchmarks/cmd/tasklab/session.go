@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -20,8 +20,8 @@ type session struct {
 	start   time.Time
 
 	// To be read when work has returned.
-	elapsed time.Duration      // from the start to the end of the last task
-	final   scheduler.Snapshot // at the end of the last task
+	elapsed time.Duration  // from the start to the end of the last task
+	final   scale.Snapshot // at the end of the last task
 }
 
 // open starts a manager.

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -32,32 +33,32 @@ var overflows = []named[taskmanager.Overflow]{
 // newScaler makes a scaler. It is made anew for each manager, since it keeps state.
 type newScaler func() scaler
 
-type scaler = scheduler.Scaler[scheduler.Snapshot]
+type scaler = scale.Scaler[scale.Snapshot]
 
 // scalers are the ways to find the number of workers that there should be.
 var scalers = []named[newScaler]{
-	{"demand", "one for each task that runs or waits", func() scaler { return scheduler.Demand(1) }},
-	{"fixed", "as many as -max allows, all the time", func() scaler { return scheduler.Fixed(0) }},
-	{"step", fmt.Sprintf("half-way to -max whenever a task has waited for %v", scheduler.DefaultStepWait), func() scaler { return scheduler.Step(0) }},
+	{"demand", "one for each task that runs or waits", func() scaler { return scale.Demand(1) }},
+	{"fixed", "as many as -max allows, all the time", func() scaler { return scale.Fixed(0) }},
+	{"step", fmt.Sprintf("half-way to -max whenever a task has waited for %v", scale.DefaultStepWait), func() scaler { return scale.Step(0) }},
 	{"targetwait", "as many as let 95% of the tasks begin within 100ms", func() scaler {
-		return scheduler.TargetWait(scheduler.TargetWaitConfig{})
+		return scale.TargetWait(scale.TargetWaitConfig{})
 	}},
 	{"utilisation", "as many as are each busy for 70% of the time", func() scaler {
-		return scheduler.Utilisation(scheduler.UtilisationConfig{})
+		return scale.Utilisation(scale.UtilisationConfig{})
 	}},
-	{"probe", fmt.Sprintf("one more or less each %v, in the direction that raises the throughput", scheduler.DefaultProbeInterval), func() scaler { return scheduler.Probe(0) }},
+	{"probe", fmt.Sprintf("one more or less each %v, in the direction that raises the throughput", scale.DefaultProbeInterval), func() scaler { return scale.Probe(0) }},
 }
 
 // scalerVariants are what can be done with the target of a scaler.
 var scalerVariants = []named[func(newScaler) newScaler]{
 	{"stabilise", fmt.Sprintf("the most that it came to in the last %v", stabiliseTime), func(inner newScaler) newScaler {
-		return func() scaler { return scheduler.Stabilise(stabiliseTime, inner()) }
+		return func() scaler { return scale.Stabilise(stabiliseTime, inner()) }
 	}},
 	{"tolerance", fmt.Sprintf("no change if it would be one of %.0f%% or less", 100*tolerated), func(inner newScaler) newScaler {
-		return func() scaler { return scheduler.Tolerance(tolerated, inner()) }
+		return func() scaler { return scale.Tolerance(tolerated, inner()) }
 	}},
 	{"ratelimit", fmt.Sprintf("no more than %d new ones a second", newPerSecond), func(inner newScaler) newScaler {
-		return func() scaler { return scheduler.RateLimit(newPerSecond, inner()) }
+		return func() scaler { return scale.RateLimit(newPerSecond, inner()) }
 	}},
 }
 
@@ -69,17 +70,17 @@ const (
 
 // newRestart makes a restart policy. It is made anew for each manager, since some
 // keep state.
-type newRestart func() scheduler.RestartPolicy
+type newRestart func() restart.Policy
 
 // restarts are the ways to find out when a file that could not be read is tried
 // again, if at all.
 var restarts = []named[newRestart]{
-	{"exponential", fmt.Sprintf("at once, and then after random times that grow up to %v", scheduler.DefaultRestartCap), scheduler.DefaultRestart},
-	{"constant", fmt.Sprintf("after %v each time", constantDelay), func() scheduler.RestartPolicy { return scheduler.Constant(constantDelay) }},
-	{"decorrelated", fmt.Sprintf("after random times that grow from %v up to %v, the first included", scheduler.DefaultRestartBase, scheduler.DefaultRestartCap), func() scheduler.RestartPolicy { return scheduler.Decorrelated(0, 0) }},
-	{"never", "not at all", scheduler.Never},
-	{"intensity", fmt.Sprintf("as exponential, but not when a file has been tried again in the last %v", intensityWindow), func() scheduler.RestartPolicy { return scheduler.Intensity(1, intensityWindow, nil) }},
-	{"budget", fmt.Sprintf("as exponential, but for all files only %d times and once more for each %d of them", budgetBurst, budgetTasks), func() scheduler.RestartPolicy { return scheduler.Budget(1.0/budgetTasks, budgetBurst, nil) }},
+	{"exponential", fmt.Sprintf("at once, and then after random times that grow up to %v", restart.DefaultCap), restart.Default},
+	{"constant", fmt.Sprintf("after %v each time", constantDelay), func() restart.Policy { return restart.Constant(constantDelay) }},
+	{"decorrelated", fmt.Sprintf("after random times that grow from %v up to %v, the first included", restart.DefaultBase, restart.DefaultCap), func() restart.Policy { return restart.Decorrelated(0, 0) }},
+	{"never", "not at all", restart.Never},
+	{"intensity", fmt.Sprintf("as exponential, but not when a file has been tried again in the last %v", intensityWindow), func() restart.Policy { return restart.Intensity(1, intensityWindow, nil) }},
+	{"budget", fmt.Sprintf("as exponential, but for all files only %d times and once more for each %d of them", budgetBurst, budgetTasks), func() restart.Policy { return restart.Budget(1.0/budgetTasks, budgetBurst, nil) }},
 }
 
 const (

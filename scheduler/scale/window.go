@@ -1,6 +1,8 @@
-package scheduler
+package scale
 
-import "time"
+import (
+	"time"
+)
 
 // window remembers snapshots, so that a scaler can measure over the last while:
 // counters and integrals that only grow, the difference of two snapshots tells

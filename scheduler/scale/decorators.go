@@ -1,4 +1,4 @@
-package scheduler
+package scale
 
 import (
 	"errors"
@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/seed56799101/taskmanager/queue"
 )
 
 // Stabilise makes a scaler slow to shrink: the target is the largest of those of
@@ -47,7 +45,7 @@ func (st *stabilise) Scale(s Snapshot) Decision {
 	st.past = append(st.past[:0], st.past[old:]...)
 	if largest := st.past[0]; largest.target > d.Target {
 		d.Reason = fmt.Sprintf("%d, but %d %v ago (%s)", d.Target, largest.target, s.Now.Sub(largest.at), d.Reason)
-		d.Target = s.bound(largest.target)
+		d.Target = s.Bound(largest.target)
 		d.Again = soonest(d.Again, st.length-s.Now.Sub(largest.at))
 	}
 	return d
@@ -77,7 +75,7 @@ func (t *tolerance) Scale(s Snapshot) Decision {
 	change := float64(max(d.Target-s.Workers, s.Workers-d.Target))
 	if change > 0 && !short && change <= t.fraction*float64(s.Workers) {
 		d.Reason = fmt.Sprintf("%d is near enough (%s)", d.Target, d.Reason)
-		d.Target = s.bound(s.Workers)
+		d.Target = s.Bound(s.Workers)
 	}
 	return d
 }
@@ -110,13 +108,13 @@ func (l *rateLimit) Scale(s Snapshot) Decision {
 		l.tokens = min(burst, l.tokens+l.perSecond*max(0, s.Now.Sub(l.last).Seconds()))
 	}
 	l.last = s.Now
-	d.Target = s.bound(d.Target)
+	d.Target = s.Bound(d.Target)
 	granted := min(max(d.Target-s.Workers, 0), floor(l.tokens))
 	l.tokens -= float64(granted)
 	if allowed := s.Workers + granted; d.Target > allowed {
 		wait := time.Duration(min((1-l.tokens)/l.perSecond, maxWait) * float64(time.Second)) // less than one token is left
 		d.Reason = fmt.Sprintf("%d, no more at a time (%s)", d.Target, d.Reason)
-		d.Target = s.bound(allowed)
+		d.Target = s.Bound(allowed)
 		d.Again = soonest(d.Again, max(wait, 1))
 	}
 	return d
@@ -135,13 +133,13 @@ func (l largest) wraps() []Scaler[Snapshot] { return l }
 func (l largest) Validate() error {
 	faults := []error{faultOf(len(l) == 0, "Max: there are no scalers; give at least one")}
 	for _, s := range l {
-		faults = append(faults, validateScaler(s))
+		faults = append(faults, Validate(s))
 	}
 	return errors.Join(faults...)
 }
 
 // NeedsTime reports whether one of the scalers does.
-func (l largest) NeedsTime() bool { return slices.ContainsFunc(l, needsTime) }
+func (l largest) NeedsTime() bool { return slices.ContainsFunc(l, NeedsTime) }
 
 // Scale decides.
 func (l largest) Scale(s Snapshot) Decision {
@@ -167,30 +165,30 @@ type decorator struct {
 func (d decorator) wraps() []Scaler[Snapshot] { return []Scaler[Snapshot]{d.inner} }
 
 // Validate reports what is wrong with the arguments, and with the inner scaler.
-func (d decorator) Validate() error { return errors.Join(d.fault, validateScaler(d.inner)) }
+func (d decorator) Validate() error { return errors.Join(d.fault, Validate(d.inner)) }
 
 // NeedsTime reports that it reads the time.
 func (d decorator) NeedsTime() bool { return true }
 
-// validateScaler asks a scaler what is wrong with how it was made.
-func validateScaler(s Scaler[Snapshot]) error {
+// Validate asks a scaler what is wrong with how it was made.
+func Validate(s Scaler[Snapshot]) error {
 	if s == nil {
-		return errors.New("scheduler: a scaler is nil; Demand(1) is the default")
+		return errors.New("scale: a scaler is nil; Demand(1) is the default")
 	}
-	if v, ok := s.(queue.Validator); ok {
+	if v, ok := s.(interface{ Validate() error }); ok {
 		return v.Validate()
 	}
 	return nil
 }
 
-// own reports whether a scaler is this package's through and through, so that
+// Trusted reports whether a scaler is this package's through and through, so that
 // nothing of it panics or calls runtime.Goexit.
-func own(s Scaler[Snapshot]) bool {
+func Trusted(s Scaler[Snapshot]) bool {
 	switch s := s.(type) {
 	case fixed, demand, *step, *targetWait, *utilisation, *probe:
 		return true
 	case interface{ wraps() []Scaler[Snapshot] }:
-		return !slices.ContainsFunc(s.wraps(), func(inner Scaler[Snapshot]) bool { return !own(inner) })
+		return !slices.ContainsFunc(s.wraps(), func(inner Scaler[Snapshot]) bool { return !Trusted(inner) })
 	}
 	return false
 }
@@ -200,7 +198,7 @@ func faultOf(when bool, format string, args ...any) error {
 	if !when {
 		return nil
 	}
-	return fmt.Errorf("scheduler: "+format, args...)
+	return fmt.Errorf("scale: "+format, args...)
 }
 
 // soonest is the shorter of two times after which to ask again, 0 being never.

@@ -1,4 +1,4 @@
-package scheduler
+package scale
 
 import (
 	"fmt"
@@ -54,7 +54,7 @@ type targetWait struct {
 // Validate reports bad values of the configuration.
 func (t *targetWait) Validate() error {
 	if t.cfg.Wait < 0 || t.cfg.Window < 0 || !(t.cfg.Share > 0 && t.cfg.Share < 1) {
-		return fmt.Errorf("scheduler: TargetWait: the wait is %v, the share %v and the window %v; "+
+		return fmt.Errorf("scale: TargetWait: the wait is %v, the share %v and the window %v; "+
 			"the times must be positive, and the share between 0 and 1", t.cfg.Wait, t.cfg.Share, t.cfg.Window)
 	}
 	return nil
@@ -71,7 +71,7 @@ func (t *targetWait) Scale(s Snapshot) Decision {
 	}
 	r, ok := measure(t.window.since(s), s)
 	if !ok || r.service <= 0 {
-		return Decision{Target: s.bound(s.Busy + s.waiting()), Again: again, Reason: "nothing measured yet: demand"}
+		return Decision{Target: s.Bound(s.Busy + s.waiting()), Again: again, Reason: "nothing measured yet: demand"}
 	}
 	// Fewer items tell more about chance than about the load.
 	t.window.length = max(t.cfg.Window, time.Duration(5*r.service*float64(time.Second)))
@@ -80,7 +80,7 @@ func (t *targetWait) Scale(s Snapshot) Decision {
 	backlog := ceil(load + float64(s.waiting())/patience)
 	steady := t.staff(load, patience, s.Max)
 	return Decision{
-		Target: s.bound(max(backlog, steady)), Again: again,
+		Target: s.Bound(max(backlog, steady)), Again: again,
 		Reason: fmt.Sprintf("a load of %.3g, items of %.3gs: %d to clear %d waiting, %d in the long run", load, r.service, backlog, s.waiting(), steady),
 	}
 }

@@ -1,11 +1,11 @@
-package scalertest
+package scaletest
 
 import (
 	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -21,7 +21,7 @@ func (p *plant) tick() time.Duration { return max(100*time.Millisecond, p.servic
 // of items in it, of which the workers run as many as they can. Its counters and
 // integrals fit together.
 type plant struct {
-	scheduler.Snapshot
+	scale.Snapshot
 	load    int           // items that run or wait
 	service time.Duration // of an item
 	since   time.Time     // since when something waits; zero: nothing does
@@ -76,7 +76,7 @@ func (p *plant) pass(d time.Duration) {
 
 // follow does what the scaler says, as a pool does: workers come at once, and go
 // when they have nothing to do, or the decision is firm.
-func (p *plant) follow(s Scaler) scheduler.Decision {
+func (p *plant) follow(s Scaler) scale.Decision {
 	d := s.Scale(p.Snapshot)
 	p.Workers = max(min(d.Target, p.Max), p.Min)
 	if !d.Firm {
@@ -88,7 +88,7 @@ func (p *plant) follow(s Scaler) scheduler.Decision {
 
 // followAsked is follow, with the question asked a moment before some of the workers
 // take their items.
-func (p *plant) followAsked(s Scaler, onTheirWay int) scheduler.Decision {
+func (p *plant) followAsked(s Scaler, onTheirWay int) scale.Decision {
 	idle := min(onTheirWay, p.Busy)
 	p.Busy -= idle
 	p.Idle += idle
@@ -98,9 +98,9 @@ func (p *plant) followAsked(s Scaler, onTheirWay int) scheduler.Decision {
 
 // history draws what a scaler is told of a pool in the course of time, in which
 // load, bounds and workers change as they like.
-func history(t *rapid.T) []scheduler.Snapshot {
+func history(t *rapid.T) []scale.Snapshot {
 	p := newPlant(t)
-	past := make([]scheduler.Snapshot, rapid.IntRange(1, 30).Draw(t, "decisions"))
+	past := make([]scale.Snapshot, rapid.IntRange(1, 30).Draw(t, "decisions"))
 	for i := range past {
 		if rapid.IntRange(0, 4).Draw(t, "resize in 0") == 0 {
 			p.Min = rapid.IntRange(0, 5).Draw(t, "min")
@@ -113,7 +113,7 @@ func history(t *rapid.T) []scheduler.Snapshot {
 		past[i] = p.Snapshot
 	}
 	if rapid.Bool().Draw(t, "from the very start") {
-		past[0] = scheduler.Snapshot{Max: 1}
+		past[0] = scale.Snapshot{Max: 1}
 	}
 	return past
 }

@@ -1,4 +1,4 @@
-package scheduler_test
+package scale_test
 
 import (
 	"fmt"
@@ -10,73 +10,79 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/scheduler"
-	"github.com/seed56799101/taskmanager/scheduler/scalertest"
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
+	"github.com/seed56799101/taskmanager/scheduler/scale/scaletest"
 )
 
 // scalers makes each scaler of the package anew, as a pool does.
-var scalers = map[string]func() scheduler.Scaler[scheduler.Snapshot]{
-	"Fixed(0)":  func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Fixed(0) },
-	"Fixed(3)":  func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Fixed(3) },
-	"Demand(0)": func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Demand(0) },
-	"Demand(1)": func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Demand(1) },
-	"Demand(7)": func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Demand(7) },
-	"Step(0)":   func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Step(0) },
-	"Step(1s)":  func() scheduler.Scaler[scheduler.Snapshot] { return scheduler.Step(time.Second) },
+var scalers = map[string]func() scale.Scaler[scale.Snapshot]{
+	"Fixed(0)":  func() scale.Scaler[scale.Snapshot] { return scale.Fixed(0) },
+	"Fixed(3)":  func() scale.Scaler[scale.Snapshot] { return scale.Fixed(3) },
+	"Demand(0)": func() scale.Scaler[scale.Snapshot] { return scale.Demand(0) },
+	"Demand(1)": func() scale.Scaler[scale.Snapshot] { return scale.Demand(1) },
+	"Demand(7)": func() scale.Scaler[scale.Snapshot] { return scale.Demand(7) },
+	"Step(0)":   func() scale.Scaler[scale.Snapshot] { return scale.Step(0) },
+	"Step(1s)":  func() scale.Scaler[scale.Snapshot] { return scale.Step(time.Second) },
 }
 
+// scalerFunc is a scaler without state.
+type scalerFunc func(scale.Snapshot) scale.Decision
+
+func (f scalerFunc) Scale(s scale.Snapshot) scale.Decision { return f(s) }
+
 // allScalers are those and the ones that measure, with what each promises less, or
-// more, than scalertest checks by default.
+// more, than scaletest checks by default.
 var allScalers = map[string]struct {
-	fresh func() scalertest.Scaler
-	opts  []scalertest.Option
+	fresh func() scaletest.Scaler
+	opts  []scaletest.Option
 }{
-	"TargetWait": {fresh: func() scalertest.Scaler { return scheduler.TargetWait(scheduler.TargetWaitConfig{}) }},
-	"TargetWait, patient": {fresh: func() scalertest.Scaler {
-		return scheduler.TargetWait(scheduler.TargetWaitConfig{Wait: 2 * time.Second, Share: 0.5, Window: time.Second})
+	"TargetWait": {fresh: func() scaletest.Scaler { return scale.TargetWait(scale.TargetWaitConfig{}) }},
+	"TargetWait, patient": {fresh: func() scaletest.Scaler {
+		return scale.TargetWait(scale.TargetWaitConfig{Wait: 2 * time.Second, Share: 0.5, Window: time.Second})
 	}},
-	"Utilisation": {fresh: func() scalertest.Scaler { return scheduler.Utilisation(scheduler.UtilisationConfig{}) }},
+	"Utilisation": {fresh: func() scaletest.Scaler { return scale.Utilisation(scale.UtilisationConfig{}) }},
 	"Probe": {
-		fresh: func() scalertest.Scaler { return scheduler.Probe(0) },
-		opts:  []scalertest.Option{scalertest.Without(scalertest.Liveness, scalertest.FixedPoint)},
+		fresh: func() scaletest.Scaler { return scale.Probe(0) },
+		opts:  []scaletest.Option{scaletest.Without(scaletest.Liveness, scaletest.FixedPoint)},
 	},
 	"Stabilise": {
-		fresh: func() scalertest.Scaler { return scheduler.Stabilise(5*time.Second, scheduler.Demand(1)) },
-		opts:  []scalertest.Option{scalertest.WithTurns(5 * time.Second)},
+		fresh: func() scaletest.Scaler { return scale.Stabilise(5*time.Second, scale.Demand(1)) },
+		opts:  []scaletest.Option{scaletest.WithTurns(5 * time.Second)},
 	},
-	"Tolerance": {fresh: func() scalertest.Scaler { return scheduler.Tolerance(0.1, scheduler.Demand(1)) }},
-	"RateLimit": {fresh: func() scalertest.Scaler { return scheduler.RateLimit(3, scheduler.Demand(1)) }},
-	"Max": {fresh: func() scalertest.Scaler {
-		return scheduler.Max(scheduler.Fixed(2), scheduler.Utilisation(scheduler.UtilisationConfig{}))
+	"Tolerance": {fresh: func() scaletest.Scaler { return scale.Tolerance(0.1, scale.Demand(1)) }},
+	"RateLimit": {fresh: func() scaletest.Scaler { return scale.RateLimit(3, scale.Demand(1)) }},
+	"Max": {fresh: func() scaletest.Scaler {
+		return scale.Max(scale.Fixed(2), scale.Utilisation(scale.UtilisationConfig{}))
 	}},
 	"all together": {
-		fresh: func() scalertest.Scaler {
-			return scheduler.Stabilise(time.Second, scheduler.RateLimit(2,
-				scheduler.Max(scheduler.Tolerance(0.2, scheduler.TargetWait(scheduler.TargetWaitConfig{})), scheduler.Step(0))))
+		fresh: func() scaletest.Scaler {
+			return scale.Stabilise(time.Second, scale.RateLimit(2,
+				scale.Max(scale.Tolerance(0.2, scale.TargetWait(scale.TargetWaitConfig{})), scale.Step(0))))
 		},
-		opts: []scalertest.Option{scalertest.WithTurns(time.Second)},
+		opts: []scaletest.Option{scaletest.WithTurns(time.Second)},
 	},
 }
 
 // TestScalersKeepTheirPromises: each passes the public suite.
 func TestScalersKeepTheirPromises(t *testing.T) {
 	for name, fresh := range scalers {
-		var opts []scalertest.Option
+		var opts []scaletest.Option
 		if strings.HasPrefix(name, "Fixed") {
-			opts = append(opts, scalertest.Without(scalertest.Liveness)) // that is what it is for
+			opts = append(opts, scaletest.Without(scaletest.Liveness)) // that is what it is for
 		}
-		t.Run(name, func(t *testing.T) { scalertest.Run(t, fresh, opts...) })
+		t.Run(name, func(t *testing.T) { scaletest.Run(t, fresh, opts...) })
 	}
 	for name, s := range allScalers {
-		t.Run(name, func(t *testing.T) { scalertest.Run(t, s.fresh, s.opts...) })
+		t.Run(name, func(t *testing.T) { scaletest.Run(t, s.fresh, s.opts...) })
 	}
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // drawSignals draws the state of a pool, later than the previous one.
-func drawSignals(t *rapid.T, now time.Time) scheduler.Snapshot {
-	s := scheduler.Snapshot{Min: rapid.IntRange(0, 5).Draw(t, "min")}
+func drawSignals(t *rapid.T, now time.Time) scale.Snapshot {
+	s := scale.Snapshot{Min: rapid.IntRange(0, 5).Draw(t, "min")}
 	s.Max = max(1, s.Min) + rapid.IntRange(0, 100).Draw(t, "more")
 	s.Workers = rapid.IntRange(s.Min, s.Max).Draw(t, "workers")
 	s.Busy = rapid.IntRange(0, s.Workers).Draw(t, "busy")
@@ -89,8 +95,8 @@ func drawSignals(t *rapid.T, now time.Time) scheduler.Snapshot {
 	return s
 }
 
-func drawHistory(t *rapid.T) []scheduler.Snapshot {
-	history := make([]scheduler.Snapshot, rapid.IntRange(1, 20).Draw(t, "length"))
+func drawHistory(t *rapid.T) []scale.Snapshot {
+	history := make([]scale.Snapshot, rapid.IntRange(1, 20).Draw(t, "length"))
 	now := epoch
 	for i := range history {
 		history[i] = drawSignals(t, now)
@@ -99,8 +105,8 @@ func drawHistory(t *rapid.T) []scheduler.Snapshot {
 	return history
 }
 
-func decisions(s scheduler.Scaler[scheduler.Snapshot], history []scheduler.Snapshot) []scheduler.Decision {
-	out := make([]scheduler.Decision, len(history))
+func decisions(s scale.Scaler[scale.Snapshot], history []scale.Snapshot) []scale.Decision {
+	out := make([]scale.Decision, len(history))
 	for i, h := range history {
 		out[i] = s.Scale(h)
 	}
@@ -115,7 +121,7 @@ func TestFixedFormula(t *testing.T) {
 		if n < 1 {
 			want = s.Max
 		}
-		wantEqual(t, "target", scheduler.Fixed(n).Scale(s).Target, want)
+		check.Equal(t, "target", scale.Fixed(n).Scale(s).Target, want)
 	})
 }
 
@@ -125,7 +131,7 @@ func TestDemandFormula(t *testing.T) {
 		backlog := rapid.IntRange(-2, 20).Draw(t, "backlog")
 		s := drawSignals(t, epoch)
 		s.Min, s.Max = 0, math.MaxInt32 // the formula itself
-		target := scheduler.Demand(backlog).Scale(s).Target
+		target := scale.Demand(backlog).Scale(s).Target
 		per := max(backlog, 1)
 		left := max(s.Queued-s.Idle, 0) // by those that are on their way
 		over := target - s.Busy - (s.Queued - left)
@@ -134,7 +140,7 @@ func TestDemandFormula(t *testing.T) {
 		}
 		more := s
 		more.Queued += rapid.IntRange(1, 50).Draw(t, "more")
-		if got := scheduler.Demand(backlog).Scale(more).Target; got < target {
+		if got := scale.Demand(backlog).Scale(more).Target; got < target {
 			t.Errorf("the target falls from %d to %d as the queue grows from %d to %d", target, got, s.Queued, more.Queued)
 		}
 	})
@@ -147,7 +153,7 @@ func TestStepFormula(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		history := drawHistory(t)
 		var jumped time.Time
-		for i, d := range decisions(scheduler.Step(wait), history) {
+		for i, d := range decisions(scale.Step(wait), history) {
 			s := history[i]
 			cool := jumped.IsZero() || s.Now.Sub(jumped) >= wait
 			jump := s.Queued > 0 && s.OldestWait >= wait && cool && s.Workers < s.Max
@@ -159,7 +165,7 @@ func TestStepFormula(t *testing.T) {
 				want = max(s.Busy, s.Min)
 			}
 			what := fmt.Sprintf("decision %d, %+v", i, s)
-			wantEqual(t, "target of "+what, d.Target, want)
+			check.Equal(t, "target of "+what, d.Target, want)
 			if s.Queued > 0 && s.Workers < s.Max && (d.Again <= 0 || d.Again > wait) {
 				t.Errorf("%s: Again is %v while items wait; want more than 0 and at most %v", what, d.Again, wait)
 			}
@@ -169,7 +175,7 @@ func TestStepFormula(t *testing.T) {
 
 func TestOnlyStepNeedsTime(t *testing.T) {
 	for name, fresh := range scalers {
-		timed, ok := fresh().(scheduler.Timed)
+		timed, ok := fresh().(scale.Timed)
 		if want := name[0] == 'S'; !ok || timed.NeedsTime() != want {
 			t.Errorf("%s: NeedsTime is there: %v; want it to be %v", name, ok, want)
 		}
@@ -184,19 +190,19 @@ func TestTargetWaitFormula(t *testing.T) {
 		load := float64(rapid.IntRange(0, 300).Draw(t, "load in tenths")) / 10
 		service := float64(rapid.IntRange(1, 500).Draw(t, "service in ms")) / 1000
 		queued := rapid.SampledFrom([]int{0, 0, 3, 50}).Draw(t, "queued")
-		before := scheduler.Snapshot{Now: epoch, Max: 1000, Queued: queued}
+		before := scale.Snapshot{Now: epoch, Max: 1000, Queued: queued}
 		after := before
 		after.Now = epoch.Add(10 * time.Second)
 		after.Completed = 1000
 		after.ServiceTime, after.BusyTime = 1000*service, 10*load
-		s := scheduler.TargetWait(scheduler.TargetWaitConfig{Window: 10 * time.Second})
+		s := scale.TargetWait(scale.TargetWaitConfig{Window: 10 * time.Second})
 		s.Scale(before)
 		got := s.Scale(after).Target
 		steady := 1
-		for ; float64(steady) <= load || scheduler.ErlangC(steady, load)*math.Exp(-(float64(steady)-load)*wait.Seconds()/service) > 1-share; steady++ {
+		for ; float64(steady) <= load || scale.ErlangC(steady, load)*math.Exp(-(float64(steady)-load)*wait.Seconds()/service) > 1-share; steady++ {
 		}
 		backlog := int(math.Ceil(load + float64(queued)*service/wait.Seconds() - 1e-9))
-		wantEqual(t, "target", got, max(steady, backlog))
+		check.Equal(t, "target", got, max(steady, backlog))
 	})
 }
 
@@ -205,8 +211,8 @@ func TestTargetWaitFormula(t *testing.T) {
 func TestRateLimitFormula(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := rapid.SampledFrom([]float64{0.5, 1, 3, 40}).Draw(t, "rate")
-		s := scheduler.RateLimit(rate, scheduler.Fixed(0))
-		now := scheduler.Snapshot{Now: epoch, Max: 1000, Queued: 1}
+		s := scale.RateLimit(rate, scale.Fixed(0))
+		now := scale.Snapshot{Now: epoch, Max: 1000, Queued: 1}
 		type grown struct {
 			at time.Time
 			by int
@@ -244,34 +250,36 @@ func TestToleranceBand(t *testing.T) {
 		{20, 18, 4, 22, 22}, // and not for four
 		{20, 20, 1, 21, 21},
 	} {
-		inner := scalerFunc(func(scheduler.Snapshot) scheduler.Decision {
-			return scheduler.Decision{Target: tc.inner, Reason: "inner"}
+		inner := scalerFunc(func(scale.Snapshot) scale.Decision {
+			return scale.Decision{Target: tc.inner, Reason: "inner"}
 		})
-		s := scheduler.Snapshot{Max: 100, Workers: tc.workers, Busy: tc.busy, Idle: tc.workers - tc.busy, Queued: tc.queued}
-		wantEqual(t, fmt.Sprintf("target of %+v", tc), scheduler.Tolerance(0.1, inner).Scale(s).Target, tc.want)
+		s := scale.Snapshot{Max: 100, Workers: tc.workers, Busy: tc.busy, Idle: tc.workers - tc.busy, Queued: tc.queued}
+		check.Equal(t, fmt.Sprintf("target of %+v", tc), scale.Tolerance(0.1, inner).Scale(s).Target, tc.want)
 	}
 }
 
-// TestBadScalersAreErrors of NewPool, wherever they are.
+// TestBadScalersAreErrors, wherever they are.
 func TestBadScalersAreErrors(t *testing.T) {
-	read := func(s scheduler.Snapshot) scheduler.Snapshot { return s }
+	read := func(s scale.Snapshot) scale.Snapshot { return s }
 	for name, tc := range map[string]struct {
-		scaler scheduler.Scaler[scheduler.Snapshot]
+		scaler scale.Scaler[scale.Snapshot]
 		word   string
 	}{
-		"share":       {scheduler.TargetWait(scheduler.TargetWaitConfig{Share: 2}), "share 2"},
-		"target":      {scheduler.Utilisation(scheduler.UtilisationConfig{Target: -1}), "target is -1"},
-		"stabilise":   {scheduler.Stabilise(0, scheduler.Demand(1)), "time is 0s"},
-		"tolerance":   {scheduler.Tolerance(1, scheduler.Demand(1)), "fraction is 1"},
-		"rate":        {scheduler.RateLimit(math.Inf(1), scheduler.Demand(1)), "finite"},
-		"max of none": {scheduler.Max(), "no scalers"},
-		"nil inside":  {scheduler.Max(scheduler.Demand(1), nil), "is nil"},
-		"deep inside": {scheduler.Stabilise(1, scheduler.WithSignals(read, scheduler.RateLimit(0, scheduler.Demand(1)))), "rate is 0"},
-		"no signals":  {scheduler.WithSignals[int](nil, nil), "WithSignals"},
+		"share":       {scale.TargetWait(scale.TargetWaitConfig{Share: 2}), "share 2"},
+		"target":      {scale.Utilisation(scale.UtilisationConfig{Target: -1}), "target is -1"},
+		"stabilise":   {scale.Stabilise(0, scale.Demand(1)), "time is 0s"},
+		"tolerance":   {scale.Tolerance(1, scale.Demand(1)), "fraction is 1"},
+		"rate":        {scale.RateLimit(math.Inf(1), scale.Demand(1)), "finite"},
+		"max of none": {scale.Max(), "no scalers"},
+		"nil inside":  {scale.Max(scale.Demand(1), nil), "is nil"},
+		"deep inside": {scale.Stabilise(1, scale.WithSignals(read, scale.RateLimit(0, scale.Demand(1)))), "rate is 0"},
+		"no signals":  {scale.WithSignals[int](nil, nil), "WithSignals"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := scheduler.NewPool(scheduler.Config[int]{Scaler: tc.scaler}, nothing)
-			wantFault(t, err, tc.word)
+			err := scale.Validate(tc.scaler)
+			if err == nil || !strings.Contains(err.Error(), tc.word) {
+				t.Errorf("Validate returned %v, want an error with %q", err, tc.word)
+			}
 		})
 	}
 }

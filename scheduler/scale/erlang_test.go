@@ -1,11 +1,11 @@
-package scheduler_test
+package scale_test
 
 import (
 	"math"
 	"math/big"
 	"testing"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // exactErlangC is the textbook's formula,
@@ -32,7 +32,7 @@ func TestErlangCEqualsTheFormula(t *testing.T) {
 		for _, percent := range []int64{1, 50, 80, 90, 99} { // utilisation
 			a := big.NewRat(c*percent, 100)
 			load, _ := a.Float64()
-			if got, want := scheduler.ErlangC(int(c), load), exactErlangC(c, a); math.Abs(got-want) > 1e-9 {
+			if got, want := scale.ErlangC(int(c), load), exactErlangC(c, a); math.Abs(got-want) > 1e-9 {
 				t.Errorf("ErlangC(%d, %v) is %v, want %v", c, load, got, want)
 			}
 		}
@@ -49,7 +49,7 @@ func TestErlangCEqualsTheTables(t *testing.T) {
 		16: {0.0090, 0.3049, 0.5913},
 	} {
 		for i, utilisation := range []float64{0.5, 0.8, 0.9} {
-			if got := scheduler.ErlangC(c, utilisation*float64(c)); math.Abs(got-want[i]) > 5e-5 {
+			if got := scale.ErlangC(c, utilisation*float64(c)); math.Abs(got-want[i]) > 5e-5 {
 				t.Errorf("ErlangC(%d, %v) is %.6f, want %.4f", c, utilisation*float64(c), got, want[i])
 			}
 		}
@@ -61,7 +61,7 @@ func TestErlangCEqualsTheTables(t *testing.T) {
 func TestErlangCOfAnything(t *testing.T) {
 	for _, c := range []int{-1, 0, 1, 10_000, 1_000_000} {
 		for _, a := range []float64{math.Inf(-1), -1, 0, 1e-300, 0.5, 9_000, 9_999.999, 10_000, 1e300, math.Inf(1), math.NaN()} {
-			if p := scheduler.ErlangC(c, a); !(p >= 0 && p <= 1) {
+			if p := scale.ErlangC(c, a); !(p >= 0 && p <= 1) {
 				t.Errorf("ErlangC(%d, %v) is %v, want a probability", c, a, p)
 			}
 		}
@@ -72,7 +72,7 @@ func TestErlangCOfAnything(t *testing.T) {
 	const c, beta = 10_000, 1.0
 	phi := math.Exp(-beta*beta/2) / math.Sqrt(2*math.Pi)
 	want := 1 / (1 + beta*(1+math.Erf(beta/math.Sqrt2))/2/phi)
-	if got := scheduler.ErlangC(c, c-beta*math.Sqrt(c)); math.Abs(got/want-1) > 0.02 {
+	if got := scale.ErlangC(c, c-beta*math.Sqrt(c)); math.Abs(got/want-1) > 0.02 {
 		t.Errorf("ErlangC(%d, %v) is %v, want about %v", c, c-beta*math.Sqrt(c), got, want)
 	}
 }

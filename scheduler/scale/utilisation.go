@@ -1,4 +1,4 @@
-package scheduler
+package scale
 
 import (
 	"fmt"
@@ -52,7 +52,7 @@ type utilisation struct {
 // Validate reports bad values of the configuration.
 func (u *utilisation) Validate() error {
 	if !(u.cfg.Target > 0 && u.cfg.Target <= 1) || u.cfg.Panic < 0 || u.cfg.Stable < u.cfg.Panic {
-		return fmt.Errorf("scheduler: Utilisation: the target is %v, the windows are %v and %v; the target must be above 0 and "+
+		return fmt.Errorf("scale: Utilisation: the target is %v, the windows are %v and %v; the target must be above 0 and "+
 			"up to 1, the windows positive, and the stable one no shorter", u.cfg.Target, u.cfg.Stable, u.cfg.Panic)
 	}
 	return nil
@@ -74,10 +74,10 @@ func (u *utilisation) Scale(s Snapshot) Decision {
 	}
 	if !s.Now.Before(u.panicEnds) {
 		u.most = 0
-		return Decision{Target: s.bound(steady), Again: again, Reason: "mean load over the stable window"}
+		return Decision{Target: s.Bound(steady), Again: again, Reason: "mean load over the stable window"}
 	}
 	u.most = max(u.most, quick, steady)
-	return Decision{Target: s.bound(u.most), Again: again, Reason: "panic: mean load over the short window"}
+	return Decision{Target: s.Bound(u.most), Again: again, Reason: "panic: mean load over the short window"}
 }
 
 // want is the number of workers that the load over a window calls for, or, as

@@ -1,4 +1,4 @@
-package scheduler
+package restart
 
 import (
 	"errors"
@@ -9,12 +9,12 @@ import (
 
 // The delays of the default restart policy.
 const (
-	DefaultRestartBase = 10 * time.Millisecond
-	DefaultRestartCap  = 10 * time.Second
+	DefaultBase = 10 * time.Millisecond
+	DefaultCap  = 10 * time.Second
 )
 
-// DefaultRestart is Exponential with the default delays.
-func DefaultRestart() RestartPolicy { return Exponential(DefaultRestartBase, DefaultRestartCap) }
+// Default is Exponential with the default delays.
+func Default() Policy { return Exponential(DefaultBase, DefaultCap) }
 
 // Constant restarts after the same delay each time. It never gives up, and no run
 // is long enough for it to begin a new row of failures. With a delay of 0, work
@@ -23,7 +23,7 @@ func DefaultRestart() RestartPolicy { return Exponential(DefaultRestartBase, Def
 //
 // Work that failed together comes back together; [Exponential] and
 // [Decorrelated] spread it out.
-func Constant(delay time.Duration) RestartPolicy { return constant(delay) }
+func Constant(delay time.Duration) Policy { return constant(delay) }
 
 type constant time.Duration
 
@@ -31,7 +31,7 @@ func (c constant) Next(Failure) (time.Duration, bool) { return max(time.Duration
 
 func (c constant) Validate() error {
 	if c < 0 {
-		return fmt.Errorf("scheduler: Constant: the delay is %v; it must be positive, or 0 for at once", time.Duration(c))
+		return fmt.Errorf("restart: Constant: the delay is %v; it must be positive, or 0 for at once", time.Duration(c))
 	}
 	return nil
 }
@@ -46,12 +46,12 @@ func (c constant) Validate() error {
 //
 // A base or limit that is not positive means its default, and a limit below
 // base means base.
-func Exponential(base, limit time.Duration) RestartPolicy {
+func Exponential(base, limit time.Duration) Policy {
 	if base <= 0 {
-		base = DefaultRestartBase
+		base = DefaultBase
 	}
 	if limit <= 0 {
-		limit = DefaultRestartCap
+		limit = DefaultCap
 	}
 	return exponential{base: base, limit: max(base, limit)}
 }
@@ -86,25 +86,25 @@ func (e exponential) Next(f Failure) (time.Duration, bool) {
 // they have grown. Here the limit cuts the range that is drawn from. If base and
 // limit are equal, so is every delay.
 //
-// A base or limit of 0 means its default: DefaultRestartBase, DefaultRestartCap.
+// A base or limit of 0 means its default: DefaultBase, DefaultCap.
 // Negative ones, and a limit below base, are reported by Validate; they count as
 // the default and as base.
-func Decorrelated(base, limit time.Duration) RestartPolicy {
+func Decorrelated(base, limit time.Duration) Policy {
 	var faults []error
 	if base < 0 {
-		faults = append(faults, fmt.Errorf("scheduler: Decorrelated: the base is %v; it must be positive, or 0 for %v", base, DefaultRestartBase))
+		faults = append(faults, fmt.Errorf("restart: Decorrelated: the base is %v; it must be positive, or 0 for %v", base, DefaultBase))
 	}
 	if limit < 0 {
-		faults = append(faults, fmt.Errorf("scheduler: Decorrelated: the limit is %v; it must be positive, or 0 for %v", limit, DefaultRestartCap))
+		faults = append(faults, fmt.Errorf("restart: Decorrelated: the limit is %v; it must be positive, or 0 for %v", limit, DefaultCap))
 	}
 	if base <= 0 {
-		base = DefaultRestartBase
+		base = DefaultBase
 	}
 	if limit <= 0 {
-		limit = DefaultRestartCap
+		limit = DefaultCap
 	}
 	if limit < base {
-		faults = append(faults, fmt.Errorf("scheduler: Decorrelated: the limit, %v, is below the base, %v; raise it, or lower the base", limit, base))
+		faults = append(faults, fmt.Errorf("restart: Decorrelated: the limit, %v, is below the base, %v; raise it, or lower the base", limit, base))
 	}
 	return decorrelated{base: base, limit: max(base, limit), fault: errors.Join(faults...)}
 }

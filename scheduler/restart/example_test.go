@@ -1,4 +1,4 @@
-package scheduler_test
+package restart_test
 
 import (
 	"errors"
@@ -7,18 +7,17 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/seed56799101/taskmanager/queue"
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
 // Conditions to give up go around a policy that says when.
-func ExampleRestartPolicy() {
+func ExamplePolicy() {
 	passes := func(err error) bool { return !errors.Is(err, fs.ErrPermission) }
-	policy := scheduler.When(passes, // do not insist
-		scheduler.MaxAttempts(5, // nor for ever
-			scheduler.Exponential(100*time.Millisecond, time.Minute)))
+	policy := restart.When(passes, // do not insist
+		restart.MaxAttempts(5, // nor for ever
+			restart.Exponential(100*time.Millisecond, time.Minute)))
 
-	for _, f := range []scheduler.Failure{
+	for _, f := range []restart.Failure{
 		{Attempt: 1, Err: fs.ErrNotExist},
 		{Attempt: 5, Err: fs.ErrNotExist},
 		{Attempt: 1, Err: fs.ErrPermission},
@@ -37,24 +36,24 @@ type busy struct{ again time.Duration }
 
 func (b busy) Error() string { return fmt.Sprintf("busy for %v", b.again) }
 
-func ExampleRestartFunc() {
-	otherwise := scheduler.DefaultRestart()
-	policy := scheduler.RestartFunc(func(f scheduler.Failure) (time.Duration, bool) {
+func ExampleFunc() {
+	otherwise := restart.Default()
+	policy := restart.Func(func(f restart.Failure) (time.Duration, bool) {
 		if b, ok := errors.AsType[busy](f.Err); ok {
 			return b.again, true
 		}
 		return otherwise.Next(f)
 	})
-	fmt.Println(policy.Next(scheduler.Failure{Attempt: 1, Err: busy{3 * time.Second}}))
-	fmt.Println(policy.Next(scheduler.Failure{Attempt: 1, Err: fs.ErrNotExist}))
+	fmt.Println(policy.Next(restart.Failure{Attempt: 1, Err: busy{3 * time.Second}}))
+	fmt.Println(policy.Next(restart.Failure{Attempt: 1, Err: fs.ErrNotExist}))
 	// Output:
 	// 3s true
 	// 0s true
 }
 
 func ExampleDecorrelated() {
-	policy := scheduler.Decorrelated(time.Second, time.Minute)
-	f := scheduler.Failure{Rand: rand.New(rand.NewPCG(1, 2))} // the same delays each time
+	policy := restart.Decorrelated(time.Second, time.Minute)
+	f := restart.Failure{Rand: rand.New(rand.NewPCG(1, 2))} // the same delays each time
 	for f.Attempt = 1; f.Attempt <= 5; f.Attempt++ {
 		f.Previous, _ = policy.Next(f)
 		fmt.Println(f.Previous.Round(time.Second))
@@ -69,9 +68,9 @@ func ExampleDecorrelated() {
 
 // What crashes more than three times within a minute is broken.
 func ExampleIntensity() {
-	policy := scheduler.Intensity(3, time.Minute, scheduler.Constant(time.Second))
+	policy := restart.Intensity(3, time.Minute, restart.Constant(time.Second))
 	for recent := range 5 { // a manager counts them
-		delay, ok := policy.Next(scheduler.Failure{Attempt: recent + 1, Recent: recent})
+		delay, ok := policy.Next(restart.Failure{Attempt: recent + 1, Recent: recent})
 		fmt.Println(recent, "restarts in the last minute:", delay, ok)
 	}
 	// Output:
@@ -85,10 +84,10 @@ func ExampleIntensity() {
 // Twenty restarts at a time, and one more for each ten tasks that start, over all
 // tasks together.
 func ExampleBudget() {
-	policy := scheduler.Budget(0.1, 20, scheduler.DefaultRestart())
+	policy := restart.Budget(0.1, 20, restart.Default())
 	restarts := func(starts uint64, failures int) (n int) { // a manager counts the starts
 		for range failures {
-			if _, ok := policy.Next(scheduler.Failure{Attempt: 1, Starts: starts}); ok {
+			if _, ok := policy.Next(restart.Failure{Attempt: 1, Starts: starts}); ok {
 				n++
 			}
 		}
@@ -104,9 +103,9 @@ func ExampleBudget() {
 // What is wrong with the arguments is reported when the policy is used, all
 // together.
 func ExampleMaxAttempts_badArguments() {
-	policy := scheduler.MaxAttempts(0, scheduler.Constant(-time.Second))
-	fmt.Println(policy.(queue.Validator).Validate())
+	policy := restart.MaxAttempts(0, restart.Constant(-time.Second))
+	fmt.Println(policy.(interface{ Validate() error }).Validate())
 	// Output:
-	// scheduler: MaxAttempts: the number of attempts is 0; it must be 1 or more, the first run included
-	// scheduler: Constant: the delay is -1s; it must be positive, or 0 for at once
+	// restart: MaxAttempts: the number of attempts is 0; it must be 1 or more, the first run included
+	// restart: Constant: the delay is -1s; it must be positive, or 0 for at once
 }

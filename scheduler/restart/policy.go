@@ -1,20 +1,18 @@
-package scheduler
+package restart
 
 import (
 	"errors"
 	"math/rand/v2"
 	"time"
-
-	"github.com/seed56799101/taskmanager/queue"
 )
 
-// RestartPolicy says when work that has failed and may run again does so.
+// Policy says when work that has failed and may run again does so.
 //
 //	Exponential   after delays that double, with full jitter; the default
 //	Decorrelated  after delays that grow from the one before, with jitter
 //	Constant      after the same delay each time
 //	Never         not at all
-//	RestartFunc   as a function of your own has it
+//	Func   as a function of your own has it
 //
 // Others add a reason to give up to a policy within:
 //
@@ -24,17 +22,17 @@ import (
 //	When          for errors that a restart does not cure
 //
 // A policy may offer more by implementing [Resetter] or [Windower], and report
-// what is wrong with how it was made as a [queue.Validator]. Those of this
+// what is wrong with its arguments by a method Validate() error. Those of this
 // package answer any Failure, with a delay that is never negative.
 //
 // One policy serves many tasks at once, so it must be safe for concurrent use.
-type RestartPolicy interface {
+type Policy interface {
 	// Next returns how long to wait before the next run, or false to give up. The
 	// worker that ran the work waits for the answer.
 	Next(f Failure) (delay time.Duration, ok bool)
 }
 
-// Failure is what a RestartPolicy is told.
+// Failure is what a Policy is told.
 type Failure struct {
 	// Attempt counts the failures in a row, this one included: 1 is the first.
 	// A run of at least ResetAfter (see Resetter) begins a new row.
@@ -61,7 +59,7 @@ type Failure struct {
 	Rand *rand.Rand
 }
 
-// Resetter is an optional capability of a RestartPolicy: to forgive. After a
+// Resetter is an optional capability of a Policy: to forgive. After a
 // run that lasted at least ResetAfter, Failure.Attempt starts at 1 again.
 type Resetter interface {
 	// ResetAfter returns a positive duration, or 0 for never, which is also how a
@@ -70,7 +68,7 @@ type Resetter interface {
 	ResetAfter() time.Duration
 }
 
-// Windower is an optional capability of a RestartPolicy: to be told how often
+// Windower is an optional capability of a Policy: to be told how often
 // the work was restarted of late.
 type Windower interface {
 	// Window returns over how long Failure.Recent counts, or 0 if it is not
@@ -80,14 +78,14 @@ type Windower interface {
 	Window() time.Duration
 }
 
-// RestartFunc makes a RestartPolicy of a function, which must be safe for
+// Func makes a Policy of a function, which must be safe for
 // concurrent use. A negative delay counts as 0. It has neither of the optional
 // capabilities, so no run is long enough to begin a new row of failures. A nil
 // function is reported by Validate, and gives up.
-type RestartFunc func(f Failure) (delay time.Duration, ok bool)
+type Func func(f Failure) (delay time.Duration, ok bool)
 
 // Next calls the function.
-func (fn RestartFunc) Next(f Failure) (time.Duration, bool) {
+func (fn Func) Next(f Failure) (time.Duration, bool) {
 	if fn == nil {
 		return 0, false
 	}
@@ -95,15 +93,15 @@ func (fn RestartFunc) Next(f Failure) (time.Duration, bool) {
 }
 
 // Validate reports a nil function.
-func (fn RestartFunc) Validate() error {
+func (fn Func) Validate() error {
 	if fn == nil {
-		return errors.New("scheduler: RestartFunc: the function is nil; give one, or use DefaultRestart or Never")
+		return errors.New("restart: Func: the function is nil; give one, or use Default or Never")
 	}
 	return nil
 }
 
 // Never restarts nothing: the first failure is the end.
-func Never() RestartPolicy { return never{} }
+func Never() Policy { return never{} }
 
 type never struct{}
 
@@ -123,15 +121,15 @@ func ask(delay time.Duration, ok bool) (time.Duration, bool) {
 // itself asks first, since it must not spend a token on a restart that will not
 // be.)
 type over struct {
-	inner RestartPolicy
+	inner Policy
 	fault error // of the decorator's own arguments
 }
 
 // decorate returns what a decorator of inner is built on; nil is the default
 // policy.
-func decorate(inner RestartPolicy, faults ...error) over {
+func decorate(inner Policy, faults ...error) over {
 	if inner == nil {
-		inner = DefaultRestart()
+		inner = Default()
 	}
 	return over{inner: inner, fault: errors.Join(faults...)}
 }
@@ -153,7 +151,7 @@ func (o over) Window() time.Duration {
 }
 
 func (o over) Validate() error {
-	if v, ok := o.inner.(queue.Validator); ok {
+	if v, ok := o.inner.(interface{ Validate() error }); ok {
 		return errors.Join(o.fault, v.Validate())
 	}
 	return o.fault

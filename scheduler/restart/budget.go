@@ -1,4 +1,4 @@
-package scheduler
+package restart
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ const maxBurst = 1 << 30
 // the policy draw on: over any stretch of time, there are at most burst restarts
 // plus share for each first start of a task in it. So a failure that hits all
 // tasks cannot multiply the load, while single ones do not notice. A task whose
-// restart is refused is given up. A nil inner means [DefaultRestart].
+// restart is refused is given up. A nil inner means [Default].
 //
 // This is a token bucket, as Finagle's RetryBudget (Twitter, 2016): each start of
 // a task, restarts not counted, puts share of a token in, and each restart takes
@@ -29,16 +29,16 @@ const maxBurst = 1 << 30
 // A share that is not above 0 and at most 1, and a burst that is not from 1 to
 // 2³⁰, are reported by Validate. (With a burst of 0 there could never be a token.)
 // A share is rounded to billionths, and a smaller one counts as one.
-func Budget(share float64, burst int, inner RestartPolicy) RestartPolicy {
+func Budget(share float64, burst int, inner Policy) Policy {
 	var faults []error
 	earns := uint64(0)
 	if share > 0 && share <= 1 { // false for NaN
 		earns = max(1, uint64(math.Round(share*token)))
 	} else {
-		faults = append(faults, fmt.Errorf("scheduler: Budget: the share is %v; it must be above 0 and at most 1, such as 0.1 for one restart in ten starts", share))
+		faults = append(faults, fmt.Errorf("restart: Budget: the share is %v; it must be above 0 and at most 1, such as 0.1 for one restart in ten starts", share))
 	}
 	if burst < 1 || burst > maxBurst {
-		faults = append(faults, fmt.Errorf("scheduler: Budget: the burst is %d; it must be from 1 to %d restarts, and there is Never to restart nothing", burst, maxBurst))
+		faults = append(faults, fmt.Errorf("restart: Budget: the burst is %d; it must be from 1 to %d restarts, and there is Never to restart nothing", burst, maxBurst))
 	}
 	capacity := token * uint64(min(max(burst, 0), maxBurst))
 	return &budget{over: decorate(inner, faults...), earns: earns, capacity: capacity, held: capacity}

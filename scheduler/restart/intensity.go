@@ -1,4 +1,4 @@
-package scheduler
+package restart
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 
 // Intensity restarts as inner says, but no more than restarts times within any
 // window: it gives up at the failure that would need one more. Each task is
-// counted for itself. A nil inner means [DefaultRestart].
+// counted for itself. A nil inner means [Default].
 //
 // This is the maximum restart intensity of Erlang/OTP's supervisors (OTP Design
 // Principles, Supervisor Behaviour), which count restarts over the last MaxT
@@ -25,13 +25,13 @@ import (
 // is an inner policy with another Window, such as a second Intensity, since a
 // manager counts over only one: with the longer one, this policy would give up
 // too early.
-func Intensity(restarts int, window time.Duration, inner RestartPolicy) RestartPolicy {
+func Intensity(restarts int, window time.Duration, inner Policy) Policy {
 	var faults []error
 	if restarts < 1 {
-		faults = append(faults, fmt.Errorf("scheduler: Intensity: the number of restarts is %d; it must be 1 or more (to restart nothing, use Never)", restarts))
+		faults = append(faults, fmt.Errorf("restart: Intensity: the number of restarts is %d; it must be 1 or more (to restart nothing, use Never)", restarts))
 	}
 	if window <= 0 {
-		faults = append(faults, fmt.Errorf("scheduler: Intensity: the window is %v; it must be positive (to count failures in a row, use MaxAttempts)", window))
+		faults = append(faults, fmt.Errorf("restart: Intensity: the window is %v; it must be positive (to count failures in a row, use MaxAttempts)", window))
 	}
 	return intensity{over: decorate(inner, faults...), restarts: restarts, window: window}
 }
@@ -47,7 +47,7 @@ func (i intensity) Window() time.Duration { return max(i.window, i.over.Window()
 func (i intensity) Validate() error {
 	var clash error
 	if w := i.over.Window(); i.window > 0 && w > 0 && w != i.window {
-		clash = fmt.Errorf("scheduler: Intensity: the window is %v, that of the inner policy %v; restarts are counted over only one, so make them equal", i.window, w)
+		clash = fmt.Errorf("restart: Intensity: the window is %v, that of the inner policy %v; restarts are counted over only one, so make them equal", i.window, w)
 	}
 	return errors.Join(i.over.Validate(), clash)
 }

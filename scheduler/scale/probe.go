@@ -1,4 +1,4 @@
-package scheduler
+package scale
 
 import (
 	"fmt"
@@ -49,7 +49,7 @@ func (p *probe) Scale(s Snapshot) Decision {
 		return p.set(s, max(s.Workers, 1), 0, "the first try")
 	}
 	if passed < p.interval {
-		return Decision{Target: s.bound(p.target), Again: p.interval - passed, Firm: true, Reason: "trying"}
+		return Decision{Target: s.Bound(p.target), Again: p.interval - passed, Firm: true, Reason: "trying"}
 	}
 	if s.waiting() == 0 {
 		return p.set(s, p.target-1, 0, "nothing waits")
@@ -63,6 +63,6 @@ func (p *probe) Scale(s Snapshot) Decision {
 
 // set tries another number of workers.
 func (p *probe) set(s Snapshot, target int, rate float64, reason string) Decision {
-	p.since, p.target, p.rate = s, max(s.bound(target), 1), rate
-	return Decision{Target: s.bound(p.target), Again: p.interval, Firm: true, Reason: reason}
+	p.since, p.target, p.rate = s, max(s.Bound(target), 1), rate
+	return Decision{Target: s.Bound(p.target), Again: p.interval, Firm: true, Reason: reason}
 }

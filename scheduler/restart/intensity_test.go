@@ -1,4 +1,4 @@
-package scheduler_test
+package restart_test
 
 import (
 	"testing"
@@ -6,7 +6,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
 // TestIntensityHoldsInEveryWindow: a task that fails again and again is restarted
@@ -18,14 +19,14 @@ func TestIntensityHoldsInEveryWindow(t *testing.T) {
 		window := time.Duration(rapid.IntRange(1, 100).Draw(t, "window"))
 		pace := 1 + 2*int(window)/restarts // so that some runs are given up late, and some never
 		wait := rapid.IntRange(0, pace)
-		p := scheduler.Intensity(restarts, window, scheduler.RestartFunc(
-			func(scheduler.Failure) (time.Duration, bool) { return time.Duration(wait.Draw(t, "delay")), true }))
+		p := restart.Intensity(restarts, window, restart.Func(
+			func(restart.Failure) (time.Duration, bool) { return time.Duration(wait.Draw(t, "delay")), true }))
 
 		now := time.Unix(1000, 0)
 		var due []time.Time // of the restarts
 		recent := func() (n int) {
 			for _, d := range due {
-				if d.After(now.Add(-p.(scheduler.Windower).Window())) {
+				if d.After(now.Add(-p.(restart.Windower).Window())) {
 					n++
 				}
 			}
@@ -33,7 +34,7 @@ func TestIntensityHoldsInEveryWindow(t *testing.T) {
 		}
 		for attempt := 1; attempt <= 50; attempt++ {
 			now = now.Add(time.Duration(wait.Draw(t, "run")))
-			f := scheduler.Failure{Attempt: attempt, Recent: recent(), Now: now}
+			f := restart.Failure{Attempt: attempt, Recent: recent(), Now: now}
 			got := next(p, f)
 			if !got.OK {
 				if f.Recent < restarts {
@@ -59,14 +60,14 @@ func TestIntensityHoldsInEveryWindow(t *testing.T) {
 }
 
 func TestIntensityGivesUpAtOneTooMany(t *testing.T) {
-	p := scheduler.Intensity(3, time.Second, scheduler.Constant(time.Minute))
+	p := restart.Intensity(3, time.Second, restart.Constant(time.Minute))
 	for recent, want := range []answer{after(time.Minute), after(time.Minute), after(time.Minute), givesUp, givesUp} {
 		// Neither a long row nor what other tasks do counts.
-		f := scheduler.Failure{Attempt: 1000, Recent: recent, Starts: 5, Restarts: 5000}
-		wantEqual(t, "answer", next(p, f), want)
+		f := restart.Failure{Attempt: 1000, Recent: recent, Starts: 5, Restarts: 5000}
+		check.Equal(t, "answer", next(p, f), want)
 	}
-	wantEqual(t, "Window", window(p), time.Second)
-	long := capable{RestartPolicy: scheduler.Constant(0), window: time.Hour}
-	wantEqual(t, "Window over a longer one", window(scheduler.Intensity(3, time.Second, long)), time.Hour)
-	wantEqual(t, "Window over a shorter one", window(scheduler.Intensity(3, 2*time.Hour, long)), 2*time.Hour)
+	check.Equal(t, "Window", window(p), time.Second)
+	long := capable{Policy: restart.Constant(0), window: time.Hour}
+	check.Equal(t, "Window over a longer one", window(restart.Intensity(3, time.Second, long)), time.Hour)
+	check.Equal(t, "Window over a shorter one", window(restart.Intensity(3, 2*time.Hour, long)), 2*time.Hour)
 }

@@ -1,4 +1,4 @@
-package scheduler_test
+package restart_test
 
 import (
 	"math"
@@ -8,7 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
 // attempts are any that a long row of failures can come to, and the last there is.
@@ -29,7 +30,7 @@ func TestExponentialStaysWithinItsBounds(t *testing.T) {
 		attempt := attempts().Draw(t, "attempt")
 		seed := rapid.Uint64().Draw(t, "seed")
 		ask := func() answer {
-			return next(scheduler.Exponential(base, limit), scheduler.Failure{Attempt: attempt, Rand: seeded(seed)})
+			return next(restart.Exponential(base, limit), restart.Failure{Attempt: attempt, Rand: seeded(seed)})
 		}
 		got := ask()
 		if !got.OK {
@@ -55,7 +56,7 @@ func TestExponentialStaysWithinItsBounds(t *testing.T) {
 // ceiling, which doubles up to the limit.
 func TestExponentialUsesItsWholeRange(t *testing.T) {
 	const n = 10_000
-	p := scheduler.Exponential(10*time.Millisecond, 10*time.Second)
+	p := restart.Exponential(10*time.Millisecond, 10*time.Second)
 	random := rand.New(rand.NewPCG(1, 2))
 	for attempt, ceiling := range map[int]time.Duration{
 		2: 10 * time.Millisecond, 3: 20 * time.Millisecond, 7: 320 * time.Millisecond, 11: 5120 * time.Millisecond,
@@ -63,7 +64,7 @@ func TestExponentialUsesItsWholeRange(t *testing.T) {
 	} {
 		var sum, most time.Duration
 		for range n {
-			d := next(p, scheduler.Failure{Attempt: attempt, Rand: random}).Delay
+			d := next(p, restart.Failure{Attempt: attempt, Rand: random}).Delay
 			sum += d
 			most = max(most, d)
 		}
@@ -78,30 +79,30 @@ func TestExponentialUsesItsWholeRange(t *testing.T) {
 }
 
 func TestExponentialDefaults(t *testing.T) {
-	got := scheduler.Exponential(0, -1)
-	if want := scheduler.DefaultRestart(); got != want {
+	got := restart.Exponential(0, -1)
+	if want := restart.Default(); got != want {
 		t.Errorf("Exponential(0, -1) is %+v, want the default %+v", got, want)
 	}
-	r, ok := got.(scheduler.Resetter)
-	if !ok || r.ResetAfter() != scheduler.DefaultRestartCap {
-		t.Errorf("the default policy must reset after %v", scheduler.DefaultRestartCap)
+	r, ok := got.(restart.Resetter)
+	if !ok || r.ResetAfter() != restart.DefaultCap {
+		t.Errorf("the default policy must reset after %v", restart.DefaultCap)
 	}
-	if d, ok := got.Next(scheduler.Failure{Attempt: 1}); d != 0 || !ok {
+	if d, ok := got.Next(restart.Failure{Attempt: 1}); d != 0 || !ok {
 		t.Errorf("the first restart is after %v, %v; want at once", d, ok)
 	}
 }
 
-// TestDefaultRestartTamesATaskThatFailsAtOnce: without delays it would be restarted
+// TestDefaultTamesATaskThatFailsAtOnce: without delays it would be restarted
 // some hundred thousand times a second.
-func TestDefaultRestartTamesATaskThatFailsAtOnce(t *testing.T) {
+func TestDefaultTamesATaskThatFailsAtOnce(t *testing.T) {
 	const most = 20
-	p := scheduler.DefaultRestart()
+	p := restart.Default()
 	for seed := range uint64(200) {
 		random := seeded(seed)
 		var now, previous time.Duration
 		restarts := 0
 		for restarts <= most {
-			got := next(p, scheduler.Failure{
+			got := next(p, restart.Failure{
 				Attempt: restarts + 1, Previous: previous, Now: time.Unix(0, int64(now)), Rand: random,
 			})
 			if !got.OK {
@@ -129,7 +130,7 @@ func TestDecorrelatedStaysWithinItsBounds(t *testing.T) {
 		attempt := attempts().Draw(t, "attempt")
 		previous := rapid.OneOf(delays(), rapid.Just(time.Duration(0))).Draw(t, "previous")
 		random := seeded(rapid.Uint64().Draw(t, "seed"))
-		got := next(scheduler.Decorrelated(base, limit), scheduler.Failure{Attempt: attempt, Previous: previous, Rand: random})
+		got := next(restart.Decorrelated(base, limit), restart.Failure{Attempt: attempt, Previous: previous, Rand: random})
 		if !got.OK {
 			t.Fatalf("gave up at attempt %d, want never", attempt)
 		}
@@ -147,7 +148,7 @@ func TestDecorrelatedStaysWithinItsBounds(t *testing.T) {
 // begins anew with a new row.
 func TestDecorrelatedGrowsToItsLimit(t *testing.T) {
 	const base, limit = 10 * time.Millisecond, 10 * time.Second
-	p := scheduler.Decorrelated(base, limit)
+	p := restart.Decorrelated(base, limit)
 	var first, late time.Duration
 	const rows, length = 200, 100
 	for seed := range uint64(rows) {
@@ -169,7 +170,7 @@ func TestDecorrelatedGrowsToItsLimit(t *testing.T) {
 	if late < time.Second {
 		t.Errorf("the mean of the hundredth delays is %v, want seconds", late)
 	}
-	if got := next(p, scheduler.Failure{Attempt: 1, Previous: limit, Rand: seeded(1)}); got.Delay >= 3*base {
+	if got := next(p, restart.Failure{Attempt: 1, Previous: limit, Rand: seeded(1)}); got.Delay >= 3*base {
 		t.Errorf("the first delay of a new row is %v, want below %v", got.Delay, 3*base)
 	}
 }
@@ -190,11 +191,11 @@ func TestDecorrelatedUsesItsWholeRange(t *testing.T) {
 		{1, math.MaxInt64, math.MaxInt64 / 2, math.MaxInt64},
 		{1, math.MaxInt64, math.MaxInt64, math.MaxInt64},
 	} {
-		p := scheduler.Decorrelated(tc.base, tc.limit)
+		p := restart.Decorrelated(tc.base, tc.limit)
 		var sum float64
 		var most time.Duration
 		for range n {
-			d := next(p, scheduler.Failure{Attempt: 2, Previous: tc.previous, Rand: random}).Delay
+			d := next(p, restart.Failure{Attempt: 2, Previous: tc.previous, Rand: random}).Delay
 			sum += float64(d-tc.base) / n
 			most = max(most, d)
 		}
@@ -209,9 +210,9 @@ func TestDecorrelatedUsesItsWholeRange(t *testing.T) {
 }
 
 func TestDecorrelatedDefaults(t *testing.T) {
-	const base, limit = scheduler.DefaultRestartBase, scheduler.DefaultRestartCap
-	p := scheduler.Decorrelated(0, 0)
-	wantEqual(t, "answers", row(p, 1, 20), row(scheduler.Decorrelated(base, limit), 1, 20))
-	wantEqual(t, "ResetAfter", resetAfter(p), limit)
-	wantEqual(t, "answer without a range", next(scheduler.Decorrelated(base, base), scheduler.Failure{Attempt: 9, Rand: seeded(1)}), after(base))
+	const base, limit = restart.DefaultBase, restart.DefaultCap
+	p := restart.Decorrelated(0, 0)
+	check.Equal(t, "answers", row(p, 1, 20), row(restart.Decorrelated(base, limit), 1, 20))
+	check.Equal(t, "ResetAfter", resetAfter(p), limit)
+	check.Equal(t, "answer without a range", next(restart.Decorrelated(base, base), restart.Failure{Attempt: 9, Rand: seeded(1)}), after(base))
 }

@@ -1,4 +1,4 @@
-package scheduler_test
+package restart_test
 
 import (
 	"math"
@@ -9,7 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
 // TestBudgetHoldsOverEveryStretch: at most burst restarts plus share for each first
@@ -21,8 +22,8 @@ func TestBudgetHoldsOverEveryStretch(t *testing.T) {
 		share := rapid.OneOf(rapid.IntRange(1, token), rapid.SampledFrom([]int{1, 100, 290, token})).Draw(t, "share")
 		burst := rapid.IntRange(1, 8).Draw(t, "burst")
 		agrees := false
-		p := scheduler.Budget(float64(share)/token, burst, scheduler.RestartFunc(
-			func(scheduler.Failure) (time.Duration, bool) { return time.Second, agrees }))
+		p := restart.Budget(float64(share)/token, burst, restart.Func(
+			func(restart.Failure) (time.Duration, bool) { return time.Second, agrees }))
 
 		type moment struct{ starts, restarts int } // totals before a failure
 		var moments []moment
@@ -32,7 +33,7 @@ func TestBudgetHoldsOverEveryStretch(t *testing.T) {
 			now.starts += rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 3*token/share), rapid.IntRange(0, 10)).Draw(t, "starts")
 			agrees = rapid.IntRange(0, 4).Draw(t, "inner agrees") > 0
 			moments = append(moments, now)
-			got := next(p, scheduler.Failure{Attempt: 1, Starts: uint64(now.starts), Restarts: uint64(now.restarts)})
+			got := next(p, restart.Failure{Attempt: 1, Starts: uint64(now.starts), Restarts: uint64(now.restarts)})
 
 			held = min(held+share*(now.starts-seen), burst*token)
 			seen = now.starts
@@ -41,7 +42,7 @@ func TestBudgetHoldsOverEveryStretch(t *testing.T) {
 					len(moments), got.OK, want, held, agrees)
 			}
 			if got.OK {
-				wantEqual(t, "the inner policy's delay", got.Delay, time.Second)
+				check.Equal(t, "the inner policy's delay", got.Delay, time.Second)
 				held -= token
 				now.restarts++
 			}
@@ -67,7 +68,7 @@ func TestBudgetIsSharedByGoroutines(t *testing.T) {
 		burst                 = 10
 		share                 = 0.25
 	)
-	p := scheduler.Budget(share, burst, scheduler.Constant(0))
+	p := restart.Budget(share, burst, restart.Constant(0))
 	var starts, restarts atomic.Int64
 	totals := [][2]int64{{0, 0}}
 	for round := range rounds {
@@ -79,7 +80,7 @@ func TestBudgetIsSharedByGoroutines(t *testing.T) {
 					if random.IntN(3) > 0 {
 						starts.Add(1)
 					}
-					f := scheduler.Failure{Attempt: 1, Starts: uint64(starts.Load()), Restarts: uint64(restarts.Load())}
+					f := restart.Failure{Attempt: 1, Starts: uint64(starts.Load()), Restarts: uint64(restarts.Load())}
 					if next(p, f).OK {
 						restarts.Add(1)
 					}
@@ -105,10 +106,10 @@ func TestBudgetIsSharedByGoroutines(t *testing.T) {
 }
 
 // granted is how many of n failures in a row the budget lets restart.
-func granted(p scheduler.RestartPolicy, starts uint64, n int) int {
+func granted(p restart.Policy, starts uint64, n int) int {
 	granted := 0
 	for range n {
-		if next(p, scheduler.Failure{Starts: starts}).OK {
+		if next(p, restart.Failure{Starts: starts}).OK {
 			granted++
 		}
 	}
@@ -116,42 +117,42 @@ func granted(p scheduler.RestartPolicy, starts uint64, n int) int {
 }
 
 func TestBudgetIsExactAtItsLimits(t *testing.T) {
-	tenth := scheduler.Budget(0.1, 2, scheduler.Constant(0))
-	wantEqual(t, "restarts of the burst", granted(tenth, 0, 9), 2)
+	tenth := restart.Budget(0.1, 2, restart.Constant(0))
+	check.Equal(t, "restarts of the burst", granted(tenth, 0, 9), 2)
 	for starts := range uint64(10) {
-		wantEqual(t, "restarts before ten starts", granted(tenth, starts, 1), 0)
+		check.Equal(t, "restarts before ten starts", granted(tenth, starts, 1), 0)
 	}
-	wantEqual(t, "restarts at ten starts, each a tenth", granted(tenth, 10, 9), 1)
-	wantEqual(t, "restarts at news that is old", granted(tenth, 3, 9), 0)
-	wantEqual(t, "restarts at news that is not new", granted(tenth, 10, 9), 0)
-	wantEqual(t, "restarts after very many starts", granted(tenth, math.MaxUint64, 9), 2)
+	check.Equal(t, "restarts at ten starts, each a tenth", granted(tenth, 10, 9), 1)
+	check.Equal(t, "restarts at news that is old", granted(tenth, 3, 9), 0)
+	check.Equal(t, "restarts at news that is not new", granted(tenth, 10, 9), 0)
+	check.Equal(t, "restarts after very many starts", granted(tenth, math.MaxUint64, 9), 2)
 
-	large := scheduler.Budget(1, 1<<30, scheduler.Constant(0))
-	wantEqual(t, "restarts with a large burst", granted(large, math.MaxUint64, 100), 100)
-	precise := scheduler.Budget(15e-9, 3, scheduler.Constant(0)) // 15e-9*1e9 is less than 15
-	wantEqual(t, "restarts of the burst with a precise share", granted(precise, 0, 9), 3)
-	wantEqual(t, "restarts just before the third token is whole", granted(precise, 199_999_999, 9), 2)
-	wantEqual(t, "restarts when it is", granted(precise, 200_000_000, 9), 1)
-	small := scheduler.Budget(1e-300, 1, scheduler.Constant(0))
-	wantEqual(t, "restarts with a small share", granted(small, 999_999_999, 9), 1)
+	large := restart.Budget(1, 1<<30, restart.Constant(0))
+	check.Equal(t, "restarts with a large burst", granted(large, math.MaxUint64, 100), 100)
+	precise := restart.Budget(15e-9, 3, restart.Constant(0)) // 15e-9*1e9 is less than 15
+	check.Equal(t, "restarts of the burst with a precise share", granted(precise, 0, 9), 3)
+	check.Equal(t, "restarts just before the third token is whole", granted(precise, 199_999_999, 9), 2)
+	check.Equal(t, "restarts when it is", granted(precise, 200_000_000, 9), 1)
+	small := restart.Budget(1e-300, 1, restart.Constant(0))
+	check.Equal(t, "restarts with a small share", granted(small, 999_999_999, 9), 1)
 }
 
 // TestBudgetSpendsNothingOnARefusal, neither the inner policy's nor that of one
 // further out.
 func TestBudgetSpendsNothingOnARefusal(t *testing.T) {
-	p := scheduler.Budget(0.1, 1, scheduler.MaxAttempts(2, scheduler.Constant(0)))
+	p := restart.Budget(0.1, 1, restart.MaxAttempts(2, restart.Constant(0)))
 	for range 5 {
-		wantEqual(t, "answer to attempt 2 of 2", next(p, scheduler.Failure{Attempt: 2}), givesUp)
+		check.Equal(t, "answer to attempt 2 of 2", next(p, restart.Failure{Attempt: 2}), givesUp)
 	}
-	wantEqual(t, "answer to attempt 1", next(p, scheduler.Failure{Attempt: 1}), after(0))
+	check.Equal(t, "answer to attempt 1", next(p, restart.Failure{Attempt: 1}), after(0))
 
-	inner := scheduler.Budget(0.1, 1, scheduler.Constant(0))
-	for name, outer := range map[string]scheduler.RestartPolicy{
-		"MaxAttempts": scheduler.MaxAttempts(1, inner),
-		"Intensity":   scheduler.Intensity(1, time.Second, inner),
-		"When":        scheduler.When(func(error) bool { return false }, inner),
+	inner := restart.Budget(0.1, 1, restart.Constant(0))
+	for name, outer := range map[string]restart.Policy{
+		"MaxAttempts": restart.MaxAttempts(1, inner),
+		"Intensity":   restart.Intensity(1, time.Second, inner),
+		"When":        restart.When(func(error) bool { return false }, inner),
 	} {
-		wantEqual(t, name, next(outer, scheduler.Failure{Attempt: 1, Recent: 1}), givesUp)
+		check.Equal(t, name, next(outer, restart.Failure{Attempt: 1, Recent: 1}), givesUp)
 	}
-	wantEqual(t, "answer within", next(inner, scheduler.Failure{Attempt: 1}), after(0))
+	check.Equal(t, "answer within", next(inner, restart.Failure{Attempt: 1}), after(0))
 }

@@ -1,8 +1,8 @@
-// Package scalertest checks that a scaler of pools keeps the promises of one, for
+// Package scaletest checks that a scaler of pools keeps the promises of one, for
 // those of package scheduler and for your own:
 //
 //	func TestMine(t *testing.T) {
-//		scalertest.Run(t, func() scheduler.Scaler[scheduler.Snapshot] { return mine.New() })
+//		scaletest.Run(t, func() scale.Scaler[scale.Snapshot] { return mine.New() })
 //	}
 //
 // It feeds the scaler with the signals of imagined pools, random ones and such as
@@ -21,7 +21,7 @@
 //   - Turns, only with [WithTurns]: it does not go up and down all the time.
 //
 // A scaler that promises less says so with [Without].
-package scalertest
+package scaletest
 
 import (
 	"slices"
@@ -31,11 +31,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // Scaler is what is checked.
-type Scaler = scheduler.Scaler[scheduler.Snapshot]
+type Scaler = scale.Scaler[scale.Snapshot]
 
 // Rule names a rule.
 type Rule string
@@ -113,8 +113,8 @@ func (s *suite) replay(t *rapid.T) {
 }
 
 // decide lists the decisions of a scaler.
-func decide(scaler Scaler, past []scheduler.Snapshot) []scheduler.Decision {
-	decisions := make([]scheduler.Decision, len(past))
+func decide(scaler Scaler, past []scale.Snapshot) []scale.Decision {
+	decisions := make([]scale.Decision, len(past))
 	for i, signals := range past {
 		decisions[i] = scaler.Scale(signals)
 	}

@@ -1,0 +1,21 @@
+// Package restart decides whether and when failed work runs again.
+//
+// A [Policy] maps a [Failure] to a delay, or gives up. [Default] is exponential
+// backoff with full jitter.
+//
+//	Exponential   delays double, with full jitter
+//	Decorrelated  each delay grows from the previous one, with jitter
+//	Constant      the same delay each time
+//	Never         no restart
+//	Func          a function of your own
+//
+// Decorators give up earlier than the policy that they wrap:
+//
+//	MaxAttempts   after a number of failures in a row
+//	Intensity     after too many restarts within a window
+//	Budget        when restarts exceed a share of all executions
+//	When          for errors that a restart does not cure
+//
+// Policies are safe for concurrent use: one policy serves many tasks. All of them but
+// [Budget] are stateless.
+package restart

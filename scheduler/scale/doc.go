@@ -1,0 +1,26 @@
+// Package scale decides how many workers a pool has.
+//
+// A [Scaler] maps the state of a pool, a [Snapshot], to a [Decision]: the number of
+// workers that the pool should have.
+//
+//	Fixed        a constant number
+//	Demand       one worker per running item, and one per backlog of waiting items
+//	Step         half-way to the maximum when an item has waited too long
+//	TargetWait   enough workers that a share of the items waits no longer than a target
+//	Utilisation  enough workers that each is busy for a share of its time
+//	Probe        the number of workers with the highest throughput
+//
+// Decorators change the decisions of another scaler:
+//
+//	Stabilise    shrink slowly
+//	Tolerance    ignore small changes
+//	RateLimit    grow slowly
+//	Max          the largest of several targets
+//	WithSignals  decide by signals of your own
+//
+// A scaler holds no lock, reads no clock and starts no goroutine. The same scaler
+// therefore runs in a pool, in a test and in a simulation. Constructors accept any
+// arguments; [Validate] reports invalid ones, and a pool calls it when it is made.
+//
+// Package scaletest checks a scaler of your own.
+package scale
