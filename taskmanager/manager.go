@@ -35,7 +35,7 @@ type TaskManager struct {
 	history    *history       // nil: it is not kept
 	waiting    sync.Map       // context.CancelCauseFunc by *Handle, of submits that wait for room
 	batches    sync.Map       // *batch by *Handle, of those being submitted under CallerRuns
-	inline     sync.Map       // *inlineRun by *Handle, of those that run in the place of their submitters
+	inline     sync.Map       // []waiter by *Handle: the tasks inside whose submits a task runs
 	schedules  sync.Map       // of *Schedule
 	asking     sync.WaitGroup // of timetables that are foreign code
 	draining   atomic.Bool

@@ -45,23 +45,14 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 	m.settle(h, ctx, task.Execute(ctx))
 }
 
-// runInline notes for whom a task runs in the place of its submitter.
+// runInline notes for which tasks h runs inside their submits, until done is called. The
+// waits of h, on whatever goroutine, lend the slots of those tasks.
 func (m *TaskManager) runInline(h *Handle) (done func()) {
 	if b, ok := m.batches.Load(h); ok {
 		b.(*batch).running.Store(h)
 	}
-	r := &inlineRun{callers: slices.DeleteFunc(m.pool.Callers(), func(w waiter) bool { return w.Item == h })}
-	if len(r.callers) > 0 {
-		submitter := r.callers[0].Item
-		submitter.mu.Lock()
-		r.submitter = submitter.ctx()
-		submitter.mu.Unlock()
-	}
-	m.inline.Store(h, r)
-	return func() {
-		m.inline.Delete(h)
-		r.end()
-	}
+	m.inline.Store(h, slices.DeleteFunc(m.pool.Callers(), func(w waiter) bool { return w.Item == h }))
+	return func() { m.inline.Delete(h) }
 }
 
 // begin marks a claimed task as running and returns what to run. The task is

@@ -267,14 +267,9 @@ func (m *TaskManager) untilCancelled(ctx context.Context, handles []*Handle, sub
 	if err := cancellationOf(handles); err != nil {
 		return err
 	}
-	defer m.watchRoom(handles, stop)()
 	err := submit(ctx)
 	if err == nil {
 		return nil
-	}
-	// The context that ended is of no interest to anybody.
-	if same(context.Cause(ctx), ErrWouldDeadlock) {
-		err = ErrWouldDeadlock
 	}
 	return cmp.Or(cancellationOf(handles), err)
 }

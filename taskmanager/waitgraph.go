@@ -76,21 +76,6 @@ type need struct {
 // of tasks each of which needs, to go on, that some in the set do. mu is held.
 func (g *waitGraph) stuck(h *Handle) bool { return g.examine(h).needs > 0 }
 
-// any reports whether a task waits at all.
-func (g *waitGraph) any() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.edges) > 0
-}
-
-// trapped reports whether a task could never go on because of others that need it.
-func (g *waitGraph) trapped(h *Handle) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	n := g.examine(h)
-	return n.needs > 0 && len(n.holdsUp) > 0
-}
-
 // examine finds out what keeps a task from going on. It takes all that h depends on for
 // stuck, and then frees those that nothing holds up, one after another, in time that is
 // linear in the number of dependencies. mu is held.
