@@ -141,9 +141,6 @@ func WithCost(cost int64) TaskOption {
 
 func attributeOption[V any](name string, which attribute, set func(*attributes, V) error, value V) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		if c.given&which != 0 {
-			return fmt.Errorf("taskmanager: %s was given twice", name)
-		}
 		c.given |= which
 		if err := set(&c.attributes, value); err != nil {
 			return fmt.Errorf("taskmanager: %s: %w", name, err)

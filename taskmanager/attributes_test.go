@@ -132,10 +132,9 @@ func TestBadAttributesAreErrors(t *testing.T) {
 		"no time":          {all, timeless, nil, []string{"Deadline method of", "the zero time"}},
 		"cost option":      {taskmanager.FIFO(), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithCost(-1)}, []string{"WithCost: the cost is -1"}},
 		"deadline option":  {taskmanager.FIFO(), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithDeadline(time.Time{})}, []string{"WithDeadline: the deadline is the zero time"}},
-		"option twice":     {taskmanager.FIFO(), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithKey("a"), taskmanager.WithKey("b")}, []string{"WithKey was given twice"}},
 		"no weight":        {taskmanager.Fair(weigh), newAsked("a"), nil, []string{`the weight of key "method"`, "0; it must be positive"}},
 		"weight panics":    {taskmanager.Fair(weigh), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithKey("panic")}, []string{`key "panic"`, "panicked: weight"}},
-		"several at once":  {all, free, []taskmanager.TaskOption{taskmanager.WithKey("a"), taskmanager.WithKey("b"), nil}, []string{"WithKey was given twice", "task option 3 is nil"}},
+		"several at once":  {all, free, []taskmanager.TaskOption{taskmanager.WithCost(0), taskmanager.WithKey("b"), nil}, []string{"WithCost: the cost is 0", "task option 3 is nil"}},
 		"two methods fail": {all, &asked{task: task{name: "a"}}, nil, []string{"the cost is 0", "the zero time"}},
 	} {
 		t.Run(name, func(t *testing.T) {

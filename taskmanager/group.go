@@ -48,9 +48,6 @@ type groupConfig struct {
 // by one. The default is no limit.
 func WithGroupLimit(n int) GroupOption {
 	return func(g *groupConfig) error {
-		if g.limit != 0 {
-			return errors.New("taskmanager: WithGroupLimit was given twice")
-		}
 		g.limit = n
 		return fault(n < 1, "taskmanager: WithGroupLimit: the limit is %d; it must be positive", n)
 	}
@@ -60,9 +57,6 @@ func WithGroupLimit(n int) GroupOption {
 // return the errors of all, joined in the order of their submits.
 func WithCollect() GroupOption {
 	return func(g *groupConfig) error {
-		if g.collect {
-			return errors.New("taskmanager: WithCollect was given twice")
-		}
 		g.collect = true
 		return nil
 	}

@@ -146,8 +146,6 @@ func TestGroupRefusesBadInput(t *testing.T) {
 		want  string
 	}{
 		"no limit":      {m.Group(t.Context(), taskmanager.WithGroupLimit(0)), "WithGroupLimit: the limit is 0; it must be positive"},
-		"two limits":    {m.Group(t.Context(), taskmanager.WithGroupLimit(1), taskmanager.WithGroupLimit(2)), "WithGroupLimit was given twice"},
-		"two collects":  {m.Group(t.Context(), taskmanager.WithCollect(), taskmanager.WithCollect()), "WithCollect was given twice"},
 		"a nil option":  {m.Group(t.Context(), nil), "group option 1 is nil"},
 		"a nil context": {m.Group(nil), "nil context"}, //nolint:staticcheck // that is the bad input
 	}
@@ -253,17 +251,9 @@ func TestGroupAsksItsContextWithoutItsLock(t *testing.T) {
 	})
 }
 
-// TestTaskOptionsOnce: two that disagree are no matter of order.
-func TestTaskOptionsOnce(t *testing.T) {
+func TestBadTaskOptions(t *testing.T) {
 	m := start(t)
 	for want, opts := range map[string][]taskmanager.TaskOption{
-		"WithTimeout was given twice":                              {taskmanager.WithTimeout(1), taskmanager.WithTimeout(2)},
-		"WithQueueTimeout was given twice":                         {taskmanager.WithQueueTimeout(1), taskmanager.WithQueueTimeout(2)},
-		"WithDelay was given twice":                                {taskmanager.WithDelay(1), taskmanager.WithDelay(2)},
-		"WithNotBefore was given twice":                            {taskmanager.WithNotBefore(time.Now()), taskmanager.WithNotBefore(time.Now())},
-		"WithDescription was given twice":                          {taskmanager.WithDescription("a"), taskmanager.WithDescription("b")},
-		"WithLinkedContext was given twice":                        {taskmanager.WithLinkedContext(), taskmanager.WithLinkedContext()},
-		"WithDeadline was given twice":                             {taskmanager.WithDeadline(time.Now().Add(time.Hour)), taskmanager.WithDeadline(time.Now())},
 		"WithTimeout: the limit is 0s; it must be positive":        {taskmanager.WithTimeout(0)},
 		"WithQueueTimeout: the limit is -1ns; it must be positive": {taskmanager.WithQueueTimeout(-1)},
 		"WithOverlap is for Every and Repeat":                      {taskmanager.WithOverlap(taskmanager.OverlapQueue)},

@@ -117,7 +117,6 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 			[]taskmanager.Option{taskmanager.WithLimit(1, taskmanager.CallerRuns), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO()))},
 			[]string{"CallerRuns", "LimitByKey over FIFO", "choose Block"},
 		},
-		{"given twice", []taskmanager.Option{taskmanager.WithWorkers(1, 1), taskmanager.WithWorkers(1, 2)}, []string{"WithWorkers was given twice"}},
 		{
 			"all at once",
 			[]taskmanager.Option{taskmanager.WithWorkers(-1, 0), taskmanager.WithIdleTimeout(0), nil},
@@ -150,7 +149,7 @@ func TestNewPanicsWithTheErrorOfStart(t *testing.T) {
 		{name: "min negative", min: -1, max: 1, timeout: time.Second},
 		{name: "min above max", min: 2, max: 1, timeout: time.Second},
 		{name: "timeout 0", min: 1, max: 1},
-		{name: "options that clash", min: 1, max: 1, timeout: time.Second, opts: []taskmanager.Option{taskmanager.WithWorkers(1, 1)}},
+		{name: "options that clash", min: 1, max: 1, timeout: time.Second, opts: []taskmanager.Option{taskmanager.WithLimit(1, taskmanager.DropOldest), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO()))}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package taskmanager
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
@@ -72,11 +71,8 @@ func WithQueueTimeout(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error { return setLimit("WithQueueTimeout", &c.limit().queueTimeout, d) })
 }
 
-// setLimit sets a limit once.
+// setLimit sets a limit.
 func setLimit(name string, limit *time.Duration, d time.Duration) error {
-	if *limit != 0 {
-		return fmt.Errorf("taskmanager: %s was given twice", name)
-	}
 	*limit = d
 	return fault(d <= 0, "taskmanager: %s: the limit is %v; it must be positive", name, d)
 }

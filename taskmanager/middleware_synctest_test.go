@@ -257,17 +257,12 @@ func TestBadMiddlewareIsAnErrorOfStart(t *testing.T) {
 		want      error
 		says      []string
 	}{
-		"nil":         {[]middleware{nil, fine, nil}, nil, []string{"function 1 is nil", "function 3 is nil"}},
-		"nothing":     {[]middleware{fine, func(taskmanager.Runner) taskmanager.Runner { return nil }}, nil, []string{"function 2", "no runner"}},
-		"panic":       {[]middleware{fine, fine, func(taskmanager.Runner) taskmanager.Runner { panic(errFailed) }}, errFailed, []string{"function 3", "panicked"}},
-		"given twice": {nil, nil, []string{"given twice"}},
+		"nil":     {[]middleware{nil, fine, nil}, nil, []string{"function 1 is nil", "function 3 is nil"}},
+		"nothing": {[]middleware{fine, func(taskmanager.Runner) taskmanager.Runner { return nil }}, nil, []string{"function 2", "no runner"}},
+		"panic":   {[]middleware{fine, fine, func(taskmanager.Runner) taskmanager.Runner { panic(errFailed) }}, errFailed, []string{"function 3", "panicked"}},
 	}
 	for name, test := range tests {
-		opts := []taskmanager.Option{taskmanager.WithMiddleware(test.functions...)}
-		if test.functions == nil {
-			opts = append(opts, taskmanager.WithMiddleware(fine))
-		}
-		m, err := taskmanager.Start(opts...)
+		m, err := taskmanager.Start(taskmanager.WithMiddleware(test.functions...))
 		if m != nil || err == nil || test.want != nil && !errors.Is(err, test.want) {
 			t.Errorf("%s: Start returned %v, %v; want an error %v", name, m, err, test.want)
 			continue

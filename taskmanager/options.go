@@ -15,11 +15,12 @@ import (
 )
 
 // Option configures a manager. Options come from the With functions of this
-// package; each may be given once.
+// package. If an option is given twice, the last one wins, so that callers can append
+// to a list of defaults.
 type Option interface{ apply(c *config) error }
 
 // TaskOption configures one task. Task options come from the With functions of
-// this package.
+// this package. If an option is given twice, the last one wins.
 type TaskOption interface{ applyTask(c *taskConfig) error }
 
 // Overflow says what a submit does when the limit leaves no room.
@@ -57,7 +58,6 @@ const DefaultIdleTimeout = scheduler.DefaultIdleTimeout
 
 // config is what the options of a manager come to.
 type config struct {
-	given       map[string]bool // options seen, to report those given twice
 	min, max    int
 	idleTimeout time.Duration
 	logger      Logger
@@ -78,7 +78,6 @@ type config struct {
 
 func newConfig(opts []Option) (config, error) {
 	c := config{
-		given:       make(map[string]bool),
 		min:         1,
 		max:         max(1, runtime.GOMAXPROCS(0)),
 		idleTimeout: DefaultIdleTimeout,
@@ -107,10 +106,6 @@ type option struct {
 }
 
 func (o option) apply(c *config) error {
-	if c.given[o.name] {
-		return fmt.Errorf("taskmanager: %s was given twice, or beside the argument of New that it stands for", o.name)
-	}
-	c.given[o.name] = true
 	if o.fault != nil {
 		return fmt.Errorf("taskmanager: %s: %w", o.name, o.fault)
 	}
@@ -277,9 +272,8 @@ func (o taskOption) applyTask(c *taskConfig) error { return o(c) }
 // TaskWithProgress comes from its method unless this is given.
 func WithDescription(text string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		twice := c.label().description != ""
 		c.label().description = text
-		return fault(twice, "taskmanager: WithDescription was given twice")
+		return nil
 	})
 }
 
@@ -289,13 +283,8 @@ func WithDescription(text string) TaskOption {
 // WithNotBefore the later time counts.
 func WithDelay(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		p := c.postpone()
-		twice := p.by != 0
-		p.by = d
-		return errors.Join(
-			fault(twice, "taskmanager: WithDelay was given twice"),
-			fault(d < 0, "taskmanager: WithDelay: the delay is %v; it must not be negative", d),
-		)
+		c.postpone().by = d
+		return fault(d < 0, "taskmanager: WithDelay: the delay is %v; it must not be negative", d)
 	})
 }
 
@@ -304,13 +293,8 @@ func WithDelay(d time.Duration) TaskOption {
 // is no delay.
 func WithNotBefore(t time.Time) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		p := c.postpone()
-		twice := !p.until.IsZero()
-		p.until = t
-		return errors.Join(
-			fault(twice, "taskmanager: WithNotBefore was given twice"),
-			fault(t.IsZero(), "taskmanager: WithNotBefore: the time is zero; leave the option out for a task that need not wait"),
-		)
+		c.postpone().until = t
+		return fault(t.IsZero(), "taskmanager: WithNotBefore: the time is zero; leave the option out for a task that need not wait")
 	})
 }
 

@@ -37,9 +37,6 @@ const (
 // before it is outstanding. It is for them alone.
 func WithOverlap(o Overlap) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		if c.overlap != nil {
-			return errors.New("taskmanager: WithOverlap was given twice")
-		}
 		c.overlap = &o
 		return fault(o >= overlaps, "taskmanager: WithOverlap: unknown policy %d; use OverlapSkip or OverlapQueue", o)
 	})

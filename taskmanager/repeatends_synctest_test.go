@@ -365,12 +365,11 @@ func TestBadInputOfSchedules(t *testing.T) {
 				},
 				errFailed, []string{"Name"},
 			},
-			"WithDelay":           {with(taskmanager.WithDelay(time.Second)), nil, []string{"WithDelay", "do not go with"}},
-			"WithNotBefore":       {with(taskmanager.WithNotBefore(soon)), nil, []string{"WithNotBefore", "do not go with"}},
-			"WithDeadline":        {with(taskmanager.WithDeadline(soon)), nil, []string{"WithDeadline", "do not go with"}},
-			"nil option":          {with(nil, nil), nil, []string{"option 1 is nil", "option 2 is nil"}},
-			"unknown overlap":     {with(taskmanager.WithOverlap(7)), nil, []string{"WithOverlap", "7", "use OverlapSkip or OverlapQueue"}},
-			"overlap given twice": {with(overlap, overlap), nil, []string{"WithOverlap was given twice"}},
+			"WithDelay":       {with(taskmanager.WithDelay(time.Second)), nil, []string{"WithDelay", "do not go with"}},
+			"WithNotBefore":   {with(taskmanager.WithNotBefore(soon)), nil, []string{"WithNotBefore", "do not go with"}},
+			"WithDeadline":    {with(taskmanager.WithDeadline(soon)), nil, []string{"WithDeadline", "do not go with"}},
+			"nil option":      {with(nil, nil), nil, []string{"option 1 is nil", "option 2 is nil"}},
+			"unknown overlap": {with(taskmanager.WithOverlap(7)), nil, []string{"WithOverlap", "7", "use OverlapSkip or OverlapQueue"}},
 			"overlap of Submit": {plain(func() error {
 				_, err := m.Submit(ctx, fine, overlap)
 				return err

@@ -67,9 +67,6 @@ func (o restartOption) apply(c *config) error {
 }
 
 func (o restartOption) applyTask(c *taskConfig) error {
-	if c.restart != nil {
-		return errors.New("taskmanager: WithRestart was given twice")
-	}
 	rule, err := newRestartRule(o.policy)
 	if err != nil {
 		return fmt.Errorf("taskmanager: WithRestart: %w", err)

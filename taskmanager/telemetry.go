@@ -25,12 +25,8 @@ type TaskWithKind interface {
 // WithKind says what sort of task it is, as TaskWithKind does, over which it wins.
 func WithKind(kind string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		twice := c.label().kind != ""
 		c.label().kind = kind
-		return errors.Join(
-			fault(twice, "taskmanager: WithKind was given twice"),
-			fault(kind == "", "taskmanager: WithKind: the kind is empty; leave the option out for the name of the type"),
-		)
+		return fault(kind == "", "taskmanager: WithKind: the kind is empty; leave the option out for the name of the type")
 	})
 }
 
