@@ -212,19 +212,6 @@ func (d Discipline) ask(task Task, a *attributes) (faults []error) {
 	return faults
 }
 
-// apart calls a function on a goroutine of its own and waits for it: foreign code where a
-// runtime.Goexit would do harm. It makes an error of that and of a panic.
-func apart(call func()) (err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err = ErrGoexit
-		err = guarded(func() error { call(); return nil })
-	}()
-	<-done
-	return err
-}
-
 // guarded makes an error of a panic.
 func guarded(call func() error) (err error) {
 	defer func() {

@@ -40,61 +40,67 @@ func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskO
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	if err := m.enterAll(ctx, handles); err != nil {
+	if err := m.launchAll(ctx, handles); err != nil {
 		return nil, err
 	}
 	return handles, nil
 }
 
-// enterAll hands prepared tasks to the pool. Where that fails all are taken back.
-func (m *TaskManager) enterAll(ctx context.Context, handles []*Handle) (err error) {
+// launchAll is launch for several prepared tasks, which all have the same options. After
+// an error all names are free again.
+func (m *TaskManager) launchAll(ctx context.Context, handles []*Handle) (err error) {
 	if len(handles) == 0 {
 		return nil
 	}
-	if m.observers.submit == nil {
-		return m.enterAllUnobserved(ctx, handles)
-	}
-	err = ErrGoexit // unless what follows returns
-	for _, h := range handles {
-		s := m.submission(h)
-		onto := m.beginSubmit(ctx, h, s)
-		defer func() { m.endSubmit(onto, s, err) }()
-	}
-	err = m.enterAllUnobserved(ctx, handles)
-	return err
-}
-
-func (m *TaskManager) enterAllUnobserved(ctx context.Context, handles []*Handle) (err error) {
-	postponed := handles[0].cfg.delays() // all have the same options
-	now, reserved := m.now(), 0
-	for reserved < len(handles) && err == nil {
-		h := handles[reserved]
-		h.queuedAt = now
-		if err = m.reserve(h); err == nil {
-			reserved++
+	if m.observers.submit != nil {
+		for _, h := range handles {
+			s, onto := m.beginSubmit(ctx, h)
+			defer func() { m.endSubmit(onto, s, err) }()
 		}
 	}
-	if err == nil {
-		err = m.armAll(ctx, handles, postponed)
-	}
-	if err == nil && !postponed {
-		err = m.give(handles, func() error { return m.offerAll(ctx, handles) })
-	}
-	var faults []error
-	for _, h := range handles[:reserved] {
-		switch {
-		case err != nil:
-			m.refuse(h, err, nil)
-		case postponed:
-			faults = append(faults, m.delay(h))
-		default:
-			m.admitted(h)
-		}
-	}
-	if err != nil {
+	if err := m.reserveAll(handles); err != nil {
 		return err
 	}
-	return errors.Join(faults...)
+	postponed := handles[0].cfg.delays()
+	for _, h := range handles {
+		if h.cfg != nil {
+			m.arm(ctx, h, postponed)
+		}
+	}
+	if postponed {
+		var faults []error
+		for _, h := range handles {
+			faults = append(faults, m.delay(h))
+		}
+		return errors.Join(faults...)
+	}
+	if err := m.offerAll(ctx, handles); err != nil {
+		err = batchError(handles, err)
+		for _, h := range handles {
+			m.refuse(h, err, nil)
+		}
+		return err
+	}
+	for _, h := range handles {
+		m.admitted(h)
+	}
+	return nil
+}
+
+// reserveAll reserves the names of all tasks, or of none.
+func (m *TaskManager) reserveAll(handles []*Handle) error {
+	now := m.now()
+	for i, h := range handles {
+		h.queuedAt = now
+		if err := m.names.add(h); err != nil {
+			err = nameError(h.name, err)
+			for _, reserved := range handles[:i] {
+				m.refuse(reserved, err, nil)
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // batch is tasks that are submitted together, under CallerRuns: those that there is no

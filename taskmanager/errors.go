@@ -125,40 +125,6 @@ func (e *DrainError) Error() string {
 // Unwrap returns the reason.
 func (e *DrainError) Unwrap() error { return e.Err }
 
-// wrapError is like the result of fmt.Errorf, but for the moment at which the methods of
-// the errors that it wraps are called: not before somebody reads the text. They are
-// foreign code, and one that crashed could leave a task with nobody to end it.
-type wrapError struct {
-	format string
-	args   []any
-	errs   []error // those among the args
-}
-
-// wrap is fmt.Errorf without calling methods of errors.
-func wrap(format string, args ...any) error {
-	e := &wrapError{format: format, args: args}
-	for _, a := range args {
-		if err, ok := a.(error); ok {
-			e.errs = append(e.errs, err)
-		}
-	}
-	return e
-}
-
-// Error is the text.
-func (e *wrapError) Error() string { return fmt.Sprintf(e.format, e.args...) }
-
-// Unwrap returns what is wrapped.
-func (e *wrapError) Unwrap() []error { return e.errs }
-
-// ErrorType is that of the first error that is wrapped.
-func (e *wrapError) ErrorType() string {
-	for _, err := range e.errs {
-		return errorType(err)
-	}
-	return ""
-}
-
 // errorType is what telemetry calls an error.
 func errorType(err error) string {
 	if typed, ok := errors.AsType[interface {
@@ -185,30 +151,46 @@ var translations = map[error]error{
 	scheduler.ErrShed:          ErrShed,
 }
 
-// submitError says in this package's terms why the pool did not take a task, or
-// gave it up. Other errors are that the context ended, or that a discipline of
-// somebody's own panicked.
+// submitError says in this package's terms why the pool did not take a task, or gave it
+// up. Other errors say why the context ended, or that a custom discipline panicked.
 func submitError(name string, err error) error {
 	if ours := translated(err); ours != nil {
 		return ours
 	}
-	return wrap("taskmanager: submit %q: %v", name, err)
+	return fmt.Errorf("taskmanager: submit %q: %w", name, err)
 }
 
-// batchError is submitError for n tasks that were submitted together.
-func batchError(n int, err error) error {
+// batchError is submitError for tasks that were submitted together.
+func batchError(handles []*Handle, err error) error {
+	if len(handles) == 1 {
+		return submitError(handles[0].name, err)
+	}
 	if ours := translated(err); ours != nil {
 		return ours
 	}
-	return wrap("taskmanager: submit %d tasks: %v", n, err)
+	return fmt.Errorf("taskmanager: submit %d tasks: %w", len(handles), err)
 }
 
-// translated is the error of this package that an error stands for, or nil.
+// translated is the error of this package for an error of the pool, or nil.
 func translated(err error) error {
 	for theirs, ours := range translations {
-		if same(err, theirs) || same(err, ours) {
+		if exactly(err, theirs) || exactly(err, ours) {
 			return ours
 		}
 	}
 	return nil
+}
+
+// nameError adds the name to the error of a submit that could not reserve it.
+func nameError(name string, err error) error {
+	if errors.Is(err, ErrAlreadyExists) {
+		return fmt.Errorf("%w: %q", err, name)
+	}
+	return err
+}
+
+// exactly reports whether err is target itself, and not an error that wraps it. The
+// target is comparable, so the comparison cannot panic.
+func exactly(err, target error) bool {
+	return err == target //nolint:errorlint // identity is meant
 }

@@ -24,7 +24,7 @@ func Async[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx 
 		return nil, ErrNilTask
 	}
 	f := &Future[R]{fn: fn}
-	if err := m.submit(ctx, &f.Handle, name, (*call[R])(f), opts, nil); err != nil {
+	if err := m.submit(ctx, &f.Handle, name, (*call[R])(f), opts, mayWait); err != nil {
 		return nil, err
 	}
 	return f, nil

@@ -179,13 +179,9 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 		g.lost(err)
 		return err
 	}
-	err = ErrGoexit // unless what follows returns
-	defer func() {
-		if err != nil {
-			g.leave(h, err) // unless the manager has told of it
-		}
-	}()
-	err = g.m.launch(g.ctx, h, (*TaskManager).offer)
+	if err = g.m.launch(g.ctx, h, mayWait); err != nil {
+		g.leave(h, err) // unless the manager has told the group of it
+	}
 	return err
 }
 
@@ -193,7 +189,7 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 // known already.
 func (g *Group) lost(err error) {
 	g.mu.Lock()
-	if g.failed != nil && (!g.cfg.collect || same(err, g.failed)) {
+	if g.failed != nil && (!g.cfg.collect || exactly(err, g.failed)) {
 		g.mu.Unlock()
 		return
 	}
@@ -214,7 +210,8 @@ func (g *Group) enter(h *Handle) error {
 			defer g.mu.Unlock()
 			return g.failed
 		case g.cfg.limit == 0 || len(g.members) < g.cfg.limit:
-			return g.add(h) // unlocks
+			g.addAndUnlock(h)
+			return nil
 		}
 		if g.room == nil {
 			g.room = make(chan struct{})
@@ -227,9 +224,9 @@ func (g *Group) enter(h *Handle) error {
 	}
 }
 
-// add makes a task a member. The first one links the group to its context, so that an
-// idle group leaves nothing there. It is called with g.mu held and lets go of it.
-func (g *Group) add(h *Handle) error {
+// addAndUnlock makes a task a member. The first member links the group to its context, so
+// that an idle group leaves nothing there. It is called with g.mu held.
+func (g *Group) addAndUnlock(h *Handle) {
 	first := len(g.members) == 0
 	if first {
 		g.members = make(map[*Handle]int)
@@ -238,35 +235,21 @@ func (g *Group) add(h *Handle) error {
 	g.count++
 	g.mu.Unlock()
 	if !first {
-		return nil
+		return
 	}
-	linked := false
-	defer func() {
-		if !linked {
-			g.leave(h, nil)
-		}
-	}()
-	err := guarded(func() error { // without the lock, as the context may be foreign code
-		unlink := context.AfterFunc(g.ctx, func() {
-			reason := cause.Of(g.ctx)
-			g.fail(reason, causeOf(nil, reason))
-		})
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.unlink = unlink // h is a member still
-		return nil
+	unlink := context.AfterFunc(g.ctx, func() {
+		reason := cause.Of(g.ctx)
+		g.fail(reason, causeOf(nil, reason))
 	})
-	if err != nil {
-		return fmt.Errorf("taskmanager: the context of a group: %w", err)
-	}
-	linked = true
-	return nil
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.unlink = unlink // h is a member still
 }
 
 // ended is called by the manager when a task has ended.
 func (g *Group) ended(h *Handle, err error) {
 	if err != nil {
-		err = wrap("taskmanager: task %q: %v", h.name, err)
+		err = fmt.Errorf("taskmanager: task %q: %w", h.name, err)
 	}
 	g.leave(h, err)
 }
@@ -274,7 +257,7 @@ func (g *Group) ended(h *Handle, err error) {
 // causeOf is why the others are cancelled when a task has failed, or, if h is nil, for
 // another reason. The manager stops all: nobody is to blame a group for that.
 func causeOf(h *Handle, reason error) error {
-	if h != nil && same(h.cancellation(), ErrStopped) {
+	if h != nil && exactly(h.cancellation(), ErrStopped) {
 		return ErrStopped
 	}
 	return &GroupError{reason}

@@ -4,79 +4,52 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// hostileError is an error all of whose methods panic, and that cannot be
-// compared.
-type hostileError struct{ _ []int }
+// incomparable is an error of a type that == panics on.
+type incomparable []string
 
-func (hostileError) Error() string   { panic("Error") }
-func (hostileError) Is(error) bool   { panic("Is") }
-func (hostileError) As(any) bool     { panic("As") }
-func (hostileError) Unwrap() []error { panic("Unwrap") }
+func (e incomparable) Error() string { return strings.Join(e, ", ") }
 
-// exitingError is an error whose methods end the goroutine that calls them.
-type exitingError struct{}
-
-func (exitingError) Error() string   { runtime.Goexit(); return "" }
-func (exitingError) Is(error) bool   { runtime.Goexit(); return false }
-func (exitingError) As(any) bool     { runtime.Goexit(); return false }
-func (exitingError) Unwrap() []error { runtime.Goexit(); return nil }
-
-// TestErrorsWhoseMethodsCrashDoNoHarm: nobody calls them before a task has ended.
-func TestErrorsWhoseMethodsCrashDoNoHarm(t *testing.T) {
-	for _, hostile := range []error{hostileError{}, exitingError{}} {
-		for _, logger := range []taskmanager.Logger{nil, new(recorder)} {
-			bubble(t, func(t *testing.T) { surviveErrors(t, hostile, logger) })
+// TestErrorsThatCannotBeCompared are failures like others.
+func TestErrorsThatCannotBeCompared(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithRestart(fixedDelay(time.Second)))
+		fails := func(context.Context) error { return incomparable{"no name", "no age"} }
+		plain := submitFunc(t, m, "plain", fails)
+		panics := submitFunc(t, m, "panics", func(context.Context) error { panic(fails(nil)) })
+		again := submitFunc(t, m, "again", fails, taskmanager.WithRestart(restart.Constant(time.Second)))
+		late := submitFunc(t, m, "late", func(ctx context.Context) error { <-ctx.Done(); return fails(ctx) }, taskmanager.WithTimeout(time.Second))
+		group := m.Group(t.Context())
+		if err := group.Go("member", fails); err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func surviveErrors(t *testing.T, hostile error, logger taskmanager.Logger) {
-	m := start(t, taskmanager.WithLogger(logger), taskmanager.WithRestart(fixedDelay(time.Second)))
-	fails := func(context.Context) error { return hostile }
-	failsLate := func(ctx context.Context) error { <-ctx.Done(); return hostile }
-	always := func(context.Context, error) bool { return true }
-	plain := submitFunc(t, m, "plain", fails)
-	cancelled := submitFunc(t, m, "cancelled", failsLate)
-	late := submitFunc(t, m, "late", failsLate, taskmanager.WithTimeout(time.Second))
-	panics := submitFunc(t, m, "panics", func(context.Context) error { panic(hostile) })
-	restarts := submit(t, m, &task{name: "restarts", execute: fails, restart: always})
-	exhausted := submit(t, m, &task{name: "exhausted", execute: fails, restart: always},
-		taskmanager.WithRestart(restart.Never()))
-	stopped := submit(t, m, &task{name: "stopped", execute: fails, restart: always})
-	group := m.Group(t.Context())
-	if err := group.Go("member", fails); err != nil {
-		t.Fatal(err)
-	}
-	if err := group.Wait(t.Context()); err == nil {
-		t.Error("the group has not failed")
-	}
-	time.Sleep(1500 * time.Millisecond) // they have restarted once, and wait again
-	cancelled.Cancel()
-	restarts.Cancel()
-	for _, h := range []*taskmanager.Handle{plain, cancelled, late, panics, restarts, exhausted} {
-		synctest.Wait()
-		if !isClosed(h.Done()) || h.Err() == nil {
-			t.Errorf("task %s has not ended, or without its failure", h.Name())
+		if err := group.Wait(t.Context()); err == nil {
+			t.Error("the group has not failed")
 		}
-	}
-	synctest.Wait() // a task ends before its worker has come back from it
-	if got := m.Snapshot(); got.Busy != 0 {
-		t.Errorf("%d workers are busy with nothing", got.Busy)
-	}
-	stop(t, m)
-	if !isClosed(stopped.Done()) {
-		t.Error("Stop has left a task behind")
-	}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		linked, err := m.SubmitFunc(ctx, "linked", fails, taskmanager.WithLinkedContext(), taskmanager.WithDelay(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2500 * time.Millisecond)
+		again.Cancel() // having failed twice in the same way
+		cancel(incomparable{"over"})
+		for _, h := range []*taskmanager.Handle{plain, panics, again, late, linked} {
+			synctest.Wait()
+			if e, ok := errors.AsType[incomparable](h.Err()); !isClosed(h.Done()) || !ok || len(e) == 0 {
+				t.Errorf("task %s ended with %v, want its failure", h.Name(), h.Err())
+			}
+		}
+	})
 }
 
 // nosyPolicy asks the manager about its tasks.
@@ -106,78 +79,6 @@ func TestPolicyMayCallTheManager(t *testing.T) {
 		})
 		if err := wait(t, h); !errors.Is(err, taskmanager.ErrRestartsExhausted) {
 			t.Errorf("ended with %v, want ErrRestartsExhausted", err)
-		}
-	})
-}
-
-// brokenContext panics when it is looked at.
-type brokenContext struct{ context.Context }
-
-func TestBrokenContextLeavesNoName(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t)
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Error("the broken context did not panic: the test shows nothing")
-				}
-			}()
-			var broken *brokenContext
-			_, err := m.SubmitFunc(broken, "a", fn0)
-			t.Errorf("submit with a broken context returned %v", err)
-		}()
-		if err := wait(t, submitFunc(t, m, "a", fn0)); err != nil {
-			t.Errorf("the next task of the name: %v", err)
-		}
-	})
-}
-
-// exitingContext ends the goroutine that wants to wait for its end.
-type exitingContext struct{ context.Context }
-
-func (exitingContext) Done() <-chan struct{} { runtime.Goexit(); return nil }
-
-func TestContextThatCallsGoexitLeavesNoName(t *testing.T) {
-	linked := taskmanager.WithLinkedContext()
-	submits := map[string]func(m *taskmanager.TaskManager, ctx context.Context){
-		"Submit": func(m *taskmanager.TaskManager, ctx context.Context) { _, _ = m.SubmitFunc(ctx, "a", fn0, linked) },
-		"SubmitAll": func(m *taskmanager.TaskManager, ctx context.Context) {
-			_, _ = m.SubmitAll(ctx, []taskmanager.Task{&task{name: "a"}, &task{name: "b"}}, linked)
-		},
-		"Group.Go": func(m *taskmanager.TaskManager, ctx context.Context) { _ = m.Group(ctx).Go("a", fn0) },
-	}
-	for name, submit := range submits {
-		bubble(t, func(t *testing.T) {
-			m := start(t)
-			ended, survived := make(chan struct{}), false
-			go func() {
-				defer close(ended)
-				submit(m, exitingContext{t.Context()})
-				survived = true
-			}()
-			<-ended
-			if survived {
-				t.Errorf("%s has returned: the test shows nothing", name)
-			}
-			for _, free := range []string{"a", "b"} {
-				await(t, submitFunc(t, m, free, fn0))
-			}
-		})
-	}
-}
-
-// TestGroupSurvivesAContextThatCallsGoexit: nobody waits for the task that it has cost.
-func TestGroupSurvivesAContextThatCallsGoexit(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := start(t).Group(exitingContext{t.Context()})
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			_ = g.Go("a", fn0)
-		}()
-		<-ended
-		if err := g.Wait(t.Context()); err != nil {
-			t.Errorf("Wait returned %v", err)
 		}
 	})
 }
@@ -236,56 +137,5 @@ func TestTaskThatSubmitsItsSuccessorKeepsNoAncestors(t *testing.T) {
 	<-finished
 	if got := int64(heapInUse()) - int64(before); got > 20*generations {
 		t.Errorf("%d generations of tasks hold %d bytes, want next to nothing", generations, got)
-	}
-}
-
-// TestLoggerThatCallsGoexitLosesNoBatch: it is told of a task that a submit has dropped,
-// when the tasks of that are in the queue.
-func TestLoggerThatCallsGoexitLosesNoBatch(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(4, taskmanager.DropOldest), taskmanager.WithLogger(new(exitingLogger)))
-		gate := make(chan struct{})
-		submitFunc(t, m, "busy", func(context.Context) error { <-gate; return nil })
-		synctest.Wait()
-		old := submitFunc(t, m, "old", fn0)
-		tasks := []taskmanager.Task{&task{name: "a"}, &task{name: "b"}, &task{name: "c"}, &task{name: "d"}}
-		handles, err := m.SubmitAll(t.Context(), tasks)
-		if err != nil || !isClosed(old.Done()) {
-			t.Fatalf("SubmitAll returned %v, and the old task has ended: %v", err, isClosed(old.Done()))
-		}
-		close(gate)
-		for _, h := range handles {
-			if err := wait(t, h); err != nil {
-				t.Errorf("task %q: %v", h.Name(), err)
-			}
-		}
-		synctest.Wait()
-		check.Equal(t, "queued", m.Snapshot().Queued, 0)
-	})
-}
-
-// TestContextsWithHostileCauses end what is linked to them all the same.
-func TestContextsWithHostileCauses(t *testing.T) {
-	for _, hostile := range []error{hostileError{}, exitingError{}} {
-		bubble(t, func(t *testing.T) {
-			m := start(t, taskmanager.WithWorkers(1, 2), taskmanager.WithLimit(0, taskmanager.Block))
-			ctx, cancel := context.WithCancelCause(t.Context())
-			h, err := m.SubmitFunc(ctx, "linked", untilCancelled, taskmanager.WithLinkedContext())
-			if err != nil {
-				t.Fatal(err)
-			}
-			g := m.Group(ctx)
-			if err := g.Go("member", untilCancelled); err != nil {
-				t.Fatal(err)
-			}
-			go func() { _, _ = m.SubmitFunc(ctx, "blocked", fn0) }()
-			synctest.Wait()
-			check.Equal(t, "blocked", m.Snapshot().Blocked, 1)
-			cancel(hostile)
-			synctest.Wait()
-			if !isClosed(h.Done()) || len(m.TaskStatus()) != 0 {
-				t.Errorf("a cause of type %T: %v goes on", hostile, m.TaskStatus())
-			}
-		})
 	}
 }

@@ -2,6 +2,7 @@ package taskmanager
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
@@ -102,33 +103,10 @@ func (c *taskConfig) past() error {
 	return ErrDeadlineExceeded
 }
 
-// armAll arms tasks. If a method of ctx calls runtime.Goexit, no name stays taken.
-func (m *TaskManager) armAll(ctx context.Context, handles []*Handle, postponed bool) (err error) {
-	armed := false
-	defer func() {
-		if armed {
-			return
-		}
-		for _, h := range handles {
-			m.refuse(h, submitError(h.name, ErrGoexit), nil)
-		}
-	}()
-	for _, h := range handles {
-		if h.cfg == nil {
-			continue
-		}
-		if err = m.arm(ctx, h, postponed); err != nil {
-			err = submitError(h.name, err)
-			break
-		}
-	}
-	armed = true
-	return err
-}
-
-// arm has a task end when a limit has passed, or the context to which it is
-// linked. It is admitting, so that nobody but the caller can end it before it is done.
-func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) error {
+// arm sets the alarms of the time limits of a task and links it to the context of its
+// submit, as far as its options ask for that. The task has state admitting, so nobody
+// ends it before its submit is over.
+func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 	if l := h.cfg.limits; l != nil {
 		h.mu.Lock()
 		if !l.deadline.IsZero() {
@@ -139,16 +117,12 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) error 
 		}
 		h.mu.Unlock()
 	}
-	if !h.cfg.linked {
-		return nil
-	}
-	return guarded(func() error {
-		unlink := context.AfterFunc(ctx, func() { m.cancel(h, wrap("%v: %v", ErrCancelled, cause.Of(ctx))) })
+	if h.cfg.linked {
+		unlink := context.AfterFunc(ctx, func() { m.cancel(h, fmt.Errorf("%w: %w", ErrCancelled, cause.Of(ctx))) })
 		h.mu.Lock()
 		h.cfg.unlink = unlink
 		h.mu.Unlock()
-		return nil
-	})
+	}
 }
 
 // disarm undoes what arm did, for a task that ends with err.
@@ -226,19 +200,19 @@ func (h *Handle) overdue(ctx *taskContext, err error) error {
 		return err
 	}
 	reason := context.Cause(ctx)
-	if !same(reason, ErrTimeout) && !same(reason, ErrDeadlineExceeded) {
+	if !exactly(reason, ErrTimeout) && !exactly(reason, ErrDeadlineExceeded) {
 		return err
 	}
-	if same(err, context.DeadlineExceeded) || same(err, reason) {
+	if exactly(err, context.DeadlineExceeded) || exactly(err, reason) {
 		err = reason
 	}
 	switch {
-	case same(reason, ErrDeadlineExceeded): // like a cancellation, and told of as such
+	case exactly(reason, ErrDeadlineExceeded): // like a cancellation, and told of as such
 		h.mu.Lock()
 		h.noteCancel(reason)
 		h.mu.Unlock()
-	case !same(err, reason):
-		err = wrap("%v: %v", reason, err)
+	case !exactly(err, reason):
+		err = fmt.Errorf("%w: %w", reason, err)
 	}
 	return err
 }

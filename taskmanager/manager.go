@@ -27,6 +27,7 @@ type TaskManager struct {
 	restart    restartRule   // of tasks that have none of their own
 	profiles   bool          // tasks are marked for profiles
 	plain      bool          // tasks without a Restart method restart too
+	asks       bool          // a submit asks tasks for attributes, or for their kind
 	revived    atomic.Uint64 // restarts granted
 	rand       *rand.Rand
 	log        log
@@ -99,6 +100,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 	if m.observers, err = newObservers(cfg); err != nil {
 		return nil, err
 	}
+	m.asks = m.queue.wants != noAttributes || !m.observers.none() || m.profiles
 	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
 		Min:          cfg.min,
 		Max:          cfg.max,
@@ -145,9 +147,7 @@ func (m *TaskManager) decided(d scheduler.Decided) {
 	if d.Target == d.Workers || last != 0 && now-last < int64(decisionLogInterval) || !m.logged.CompareAndSwap(last, now) {
 		return
 	}
-	// A logger that calls runtime.Goexit must not end somebody who submits a task,
-	// or the pool's timer in the middle of things.
-	_ = apart(func() { m.log.infof("%d workers wanted, with %d there: %s", d.Target, d.Workers, d.Reason) })
+	m.log.infof("%d workers wanted, with %d there: %s", d.Target, d.Workers, d.Reason)
 }
 
 // Snapshot returns the state of the pool of workers. The pool counts executions,

@@ -264,6 +264,31 @@ func newTaskConfig(opts []TaskOption) (*taskConfig, error) {
 	return c, errors.Join(faults...)
 }
 
+// configure reads the options of a task, and asks the task for what the discipline and
+// the telemetry want to know. The result is nil if there is nothing to note.
+func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskConfig, error) {
+	cfg, err := newTaskConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	if cfg != nil && cfg.overlap != nil {
+		return nil, errors.New("taskmanager: WithOverlap is for Every and Repeat")
+	}
+	if cfg, err = m.queue.attributesOf(task, cfg); err != nil {
+		return nil, err
+	}
+	if cfg, err = m.askKind(task, cfg); err != nil {
+		return nil, err
+	}
+	if w != nil {
+		if cfg == nil {
+			cfg = &taskConfig{attributes: defaultAttributes}
+		}
+		cfg.watcher = w
+	}
+	return cfg, nil
+}
+
 type taskOption func(c *taskConfig) error
 
 func (o taskOption) applyTask(c *taskConfig) error { return o(c) }

@@ -352,20 +352,3 @@ func (c *fickleContext) Err() error {
 	}
 	return nil
 }
-
-// TestAFickleContextLeavesTheNameFree: a panic of the context is that of the submit, and
-// takes no name with it.
-func TestAFickleContextLeavesTheNameFree(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithLimit(1, taskmanager.Reject)) // without a limit it is asked once
-		func() {
-			defer func() {
-				if v := recover(); v != "broken context" {
-					t.Errorf("the submit panicked with %v, want what the context panicked with", v)
-				}
-			}()
-			_, _ = m.SubmitFunc(&fickleContext{Context: context.Background()}, "x", fn0)
-		}()
-		await(t, submitFunc(t, m, "x", fn0))
-	})
-}

@@ -85,17 +85,12 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	if err := s.init(task, opts); err != nil {
 		return nil, err
 	}
-	err := guarded(func() error {
-		unlink := context.AfterFunc(ctx, s.Stop)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.unlink = unlink
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("taskmanager: Repeat: the context: %w", err)
-	}
+	unlink := context.AfterFunc(ctx, s.Stop)
+	s.mu.Lock()
+	s.unlink = unlink
+	s.mu.Unlock()
 	m.schedules.Store(s, nil)
+	var err error
 	if m.names.isClosed() {
 		err = ErrStopped
 	} else {
@@ -180,7 +175,7 @@ const longestSleep = time.Minute
 
 // ask asks the timetable for the next time after another one. It is zero after an error.
 func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
-	err = apart(func() { next = s.times.Next(after) })
+	err = guarded(func() error { next = s.times.Next(after); return nil })
 	if err == nil && !next.IsZero() && !next.After(after) {
 		err = fmt.Errorf("it says that the next time after %v is %v", after, next)
 	}
@@ -287,7 +282,7 @@ func (s *Schedule) due(n int) bool {
 func (s *Schedule) fail(err error) {
 	switch {
 	case err == nil:
-	case same(err, ErrStopped):
+	case errors.Is(err, ErrStopped):
 		s.Stop()
 	default:
 		s.m.log.errorf("no more runs of task %q: %v", s.model.name, err)
@@ -303,7 +298,7 @@ func (s *Schedule) run() {
 		h.firstCtx.Init(s.ctx, (*owner)(h))
 		s.current, s.starting = h, true
 		s.mu.Unlock()
-		err := s.launch(h)
+		err := s.m.launch(s.ctx, h, beyond)
 		s.mu.Lock()
 		s.starting = false
 		if err != nil {
@@ -318,31 +313,17 @@ func (s *Schedule) run() {
 	}
 }
 
-// launch starts a run. An observer that calls runtime.Goexit must not end the timer.
-func (s *Schedule) launch(h *Handle) (err error) {
-	launch := func() { err = s.m.launch(s.ctx, h, (*TaskManager).readmit) }
-	if s.m.observers.submit == nil {
-		launch()
-		return err
-	}
-	if crash := apart(launch); crash != nil {
-		return crash
-	}
-	return err
-}
-
 // rest ends the schedule if nothing is to come, or the manager has stopped, and tells of
 // a run that did not start. Without a further time, what is to be made up for is left
 // out if nothing is under way. mu is held; it lets go of it.
 func (s *Schedule) rest(err error) {
 	last := s.current == nil && !s.starting && s.next.IsZero()
 	s.mu.Unlock()
-	if last || same(err, ErrStopped) {
+	if last || errors.Is(err, ErrStopped) {
 		s.Stop()
 	}
-	if err != nil && !same(err, ErrStopped) {
-		// A logger that calls runtime.Goexit must not keep the next run from being planned.
-		_ = apart(func() { s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err) })
+	if err != nil && !errors.Is(err, ErrStopped) {
+		s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -41,7 +40,6 @@ var badTimetables = map[string]struct {
 	says string
 }{
 	"panics":        {func(time.Time) time.Time { panic(errFailed) }, errFailed, "panicked"},
-	"calls Goexit":  {func(time.Time) time.Time { runtime.Goexit(); return time.Time{} }, taskmanager.ErrGoexit, "Goexit"},
 	"says the past": {func(after time.Time) time.Time { return after.Add(-time.Hour) }, nil, "the next time after"},
 	"says the same": {func(after time.Time) time.Time { return after }, nil, "the next time after"},
 }

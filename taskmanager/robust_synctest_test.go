@@ -382,42 +382,6 @@ func TestNameOfTheManagerIsNoFormat(t *testing.T) {
 	})
 }
 
-// rudeLogger ends the goroutine that logs, as the Fatal of a test does.
-type rudeLogger struct{}
-
-func (rudeLogger) Infof(string, ...any)  { runtime.Goexit() }
-func (rudeLogger) Info(...any)           { runtime.Goexit() }
-func (rudeLogger) Errorf(string, ...any) { runtime.Goexit() }
-func (rudeLogger) Error(...any)          { runtime.Goexit() }
-
-func TestLoggerThatCallsGoexitLosesNothing(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithLogger(rudeLogger{}), taskmanager.WithWorkers(1, 2))
-		for i, execute := range []func(context.Context) error{
-			func(context.Context) error { return errFailed },
-			func(context.Context) error { panic(errFailed) },
-			func(context.Context) error { runtime.Goexit(); return nil },
-		} {
-			runs := 0
-			h := submit(t, m, &task{
-				name:    "restarts",
-				execute: func(ctx context.Context) error { runs++; return execute(ctx) },
-				restart: func(context.Context, error) bool { return runs < 4 },
-			})
-			if err := wait(t, h); err == nil || runs != 4 {
-				t.Errorf("task %d ended with %v after %d runs, want its failure after 4", i, err, runs)
-			}
-			if err := wait(t, submitFunc(t, m, "plain", execute)); err == nil {
-				t.Errorf("plain task %d ended without its failure", i)
-			}
-		}
-		synctest.Wait()
-		if got := m.Snapshot().Busy; got != 0 {
-			t.Errorf("%d workers are busy with nothing", got)
-		}
-	})
-}
-
 func TestPanicIsLoggedWithItsStack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log recorder

@@ -2,6 +2,7 @@ package taskmanager
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -115,9 +116,8 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.mu.Unlock()
 	err := submitError(h.name, reason)
 	m.end(h, h.withLastFailure(err, nil))
-	if !same(err, ErrStopped) {
-		// A logger that calls runtime.Goexit must not end somebody who submits a task.
-		_ = apart(func() { m.logFor(h, ctx).errorf("task %q will not run: %v", h.name, details{err}) })
+	if !errors.Is(err, ErrStopped) {
+		m.logFor(h, ctx).errorf("task %q will not run: %v", h.name, details{err})
 	}
 }
 
@@ -157,16 +157,11 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 
 // succeed ends a task whose execution did what it should.
 func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
-	if m.observers.run == nil {
-		ctx.Release()
-		m.end(h, nil)
-		return
+	if m.observers.run != nil {
+		m.observeEnd(h, ctx, h.startedAt, nil)
 	}
-	defer func() { // also if an observer calls runtime.Goexit
-		ctx.Release()
-		m.end(h, nil)
-	}()
-	m.observeEnd(h, ctx, h.startedAt, nil)
+	ctx.Release()
+	m.end(h, nil)
 }
 
 // askRestart asks the task whether it wants to run again, if it has a method for
@@ -204,7 +199,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		m.end(h, err)
 		m.logFor(h, ctx).errorf("task %q failed: %v", h.name, details{err})
 	case !permitted:
-		m.end(h, wrap("%v after %d failures in a row: %v", ErrRestartsExhausted, row, err))
+		m.end(h, fmt.Errorf("%w after %d failures in a row: %w", ErrRestartsExhausted, row, err))
 		m.logFor(h, ctx).errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
 	default:
 		m.runAgain(h, ctx, max(wait, 0), row, err, kind)
@@ -293,13 +288,11 @@ func (m *TaskManager) requeue(h *Handle, worker int32) {
 }
 
 // cancelledErr is how a task ends that was cancelled, the last execution having
-// ended with failure, or nil if there was none. It calls no method of an error,
-// as errors.Is would: one that crashed would leave the task with nobody to end it.
-// It is called by the owner of the state.
+// ended with failure, or nil if there was none. It is called by the owner of the state.
 func (h *Handle) cancelledErr(failure error) error {
 	err := h.cancellation()
-	if failure != nil && !same(failure, err) {
-		err = wrap("%v: %v", err, failure)
+	if failure != nil && !exactly(failure, err) {
+		err = fmt.Errorf("%w: %w", err, failure)
 	}
 	return h.withLastFailure(err, failure)
 }
@@ -310,17 +303,10 @@ func (h *Handle) withLastFailure(err, failure error) error {
 	h.mu.Lock()
 	r := h.retry()
 	h.mu.Unlock()
-	if r != nil && !same(r.lastErr, failure) {
-		err = wrap("%v; before that: %v", err, r.lastErr)
+	if r != nil && !errors.Is(failure, r.lastErr) {
+		err = fmt.Errorf("%w; before that: %w", err, r.lastErr)
 	}
 	return err
-}
-
-// same reports whether two errors are one and the same. Those that Go cannot
-// compare are not.
-func same(a, b error) (same bool) {
-	defer func() { _ = recover() }()
-	return a == b //nolint:errorlint // it is what is wanted
 }
 
 // end takes a task off the books. The caller owns its state.

@@ -52,12 +52,13 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 // ErrNilContext, and faults of the options and of the task's attributes. A submit that
 // waits for room returns ErrCancelled or ErrQueueTimeout if that ends its task.
 func (m *TaskManager) Submit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
-	name, err := nameOf(task)
-	if err != nil {
-		return nil, err
-	}
-	h := new(Handle)
-	return h.or(m.submit(ctx, h, name, task, opts, nil))
+	return m.submitTask(ctx, task, opts, mayWait)
+}
+
+// TrySubmit is Submit without waiting: under the overflow policies Block and
+// CallerRuns it returns ErrQueueFull if there is no room now.
+func (m *TaskManager) TrySubmit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
+	return m.submitTask(ctx, task, opts, noWait)
 }
 
 // SubmitFunc is Submit for a function with a name.
@@ -66,103 +67,48 @@ func (m *TaskManager) SubmitFunc(ctx context.Context, name string, fn func(ctx c
 		return nil, ErrNilTask
 	}
 	h := new(Handle)
-	return h.or(m.submit(ctx, h, name, closure(fn), opts, nil))
-}
-
-// TrySubmit is Submit without waiting: under the overflow policies Block and
-// CallerRuns it returns ErrQueueFull if there is no room now.
-func (m *TaskManager) TrySubmit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
-	name, err := nameOf(task)
-	if err != nil {
-		return nil, err
-	}
-	h := new(Handle)
-	return h.or(m.enter(ctx, h, name, task, opts, nil, (*TaskManager).tryOffer))
-}
-
-// or is the handle, unless its submit has failed.
-func (h *Handle) or(err error) (*Handle, error) {
-	if err != nil {
+	if err := m.submit(ctx, h, name, closure(fn), opts, mayWait); err != nil {
 		return nil, err
 	}
 	return h, nil
 }
 
+// submitTask asks a task for its name and submits it.
+func (m *TaskManager) submitTask(ctx context.Context, task Task, opts []TaskOption, how admission) (*Handle, error) {
+	name, err := nameOf(task)
+	if err != nil {
+		return nil, err
+	}
+	h := new(Handle)
+	if err := m.submit(ctx, h, name, task, opts, how); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// admission says how a task enters the queue of a manager with a limit.
+type admission uint8
+
+const (
+	mayWait admission = iota // as the overflow policy says
+	noWait                   // not at all, rather than wait for room or run in the submit
+	beyond                   // beyond the limit
+)
+
+// submit makes h the handle of a task and gives it to the pool.
+func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, how admission) error {
+	if err := m.prepare(ctx, h, name, task, opts, nil); err != nil {
+		return err
+	}
+	return m.launch(ctx, h, how)
+}
+
 // watcher is told that a task has ended, when its name is free.
 type watcher interface{ ended(h *Handle, err error) }
 
-// submit makes h the handle of a task and hands it to the pool, which may wait.
-func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher) error {
-	return m.enter(ctx, h, name, task, opts, w, (*TaskManager).offer)
-}
-
-// giver hands a task to the pool.
-type giver = func(m *TaskManager, ctx context.Context, h *Handle) error
-
-// enter makes h the handle of a task and has it given to the pool.
-func (m *TaskManager) enter(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher, give giver) error {
-	if err := m.prepare(ctx, h, name, task, opts, w); err != nil {
-		return err
-	}
-	return m.launch(ctx, h, give)
-}
-
-// launch reserves the name of a prepared task and has it given to the pool.
-func (m *TaskManager) launch(ctx context.Context, h *Handle, give giver) (err error) {
-	if m.observers.submit == nil {
-		return m.launchUnobserved(ctx, h, give)
-	}
-	s := m.submission(h)
-	onto := m.beginSubmit(ctx, h, s)
-	err = ErrGoexit // unless what follows returns
-	defer func() { m.endSubmit(onto, s, err) }()
-	err = m.launchUnobserved(ctx, h, give)
-	return err
-}
-
-func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, give giver) error {
-	h.queuedAt = m.now()
-	if h.cfg == nil && !m.bounded {
-		return m.launchPlain(ctx, h, give)
-	}
-	postponed := h.cfg.delays() // once: its time may come meanwhile
-	if err := m.reserve(h); err != nil {
-		return err
-	}
-	if err := m.armAll(ctx, []*Handle{h}, postponed); err != nil {
-		m.refuse(h, err, nil)
-		return err
-	}
-	if m.closesCycle(h) {
-		m.refuse(h, ErrWouldDeadlock, nil)
-		return ErrWouldDeadlock
-	}
-	if postponed {
-		return m.delay(h)
-	}
-	if err := m.give([]*Handle{h}, func() error { return give(m, ctx, h) }); err != nil {
-		m.refuse(h, err, nil)
-		return err
-	}
-	m.admitted(h)
-	return nil
-}
-
-// launchPlain is launchUnobserved for a task without options in a manager without a limit:
-// there is nothing to look after, and the pool takes it without a call of foreign code.
-func (m *TaskManager) launchPlain(ctx context.Context, h *Handle, give giver) error {
-	if err := m.reserve(h); err != nil {
-		return err
-	}
-	if err := give(m, ctx, h); err != nil {
-		err = submitError(h.name, err)
-		m.refuse(h, err, nil)
-		return err
-	}
-	return nil
-}
-
-// prepare makes h the handle of a task that nobody knows of yet.
+// prepare makes h the handle of a task that nobody else knows yet. Only a task that
+// has options, a watcher, or attributes which somebody wants to know gets a
+// configuration.
 func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -170,85 +116,72 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 	if name == "" {
 		return ErrEmptyName
 	}
-	cfg, err := newTaskConfig(opts)
-	if err != nil {
-		return err
-	}
-	if cfg != nil && cfg.overlap != nil {
-		return errors.New("taskmanager: WithOverlap is for Every and Repeat")
-	}
-	if cfg, err = m.queue.attributesOf(task, cfg); err != nil {
-		return err
-	}
-	if cfg, err = m.askKind(task, cfg); err != nil {
-		return err
-	}
-	if w != nil {
-		if cfg == nil {
-			cfg = &taskConfig{attributes: defaultAttributes}
+	if m.asks || w != nil || len(opts) > 0 {
+		cfg, err := m.configure(task, opts, w)
+		if err != nil {
+			return err
 		}
-		cfg.watcher = w
+		if err := cfg.past(); err != nil {
+			return submitError(name, err)
+		}
+		h.cfg = cfg
 	}
-	if ctx.Err() != nil { // before the name is taken, for a broken context may panic
+	if ctx.Err() != nil {
 		return submitError(name, cause.Of(ctx))
 	}
-	if err := cfg.past(); err != nil {
-		return submitError(name, err)
-	}
-	h.m, h.name, h.task, h.cfg = m, name, task, cfg
-	if m.bounded || cfg != nil {
+	h.m, h.name, h.task = m, name, task
+	if m.bounded || h.cfg != nil {
 		h.state = admitting
 	}
 	h.firstCtx.Init(ctx, (*owner)(h))
 	return nil
 }
 
-// reserve takes the name for h.
-func (m *TaskManager) reserve(h *Handle) error {
-	err := m.names.add(h)
-	if err != nil && errors.Is(err, ErrAlreadyExists) {
-		err = fmt.Errorf("%w: %q", err, h.name)
+// launch reserves the name of a prepared task and has the task queued, now or when its
+// time comes. After an error the name is free again.
+func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err error) {
+	if m.observers.submit != nil {
+		s, onto := m.beginSubmit(ctx, h)
+		defer func() { m.endSubmit(onto, s, err) }()
 	}
-	return err
-}
-
-// give calls a function that hands tasks to the pool. What panics there is a method of
-// the context, before anything has happened: no name must stay taken.
-func (m *TaskManager) give(handles []*Handle, to func() error) error {
-	defer func() {
-		if v := recover(); v != nil {
-			for _, h := range handles {
-				m.refuse(h, submitError(h.name, recovered(v)), nil)
-			}
-			panic(v)
+	h.queuedAt = m.now()
+	if err := m.names.add(h); err != nil {
+		return nameError(h.name, err)
+	}
+	if h.cfg != nil {
+		postponed := h.cfg.delays() // once: the time may come meanwhile
+		m.arm(ctx, h, postponed)
+		switch {
+		case m.closesCycle(h):
+			m.refuse(h, ErrWouldDeadlock, nil)
+			return ErrWouldDeadlock
+		case postponed:
+			return m.delay(h)
 		}
-	}()
-	err := to()
-	switch {
-	case err == nil:
-		return nil
-	case len(handles) == 1:
-		return submitError(handles[0].name, err)
-	default:
-		return batchError(len(handles), err)
 	}
+	if err := m.offer(ctx, h, how); err != nil {
+		err = submitError(h.name, err)
+		m.refuse(h, err, nil)
+		return err
+	}
+	if m.bounded || h.cfg != nil {
+		m.admitted(h)
+	}
+	return nil
 }
 
-// tryOffer offers a task to the pool, and does not wait.
-func (m *TaskManager) tryOffer(_ context.Context, h *Handle) error { return m.pool.TrySubmit(h) }
-
-// readmit offers a task that needs no room to the pool.
-func (m *TaskManager) readmit(_ context.Context, h *Handle) error { return m.pool.Requeue(h, 0) }
-
-// offer offers a task to the pool, and waits for room where that is the policy.
-func (m *TaskManager) offer(ctx context.Context, h *Handle) error {
+// offer gives a task to the pool. It waits for room, or runs the task, where that is the
+// overflow policy.
+func (m *TaskManager) offer(ctx context.Context, h *Handle, how admission) error {
 	switch {
-	case !m.bounded:
+	case how == beyond:
+		return m.pool.Requeue(h, 0)
+	case how == noWait || !m.bounded:
 		return m.pool.TrySubmit(h)
 	case !m.blocks:
 		return m.pool.Submit(ctx, h)
 	}
-	if err := m.pool.TrySubmit(h); !same(err, scheduler.ErrQueueFull) {
+	if err := m.pool.TrySubmit(h); !errors.Is(err, scheduler.ErrQueueFull) {
 		return err
 	}
 	return m.untilCancelled(ctx, []*Handle{h}, func(ctx context.Context) error { return m.pool.Submit(ctx, h) })
@@ -280,10 +213,10 @@ func cancellationOf(handles []*Handle) error {
 		err := h.cancellation()
 		switch {
 		case err == nil:
-		case len(handles) == 1 || same(err, ErrStopped):
+		case len(handles) == 1 || errors.Is(err, ErrStopped):
 			return err
 		default:
-			return wrap("task %q: %v", h.name, err)
+			return fmt.Errorf("task %q: %w", h.name, err)
 		}
 	}
 	return nil
@@ -324,7 +257,7 @@ func (m *TaskManager) delay(h *Handle) error {
 	reason := h.cancelled()
 	h.state = ending
 	h.mu.Unlock()
-	if same(reason, ErrStopped) {
+	if errors.Is(reason, ErrStopped) {
 		m.strike(h, ErrStopped, nil)
 		return ErrStopped
 	}

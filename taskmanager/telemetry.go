@@ -131,30 +131,14 @@ func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	return cfg, nil
 }
 
-// tell calls an observer, which must not harm the task.
+// tell calls an observer. A panic there is logged and does no harm to the task.
 func (m *TaskManager) tell(call func()) {
-	defer m.survive()
+	defer func() {
+		if v := recover(); v != nil {
+			m.log.errorf("an observer crashed: %v", details{recovered(v)})
+		}
+	}()
 	call()
-}
-
-// tellError calls an observer that is given an error. It may call the methods of that,
-// which are foreign code too, so it is called on a goroutine of its own.
-func (m *TaskManager) tellError(call func()) {
-	if crash := apart(call); crash != nil {
-		m.crashedObserver(crash)
-	}
-}
-
-// survive is deferred around calls of observers.
-func (m *TaskManager) survive() {
-	if v := recover(); v != nil {
-		m.crashedObserver(recovered(v))
-	}
-}
-
-func (m *TaskManager) crashedObserver(crash error) {
-	// A logger that calls runtime.Goexit must not end a worker, or somebody who submits a task.
-	_ = apart(func() { m.log.errorf("an observer crashed: %v", details{crash}) })
 }
 
 // given is the context that an observer has returned, or, if that is nil, the one before.
@@ -170,60 +154,25 @@ func (m *TaskManager) subject(h *Handle) observe.Task {
 	return observe.Task{Manager: m.name, Name: h.name, Kind: kindOf(h.task, h.cfg)}
 }
 
-// submission is what observers are told of a submit.
-func (m *TaskManager) submission(h *Handle) observe.Submission {
-	s := observe.Submission{Task: m.subject(h)}
+// beginSubmit tells observers of the submit of a task that nobody else knows yet. It
+// returns the context from which those of the executions are derived.
+func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle) (s observe.Submission, onto context.Context) {
+	s = observe.Submission{Task: m.subject(h)}
 	if h.cfg != nil {
 		_, s.Scheduled = h.cfg.watcher.(*Schedule)
 	}
-	return s
-}
-
-// beginSubmit tells of the submit of a task that nobody knows of yet, and returns the
-// context that its executions are derived from.
-func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, s observe.Submission) (onto context.Context) {
 	onto = lazycontext.Origin[owner](ctx)
-	told := 0
-	defer func() {
-		if told < len(m.observers.submit) { // the next one has called runtime.Goexit
-			m.failSubmit(onto, m.observers.submit[:told], s, ErrGoexit)
-		}
-	}()
 	for _, o := range m.observers.submit {
-		func() {
-			defer m.survive()
-			onto = given(o.BeginSubmit(ctx, onto, s), onto)
-		}()
-		told++
+		m.tell(func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
 	}
 	h.firstCtx.SetBase(onto)
-	return onto
+	return s, onto
 }
 
-// endSubmit tells that a submit has returned err.
+// endSubmit tells observers that a submit has returned err.
 func (m *TaskManager) endSubmit(ctx context.Context, s observe.Submission, err error) {
-	if err != nil {
-		m.failSubmit(ctx, m.observers.submit, s, err)
-		return
-	}
-	m.passSubmit(ctx, m.observers.submit, s)
-}
-
-// passSubmit tells all observers, also if one of them calls runtime.Goexit.
-func (m *TaskManager) passSubmit(ctx context.Context, to []observe.SubmitObserver, s observe.Submission) {
-	if len(to) == 0 {
-		return
-	}
-	defer m.passSubmit(ctx, to[1:], s)
-	defer m.survive()
-	to[0].EndSubmit(ctx, s, nil)
-}
-
-// failSubmit is a function of its own so that nothing of what it passes to another
-// goroutine escapes where nothing fails; so is failRun.
-func (m *TaskManager) failSubmit(ctx context.Context, to []observe.SubmitObserver, s observe.Submission, err error) {
-	for _, o := range to {
-		m.tellError(func() { o.EndSubmit(ctx, s, err) })
+	for _, o := range m.observers.submit {
+		m.tell(func() { o.EndSubmit(ctx, s, err) })
 	}
 }
 
@@ -246,24 +195,9 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	if cancelled {
 		return false
 	}
-	values, told := ctx.Values(), 0
-	defer func() {
-		if told == len(m.observers.run) {
-			return
-		}
-		// The next observer has called runtime.Goexit, and the task has an owner no more.
-		m.failRun(values, m.observers.run[:told], r, observe.Result{Outcome: observe.Failure, Type: observe.TypeGoexit, Err: ErrGoexit})
-		h.mu.Lock()
-		h.state = ending
-		h.mu.Unlock()
-		m.end(h, ErrGoexit)
-	}()
+	values := ctx.Values()
 	for _, o := range m.observers.run {
-		func() {
-			defer m.survive()
-			values = given(o.BeginRun(values, r), values)
-		}()
-		told++
+		m.tell(func() { values = given(o.BeginRun(values, r), values) })
 	}
 	ctx.SetValues(values)
 	return true
@@ -279,42 +213,24 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 	switch {
 	case err == nil:
 		result.Outcome = observe.Success
-	case cancelled != nil && !same(cancelled, ErrDeadlineExceeded) && !crashed(err):
+	case cancelled != nil && !exactly(cancelled, ErrDeadlineExceeded) && !crashed(err):
 		result.Outcome = observe.Cancelled
 	default:
 		result.Outcome = observe.Failure
 		result.Type, result.Stack = failureType(ctx, err)
 	}
 	values := ctx.Values()
-	if err != nil {
-		m.failRun(values, m.observers.run, r, result)
-		return result.Type
+	for _, o := range m.observers.run {
+		m.tell(func() { o.EndRun(values, r, result) })
 	}
-	m.passRun(values, m.observers.run, r, result)
-	return ""
-}
-
-// passRun tells all observers, also if one of them calls runtime.Goexit.
-func (m *TaskManager) passRun(ctx context.Context, to []observe.RunObserver, r observe.Run, result observe.Result) {
-	if len(to) == 0 {
-		return
-	}
-	defer m.passRun(ctx, to[1:], r, result)
-	defer m.survive()
-	to[0].EndRun(ctx, r, result)
-}
-
-func (m *TaskManager) failRun(ctx context.Context, to []observe.RunObserver, r observe.Run, result observe.Result) {
-	for _, o := range to {
-		m.tellError(func() { o.EndRun(ctx, r, result) })
-	}
+	return result.Type
 }
 
 // crashed reports whether an execution ended in a panic or a Goexit, which is worth to be
 // told even of a task that was cancelled: it may be a bug in what it does then.
 func crashed(err error) bool {
 	_, panicked := err.(*PanicError) //nolint:errorlint // made by the pool, never wrapped
-	return panicked || same(err, ErrGoexit)
+	return panicked || exactly(err, ErrGoexit)
 }
 
 // failureType is how an execution failed, and the stack of a panic.
@@ -324,9 +240,9 @@ func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
 	}
 	reason := context.Cause(ctx)
 	switch {
-	case same(err, ErrGoexit):
+	case exactly(err, ErrGoexit):
 		return observe.TypeGoexit, nil
-	case same(reason, ErrTimeout), same(reason, ErrDeadlineExceeded), same(err, ErrDeadlineExceeded):
+	case exactly(reason, ErrTimeout), exactly(reason, ErrDeadlineExceeded), exactly(err, ErrDeadlineExceeded):
 		return observe.TypeTimeout, nil
 	}
 	return "", nil
@@ -342,11 +258,11 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Values()}
 	values := h.firstCtx.Base()
 	for _, o := range m.observers.restart {
-		m.tellError(func() { values = given(o.BeginRestart(values, r), values) })
+		m.tell(func() { values = given(o.BeginRestart(values, r), values) })
 	}
 	return func(err error) {
 		for _, o := range m.observers.restart {
-			m.tellError(func() { o.EndRestart(values, r, err) })
+			m.tell(func() { o.EndRestart(values, r, err) })
 		}
 	}
 }

@@ -425,15 +425,6 @@ func (l listener) ObservePool(observe.Pool) func() {
 	return func() {}
 }
 
-// quitter is an observer that ends the goroutine which tells it of one thing.
-func quitter(of string) listener {
-	return func(method string) {
-		if method == of {
-			runtime.Goexit()
-		}
-	}
-}
-
 // TestObserversThatCrashDoNoHarm, neither to tasks nor to other observers.
 func TestObserversThatCrashDoNoHarm(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -24,41 +24,6 @@ type hostile struct{ text, kind func() string }
 func (h hostile) Error() string     { return h.text() }
 func (h hostile) ErrorType() string { return h.kind() }
 
-// TestErrorsWhoseMethodsDoHarm end no less spans than others, and count as much.
-func TestErrorsWhoseMethodsDoHarm(t *testing.T) {
-	fine := func() string { return "fine" }
-	panics, exits := func() string { panic("no") }, func() string { runtime.Goexit(); return "" }
-	const typeName = "taskmanager_test.hostile"
-	for name, c := range map[string]struct {
-		err  hostile
-		kind string
-	}{
-		"Error panics":           {hostile{panics, fine}, "fine"},
-		"Error calls Goexit":     {hostile{exits, fine}, "fine"},
-		"ErrorType panics":       {hostile{fine, panics}, typeName},
-		"ErrorType calls Goexit": {hostile{fine, exits}, typeName},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				b := newBackend(t)
-				m := start(t, taskmanager.WithObserver(b.otel), taskmanager.WithRestart(fixedDelay(time.Second)))
-				runs := 0
-				b.life(t, m, &task{name: "a", execute: func(context.Context) error {
-					if runs++; runs == 1 {
-						return c.err
-					}
-					return nil
-				}, restart: func(context.Context, error) bool { return true }})
-				check.Equal(t, "spans", b.summary(t), []string{
-					submitJob, runJob + " failure " + c.kind, waitJob + " " + c.kind, runJob + " success",
-				})
-				check.Equal(t, "executions", b.counts(t, "taskmanager.task.run.duration", "error.type"), map[string]int64{"": 1, c.kind: 1})
-				check.Equal(t, "restarts", b.counts(t, "taskmanager.task.restarts", "error.type"), map[string]int64{c.kind: 1})
-			})
-		})
-	}
-}
-
 // TestTypeOfAFailureIsThatOfItsEnd, also if the time limit passes while the task is asked
 // whether to restart: the span and the metric of the restart have it too.
 func TestTypeOfAFailureIsThatOfItsEnd(t *testing.T) {
@@ -185,36 +150,4 @@ func TestOnlyWhatIsInstalledIsEmitted(t *testing.T) {
 	if len(recorder.Ended()) == 0 {
 		t.Error("there are no spans")
 	}
-}
-
-// TestGoexitOfAnObserverKeepsNothingBack: neither a group nor a schedule waits for a task
-// whose submit it has ended.
-func TestGoexitOfAnObserverKeepsNothingBack(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithObserver(quitter("BeginSubmit")))
-		g := m.Group(t.Context())
-		go func() { _ = g.Go("member", fn0) }()
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := g.Wait(ctx); ctx.Err() != nil {
-			t.Errorf("the group waits for a task that there is not: %v", err)
-		}
-	})
-	bubble(t, func(t *testing.T) {
-		told := false
-		m := start(t, taskmanager.WithObserver(listener(func(method string) {
-			if method == "BeginSubmit" && !told {
-				told = true
-				runtime.Goexit()
-			}
-		})))
-		runs := 0
-		every(t, m, time.Second, &task{name: "over and over", execute: func(context.Context) error { runs++; return nil }})
-		time.Sleep(10*time.Second + time.Millisecond)
-		synctest.Wait()
-		if runs < 8 {
-			t.Errorf("%d runs in ten seconds after an observer has ended one", runs)
-		}
-	})
 }

@@ -172,50 +172,42 @@ func TestMetricsOfThePool(t *testing.T) {
 	})
 }
 
-// TestObserverThatCallsGoexitLosesNothing: no task, no worker, and no end of a span of the
-// others, which are told before it and after it.
-func TestObserverThatCallsGoexitLosesNothing(t *testing.T) {
+// TestObserverThatPanicsLosesNothing: no task, no worker, and no span of the observers
+// before and after it.
+func TestObserverThatPanicsLosesNothing(t *testing.T) {
 	whole := []string{"submit sort", "run sort failure", "restart sort", "run sort success"}
-	for of, want := range map[string]struct {
-		err           error // of the task
-		before, after []string
-	}{
-		"BeginSubmit":  {before: []string{"submit sort goexit"}},
-		"EndSubmit":    {before: whole, after: whole},
-		"BeginRun":     {err: taskmanager.ErrGoexit, before: []string{"submit sort", "run sort failure goexit"}, after: []string{"submit sort"}},
-		"EndRun":       {before: whole, after: whole},
-		"BeginRestart": {before: whole, after: whole},
-		"EndRestart":   {before: whole, after: whole},
-	} {
+	for _, of := range []string{"BeginSubmit", "EndSubmit", "BeginRun", "EndRun", "BeginRestart", "EndRestart"} {
 		t.Run(of, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				before, after := newBackend(t), newBackend(t)
+				panics := listener(func(method string) {
+					if method == of {
+						panic("observer")
+					}
+				})
 				m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(fixedDelay(time.Second)),
-					taskmanager.WithObserver(before.otel, quitter(of), after.otel))
+					taskmanager.WithObserver(before.otel, panics, after.otel))
 				ctx, request := before.tracer.Start(t.Context(), "request")
 				gate, runs := make(chan struct{}), 0
-				go func() { // which may be ended
-					_, _ = m.Submit(ctx, &task{name: "a", execute: func(context.Context) error {
-						<-gate
-						if runs++; runs == 1 {
-							return errFailed
-						}
-						return nil
-					}, restart: func(context.Context, error) bool { return true }}, taskmanager.WithKind("sort"))
-				}()
-				synctest.Wait()
-				request.End()
-				h, accepted := m.Lookup("a")
-				close(gate)
-				if accepted {
-					if err := wait(t, h); !errors.Is(err, want.err) {
-						t.Errorf("the task ended with %v, want %v", err, want.err)
+				h, err := m.Submit(ctx, &task{name: "a", execute: func(context.Context) error {
+					<-gate
+					if runs++; runs == 1 {
+						return errFailed
 					}
+					return nil
+				}, restart: func(context.Context, error) bool { return true }}, taskmanager.WithKind("sort"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.End()
+				close(gate)
+				if err := wait(t, h); err != nil {
+					t.Errorf("the task ended with %v", err)
 				}
 				synctest.Wait()
-				check.Equal(t, "spans of the observer before", before.summary(t), want.before)
-				check.Equal(t, "spans of the one after", after.summary(t), want.after)
-				go func() { _, _ = m.SubmitFunc(t.Context(), "next", fn0) }()
+				check.Equal(t, "spans of the observer before", before.summary(t), whole)
+				check.Equal(t, "spans of the one after", after.summary(t), whole)
+				await(t, submitFunc(t, m, "next", fn0))
 				synctest.Wait()
 				s := m.Snapshot()
 				check.Equal(t, "workers, and tasks that are left", []int{s.Workers, s.Busy, len(m.TaskStatus())}, []int{1, 0, 0})
