@@ -1,8 +1,6 @@
 package observe
 
 import (
-	"fmt"
-
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
@@ -53,11 +51,9 @@ const (
 	TypeTimeout = "timeout"
 )
 
-// ErrorType is the value of error.type for an error: what its ErrorType method returns, or
-// that of one which it wraps, or else the name of its type.
-func ErrorType(err error) string {
-	return ask(func() string { return semconv.ErrorType(err).Value.AsString() }, fmt.Sprintf("%T", err))
-}
+// ErrorType is the value of error.type for an error: what the ErrorType method of the error
+// returns, or that of an error that it wraps, or else the name of its type.
+func ErrorType(err error) string { return semconv.ErrorType(err).Value.AsString() }
 
 // errorType is the given type, or that of err.
 func errorType(given string, err error) string {
@@ -65,25 +61,4 @@ func errorType(given string, err error) string {
 		return given
 	}
 	return ErrorType(err)
-}
-
-// textOf is the text of an error.
-func textOf(err error) string {
-	return ask(err.Error, fmt.Sprintf("%T, whose Error method did not return", err))
-}
-
-// ask calls a method of an error, which is foreign code, on a goroutine of its own: one that
-// panics, as that of a nil pointer may, or calls runtime.Goexit must not keep a span from
-// ending.
-func ask(method func() string, otherwise string) string {
-	answer := make(chan string, 1)
-	go func() {
-		text := otherwise
-		defer func() {
-			_ = recover()
-			answer <- text
-		}()
-		text = method()
-	}()
-	return <-answer
 }

@@ -94,7 +94,7 @@ func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
 	defer span.End()
 	if err != nil {
 		span.SetAttributes(errorTypeKey.String(errorType("", err)))
-		span.SetStatus(codes.Error, textOf(err))
+		span.SetStatus(codes.Error, err.Error())
 	}
 }
 
@@ -164,7 +164,7 @@ func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
 	if span.IsRecording() {
 		span.SetAttributes(outcomeKey.String(string(result.Outcome)))
 		if result.Outcome == Failure {
-			fail(span, kind, textOf(result.Err), result.Stack)
+			fail(span, kind, result.Err.Error(), result.Stack)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
@@ -124,23 +123,6 @@ func (e *DrainError) Error() string {
 
 // Unwrap returns the reason.
 func (e *DrainError) Unwrap() error { return e.Err }
-
-// errorType is what telemetry calls an error.
-func errorType(err error) string {
-	if typed, ok := errors.AsType[interface {
-		error
-		ErrorType() string
-	}](err); ok {
-		return typed.ErrorType()
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return observe.TypeTimeout
-	case errors.Is(err, context.Canceled):
-		return "cancelled"
-	}
-	return observe.ErrorType(err)
-}
 
 // translations are the pool's errors in this package's terms.
 var translations = map[error]error{

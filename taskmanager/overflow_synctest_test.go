@@ -339,16 +339,3 @@ func TestAKeptContextIsNoTask(t *testing.T) {
 		}
 	})
 }
-
-// fickleContext panics the second time that it is asked.
-type fickleContext struct {
-	context.Context
-	asked int
-}
-
-func (c *fickleContext) Err() error {
-	if c.asked++; c.asked > 1 {
-		panic("broken context")
-	}
-	return nil
-}
