@@ -59,12 +59,13 @@ package failsafe
 import (
 	"context"
 	"errors"
+	"reflect"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/failsafe-go/failsafe-go"
 
-	"github.com/seed56799101/taskmanager/internal/goroutine"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -97,21 +98,19 @@ type runner[R any] struct {
 }
 
 func (r *runner[R]) run(ctx context.Context, h *taskmanager.Handle) error {
-	var worker uint64
-	if !r.inline.Load() {
-		worker = goroutine.ID()
-	}
 	attempted, last := false, error(nil)
-	err := r.executor.WithContext(ctx).RunWithExecution(func(exec failsafe.Execution[R]) error {
-		if worker != 0 && !r.inline.Load() {
-			if goroutine.ID() != worker {
-				return ErrGoroutine
+	err := onWorker(func() error {
+		return r.executor.WithContext(ctx).RunWithExecution(func(exec failsafe.Execution[R]) error {
+			if !r.inline.Load() {
+				if !isOnWorker() {
+					return ErrGoroutine
+				}
+				r.inline.Store(true)
 			}
-			r.inline.Store(true)
-		}
-		err := attempt(exec.Context(), h, r.next)
-		attempted, last = true, err
-		return err
+			err := attempt(exec.Context(), h, r.next)
+			attempted, last = true, err
+			return err
+		})
 	})
 	if err == nil || err != ctx.Err() { //nolint:errorlint // failsafe passes it on as it is; the errors of a task may do as they like
 		return err
@@ -120,6 +119,33 @@ func (r *runner[R]) run(ctx context.Context, h *taskmanager.Handle) error {
 		return last
 	}
 	return context.Cause(ctx)
+}
+
+// onWorker calls a function on the goroutine of the worker, and marks the stack for
+// isOnWorker.
+//
+//go:noinline
+func onWorker(execute func() error) error { return execute() }
+
+// marker is the name of onWorker in stacks.
+var marker = runtime.FuncForPC(reflect.ValueOf(onWorker).Pointer()).Name()
+
+// isOnWorker reports whether onWorker is on the stack of its caller. The stack of another
+// goroutine, which a policy has started, begins above it.
+func isOnWorker() bool {
+	const size = 32
+	var pcs [size]uintptr
+	for skip, n := 1, size; n == size; skip += n {
+		n = runtime.Callers(skip, pcs[:])
+		frames := runtime.CallersFrames(pcs[:n])
+		for more := n > 0; more; {
+			var frame runtime.Frame
+			if frame, more = frames.Next(); frame.Function == marker {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // attempt makes an error of a panic. If it went on, it would go past the policies: they

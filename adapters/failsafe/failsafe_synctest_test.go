@@ -217,6 +217,19 @@ func TestHedgesDoNotRunTheTask(t *testing.T) {
 	})
 }
 
+// TestManyPolicies: the stack of an attempt is deep.
+func TestManyPolicies(t *testing.T) {
+	many := make([]failsafego.Policy[any], 50)
+	for i := range many {
+		many[i] = bulkhead.New[any](1)
+	}
+	around(t, with(many...), func(t *testing.T, m *taskmanager.TaskManager) {
+		if err := submit(t, m, "task", func(context.Context) error { return nil }).Wait(t.Context()); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}
+
 func TestNilExecutor(t *testing.T) {
 	_, err := taskmanager.Start(taskmanager.WithMiddleware(failsafe.Middleware[any](nil)))
 	if err == nil || !strings.Contains(err.Error(), "failsafe: nil executor; make one with failsafe.With") {

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/yardstick"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -144,14 +143,20 @@ func openChannel(named bool) (work func(n int) error, stop func()) {
 	const buffer = 1024
 	var mu sync.Mutex
 	underWay := make(map[string]func(), tasks)
-	channel := yardstick.NewChannelPool(workers, buffer, func(t *namedTask) {
-		t.run()
-		if named {
-			mu.Lock()
-			delete(underWay, t.name)
-			mu.Unlock()
-		}
-	})
+	channel := make(chan *namedTask, buffer)
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for t := range channel {
+				t.run()
+				if named {
+					mu.Lock()
+					delete(underWay, t.name)
+					mu.Unlock()
+				}
+			}
+		})
+	}
 	// All of its memory is there beforehand: with memory fresh from the allocator, its time
 	// differed by half from one process to the next.
 	list := make([]namedTask, tasks)
@@ -170,11 +175,11 @@ func openChannel(named bool) (work func(n int) error, stop func()) {
 				underWay[t.name] = done
 				mu.Unlock()
 			}
-			channel.Submit(t)
+			channel <- t
 		}
 		all.Wait()
 		return nil
-	}, channel.Stop
+	}, func() { close(channel); running.Wait() }
 }
 
 type namedTask struct {

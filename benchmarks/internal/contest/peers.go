@@ -3,6 +3,7 @@ package contest
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/alitto/pond/v2"
@@ -10,8 +11,6 @@ import (
 	"github.com/panjf2000/ants/v2"
 	"github.com/sourcegraph/conc/pool"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/seed56799101/taskmanager/internal/yardstick"
 )
 
 func peers() []Contender {
@@ -41,8 +40,19 @@ func openGoroutines(int, int, int) (Session, error) {
 // openChannel: workers that range over a buffered channel, the pool that everybody writes first.
 func openChannel(workers, _, _ int) (Session, error) {
 	const buffer = 1024
-	p := yardstick.NewChannelPool(workers, buffer, func(task func()) { task() })
-	return session{func(task func()) error { p.Submit(task); return nil }, func() error { p.Stop(); return nil }}, nil
+	submitted := make(chan func(), buffer)
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for task := range submitted {
+				task()
+			}
+		})
+	}
+	return session{
+		func(task func()) error { submitted <- task; return nil },
+		func() error { close(submitted); running.Wait(); return nil },
+	}, nil
 }
 
 func openErrgroup(workers, _, _ int) (Session, error) {
