@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/netresearch/go-cron v0.9.1
-	github.com/seed56799101/taskmanager v0.0.0
+	github.com/seed56799101/taskmanager v0.1.0
 	go.uber.org/goleak v1.3.0
 )
 
@@ -20,4 +20,4 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 )
 
-replace github.com/seed56799101/taskmanager => ../../
+replace github.com/seed56799101/taskmanager => ../..
