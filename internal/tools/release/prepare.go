@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+)
+
+// prepare makes the published modules require one another at a version and prints what is
+// left to do. It changes nothing unless the repository can be released.
+func (r *repository) prepare(ctx context.Context, version string) error {
+	if err := checkVersion(version); err != nil {
+		return err
+	}
+	if err := errors.Join(r.checkClean(ctx), r.checkTags(ctx, version)); err != nil {
+		return err
+	}
+	if err := r.tidy(ctx, true); err != nil {
+		return err
+	}
+	changed, err := r.setVersion(version)
+	if err != nil {
+		return err
+	}
+	if len(changed) > 0 {
+		r.say("\nChanged: %s.", strings.Join(changed, ", "))
+	} else {
+		r.say("\nAll modules require %s already.", version)
+	}
+	r.say("\nNext:\n\n  make install-check")
+	if len(changed) > 0 {
+		r.say("  git commit -am 'Release %s'", version)
+	}
+	tags := r.tags(version)
+	for _, tag := range tags {
+		r.say("  git tag %s", tag)
+	}
+	r.say("  git push --atomic origin HEAD %s", strings.Join(tags, " "))
+	return nil
+}
+
+// checkVersion reports why a version cannot be released.
+func checkVersion(version string) error {
+	switch {
+	case version == "":
+		return errors.New("no version; run, for instance, make release VERSION=v0.2.0")
+	case !semver.IsValid(version) && semver.IsValid("v"+version):
+		return fmt.Errorf("version %q lacks its v; run make release VERSION=v%s", version, version)
+	case !semver.IsValid(version) || semver.Canonical(version) != version:
+		return fmt.Errorf("%q is not a version for a release; use vMAJOR.MINOR.PATCH, such as v0.2.0 or v0.2.0-rc.1", version)
+	case module.IsPseudoVersion(version):
+		return fmt.Errorf("%q is a pseudo-version, which Go makes for commits without a tag; use one such as v0.2.0", version)
+	case semver.Compare(semver.Major(version), "v1") > 0:
+		major := semver.Major(version)
+		return fmt.Errorf("version %s needs module paths that end in /%s; change the paths of all modules first", version, major)
+	}
+	return nil
+}
+
+// checkClean reports changes that are not committed.
+func (r *repository) checkClean(ctx context.Context) error {
+	status, err := r.git(ctx, "status", "--porcelain")
+	if err == nil && status != "" {
+		err = fmt.Errorf("the working tree has changes; commit or stash them first:\n%s", strings.TrimRight(status, "\n"))
+	}
+	return err
+}
+
+// checkTags reports tags of a version that exist.
+func (r *repository) checkTags(ctx context.Context, version string) error {
+	list, err := r.git(ctx, "tag", "--list")
+	if err != nil {
+		return err
+	}
+	existing := strings.Fields(list)
+	taken := slices.DeleteFunc(r.tags(version), func(tag string) bool { return !slices.Contains(existing, tag) })
+	if len(taken) > 0 {
+		return fmt.Errorf("these tags exist, and a published version must never change; choose the next version: %s",
+			strings.Join(taken, ", "))
+	}
+	return nil
+}
+
+// tags are those of a version.
+func (r *repository) tags(version string) []string {
+	var tags []string
+	for _, m := range r.published() {
+		tags = append(tags, path.Join(m.dir, version))
+	}
+	return tags
+}
+
+// setVersion sets the version of the published modules in the go.mod files that require
+// them, and lists the files that it has changed.
+func (r *repository) setVersion(version string) (changed []string, err error) {
+	for _, m := range r.modules {
+		for _, require := range r.requirements(m) {
+			if err := m.file.AddRequire(require.Path, version); err != nil {
+				return nil, err
+			}
+		}
+		before, err := os.ReadFile(r.path(m, "go.mod"))
+		if err != nil {
+			return nil, err
+		}
+		after := modfile.Format(m.file.Syntax)
+		if string(before) == string(after) {
+			continue
+		}
+		if err := os.WriteFile(r.path(m, "go.mod"), after, 0o644); err != nil {
+			return nil, err
+		}
+		changed = append(changed, path.Join(m.dir, "go.mod"))
+	}
+	return changed, nil
+}
