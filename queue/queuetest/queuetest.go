@@ -41,6 +41,10 @@ import (
 type Item struct {
 	Seq   int
 	Value int
+
+	// A pointer, because small values without one may share memory, and then a queue that
+	// holds one item keeps its neighbours reachable.
+	_ *Item
 }
 
 // String shows an item in failure messages.
