@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -291,7 +292,7 @@ func TestFairTakesAnyNumbers(t *testing.T) {
 	for _, quantum := range []int64{0, 1, 1 << 40} {
 		q := newFair(quantum)
 		parcels := []parcel{
-			{1, -5, -5}, {2, 0, 0}, {3, 1 << 62, 1 << 62}, {4, 1, 1 << 62}, {5, 1 << 62, 1},
+			{1, -5, -5}, {2, 0, 0}, {3, math.MaxInt, 1 << 62}, {4, 1, 1 << 62}, {5, math.MaxInt, 1},
 		}
 		for range 3 {
 			for _, p := range parcels {

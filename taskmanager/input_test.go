@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,9 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			if test.name == "max beyond all bounds" && strconv.IntSize == 32 {
+				t.Skip("an int of 32 bits is not beyond them")
+			}
 			m, err := taskmanager.Start(test.opts...)
 			if m != nil || err == nil {
 				t.Fatalf("Start returned %v, %v; want an error", m, err)
