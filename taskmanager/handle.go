@@ -69,8 +69,8 @@ func FromContext(ctx context.Context) (h *Handle, ok bool) {
 
 // alarms are what is to happen to tasks at a time; one timer serves all of a manager.
 type (
-	alarms = delay.Queue[func()]
-	alarm  = delay.Entry[func()]
+	alarms = delay.Queue
+	alarm  = delay.Entry
 )
 
 // trouble is what only tasks need that fail or are cancelled: a large part of what a task

@@ -93,7 +93,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		handsOver:  cfg.limit == scheduler.HandOver,
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
-	m.delayed = delay.NewQueue(func(ring func()) { ring() })
+	m.delayed = delay.NewQueue()
 	if m.runner, err = newRunner(cfg.middleware); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-// Package cause says why a context ended.
+// Package cause reports why a context ended.
 package cause
 
 import (
@@ -6,9 +6,11 @@ import (
 	"errors"
 )
 
-// Of is the reason why ctx ended: its error, and its cause where that says more.
-// The context must have ended. No method of the cause is called before somebody reads
-// the text, or asks for what it wraps.
+// Of returns an error for the end of ctx, which must be done. It wraps both ctx.Err() and
+// [context.Cause]; if the two are the same, it is that error itself.
+//
+// Of calls no method of the cause. The cause may be any error, and its methods run when the
+// caller reads the text of the result or uses errors.Is.
 func Of(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if same(cause, err) {
@@ -17,17 +19,16 @@ func Of(ctx context.Context) error {
 	return &ended{err, cause}
 }
 
-// same reports whether two errors are one and the same. Those that Go cannot
-// compare are not.
+// same reports whether two errors are identical. Values of incomparable types are not.
 func same(a, b error) (same bool) {
 	defer func() { _ = recover() }()
-	return a == b //nolint:errorlint // it is what is wanted
+	return a == b //nolint:errorlint // identity is the question
 }
 
-// ended is that a context has ended with err because of a cause.
+// ended is the error of a context that ended with err because of cause.
 type ended struct{ err, cause error }
 
-// Error is the text of the cause, after that of err unless the cause is of that kind.
+// Error returns the text of the cause. The text of err precedes it unless the cause matches err.
 func (e *ended) Error() string {
 	if errors.Is(e.cause, e.err) {
 		return e.cause.Error()
@@ -35,5 +36,5 @@ func (e *ended) Error() string {
 	return e.err.Error() + ": " + e.cause.Error()
 }
 
-// Unwrap returns both.
+// Unwrap returns err and the cause.
 func (e *ended) Unwrap() []error { return []error{e.err, e.cause} }

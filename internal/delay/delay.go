@@ -1,4 +1,4 @@
-// Package delay holds things until they are due.
+// Package delay calls functions at a later time.
 package delay
 
 import (
@@ -7,43 +7,39 @@ import (
 	"time"
 )
 
-// Queue hands each value to a function when its time has come; values that are
-// due at the same moment in the order in which they were added. It keeps them in
-// a binary heap on the due time behind one timer, however many wait, and no
-// timer while none does.
+// Queue calls functions when they are due. Functions that are due at the same moment are
+// called in the order in which they were added. The queue keeps them in a binary heap, ordered
+// by due time, behind a single timer. An empty queue has no timer.
 //
 // A Queue is safe for concurrent use.
-type Queue[T any] struct {
-	due func(T)
-
+type Queue struct {
 	mu      sync.Mutex
-	heap    entries[T]
+	heap    entries
 	added   uint64 // entries so far
 	timer   *time.Timer
 	armed   time.Time // when the timer fires; zero: it is not set
 	stopped bool
-	firing  int           // calls of fire that may call due
+	firing  int           // calls of fire that may still call functions
 	settled bool          // quiet is closed
-	quiet   chan struct{} // closed when it is stopped and firing is 0
+	quiet   chan struct{} // closed when the queue is stopped and firing is 0
 }
 
-// Entry is a place in a Queue, by which a value can be withdrawn.
-type Entry[T any] struct {
+// Entry is the place of a function in a [Queue]. [Queue.Remove] takes it out.
+type Entry struct {
 	at    time.Time
-	seq   uint64 // decides between entries of the same time
-	value T
-	index int // in the heap; -1: not there any more
+	seq   uint64 // orders entries of the same time
+	call  func()
+	index int // in the heap; -1: the entry has left it
 }
 
-// NewQueue returns an empty queue that calls due for each value that falls due,
-// without holding a lock. Two calls may be under way at once.
-func NewQueue[T any](due func(T)) *Queue[T] {
-	return &Queue[T]{due: due, quiet: make(chan struct{})}
-}
+// NewQueue returns an empty queue.
+func NewQueue() *Queue { return &Queue{quiet: make(chan struct{})} }
 
-// Add holds value until d has passed. It returns nil if the queue is stopped.
-func (q *Queue[T]) Add(value T, d time.Duration) *Entry[T] {
-	e := &Entry[T]{at: time.Now().Add(d), value: value}
+// Add arranges for call to be called when d has passed. The queue holds no lock during the
+// call, so call may use the queue. Calls of functions with different due times may overlap.
+// Add returns nil if the queue is stopped.
+func (q *Queue) Add(call func(), d time.Duration) *Entry {
+	e := &Entry{at: time.Now().Add(d), call: call}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
@@ -52,14 +48,14 @@ func (q *Queue[T]) Add(value T, d time.Duration) *Entry[T] {
 	q.added++
 	e.seq = q.added
 	heap.Push(&q.heap, e)
-	q.arm()
+	q.armLocked()
 	return e
 }
 
-// Remove withdraws an entry; a nil one is none. It reports false if the value was handed over,
-// or withdrawn, before: of Remove, Stop and the hand-over exactly one gets each
-// value.
-func (q *Queue[T]) Remove(e *Entry[T]) bool {
+// Remove takes an entry out of the queue, so that its function is not called. It reports false
+// if the function has been called or is about to be, or if Remove or Stop took the entry out
+// before. A nil entry is never in the queue.
+func (q *Queue) Remove(e *Entry) bool {
 	if e == nil {
 		return false
 	}
@@ -69,42 +65,41 @@ func (q *Queue[T]) Remove(e *Entry[T]) bool {
 		return false
 	}
 	heap.Remove(&q.heap, e.index)
-	q.arm()
+	q.armLocked()
 	return true
 }
 
-// Len is the number of values that wait.
-func (q *Queue[T]) Len() int {
+// Len returns the number of entries in the queue.
+func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.heap)
 }
 
-// Stop refuses further values and returns those that wait, in the order in
-// which they were due. The channel is closed when no call of due is under way any
-// more; there will be no further one.
-func (q *Queue[T]) Stop() (rest []T, quiet <-chan struct{}) {
+// Stop makes the queue refuse further functions and returns those that are not due yet, ordered
+// by due time. The channel is closed when no call is in progress; after that there are no calls.
+func (q *Queue) Stop() (rest []func(), quiet <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stopped = true
 	for len(q.heap) > 0 {
-		rest = append(rest, heap.Pop(&q.heap).(*Entry[T]).value)
+		rest = append(rest, heap.Pop(&q.heap).(*Entry).call)
 	}
-	q.arm()
-	q.settle()
+	q.armLocked()
+	q.settleLocked()
 	return rest, q.quiet
 }
 
-// settle tells whoever has stopped the queue when it is quiet. q.mu is held.
-func (q *Queue[T]) settle() {
+// settleLocked closes quiet if the queue is stopped and no call is in progress.
+func (q *Queue) settleLocked() {
 	if q.stopped && q.firing == 0 && !q.settled {
 		q.settled = true
 		close(q.quiet)
 	}
 }
 
-// arm sets the timer for the first entry. q.mu is held.
-func (q *Queue[T]) arm() {
+// armLocked sets the timer for the first entry, or stops it if there is none.
+func (q *Queue) armLocked() {
 	if len(q.heap) == 0 {
 		if q.timer != nil {
 			q.timer.Stop()
@@ -124,70 +119,68 @@ func (q *Queue[T]) arm() {
 	q.timer.Reset(time.Until(first))
 }
 
-// fire hands over what is due. The values leave the heap under the lock, the
-// timer is set for those that come later, and then they are handed over without
-// the lock: a call of due that takes long holds up only those due with it.
-func (q *Queue[T]) fire() {
+// fire calls the functions that are due. They leave the heap under the lock, and the timer is
+// set for the remaining ones before the calls begin. A slow function therefore delays only the
+// functions that are due at the same time.
+func (q *Queue) fire() {
 	q.mu.Lock()
 	now := time.Now()
-	var due []T
+	var due []func()
 	for len(q.heap) > 0 && !q.heap[0].at.After(now) {
-		due = append(due, heap.Pop(&q.heap).(*Entry[T]).value)
+		due = append(due, heap.Pop(&q.heap).(*Entry).call)
 	}
 	q.firing++
-	q.armed = time.Time{} // the timer has fired, or is about to be set anew
-	q.arm()
+	q.armed = time.Time{} // the timer has fired, or is about to be reset
+	q.armLocked()
 	q.mu.Unlock()
-	q.handOver(due)
+	q.callAll(due)
 }
 
-// handOver hands values over. If one of the calls ends the goroutine, another one goes
-// on with the rest.
-func (q *Queue[T]) handOver(due []T) {
-	handed := 0
+// callAll calls functions in their order. If one of them ends the goroutine, another goroutine
+// calls the rest.
+func (q *Queue) callAll(due []func()) {
+	called := 0
 	defer func() {
-		if handed < len(due) {
-			go q.handOver(due[handed:])
+		if called < len(due) {
+			go q.callAll(due[called:])
 			return
 		}
 		q.mu.Lock()
 		q.firing--
-		q.settle()
+		q.settleLocked()
 		q.mu.Unlock()
 	}()
-	for handed < len(due) {
-		value := due[handed]
-		handed++
-		q.due(value)
+	for called < len(due) {
+		call := due[called]
+		called++
+		call()
 	}
 }
 
-// entries implements heap.Interface; each entry knows its index.
-type entries[T any] []*Entry[T]
+// entries is a heap.Interface in which each entry knows its index.
+type entries []*Entry
 
-// Len, Less, Swap, Push and Pop are heap.Interface.
+func (h entries) Len() int { return len(h) }
 
-func (h entries[T]) Len() int { return len(h) }
-
-func (h entries[T]) Less(i, j int) bool {
+func (h entries) Less(i, j int) bool {
 	if h[i].at.Equal(h[j].at) {
 		return h[i].seq < h[j].seq
 	}
 	return h[i].at.Before(h[j].at)
 }
 
-func (h entries[T]) Swap(i, j int) {
+func (h entries) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
 }
 
-func (h *entries[T]) Push(x any) {
-	e := x.(*Entry[T])
+func (h *entries) Push(x any) {
+	e := x.(*Entry)
 	e.index = len(*h)
 	*h = append(*h, e)
 }
 
-func (h *entries[T]) Pop() any {
+func (h *entries) Pop() any {
 	old := *h
 	e := old[len(old)-1]
 	old[len(old)-1] = nil

@@ -14,37 +14,40 @@ import (
 	"github.com/seed56799101/taskmanager/internal/delay"
 )
 
-// held is what the model knows of an entry: id, when it is due, and whether it
-// has left the queue.
+// held is what the model knows of an entry: its id, when it is due, and whether it has left the
+// queue.
 type held struct {
 	id    int
 	at    time.Time
-	entry *delay.Entry[int]
+	entry *delay.Entry
 	left  bool
 }
 
 // machine is a queue beside the obvious list.
 type machine struct {
-	q     *delay.Queue[int]
+	q     *delay.Queue
 	all   []*held
 	ended bool
 
 	mu  sync.Mutex
-	got []int // handed over, in order
+	got []int // called, in order
 }
 
 func newMachine() *machine {
-	m := &machine{}
-	m.q = delay.NewQueue(func(id int) {
+	return &machine{q: delay.NewQueue()}
+}
+
+// call is the function with an id.
+func (m *machine) call(id int) func() {
+	return func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.got = append(m.got, id)
-	})
-	return m
+	}
 }
 
-// due takes what must have been handed over by now out of the model, the
-// earliest first. Of those due at the same moment any may come first.
+// due removes the entries that must have been called by now from the model, and returns them
+// ordered by due time.
 func (m *machine) due() []*held {
 	var out []*held
 	for _, h := range m.all {
@@ -60,7 +63,7 @@ func (m *machine) due() []*held {
 func (m *machine) add(t *rapid.T) {
 	d := time.Duration(rapid.IntRange(-1, 10).Draw(t, "seconds")) * time.Second
 	h := &held{id: len(m.all), at: time.Now().Add(d)}
-	h.entry = m.q.Add(h.id, d)
+	h.entry = m.q.Add(m.call(h.id), d)
 	if (h.entry == nil) != m.ended {
 		t.Fatalf("Add returned %v on a queue stopped: %v", h.entry, m.ended)
 	}
@@ -96,14 +99,26 @@ func (m *machine) stop(t *rapid.T) {
 		}
 	}
 	slices.SortStableFunc(want, func(a, b *held) int { return a.at.Compare(b.at) })
-	got, quiet := m.q.Stop()
+	rest, quiet := m.q.Stop()
 	<-quiet
 	m.ended = true
-	m.same(t, "Stop returned", got, want)
+	for _, call := range rest {
+		call()
+	}
+	m.same(t, "Stop returned", m.called(), want)
 }
 
-// same compares ids with a list in the order of time, up to the order of those
-// due at the same moment.
+// called returns the ids of the functions that were called since it was last asked.
+func (m *machine) called() []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	got := m.got
+	m.got = nil
+	return got
+}
+
+// same compares ids with a list ordered by due time. The order of entries with equal due times
+// does not matter.
 func (m *machine) same(t *rapid.T, what string, got []int, want []*held) {
 	t.Helper()
 	ids := []int{}
@@ -115,7 +130,7 @@ func (m *machine) same(t *rapid.T, what string, got []int, want []*held) {
 		return cmp.Or(m.all[a].at.Compare(m.all[b].at), cmp.Compare(a, b))
 	})
 	if diff := gocmp.Diff(ids, append([]int{}, sorted...)); diff != "" {
-		t.Fatalf("%s the wrong values (-want +got):\n%s", what, diff)
+		t.Fatalf("%s the wrong functions (-want +got):\n%s", what, diff)
 	}
 	if !slices.IsSortedFunc(got, func(a, b int) int { return m.all[a].at.Compare(m.all[b].at) }) {
 		t.Fatalf("%s %v, which is not the order in which they were due", what, got)
@@ -125,11 +140,7 @@ func (m *machine) same(t *rapid.T, what string, got []int, want []*held) {
 func (m *machine) check(t *rapid.T) {
 	synctest.Wait()
 	want := m.due()
-	m.mu.Lock()
-	got := m.got
-	m.got = nil
-	m.mu.Unlock()
-	m.same(t, "handed over", got, want)
+	m.same(t, "called", m.called(), want)
 	n := 0
 	for _, h := range m.all {
 		if !h.left {
@@ -151,86 +162,83 @@ func TestEqualsASortedList(t *testing.T) {
 			time.Sleep(time.Minute)
 			m.check(t)
 			if n := m.q.Len(); n != 0 {
-				t.Fatalf("%d values are left after a minute", n)
+				t.Fatalf("%d entries are left after a minute", n)
 			}
 		})
 	})
 }
 
-// TestExactMoment: a value comes when it is due and not a nanosecond earlier.
+// TestExactMoment: a function is called when it is due and not a nanosecond earlier.
 func TestExactMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		came := make(chan time.Duration, 3)
-		q := delay.NewQueue(func(time.Duration) { came <- time.Since(begin) })
+		q := delay.NewQueue()
 		for _, d := range []time.Duration{3 * time.Second, time.Second, 2*time.Second + 1} {
-			q.Add(d, d)
+			q.Add(func() { came <- time.Since(begin) }, d)
 		}
 		for _, want := range []time.Duration{time.Second, 2*time.Second + 1, 3 * time.Second} {
 			if got := <-came; got != want {
-				t.Errorf("a value came after %v, want %v", got, want)
+				t.Errorf("a function was called after %v, want %v", got, want)
 			}
 		}
 	})
 }
 
-// TestSlowHandOver: a hand-over that takes its time does not hold up what falls
-// due meanwhile; two calls may be under way at once.
-func TestSlowHandOver(t *testing.T) {
+// TestSlowCall: a slow function does not delay a function that is due later.
+func TestSlowCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var came time.Duration
-		q := delay.NewQueue(func(slow bool) {
-			if slow {
-				time.Sleep(time.Minute)
-				return
-			}
-			came = time.Since(begin)
-		})
-		q.Add(true, time.Second)
-		q.Add(false, 2*time.Second)
+		q := delay.NewQueue()
+		q.Add(func() { time.Sleep(time.Minute) }, time.Second)
+		q.Add(func() { came = time.Since(begin) }, 2*time.Second)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if came != 2*time.Second {
-			t.Errorf("a value due after 2s came after %v", came)
+			t.Errorf("a function due after 2s was called after %v", came)
 		}
 	})
 }
 
-// TestAddFromHandOver: due may add, at once or later, to the queue that calls it.
-func TestAddFromHandOver(t *testing.T) {
+// TestAddFromCall: a function may add to the queue that calls it.
+func TestAddFromCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var q *delay.Queue[int]
+		q := delay.NewQueue()
 		begin := time.Now()
 		var came []time.Duration
-		q = delay.NewQueue(func(left int) {
+		left := 4
+		var call func()
+		call = func() {
 			came = append(came, time.Since(begin))
 			if left > 0 {
-				q.Add(left-1, time.Duration(left%2)*time.Second)
+				d := time.Duration(left%2) * time.Second
+				left--
+				q.Add(call, d)
 			}
-		})
-		q.Add(4, time.Second)
+		}
+		q.Add(call, time.Second)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		want := []time.Duration{time.Second, time.Second, 2 * time.Second, 2 * time.Second, 3 * time.Second}
 		if diff := gocmp.Diff(want, came); diff != "" {
-			t.Errorf("moments of the hand-overs (-want +got):\n%s", diff)
+			t.Errorf("moments of the calls (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// TestExactlyOneGetsAValue races Remove and Stop with the hand-over.
-func TestExactlyOneGetsAValue(t *testing.T) {
+// TestExactlyOneGetsAFunction races Remove and Stop with the call.
+func TestExactlyOneGetsAFunction(t *testing.T) {
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
 			const n = 20
 			var mu sync.Mutex
 			count := make([]int, n)
 			get := func(i int) { mu.Lock(); count[i]++; mu.Unlock() }
-			q := delay.NewQueue(get)
-			entries := make([]*delay.Entry[int], n)
+			q := delay.NewQueue()
+			entries := make([]*delay.Entry, n)
 			for i := range n {
-				entries[i] = q.Add(i, time.Second)
+				entries[i] = q.Add(func() { get(i) }, time.Second)
 			}
 			time.Sleep(time.Second) // all timers fire now
 			for i, e := range entries {
@@ -241,14 +249,14 @@ func TestExactlyOneGetsAValue(t *testing.T) {
 				}()
 			}
 			rest, quiet := q.Stop()
-			for _, i := range rest {
-				get(i)
+			for _, call := range rest {
+				call()
 			}
 			<-quiet
 			synctest.Wait()
 			for i, c := range count {
 				if c != 1 {
-					t.Errorf("value %d was had %d times, want once", i, c)
+					t.Errorf("function %d was called or taken out %d times, want once", i, c)
 				}
 			}
 		})

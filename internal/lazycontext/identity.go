@@ -4,30 +4,32 @@ import (
 	"context"
 )
 
-// Identified is an owner that says which task it is.
+// Identified is implemented by owners that stand for an execution of a task.
 type Identified interface {
-	// Identity is the name of the task, and the number of its execution, from 1.
+	// Identity returns the name of the task and the number of the execution, from 1.
 	Identity() (task string, attempt int)
 }
 
 type identityKey struct{}
 
-// identity is one that outlives the work of the owner.
+// identity is an Identified that remains after the work of its owner is over.
 type identity struct {
 	task    string
 	attempt int
 }
 
-// Identity is that of itself.
+// Identity returns the fields.
 func (i identity) Identity() (task string, attempt int) { return i.task, i.attempt }
 
-// WithIdentity has a context tell of a task when the work is over.
+// WithIdentity returns a context with the identity of an execution that is over, or that did not
+// take place.
 func WithIdentity(ctx context.Context, task string, attempt int) context.Context {
 	return context.WithValue(ctx, identityKey{}, identity{task, attempt})
 }
 
-// IdentityOf tells on behalf of which task a context is used: the owner of the nearest
-// Context, as long as its work goes on, or what WithIdentity says.
+// IdentityOf returns the identity of the execution to which ctx belongs: that of the owner of the
+// nearest [Context], until its work is over, or the one given to [WithIdentity]. It reports false
+// if there is none.
 func IdentityOf(ctx context.Context) (task string, attempt int, ok bool) {
 	if ctx == nil {
 		return "", 0, false

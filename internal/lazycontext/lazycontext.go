@@ -1,10 +1,8 @@
-// Package lazycontext provides a cancellable context that costs nothing until
-// somebody looks at it.
+// Package lazycontext provides a cancellable context that allocates nothing until it is used.
 //
-// A context from context.WithCancelCause takes three allocations, and most
-// tasks never ask theirs anything. A [Context] is embedded by value where it
-// belongs and makes the real context, with all that the standard library knows
-// about propagation and causes, at the first call that needs it.
+// A context from [context.WithCancelCause] takes three allocations, and most tasks never call a
+// method of theirs. A [Context] is embedded by value in its owner. The first call that needs a
+// real context makes one with the standard library, which handles propagation and causes.
 package lazycontext
 
 import (
@@ -13,17 +11,16 @@ import (
 	"time"
 )
 
-// Context carries the values of its base, but neither its cancellation nor its
-// deadline; it has those of its own. It belongs to an owner, whose work it is
-// given to. Set it up with [Context.Init] before use and do not copy it. It is safe
-// for concurrent use.
+// Context carries the values of its base. It has its own cancellation and deadline, independent
+// of those of the base. It is the context of one piece of work (an execution of a task), and its
+// owner is the value that stands for that work. Initialise a Context with [Context.Init] before
+// use and do not copy it. It is safe for concurrent use.
 type Context[O any] struct {
 	base  context.Context   // or a *special
 	owner atomic.Pointer[O] // nil once the work is over
-	// inner is nil until the context is observed or cancelled. It goes from nil
-	// to a real context, or to the mark released and from there to a real
-	// context that is cancelled; a real one is never replaced, so whoever saw
-	// its Done channel sees the cancellation.
+	// inner is nil until the context is used or cancelled. It changes from nil to a real
+	// context, or from nil to released and from there to a cancelled real context. A real
+	// context is never replaced, so a goroutine that has its Done channel sees the cancellation.
 	inner atomic.Pointer[cancellable]
 }
 
@@ -32,23 +29,23 @@ type cancellable struct {
 	cancel context.CancelCauseFunc
 }
 
-// released stands for a context that was released before anybody observed it.
+// released is the inner value of a context that was released before its first use.
 var released = new(cancellable)
 
-// special is what only contexts need that have a deadline, or more values than those of
-// the context they were made with. The others need no room for it.
+// special holds the fields that few contexts need: a deadline, and values in addition to those of
+// the context that was passed to Init. A Context without them has no such allocation.
 type special struct {
-	context.Context // the values
-	base, origin    context.Context
-	at              time.Time // zero: no deadline
-	cause           error
+	context.Context                 // its values are those of the Context; see Values
+	base            context.Context // see Base
+	origin          context.Context // the one passed to Init
+	at              time.Time       // the deadline; zero: none
+	cause           error           // of the end by deadline
 }
 
 type ownerKey[O any] struct{}
 
-// OwnerOf returns the owner of the Context that ctx is or was derived from, the
-// nearest if there are several, and nil if there is none, or it was released, or ctx is
-// nil.
+// OwnerOf returns the owner of the nearest [Context] that ctx is or is derived from. It returns
+// nil if there is none, if that Context was released, or if ctx is nil.
 func OwnerOf[O any](ctx context.Context) *O {
 	if ctx == nil {
 		return nil
@@ -57,16 +54,16 @@ func OwnerOf[O any](ctx context.Context) *O {
 	return owner
 }
 
-// Init sets the context whose values are carried, and the owner. It must be
-// called once, before any other method. If that is a Context itself, the one it was made
-// with is taken in its place, so that one made in another, made in another, does not keep
-// all of them.
+// Init sets the context whose values c carries, and the owner. It must be called once, before any
+// other method. If origin is itself a Context, c carries the values of that Context's origin.
+// Otherwise a chain of tasks, each submitted by the previous one, would keep all their contexts
+// in memory.
 func (c *Context[O]) Init(origin context.Context, owner *O) {
 	c.base = Origin[O](origin)
 	c.owner.Store(owner)
 }
 
-// Again is Init for another piece of the same work: it begins with the base of the first.
+// Again is Init for a further execution of the same work. Its base is that of the first one.
 func (c *Context[O]) Again(first *Context[O], owner *O) {
 	c.base = first.base
 	if s, ok := first.base.(*special); ok {
@@ -76,8 +73,8 @@ func (c *Context[O]) Again(first *Context[O], owner *O) {
 	c.owner.Store(owner)
 }
 
-// Origin is the context whose values a Context made with ctx would carry: ctx itself, or,
-// if that is a Context, the one it was made with.
+// Origin returns the context whose values a Context initialised with ctx carries: ctx itself or,
+// if ctx is a Context, the origin of that one.
 func Origin[O any](ctx context.Context) context.Context {
 	c, ok := ctx.(*Context[O])
 	if !ok {
@@ -89,18 +86,18 @@ func Origin[O any](ctx context.Context) context.Context {
 	return c.base
 }
 
-// SetDeadline has the context end at a time: Err is then context.DeadlineExceeded,
-// and context.Cause returns cause. It must be called before anybody can have the
-// context, and costs a timer only once somebody waits for the end.
+// SetDeadline sets the time at which the context ends. Err then returns
+// [context.DeadlineExceeded] and [context.Cause] returns cause. It must be called before the
+// context is used. There is a timer only once Done is called.
 func (c *Context[O]) SetDeadline(at time.Time, cause error) {
 	s := c.special()
 	s.at, s.cause = at, cause
 }
 
-// SetBase has the context carry the values of another one, which is derived from the one
-// it was made with, and so those that are made of it with Again. A Context that is made
-// with this one does not carry them, lest the values of one in another pile up. It must be
-// called before anybody can have the context.
+// SetBase replaces the base by base, which must be derived from it. Contexts made from c with
+// Again carry the values of base too. A Context that is initialised with c does not, so the
+// values that tasks add do not accumulate when each task submits the next one. SetBase must be
+// called before the context is used.
 func (c *Context[O]) SetBase(base context.Context) {
 	if !same(base, c.Base()) {
 		s := c.special()
@@ -108,21 +105,20 @@ func (c *Context[O]) SetBase(base context.Context) {
 	}
 }
 
-// SetValues is SetBase for this context alone.
+// SetValues is SetBase for c alone: contexts made from c with Again do not carry the values.
 func (c *Context[O]) SetValues(values context.Context) {
 	if !same(values, c.Values()) {
 		c.special().Context = values
 	}
 }
 
-// same reports whether two contexts are one and the same. Those that Go cannot compare
-// are not.
+// same reports whether two contexts are identical. Values of incomparable types are not.
 func same(a, b context.Context) (same bool) {
 	defer func() { _ = recover() }()
 	return a == b
 }
 
-// special makes room for what few contexts have.
+// special returns the special fields of c. It allocates them at the first call.
 func (c *Context[O]) special() *special {
 	s, ok := c.base.(*special)
 	if !ok {
@@ -132,7 +128,7 @@ func (c *Context[O]) special() *special {
 	return s
 }
 
-// Base is the context whose values all pieces of the work carry.
+// Base returns the context whose values all executions of the work carry.
 func (c *Context[O]) Base() context.Context {
 	if s, ok := c.base.(*special); ok {
 		return s.base
@@ -140,7 +136,7 @@ func (c *Context[O]) Base() context.Context {
 	return c.base
 }
 
-// Values is the context whose values this one carries.
+// Values returns the context whose values c carries.
 func (c *Context[O]) Values() context.Context {
 	if s, ok := c.base.(*special); ok {
 		return s.Context
@@ -148,13 +144,13 @@ func (c *Context[O]) Values() context.Context {
 	return c.base
 }
 
-// limit is the deadline, if there is one.
+// limit returns the fields with the deadline, and false if there is no deadline.
 func (c *Context[O]) limit() (s *special, ok bool) {
 	s, ok = c.base.(*special)
 	return s, ok && !s.at.IsZero()
 }
 
-// observe returns the real context, making it if need be.
+// observe returns the real context. It makes one at the first call.
 func (c *Context[O]) observe() *cancellable {
 	in := c.inner.Load()
 	if in != nil && in != released {
@@ -174,16 +170,15 @@ func (c *Context[O]) observe() *cancellable {
 		return made
 	}
 	cancel(nil)
-	return c.observe() // lost to another observer, or to Release
+	return c.observe() // another call of observe, or Release, was first
 }
 
-// Cancel ends the context: Err is then context.Canceled, and context.Cause
-// returns cause. Only the first end counts.
+// Cancel ends the context. Err then returns [context.Canceled] and [context.Cause] returns cause.
+// It has no effect on a context that has ended.
 func (c *Context[O]) Cancel(cause error) { c.observe().cancel(cause) }
 
-// Release ends the context without a cause when its work is over, so that
-// nothing derived from it stays behind. It allocates nothing when nobody has
-// observed the context.
+// Release ends the context when its work is over, so that contexts derived from it end too, and
+// removes the owner. It allocates nothing if the context was never used.
 func (c *Context[O]) Release() {
 	c.owner.Store(nil)
 	if !c.inner.CompareAndSwap(nil, released) {
@@ -191,7 +186,7 @@ func (c *Context[O]) Release() {
 	}
 }
 
-// Deadline is that of SetDeadline.
+// Deadline returns the time given to SetDeadline.
 func (c *Context[O]) Deadline() (deadline time.Time, ok bool) {
 	if l, ok := c.limit(); ok {
 		return l.at, true
@@ -199,11 +194,11 @@ func (c *Context[O]) Deadline() (deadline time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// Done is closed when the context has ended.
+// Done returns a channel that is closed when the context ends.
 func (c *Context[O]) Done() <-chan struct{} { return c.observe().Done() }
 
-// Err is nil until the context is cancelled or released, then context.Canceled, or
-// until the deadline has passed.
+// Err returns nil until the context ends: by Cancel or Release with [context.Canceled], or by its
+// deadline with [context.DeadlineExceeded].
 func (c *Context[O]) Err() error {
 	switch in := c.inner.Load(); in {
 	case nil:
@@ -218,10 +213,9 @@ func (c *Context[O]) Err() error {
 	}
 }
 
-// Value looks key up in the base. Once there is a real context the lookup passes
-// through it, which is how context.Cause and the standard library's propagation
-// find it rather than one that the base has. Before that they do not look: they
-// ask for Err or Done first.
+// Value looks key up in the base. Once there is a real context, the lookup goes through it, so
+// that context.Cause and the propagation of the standard library find the real context and not
+// one of the base. Before that they do not look: they call Err or Done first.
 func (c *Context[O]) Value(key any) any {
 	switch key.(type) {
 	case ownerKey[O]:
@@ -230,7 +224,7 @@ func (c *Context[O]) Value(key any) any {
 		if owner := c.owner.Load(); owner != nil {
 			return owner
 		}
-		return nil // not that of whoever has submitted the work
+		return nil // not the identity of the task that submitted this one
 	}
 	if c.inner.Load() != nil {
 		return c.observe().Value(key)
