@@ -1,52 +1,61 @@
-// Package observe says how the tasks of a manager are observed, and observes them by
+// Package observe defines how to observe the tasks of a manager, and provides an observer for
 // OpenTelemetry.
 //
-// A program that has installed an OpenTelemetry SDK as the global provider of spans or of
-// metrics need do nothing: a manager that is started after that emits what there is a provider
-// for. Without one a manager calls nothing. taskmanager.WithObserver takes observers of your
-// own, or one that is made with [New] and has options; with taskmanager.WithoutTelemetry a
-// manager has none.
+// A program that installs an OpenTelemetry SDK as the global tracer or meter provider needs no
+// further code: every manager started after that emits spans or metrics through it. Without an
+// SDK, a manager calls no observer. To change this:
+//
+//   - taskmanager.WithObserver sets other observers: your own, or one made with [New] and options.
+//   - taskmanager.WithoutTelemetry turns the built-in observer off.
 //
 // An observer implements one or more of the interfaces [SubmitObserver], [RunObserver],
-// [RestartObserver] and [PoolObserver]. One that panics harms no task; the manager's log
-// tells.
+// [RestartObserver] and [PoolObserver]. A panic in an observer is logged by the manager and does
+// not affect the task.
 //
 // # Spans
 //
-// Kind stands for the kind of the task: taskmanager.WithKind, its Kind method, or the name
-// of its type. So the names of spans are few, however many tasks there are.
+// Kind is the kind of the task: the argument of taskmanager.WithKind, the result of its Kind
+// method, or the name of its type. The number of span names is therefore small, however many
+// tasks there are.
 //
-//	submit Kind    PRODUCER  child of the span that is current at the submit; only if there is one
-//	run Kind       CONSUMER  one execution: child of the submit's span, or as WithPropagation
-//	                         says; linked to the execution before it
-//	restart Kind   INTERNAL  the wait before an execution, beside those; linked to the one that failed
+//	submit Kind    PRODUCER  the submit; child of the current span, and absent without one
+//	run Kind       CONSUMER  one execution; child of the submit's span, or as WithPropagation says;
+//	                         linked to the previous execution
+//	restart Kind   INTERNAL  the wait before a restart; sibling of the executions, linked to the
+//	                         execution that failed
 //
-// The runs of a schedule are not children of the span at its making, which has long ended,
-// but are linked to it.
+// The executions of a schedule are linked to the span that was current when the schedule was made.
+// They are not its children, since that span has usually ended long before.
+//
+// Attributes of spans:
 //
 //	taskmanager.task.name            all spans
 //	taskmanager.task.kind            all spans
 //	taskmanager.pool.name            all spans, if the manager has a name
 //	taskmanager.task.attempt         run, restart: the number of the execution, from 1
-//	taskmanager.task.outcome         run: success, failure, cancelled; restart: cancelled, if it was
-//	taskmanager.task.queue.duration  run: seconds in the queue
-//	taskmanager.worker.id            run: 0 if the submitter runs it
-//	taskmanager.restart.delay        restart: seconds
-//	error.type                       run, submit: of a failure; restart: of the one before it
+//	taskmanager.task.outcome         run: success, failure or cancelled; restart: cancelled, if it was
+//	taskmanager.task.queue.duration  run: the time in the queue, in seconds
+//	taskmanager.worker.id            run: the number of the worker; 0 if the submitter runs the task
+//	taskmanager.restart.delay        restart: the delay, in seconds
+//	error.type                       run, submit: the type of the error; restart: that of the failure before it
 //
-// A failure of a run sets the status Error, and an event "exception" has its type, text and,
-// of a panic, stack. A submit that is refused has that status too. error.type is panic, goexit
-// or timeout; what the ErrorType method of the error, or of one that it wraps, returns, which
-// those of package taskmanager have (queue_full, already_exists, cancelled, …); or the type of
-// the error. A task that is cancelled, by its user, its group or the end of the manager, is no
-// error, unless it panics or calls runtime.Goexit then.
+// A failed execution has the status Error and an event "exception" with the type, the text and,
+// for a panic, the stack. A rejected submit has the status Error too. The value of error.type is
 //
-// A sampler sees the name of a span, with the kind in it, its parent and its links; the
-// attributes are made for spans that are recorded.
+//   - panic, goexit or timeout, for an execution that failed in this way;
+//   - or else the result of the ErrorType method of the error or of an error that it wraps. The
+//     errors of package taskmanager have one: queue_full, already_exists, cancelled and so on;
+//   - or else the name of the type of the error.
+//
+// A cancelled task is not an error, whether the user, the group or the end of the manager cancelled
+// it. If it panics or calls [runtime.Goexit] after the cancellation, that is an error.
+//
+// A sampler receives the name of the span, which contains the kind, the parent and the links. The
+// attributes are added after the sampling decision, and only to recorded spans.
 //
 // # Metrics
 //
-// They are recorded with the context of the span, so that exemplars lead to it.
+// Metrics are recorded in the context of the span, so their exemplars refer to the trace.
 //
 //	taskmanager.task.run.duration     histogram, s        kind, outcome, error.type
 //	taskmanager.task.queue.duration   histogram, s        kind
@@ -61,24 +70,30 @@
 //	taskmanager.pool.worker.max       up-down counter
 //	taskmanager.scaler.decisions      counter             taskmanager.scaler.direction: up, down
 //
-// All have taskmanager.pool.name, if the manager has a name; give managers of one program
-// names, or their points are added up.
+// All of them have the attribute taskmanager.pool.name if the manager has a name. In a program with
+// several managers, name each of them: without names their values are added up.
 //
 // # Logs
 //
-// A handler for package slog that is made with [NewLogHandler] adds to each record that is
-// logged with the context of a task, or one derived from it:
+// A [log/slog.Handler] made with [NewLogHandler] adds attributes to each record that is logged with
+// the context of a task or a context derived from it:
 //
-//	trace_id                  of the span that is current in the context
-//	span_id                   likewise
-//	taskmanager.task.name     until the end of the execution
-//	taskmanager.task.attempt  likewise: its number, or that of the one which did not come about
+//	trace_id                  of the current span
+//	span_id                   of the current span
+//	taskmanager.task.name     of the task, until the execution ends
+//	taskmanager.task.attempt  the number of the execution, until it ends
 //
-// What a manager logs of a task has the same, if its logger is one of package
-// adapters/logging, or another taskmanager.ContextLogger.
+// Records that the manager itself logs about a task have the same attributes, if its logger is a
+// taskmanager.ContextLogger, such as those of package adapters/logging. They also have them after
+// the execution, and for an execution that did not take place.
 //
 // # Profiles
 //
-// taskmanager.WithProfiling labels profiles with the kind and name of the task, and makes
-// executions tasks of execution traces.
+// taskmanager.WithProfiling adds the labels [KindLabel] and [NameLabel] to profiles, and makes
+// each execution a task of the execution trace.
+//
+// # Stability
+//
+// The names of spans, metrics and attributes are part of the API of the module: dashboards and
+// alerts depend on them.
 package observe

@@ -10,18 +10,21 @@ import (
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
 )
 
-// The keys of what NewLogHandler adds; those of the task are the ones of spans.
+// The keys that NewLogHandler adds in addition to those of the task, which are the same as in spans.
 const (
 	traceIDKey = "trace_id"
 	spanIDKey  = "span_id"
 )
 
-// NewLogHandler returns a handler that adds to each record, before it passes it on to next,
-// where it belongs: trace_id and span_id of the span that is current in its context, and
-// taskmanager.task.name and taskmanager.task.attempt of the task to whose execution the
-// context belongs. So they are there only where a context is given, as to slog.InfoContext.
-// They stand at the top level of the record, whatever groups the logger has opened. A nil
-// next panics, as it does in slog.New.
+// NewLogHandler returns a handler that adds attributes to each record and passes it to next. It
+// reads them from the context of the record:
+//
+//   - trace_id and span_id of the current span
+//   - taskmanager.task.name and taskmanager.task.attempt of the execution to which the context belongs
+//
+// Use the functions that take a context, such as [slog.InfoContext]; without one the handler adds
+// nothing. The attributes are at the top level of the record, outside the groups of the logger.
+// NewLogHandler panics if next is nil.
 func NewLogHandler(next slog.Handler) slog.Handler {
 	if next == nil {
 		panic("observe: NewLogHandler: the handler is nil; pass the one that writes the records")
@@ -29,25 +32,26 @@ func NewLogHandler(next slog.Handler) slog.Handler {
 	return logHandler{next: next}
 }
 
-// logHandler keeps the groups to itself: next would put all that comes later into a group
-// that it was told of.
+// logHandler does not pass groups on to next: a handler that knows of a group puts all later
+// attributes into it.
 type logHandler struct {
 	next   slog.Handler
 	groups []group // the outermost first
 }
 
-// group is a group that a logger has opened, with the attributes that it was given in it.
+// group is a group of a logger and its attributes.
 type group struct {
 	name  string
 	attrs []slog.Attr
 }
 
-// Enabled is what next says.
+// Enabled reports whether next handles records at a level.
 func (l logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return l.next.Enabled(ctx, level)
 }
 
-// WithAttrs adds attributes to the innermost group, or at the top level.
+// WithAttrs returns a handler with attributes in the innermost group or, without a group, at the top
+// level.
 func (l logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return l
@@ -61,7 +65,7 @@ func (l logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return logHandler{l.next, groups}
 }
 
-// WithGroup opens a group.
+// WithGroup returns a handler with a further group.
 func (l logHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return l
@@ -69,8 +73,8 @@ func (l logHandler) WithGroup(name string) slog.Handler {
 	return logHandler{l.next, append(slices.Clip(l.groups), group{name: name})}
 }
 
-// Handle passes the record on, with what is to be added before all else: a group that a
-// ReplaceAttr function empties has the handlers of package slog spoil what comes after it.
+// Handle adds the attributes and passes the record to next. They come first: the handlers of package
+// slog garble attributes after a group that a ReplaceAttr function leaves empty.
 func (l logHandler) Handle(ctx context.Context, r slog.Record) error {
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {

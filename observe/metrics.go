@@ -10,13 +10,13 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// buckets are the upper bounds of the histograms of durations, in seconds: tasks take
-// from well below a millisecond to minutes.
+// buckets are the upper bounds of the buckets of durations, in seconds. Tasks take from less than a
+// millisecond to minutes.
 var buckets = []float64{
 	.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300,
 }
 
-// instruments are what is measured.
+// instruments are the instruments of an observer.
 type instruments struct {
 	meter         metric.Meter
 	runDuration   metric.Float64Histogram
@@ -29,11 +29,11 @@ type instruments struct {
 	queueLength, queueLimit, workerCount metric.Int64ObservableUpDownCounter
 	workerDesired, workerMin, workerMax  metric.Int64ObservableUpDownCounter
 	decisions                            metric.Int64ObservableCounter
-	recordings                           cache[series, []metric.RecordOption] // to build a set of attributes takes longer than all else
+	recordings                           cache[series, []metric.RecordOption] // building the set of attributes would dominate the cost
 	additions                            cache[series, []metric.AddOption]
 }
 
-// series tells the sets of attributes apart that are given to instruments.
+// series identifies a set of attributes.
 type series struct{ manager, kind, outcome, result, errorType string }
 
 func newInstruments(m metric.Meter) (*instruments, error) {
@@ -72,7 +72,7 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 	return i, errors.Join(append(faults, err)...)
 }
 
-// set makes the attributes of a series.
+// set returns the attributes of a series. Empty fields have none.
 func (s series) set() attribute.Set {
 	var attrs []attribute.KeyValue
 	for _, a := range []struct {
@@ -88,14 +88,14 @@ func (s series) set() attribute.Set {
 	return attribute.NewSet(attrs...)
 }
 
-// recording is the option of a series for histograms.
+// recording returns the options of a series for histograms.
 func (i *instruments) recording(s series) []metric.RecordOption {
 	return i.recordings.of(s, func(s series) []metric.RecordOption {
 		return []metric.RecordOption{metric.WithAttributeSet(s.set())}
 	})
 }
 
-// addition is the same for counters.
+// addition returns the options of a series for counters.
 func (i *instruments) addition(s series) []metric.AddOption {
 	return i.additions.of(s, func(s series) []metric.AddOption {
 		return []metric.AddOption{metric.WithAttributeSet(s.set())}
@@ -125,7 +125,7 @@ func (i *instruments) restarted(ctx context.Context, r Restart, errorType string
 	i.restarts.Add(ctx, 1, i.addition(series{manager: r.Manager, kind: r.Kind, errorType: errorType})...)
 }
 
-// ObservePool has the state of the pool read whenever metrics are collected.
+// ObservePool registers a callback that reads the state of the pool at each collection of metrics.
 func (o *OTel) ObservePool(p Pool) (stop func()) {
 	if o.instruments == nil {
 		return func() {}

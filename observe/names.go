@@ -5,7 +5,8 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// The names of what is emitted; the table in the package's documentation lists them.
+// The names of spans, instruments and attributes. The package documentation lists them, and a test
+// compares the two.
 const (
 	submitSpan  = "submit "
 	runSpan     = "run "
@@ -38,24 +39,25 @@ const (
 	errorTypeKey = semconv.ErrorTypeKey
 )
 
-// NameLabel and KindLabel are the labels of profiles; see taskmanager.WithProfiling.
+// NameLabel and KindLabel are the keys of the labels that taskmanager.WithProfiling sets.
 const (
 	NameLabel = string(nameKey)
 	KindLabel = string(kindKey)
 )
 
-// Failure types of Result and Restart.
+// The values of the field Type of [Result] and [Restart] for failures without an error of their own
+// kind.
 const (
 	TypePanic   = "panic"
 	TypeGoexit  = "goexit"
 	TypeTimeout = "timeout"
 )
 
-// ErrorType is the value of error.type for an error: what the ErrorType method of the error
-// returns, or that of an error that it wraps, or else the name of its type.
+// ErrorType returns the value of the attribute error.type for an error: the result of the ErrorType
+// method of err or of an error that it wraps, or else the name of the type of err.
 func ErrorType(err error) string { return semconv.ErrorType(err).Value.AsString() }
 
-// errorType is the given type, or that of err.
+// errorType returns the given type or, if that is empty, the type of err.
 func errorType(given string, err error) string {
 	if given != "" {
 		return given

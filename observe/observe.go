@@ -5,59 +5,66 @@ import (
 	"time"
 )
 
-// Observer is told what happens to the tasks of a manager. It implements one or more of
-// SubmitObserver, RunObserver, RestartObserver and PoolObserver, and is not called for
-// what it does not implement; more such interfaces may come. Calls are made by whoever
-// does the work, at that moment, and with no lock held: they must be quick, and safe for
-// concurrent use.
+// Observer receives the events of a manager. It implements one or more of [SubmitObserver],
+// [RunObserver], [RestartObserver] and [PoolObserver]; later versions may add interfaces.
+//
+// The manager calls an observer synchronously and holds no lock: the submitter or the worker
+// waits for the call to return. The methods must return quickly and be safe for concurrent use.
+// Calls that report an error run on a goroutine of their own, since they may call methods of
+// that error. A panic is logged and does not affect the task. Do not call [runtime.Goexit].
 type Observer any
 
-// Task is a task of which something is told.
+// Task identifies a task to observers.
 type Task struct {
-	Manager string // the name of its manager; may be empty
-	Name    string // of the task, which no other outstanding one has
-	Kind    string // what sort of task it is; there are few kinds and many names
+	Manager string // the name of the manager; may be empty
+	Name    string // unique among outstanding tasks
+	Kind    string // the sort of task; a program has few kinds and many names
 }
 
-// SubmitObserver is told of submits.
+// SubmitObserver observes submits.
 type SubmitObserver interface {
-	// BeginSubmit is called before a task is submitted. caller is the context of the
-	// submit. The executions of the task get the values of what is returned, which is onto
-	// or derived from it: caller again, unless that is a task's own.
+	// BeginSubmit is called before a task is submitted. caller is the context passed to the
+	// submit. onto is the same context, or, if caller is the context of a task, the context
+	// with which that task was submitted. BeginSubmit returns onto or a context derived from
+	// it; the executions of the task carry its values.
 	BeginSubmit(caller, onto context.Context, s Submission) context.Context
-	// EndSubmit is called when the submit returns err, with what BeginSubmit has
-	// returned. The task may have begun to run by then, and have ended.
+	// EndSubmit is called when the submit returns err. ctx is the result of the last call of
+	// BeginSubmit for this submit; with several observers, that of the last observer. By then
+	// the task may already be running or have ended.
 	EndSubmit(ctx context.Context, s Submission, err error)
 }
 
-// Submission is the submit of a task.
+// Submission describes the submit of a task.
 type Submission struct {
 	Task
 
-	// Scheduled says that it is a run of a schedule, whose caller has long gone.
+	// Scheduled is true for a run of a schedule. The context of such a submit is the one with
+	// which the schedule was made.
 	Scheduled bool
 }
 
-// RunObserver is told of executions.
+// RunObserver observes executions.
 type RunObserver interface {
-	// BeginRun is called before an execution, which gets the values of what is
-	// returned: ctx, or derived from it. (One that is not would take from the observers
-	// that were called before what they have noted in it.)
+	// BeginRun is called before an execution. It returns ctx or a context derived from it; the
+	// execution carries its values. A context that is not derived from ctx hides the values
+	// that other observers added.
 	BeginRun(ctx context.Context, r Run) context.Context
-	// EndRun is called once for each BeginRun, with what that, or the last observer's, has
-	// returned, whether the execution has returned, panicked or called runtime.Goexit.
+	// EndRun is called once for each BeginRun, also after a panic or [runtime.Goexit] in the
+	// execution. ctx is the result of the last call of BeginRun for this execution; with
+	// several observers, that of the last observer.
 	EndRun(ctx context.Context, r Run, result Result)
 }
 
-// Run is one execution of a task.
+// Run describes one execution of a task.
 type Run struct {
 	Task
 
 	Attempt int           // the number of the execution, from 1
-	Worker  int32         // that runs it; 0: its submitter does
-	Waited  time.Duration // for a worker, since it was queued last
+	Worker  int32         // the number of the worker; 0: the submitter runs the task
+	Waited  time.Duration // the time in the queue before this execution
 
-	// Previous is what BeginRun has returned for the execution before, or nil.
+	// Previous is the result of BeginRun for the previous execution of the task. It is nil for
+	// the first one.
 	Previous context.Context
 }
 
@@ -68,55 +75,57 @@ type Outcome string
 const (
 	Success   Outcome = "success"
 	Failure   Outcome = "failure"
-	Cancelled Outcome = "cancelled" // by a user, a group, or the end of the manager
+	Cancelled Outcome = "cancelled" // by the user, the group or the end of the manager
 )
 
-// Result is the end of an execution.
+// Result describes the end of an execution.
 type Result struct {
 	Outcome Outcome
-	Err     error         // what it returned, or how it crashed
-	Type    string        // of a Failure: panic, goexit, timeout, or empty for other errors
-	Stack   []byte        // of a panic
-	Took    time.Duration // the execution
+	Err     error         // returned by the execution, or made of its panic or Goexit
+	Type    string        // for a Failure: TypePanic, TypeGoexit, TypeTimeout, or empty
+	Stack   []byte        // the stack of a panic
+	Took    time.Duration // the duration of the execution
 }
 
-// RestartObserver is told of restarts.
+// RestartObserver observes the waits between a failure and the next execution.
 type RestartObserver interface {
-	// BeginRestart is called when a task that has failed is to run again. ctx is what
-	// the executions are derived from.
+	// BeginRestart is called when a failed task begins to wait for its restart. ctx carries the
+	// values that all executions of the task carry.
 	BeginRestart(ctx context.Context, r Restart) context.Context
-	// EndRestart is called once for each BeginRestart, with what that has returned:
-	// when the task is queued again, or, with the reason, is given up instead.
+	// EndRestart is called once for each BeginRestart: with a nil error when the task is queued
+	// again, or with the reason why it will not run again. ctx is the result of the last call
+	// of BeginRestart for this wait; with several observers, that of the last observer.
 	EndRestart(ctx context.Context, r Restart, err error)
 }
 
-// Restart is the time between the failure of a task and its next execution's turn.
+// Restart describes the wait between a failure and the next execution.
 type Restart struct {
 	Task
 
 	Attempt int             // the number of the execution that failed
-	Delay   time.Duration   // that the restart policy wants
+	Delay   time.Duration   // as returned by the restart policy
 	Err     error           // the failure
 	Type    string          // as in Result
-	Failed  context.Context // what BeginRun has returned for the execution that failed
+	Failed  context.Context // the result of BeginRun for the execution that failed
 }
 
-// PoolObserver looks at the pool of workers of a manager.
+// PoolObserver observes the worker pool of a manager.
 type PoolObserver interface {
-	// ObservePool is called when the manager starts, and stop when it has stopped.
+	// ObservePool is called when the manager starts. The manager calls stop, which may be nil,
+	// when it has stopped.
 	ObservePool(p Pool) (stop func())
 }
 
-// Pool is the pool of workers of a manager.
+// Pool gives access to the worker pool of a manager.
 type Pool struct {
 	Manager string           // the name of the manager; may be empty
-	State   func() PoolState // its state now; safe for concurrent use
+	State   func() PoolState // the current state; safe for concurrent use
 }
 
 // PoolState is the state of a pool.
 type PoolState struct {
-	Queued, Limit        int   // tasks that wait, and how many may; -1: any number
-	Busy, Idle, Lent     int   // workers that run a task, that wait for one, whose task waits
-	Desired, Min, Max    int   // how many the scaler wants, and its bounds
-	Increases, Decreases int64 // decisions of the scaler so far
+	Queued, Limit        int   // tasks in the queue, and their limit; -1: no limit
+	Busy, Idle, Lent     int   // workers that run a task, wait for one, or have lent their slot
+	Desired, Min, Max    int   // workers that the scaler asks for, and the bounds
+	Increases, Decreases int64 // decisions of the scaler so far that raised or lowered Desired
 }

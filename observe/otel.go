@@ -14,33 +14,33 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// Scope and Version identify what this package emits as its instrumentation scope.
+// Scope and Version are the name and the version of the instrumentation scope of all spans and
+// metrics.
 const (
 	Scope   = "github.com/seed56799101/taskmanager"
 	Version = "0.1.0"
 )
 
-// Propagation says how the spans of executions hang together with the one that was
-// current at the submit.
+// Propagation says how the spans of executions are related to the span that is current at the
+// submit.
 type Propagation uint8
 
-// The ways of propagation.
+// The kinds of propagation.
 const (
-	// Child makes executions children of the submit's span, in the caller's trace. It is
-	// the default, and suits work that belongs to a request.
+	// Child makes executions children of the submit's span, in the trace of the submitter. It is
+	// the default, for work that belongs to a request.
 	Child Propagation = iota
-	// Link gives each execution a trace of its own, with a link to the submit's span. It
-	// suits work that goes on for long, or that many requests share.
+	// Link starts a new trace for each execution, with a link to the submit's span. It is for
+	// work that takes much longer than the request, or that many requests share.
 	Link
-	// None has executions know nothing of the caller's trace, and makes no spans of
-	// submits.
+	// None starts a new trace for each execution, without a link, and makes no spans of submits.
 	None
 
-	propagations // how many there are
+	propagations // the number of kinds
 )
 
-// Option configures the OpenTelemetry observer. Options come from the With functions of
-// this package that return one.
+// Option configures the observer that [New] makes. The functions of this package whose names begin
+// with With return options. If an option is given twice, the last one counts.
 type Option func(*config) error
 
 type config struct {
@@ -49,7 +49,8 @@ type config struct {
 	propagation Propagation
 }
 
-// WithTracerProvider sets where spans go. The default, and nil, is the global provider.
+// WithTracerProvider sets the provider for spans. The default is the global provider; nil changes
+// nothing.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return func(c *config) error {
 		if p != nil {
@@ -59,7 +60,8 @@ func WithTracerProvider(p trace.TracerProvider) Option {
 	}
 }
 
-// WithMeterProvider sets where metrics go. The default, and nil, is the global provider.
+// WithMeterProvider sets the provider for metrics. The default is the global provider; nil changes
+// nothing.
 func WithMeterProvider(p metric.MeterProvider) Option {
 	return func(c *config) error {
 		if p != nil {
@@ -69,7 +71,8 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 	}
 }
 
-// WithPropagation says how executions hang together with their submits.
+// WithPropagation sets how the spans of executions are related to those of their submits. The
+// default is [Child].
 func WithPropagation(p Propagation) Option {
 	return func(c *config) error {
 		if p >= propagations {
@@ -80,18 +83,19 @@ func WithPropagation(p Propagation) Option {
 	}
 }
 
-// OTel makes spans and metrics of what it is told. It implements all interfaces of
-// observers. It is safe for concurrent use, and serves any number of managers.
+// OTel is an observer that emits spans and metrics through the OpenTelemetry API. It implements
+// [SubmitObserver], [RunObserver], [RestartObserver] and [PoolObserver]. It is safe for concurrent
+// use and serves any number of managers. [New] and [Installed] make one.
 type OTel struct {
-	tracer      trace.Tracer // nil: spans would go nowhere
+	tracer      trace.Tracer // nil: the provider discards spans
 	propagation Propagation
-	keys        [phases]any // of the spans in contexts; ready-made, as each look would allocate one
+	keys        [phases]any // of spans in contexts; made once, since each lookup would allocate one
 	names       cache[string, [phases]string]
 	*instruments
 }
 
-// New makes an observer that emits spans and metrics through the OpenTelemetry API. The
-// error joins all that is wrong with the options, and what the meter provider has to say.
+// New returns an observer for OpenTelemetry. The error joins all invalid options, or reports that
+// the meter provider could not make an instrument.
 func New(opts ...Option) (*OTel, error) {
 	c := config{tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider()}
 	var faults []error
@@ -124,9 +128,9 @@ func New(opts ...Option) (*OTel, error) {
 	return o, nil
 }
 
-// Installed makes an observer as New does, of what the program has installed by now, be it an
-// OpenTelemetry SDK or another implementation, as the global provider of spans or of metrics.
-// It emits nothing of the other kind, and is nil if neither is there.
+// Installed returns an observer for the global providers that the program has installed: those of
+// the OpenTelemetry SDK or of another implementation. If only one of the two providers is
+// installed, the observer emits only spans or only metrics. If neither is installed, it is nil.
 func Installed() (*OTel, error) {
 	opts := []Option{WithTracerProvider(tracenoop.NewTracerProvider()), WithMeterProvider(metricnoop.NewMeterProvider())}
 	none := len(opts)
@@ -142,8 +146,9 @@ func Installed() (*OTel, error) {
 	return New(opts...)
 }
 
-// installed tells a real provider from the one that stands in for it as long as there is
-// none. The API has no question for that; the stand-in is of an internal type.
+// installed reports whether a provider is a real one and not the placeholder that the API returns
+// until a program installs one. The API has no function for this; the type of the placeholder is
+// internal to it.
 func installed(provider any) bool {
 	switch provider.(type) {
 	case tracenoop.TracerProvider, metricnoop.MeterProvider:

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// spanKey is where an observer finds its own span in a context, in which others, its
-// caller's for one, may be current.
+// spanKey is the context key under which an observer stores its own span. Another span may be the
+// current one in the same context, such as a span of the submitter.
 type spanKey struct {
 	of    *OTel
 	phase phase
@@ -24,15 +24,16 @@ const (
 	running
 	restarting
 
-	phases // how many there are
+	phases // the number of phases
 )
 
-// with notes a span in a context.
+// with returns a context with a span of this observer.
 func (o *OTel) with(ctx context.Context, p phase, span trace.Span) context.Context {
 	return context.WithValue(ctx, o.keys[p], span)
 }
 
-// alone hides the span of another task, which a context of the user's may bring.
+// alone returns a context without a span of this observer. The context of a submit may contain the
+// span of another task.
 func (o *OTel) alone(ctx context.Context, p phase) context.Context {
 	if o.span(ctx, p) == nil {
 		return ctx
@@ -40,7 +41,7 @@ func (o *OTel) alone(ctx context.Context, p phase) context.Context {
 	return o.with(ctx, p, nil)
 }
 
-// span is a span that was noted in a context, or nil.
+// span returns the span of this observer in a context, or nil.
 func (o *OTel) span(ctx context.Context, p phase) trace.Span {
 	if o.tracer == nil {
 		return nil
@@ -49,7 +50,7 @@ func (o *OTel) span(ctx context.Context, p phase) trace.Span {
 	return span
 }
 
-// BeginSubmit starts the span of a submit, if its caller has one.
+// BeginSubmit starts the span of a submit, if there is a current span in caller.
 func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.Context {
 	parent := trace.SpanFromContext(caller)
 	switch {
@@ -59,7 +60,7 @@ func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.C
 		return o.alone(onto, submitting)
 	case o.propagation == None:
 		return trace.ContextWithSpan(o.alone(onto, submitting), nil)
-	case s.Scheduled: // the caller's span has long ended, and is no parent for all that comes
+	case s.Scheduled: // the span of the caller has ended; link to it only
 		return o.with(trace.ContextWithSpan(onto, nil), submitting, parent)
 	}
 	_, span := o.tracer.Start(caller, o.name(submitting, s.Kind), producer...)
@@ -72,7 +73,7 @@ func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.C
 	return o.with(trace.ContextWithSpan(onto, span), submitting, span)
 }
 
-// attributes are those of all spans of a task.
+// attributes returns the attributes that all spans of a task have.
 func attributes(t Task) []attribute.KeyValue {
 	attrs := make([]attribute.KeyValue, 0, 8)
 	attrs = append(attrs, nameKey.String(t.Name), kindKey.String(t.Kind))
@@ -82,7 +83,7 @@ func attributes(t Task) []attribute.KeyValue {
 	return attrs
 }
 
-// EndSubmit ends the span of a submit.
+// EndSubmit ends the span of a submit and counts the submit.
 func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
 	if o.instruments != nil {
 		o.submitted(ctx, s, err)
@@ -98,7 +99,7 @@ func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
 	}
 }
 
-// BeginRun starts the span of an execution.
+// BeginRun starts the span of an execution and records the time in the queue.
 func (o *OTel) BeginRun(ctx context.Context, r Run) context.Context {
 	if o.tracer != nil {
 		ctx = o.startRun(ctx, r)
@@ -118,7 +119,7 @@ func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
 		opts = appendLink(opts, o.span(r.Previous, running))
 	}
 	ctx, span := o.tracer.Start(ctx, o.name(running, r.Kind), opts...)
-	if !span.IsRecording() { // nor is there anything to do at its end
+	if !span.IsRecording() { // EndRun has nothing to do for it
 		return o.alone(ctx, running)
 	}
 	span.SetAttributes(append(attributes(r.Task), attemptKey.Int(r.Attempt), workerKey.Int(int(r.Worker)),
@@ -126,20 +127,21 @@ func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
 	return o.with(ctx, running, span)
 }
 
-// The options of the spans of submits and executions; ready-made, with no room to append.
+// The options of the spans of submits and executions. They have no spare capacity, so an append
+// copies them.
 var (
 	producer = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer)}
 	consumer = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)}
 )
 
-// name is that of a span for a kind of tasks.
+// name returns the name of a span for a kind of task.
 func (o *OTel) name(p phase, kind string) string {
 	return o.names.of(kind, func(kind string) [phases]string {
 		return [phases]string{submitSpan + kind, runSpan + kind, restartSpan + kind}
 	})[p]
 }
 
-// appendLink links a span to another one, if there is one.
+// appendLink appends a link to a span, unless the span is nil or invalid.
 func appendLink(opts []trace.SpanStartOption, to trace.Span) []trace.SpanStartOption {
 	if to == nil || !to.SpanContext().IsValid() {
 		return opts
@@ -147,7 +149,7 @@ func appendLink(opts []trace.SpanStartOption, to trace.Span) []trace.SpanStartOp
 	return append(slices.Clip(opts), trace.WithLinks(trace.Link{SpanContext: to.SpanContext()}))
 }
 
-// EndRun ends the span of an execution, and measures it.
+// EndRun ends the span of an execution and records its duration.
 func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
 	kind := ""
 	if result.Outcome == Failure {
@@ -169,7 +171,7 @@ func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
 	}
 }
 
-// fail notes a failure on a span.
+// fail records a failure in a span.
 func fail(span trace.Span, kind, text string, stack []byte) {
 	span.SetAttributes(errorTypeKey.String(kind))
 	span.SetStatus(codes.Error, text)
@@ -180,7 +182,7 @@ func fail(span trace.Span, kind, text string, stack []byte) {
 	span.AddEvent(semconv.ExceptionEventName, trace.WithAttributes(attrs...))
 }
 
-// BeginRestart starts the span of the wait for a restart, beside those of executions.
+// BeginRestart starts the span of the wait for a restart and counts the restart.
 func (o *OTel) BeginRestart(ctx context.Context, r Restart) context.Context {
 	kind := errorType(r.Type, r.Err)
 	if o.instruments != nil {
