@@ -2,14 +2,14 @@
 //
 //	s, err := cron.Schedule(ctx, m, "CRON_TZ=Europe/Berlin 30 2 * * mon-fri", backup)
 //	if err != nil {
-//		return err // for instance: cron: "30 2 * *" has 4 fields; ...
+//		return err // for example: cron: "30 2 * *" has 4 fields; ...
 //	}
 //	defer s.Stop()
 //
-// # What is accepted
+// # Expressions
 //
-// A specification has five fields, or six with the seconds first, and white space
-// between them. Without seconds, tasks run at second 0.
+// An expression has five fields, separated by white space. A sixth field for the seconds may
+// precede them; without it, tasks run at second 0.
 //
 //	field          values
 //	second         0-59
@@ -19,50 +19,60 @@
 //	month          1-12, or jan to dec
 //	day of week    0-7, or sun to sat; 0 and 7 are Sunday
 //
-// A field is a list of items with commas between, and an item is one of
+// A field is a comma-separated list of items:
 //
-//   - every value; ? is the same
-//     5      a value
-//     1-5    a range; 22-2 goes around the end, and takes no step
-//     */2    every second value; 1-5/2 and 3/2, which goes on to the end, are the same
-//     for a range; a step must be smaller than the number of values
+//	item    meaning
+//	*       every value; ? is the same
+//	5       one value
+//	1-5     a range
+//	22-2    a range that wraps around: 22, 23, 0, 1 and 2
+//	*/2     every second value
+//	1-5/2   every second value of a range; the range must not wrap around
+//	3/2     every second value from 3 to the last one
 //
-// If both the day of the month and the day of the week are restricted, that is have
-// no item *, a day has to match only one of them, as in crontab(5). An item */2 restricts,
-// as 1-31/2 does; some versions of cron take it for a *.
+// A step must be smaller than the number of values of the field.
 //
-// In place of the fields there may be @yearly or @annually (on 1 January), @monthly
-// (on the first), @weekly (on Sunday), @daily or @midnight, all at midnight, and
-// @hourly. Case does not matter, for these and for names.
+// If both the day of month and the day of week are restricted, a day needs to match only one of
+// the two, as in crontab(5). A field is restricted if it has no item * or ?. A field */2 is
+// restricted; some versions of cron differ in this.
 //
-// All of that may follow CRON_TZ= or TZ= with the name of a time zone. Without one,
-// times are in the zone of the time that the timetable is asked about; for a manager
-// this is time.Local.
+// The following words replace the fields. They and the names of months and days may be in upper
+// or lower case.
 //
-// "@every 90m" takes a duration as time.ParseDuration does, and no time zone. It is a
-// fixed rate from the moment of Parse, like that of TaskManager.Every.
+//	@yearly, @annually   1 January at midnight
+//	@monthly             the first of each month at midnight
+//	@weekly              each Sunday at midnight
+//	@daily, @midnight    each day at midnight
+//	@hourly              each hour at minute 0
 //
-// There are no years, no L, W, # or H, and no @reboot. A specification that never
-// comes, such as 30 February, is an error.
+// All of these may follow CRON_TZ= or TZ= with the name of a time zone. Without one, the times are
+// in the zone of the time passed to [taskmanager.Timetable.Next], which for a manager is
+// [time.Local].
 //
-// # When the clocks change
+// "@every 90m" runs tasks at a fixed rate that starts with the call of [Parse], as
+// [taskmanager.TaskManager.Every] does. The duration is in the format of [time.ParseDuration]. It
+// takes no time zone.
 //
-// If the clock is put forward, a run that is due in the hours left out is due at the
-// moment of the change, once. If it is put back, a run that is due in the hours that
-// come twice is due in the first of them. A specification that allows every hour knows
-// neither rule: it goes by what the clock shows.
+// Years, L, W, #, H and @reboot are not supported. An expression that matches no day, such as
+// 30 February, is an error.
+//
+// # Clock changes
+//
+// When the clock is set forward, a run that is due in the skipped hours runs once, at the moment of
+// the change. When the clock is set back, a run that is due in the repeated hours runs in the first
+// of them. Expressions that match every hour are exempt from both rules: they follow the clock.
 //
 // # Errors and concurrency
 //
-// Errors about a specification begin with "cron: ". All of this package, and the
-// timetables it makes, are safe for concurrent use.
+// Errors about an expression begin with "cron: ". The functions of this package and the timetables
+// that it returns are safe for concurrent use.
 //
-// # The parser
+// # Parser
 //
-// Fields become sets of values by the parser of github.com/netresearch/go-cron, the
-// maintained successor of robfig/cron, which has had no release since 2020; gronx, the
-// other one that is maintained, interprets the text anew for each time, gives up
-// after a number of steps, and has no time zones in it. Nothing else of go-cron is used.
+// The parser of github.com/netresearch/go-cron turns the fields into sets of values; nothing else of
+// that module is used. It is the maintained successor of robfig/cron, which has had no release since
+// 2020. The other maintained parser, gronx, interprets the expression again for each time, gives up
+// after a number of steps, and has no time zones in expressions.
 package cron
 
 import (
@@ -77,13 +87,13 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// parser is given only what check has let through.
+// parser receives only expressions that check accepts.
 var parser = cron.MustNewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom |
 	cron.Month | cron.Dow | cron.Descriptor)
 
-// Schedule runs a task at the times of a specification. It is TaskManager.Repeat with
-// what Parse returns, and returns the errors of both. What it says about the end of a
-// schedule, about overlaps (WithOverlap) and about other options holds here too.
+// Schedule runs a task at the times of an expression. It calls [Parse] and
+// [taskmanager.TaskManager.Repeat], and returns the errors of both. The documentation of Repeat on
+// the end of a schedule, overlapping runs and options applies here too.
 func Schedule(ctx context.Context, m *taskmanager.TaskManager, spec string, task taskmanager.Task,
 	opts ...taskmanager.TaskOption,
 ) (*taskmanager.Schedule, error) {
@@ -97,7 +107,7 @@ func Schedule(ctx context.Context, m *taskmanager.TaskManager, spec string, task
 	return m.Repeat(ctx, times, task, opts...)
 }
 
-// Parse makes a timetable of a specification, for TaskManager.Repeat.
+// Parse returns the timetable of an expression, for [taskmanager.TaskManager.Repeat].
 func Parse(spec string) (taskmanager.Timetable, error) {
 	times, err := parse(strings.Fields(spec))
 	if err != nil {
@@ -106,15 +116,15 @@ func Parse(spec string) (taskmanager.Timetable, error) {
 	return times, nil
 }
 
-// parse makes a timetable of what was between the white space.
+// parse returns the timetable of an expression that was split at white space.
 func parse(fields []string) (taskmanager.Timetable, error) {
 	zone, fields, err := cutZone(fields)
 	if err != nil {
 		return nil, err
 	}
 	for i, f := range fields {
-		// The parser knows descriptors only in small letters, and takes the H of THU
-		// for something else.
+		// The parser accepts words like @daily only in lower case, and takes the H of THU for
+		// its own syntax.
 		fields[i] = strings.ToLower(f)
 	}
 	if len(fields) > 0 && fields[0] == "@every" {
@@ -132,14 +142,14 @@ func parse(fields []string) (taskmanager.Timetable, error) {
 		return nil, fmt.Errorf("is a %T, which has no place here", parsed)
 	}
 	t := &timetable{sets, zone}
-	// Any time will do: what comes at all comes within the years that are searched.
+	// The time does not matter: a time that exists is found within the years that Next searches.
 	if t.Next(time.Unix(0, 0)).IsZero() {
 		return nil, errors.New("never comes; choose a day that one of the months has")
 	}
 	return t, nil
 }
 
-// cutZone takes the time zone off the fields; it is nil if there is none.
+// cutZone removes the time zone from the fields and returns it, or nil if there is none.
 func cutZone(fields []string) (*time.Location, []string, error) {
 	if len(fields) == 0 {
 		return nil, nil, nil

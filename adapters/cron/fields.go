@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// field is what one of the fields may hold.
+// field describes the values of one of the fields.
 type field struct {
 	name     string
 	min, max int
-	names    []string // of the values from min on
+	names    []string // of the values, starting at min
 }
 
 var allFields = []field{
@@ -27,8 +27,8 @@ var allFields = []field{
 
 var descriptors = []string{"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
 
-// check is stricter than the parser, which reads 62-5 as 2-5, *-x as * and a lone
-// comma as no time at all. The fields are in small letters.
+// check validates the fields, which are in lower case. It is stricter than the parser, which reads
+// 62-5 as 2-5, *-x as *, and a single comma as an empty set.
 func check(fields []string) error {
 	if len(fields) > 0 && strings.HasPrefix(fields[0], "@") {
 		if len(fields) > 1 || !slices.Contains(descriptors, fields[0]) {
@@ -51,7 +51,7 @@ func check(fields []string) error {
 	return nil
 }
 
-// holds reports whether an item is well formed and within the limits.
+// holds reports whether an item is well-formed and its values are within the bounds of the field.
 func (f field) holds(item string) bool {
 	values, step, stepped := strings.Cut(item, "/")
 	if stepped && number(step) < 1 {
@@ -66,11 +66,11 @@ func (f field) holds(item string) bool {
 		return from >= f.min
 	}
 	to := f.value(last)
-	// Around the end, the parser counts Sunday twice when it takes steps.
+	// In a range that wraps around, the parser counts Sunday twice when there is a step.
 	return from >= f.min && to >= f.min && (from <= to || !stepped)
 }
 
-// value is what a number or a name stands for, and less than min if that is nothing.
+// value returns the value of a number or a name. It is -1 for other text and for a number above max.
 func (f field) value(text string) int {
 	if i := slices.Index(f.names, text); i >= 0 {
 		return f.min + i
@@ -81,7 +81,7 @@ func (f field) value(text string) int {
 	return -1
 }
 
-// number reads one or two digits; anything else is negative.
+// number returns the value of one or two digits, and -1 for other text.
 func number(text string) int {
 	if len(text) > 2 || strings.Trim(text, "0123456789") != "" {
 		return -1
@@ -93,7 +93,7 @@ func number(text string) int {
 	return n
 }
 
-// examples says what a field may hold.
+// examples describes the items of a field for an error message.
 func (f field) examples() string {
 	s := fmt.Sprintf("values from %d to %d, ranges like %d-%d, and steps like */2", f.min, f.max, f.min, f.max)
 	if f.names != nil {

@@ -11,27 +11,25 @@ import (
 )
 
 const (
-	// unrestricted is in the set of a field that has an item *.
+	// unrestricted is a member of the set of a field that has an item *.
 	unrestricted = 63
-	// everyHour is the set of the hours.
+	// everyHour is the set of all hours.
 	everyHour = 1<<24 - 1
-	// horizon is how many years there are at most between two 29 February, such as
-	// those of 2096 and 2104.
+	// horizon is the longest time between two leap days in years, such as those of 2096 and 2104.
 	horizon = 8
 )
 
-// timetable finds times in the sets of values. It does so by itself: go-cron misses
-// days where the clock changes by half an hour, and does not come back where it
-// leaves out a day.
+// timetable finds times in the sets of values. It does not use the search of go-cron, which misses
+// days where the clock changes by half an hour and does not return where a zone skips a day.
 //
-// Between two changes of the clock all is simple. A wall clock is a time in UTC there,
-// which is ahead of the true one by the offset of the zone.
+// Between two changes of the clock, the offset of the zone is constant. The time on the wall clock is
+// represented there as a time in UTC that is ahead of the true time by the offset.
 type timetable struct {
 	sets *cron.SpecSchedule
-	zone *time.Location // nil: that of the time asked about
+	zone *time.Location // nil: that of the argument of Next
 }
 
-// Next is the first time after another one.
+// Next returns the first time after the given one.
 func (t *timetable) Next(after time.Time) time.Time {
 	zone := t.zone
 	if zone == nil {
@@ -43,12 +41,13 @@ func (t *timetable) Next(after time.Time) time.Time {
 		offset := offsetOf(at)
 		start, end := at.ZoneBounds()
 		if !end.IsZero() && !end.After(at) {
-			// Where a zone goes on by a rule, ZoneBounds ends leap years a day too early.
+			// Beyond the table of a zone, where a rule applies, ZoneBounds ends leap years a day
+			// too early.
 			end = at.Truncate(24 * time.Hour).Add(24 * time.Hour)
 		}
 		wall := at.UTC().Add(offset)
 		if !t.anyHour() && !start.IsZero() {
-			// Hours that the clock has shown before it was put back do not count again.
+			// Skip the hours that the clock has shown before it was set back.
 			shown := start.UTC().Add(offsetOf(start.Add(-1)))
 			if shown.After(wall) {
 				wall = shown
@@ -77,8 +76,8 @@ func offsetOf(t time.Time) time.Duration {
 
 func (t *timetable) anyHour() bool { return t.sets.Hour&everyHour == everyHour }
 
-// first is the first time from a given one on that a wall clock shows, and zero if
-// there is none until the end of a year.
+// first returns the first matching time on the wall clock at or after from. It is zero if there is
+// none up to the end of the year limit.
 func (t *timetable) first(from time.Time, limit int) time.Time {
 	year, month, day := from.Date()
 	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
@@ -99,7 +98,7 @@ func (t *timetable) first(from time.Time, limit int) time.Time {
 	return time.Time{}
 }
 
-// onDay tells whether something is due on a day.
+// onDay reports whether a day matches the day of month and the day of week.
 func (t *timetable) onDay(day time.Time) bool {
 	ofMonth, ofWeek := has(t.sets.Dom, day.Day()), has(t.sets.Dow, int(day.Weekday()))
 	if has(t.sets.Dom, unrestricted) || has(t.sets.Dow, unrestricted) {
@@ -108,8 +107,7 @@ func (t *timetable) onDay(day time.Time) bool {
 	return ofMonth || ofWeek
 }
 
-// clock is the first second of a day that is due, from a given one on; it is negative
-// if there is none.
+// clock returns the first matching second of a day at or after from, or -1 if there is none.
 func (t *timetable) clock(from int) int {
 	for hour := from / 3600; hour < 24; hour++ {
 		if !has(t.sets.Hour, hour) {
@@ -131,7 +129,7 @@ func (t *timetable) clock(from int) int {
 
 func has(set uint64, value int) bool { return set>>value&1 == 1 }
 
-// every is the timetable of a fixed rate. go-cron's own drifts and has whole seconds.
+// every is the timetable of a fixed rate. The one of go-cron drifts and rounds to seconds.
 type every struct {
 	start    time.Time
 	interval time.Duration
@@ -151,8 +149,8 @@ func parseEvery(zone *time.Location, fields []string) (taskmanager.Timetable, er
 	return every{time.Now(), interval}, nil
 }
 
-// Next is the first time after another one, and zero if that is beyond what a
-// duration can tell.
+// Next returns the first time after the given one. It is zero if the time since the start exceeds
+// the range of a duration.
 func (e every) Next(after time.Time) time.Time {
 	if after.Before(e.start) {
 		return e.start.Add(e.interval)
