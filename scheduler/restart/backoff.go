@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// The delays of the default restart policy.
+// The arguments of [Exponential] in the default policy.
 const (
 	DefaultBase = 10 * time.Millisecond
 	DefaultCap  = 10 * time.Second
 )
 
-// Default is Exponential with the default delays.
+// Default returns the default policy, Exponential(DefaultBase, DefaultCap).
 func Default() Policy { return Exponential(DefaultBase, DefaultCap) }
 
-// Constant restarts after the same delay each time. It never gives up, and no run
-// is long enough for it to begin a new row of failures. With a delay of 0, work
-// that fails at once keeps a worker busy with nothing else; add [Intensity] or
-// [MaxAttempts] then. A negative delay is reported by Validate, and counts as 0.
+// Constant returns a policy with the same delay before each restart. It never gives up,
+// and no run is long enough to start a new row of failures. With a delay of 0, work that
+// fails immediately occupies a worker permanently; wrap the policy in [Intensity] or
+// [MaxAttempts] in that case. A negative delay counts as 0, and Validate reports it.
 //
-// Work that failed together comes back together; [Exponential] and
-// [Decorrelated] spread it out.
+// Tasks that failed together restart together. [Exponential] and [Decorrelated] spread
+// them out.
 func Constant(delay time.Duration) Policy { return constant(delay) }
 
 type constant time.Duration
@@ -36,16 +36,17 @@ func (c constant) Validate() error {
 	return nil
 }
 
-// Exponential restarts at once after the first failure in a row, and then after
-// a random delay from 0 to below base, 2·base, 4·base and so on up to limit. It
-// never gives up. A run of at least limit begins a new row.
+// Exponential returns a policy with random delays whose upper bound doubles. It restarts
+// at once after the first failure in a row. The delay after the failures that follow is
+// uniformly distributed from 0 to below base, 2·base, 4·base and so on, up to limit. It
+// never gives up. A run of at least limit starts a new row.
 //
-// This is the “full jitter” of Marc Brooker, Exponential Backoff And Jitter
-// (AWS Architecture Blog, 2015): tasks that failed together, for a common cause,
-// do not come back together.
+// This is the “full jitter” of Marc Brooker, Exponential Backoff And Jitter (AWS
+// Architecture Blog, 2015). Tasks that failed together for a common cause do not restart
+// together.
 //
-// A base or limit that is not positive means its default, and a limit below
-// base means base.
+// A base that is not positive means [DefaultBase], a limit that is not positive means
+// [DefaultCap], and a limit below base means base.
 func Exponential(base, limit time.Duration) Policy {
 	if base <= 0 {
 		base = DefaultBase
@@ -65,30 +66,30 @@ func (e exponential) Next(f Failure) (time.Duration, bool) {
 		return 0, true
 	}
 	ceiling := e.limit
-	// base·2^n, unless that exceeds the limit; written so that it cannot overflow.
+	// base·2^n, unless that exceeds the limit. The shift of the limit cannot overflow.
 	if n := f.Attempt - 2; n < 63 && e.base <= e.limit>>n {
 		ceiling = e.base << n
 	}
 	return f.between(0, ceiling), true
 }
 
-// Decorrelated restarts after a random delay from base to below three times the
-// delay before, or three times base after the first failure in a row, but always
-// below limit. It never gives up. A run of at least limit begins a new row.
+// Decorrelated returns a policy with random delays that depend on the previous delay. A
+// delay is uniformly distributed from base to below three times the previous delay, or
+// three times base after the first failure in a row. It is always below limit. It never
+// gives up. A run of at least limit starts a new row.
 //
-// Compared with [Exponential] no restart is sooner than base, the first included,
-// and the delays of tasks that failed together drift apart, since each depends on
-// those before it.
+// Compared with [Exponential], no restart happens before base, not even the first, and
+// the delays of tasks that failed together diverge, since each depends on the previous
+// ones.
 //
-// This is the “decorrelated jitter” of Marc Brooker, Exponential Backoff And
-// Jitter (AWS Architecture Blog, 2015), but for one thing: there the delay that
-// was drawn is cut down to the limit, which makes most of them equal to it once
-// they have grown. Here the limit cuts the range that is drawn from. If base and
-// limit are equal, so is every delay.
+// This is the “decorrelated jitter” of Marc Brooker, Exponential Backoff And Jitter (AWS
+// Architecture Blog, 2015), with one change. There, a delay above the limit is set to the
+// limit, so that after some failures most delays are equal to it. Here the limit bounds
+// the range from which the delay is drawn. If base and limit are equal, each delay is
+// equal to them.
 //
-// A base or limit of 0 means its default: DefaultBase, DefaultCap.
-// Negative ones, and a limit below base, are reported by Validate; they count as
-// the default and as base.
+// A base of 0 means [DefaultBase] and a limit of 0 means [DefaultCap]. Validate reports
+// negative values, which count as 0, and a limit below base, which counts as base.
 func Decorrelated(base, limit time.Duration) Policy {
 	var faults []error
 	if base < 0 {
@@ -121,7 +122,7 @@ func (d decorrelated) Validate() error { return d.fault }
 func (d decorrelated) Next(f Failure) (time.Duration, bool) {
 	previous := d.base
 	if f.Attempt > 1 {
-		previous = max(previous, f.Previous) // which another policy may have chosen
+		previous = max(previous, f.Previous) // another policy may have chosen a shorter one
 	}
 	ceiling := d.limit
 	if previous <= d.limit/3 {
@@ -130,8 +131,8 @@ func (d decorrelated) Next(f Failure) (time.Duration, bool) {
 	return f.between(d.base, ceiling), true
 }
 
-// between draws from low up to but not including high, or is low if there is
-// nothing between. It takes 0 ≤ low.
+// between returns a random duration d with low ≤ d < high, or low if high ≤ low. It
+// requires low ≥ 0.
 func (f Failure) between(low, high time.Duration) time.Duration {
 	n := int64(high - low)
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
-// attempts are any that a long row of failures can come to, and the last there is.
+// attempts generates numbers of attempts, up to the largest int.
 func attempts() *rapid.Generator[int] {
 	return rapid.OneOf(rapid.IntRange(1, 80), rapid.IntRange(1, 1000), rapid.Just(math.MaxInt))
 }
@@ -52,8 +52,8 @@ func TestExponentialStaysWithinItsBounds(t *testing.T) {
 	})
 }
 
-// TestExponentialUsesItsWholeRange: with full jitter, the mean delay is half the
-// ceiling, which doubles up to the limit.
+// TestExponentialUsesItsWholeRange checks that the mean delay is half the upper bound,
+// which doubles up to the limit.
 func TestExponentialUsesItsWholeRange(t *testing.T) {
 	const n = 10_000
 	p := restart.Exponential(10*time.Millisecond, 10*time.Second)
@@ -68,7 +68,7 @@ func TestExponentialUsesItsWholeRange(t *testing.T) {
 			sum += d
 			most = max(most, d)
 		}
-		// The mean of 10,000 deviates by 0.3% of the ceiling, as a rule.
+		// The standard error of the mean of 10,000 is 0.3% of the upper bound.
 		if mean := sum / n; mean < ceiling*48/100 || mean > ceiling*52/100 {
 			t.Errorf("the mean delay at attempt %d is %v, want about half of %v", attempt, mean, ceiling)
 		}
@@ -92,8 +92,8 @@ func TestExponentialDefaults(t *testing.T) {
 	}
 }
 
-// TestDefaultTamesATaskThatFailsAtOnce: without delays it would be restarted
-// some hundred thousand times a second.
+// TestDefaultTamesATaskThatFailsAtOnce checks the number of restarts in the first second.
+// Without delays there would be several hundred thousand.
 func TestDefaultTamesATaskThatFailsAtOnce(t *testing.T) {
 	const most = 20
 	p := restart.Default()
@@ -121,8 +121,8 @@ func TestDefaultTamesATaskThatFailsAtOnce(t *testing.T) {
 	}
 }
 
-// TestDecorrelatedStaysWithinItsBounds: from base to below three times the delay
-// before, and below limit, whatever the delay before.
+// TestDecorrelatedStaysWithinItsBounds checks that a delay is at least base, at most three
+// times the previous delay, and at most limit.
 func TestDecorrelatedStaysWithinItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := delays().Draw(t, "delay"), delays().Draw(t, "delay")
@@ -144,8 +144,8 @@ func TestDecorrelatedStaysWithinItsBounds(t *testing.T) {
 	})
 }
 
-// TestDecorrelatedGrowsToItsLimit along a row of failures, then stays below it, and
-// begins anew with a new row.
+// TestDecorrelatedGrowsToItsLimit checks that delays grow along a row of failures, stay
+// below the limit, and start at base again in a new row.
 func TestDecorrelatedGrowsToItsLimit(t *testing.T) {
 	const base, limit = 10 * time.Millisecond, 10 * time.Second
 	p := restart.Decorrelated(base, limit)
@@ -175,8 +175,8 @@ func TestDecorrelatedGrowsToItsLimit(t *testing.T) {
 	}
 }
 
-// TestDecorrelatedUsesItsWholeRange: the mean delay is half-way between base and
-// three times the delay before, or the limit, which is never reached.
+// TestDecorrelatedUsesItsWholeRange checks that the mean delay is half-way between base
+// and the upper bound, and that no delay reaches the upper bound.
 func TestDecorrelatedUsesItsWholeRange(t *testing.T) {
 	const n = 10_000
 	random := seeded(1)
@@ -185,7 +185,7 @@ func TestDecorrelatedUsesItsWholeRange(t *testing.T) {
 		{time.Second, time.Hour, 5 * time.Second, 15 * time.Second},
 		{time.Second, time.Hour, 20 * time.Minute, time.Hour},
 		{time.Second, time.Hour, 30 * time.Minute, time.Hour},
-		{time.Second, time.Hour, 24 * time.Hour, time.Hour}, // another policy's
+		{time.Second, time.Hour, 24 * time.Hour, time.Hour}, // chosen by another policy
 		{time.Second, time.Second + 2, time.Second, time.Second + 2},
 		{1, time.Hour, 1, 3},
 		{1, math.MaxInt64, math.MaxInt64 / 2, math.MaxInt64},

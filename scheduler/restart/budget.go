@@ -7,28 +7,26 @@ import (
 	"time"
 )
 
-// maxBurst is the largest burst of a Budget.
+// maxBurst is the largest burst of a Budget. It keeps burst*token within a uint64.
 const maxBurst = 1 << 30
 
-// Budget restarts as inner says while a budget lasts, which all tasks that share
-// the policy draw on: over any stretch of time, there are at most burst restarts
-// plus share for each first start of a task in it. So a failure that hits all
-// tasks cannot multiply the load, while single ones do not notice. A task whose
-// restart is refused is given up. A nil inner means [Default].
+// Budget returns a policy that limits the restarts of all tasks that share it: in any
+// interval there are at most burst restarts, plus share for each execution that starts in
+// that interval. A failure that hits all tasks thus cannot multiply the load, while the
+// failure of a single task still restarts it. When the budget is exhausted, Budget gives
+// up; otherwise inner decides. A nil inner means [Default].
 //
-// This is a token bucket, as Finagle's RetryBudget (Twitter, 2016): each start of
-// a task, restarts not counted, puts share of a token in, and each restart takes
-// one out. It holds burst tokens at most, and that many to begin with; Finagle
-// has tokens expire and adds some each second instead, for which one would need a
-// clock. A token is taken only if inner agrees to the restart.
+// This is a token bucket, as in the RetryBudget of Finagle (Twitter, 2016). Each start of a
+// task, restarts not counted, adds share of a token, and each restart takes one. The
+// bucket holds at most burst tokens and starts full. In Finagle, tokens expire and some
+// are added each second, which needs a clock. The retry throttling of gRPC (gRFC A6) is
+// similar. A token is taken only if inner grants the restart.
 //
-// The budget is kept by the value that Budget returns, and counts the starts of
-// one manager (Failure.Starts): use a new one for each manager. It is safe for
-// concurrent use.
+// The returned policy holds the budget and relies on [Failure.Starts] of one manager, so
+// each manager needs its own. It is safe for concurrent use.
 //
-// A share that is not above 0 and at most 1, and a burst that is not from 1 to
-// 2³⁰, are reported by Validate. (With a burst of 0 there could never be a token.)
-// A share is rounded to billionths, and a smaller one counts as one.
+// Validate reports a share outside 0 < share ≤ 1 and a burst outside 1 to 2³⁰. A share is
+// rounded to multiples of 1e-9, and to at least one of them.
 func Budget(share float64, burst int, inner Policy) Policy {
 	var faults []error
 	earns := uint64(0)
@@ -44,41 +42,41 @@ func Budget(share float64, burst int, inner Policy) Policy {
 	return &budget{over: decorate(inner, faults...), earns: earns, capacity: capacity, held: capacity}
 }
 
-// token is the units that a token is counted in: integers, since a sum of ten
-// tenths in floating point is less than one.
+// token is the number of units in a token. Units are integers, because in floating point
+// the sum of ten tenths is less than one.
 const token = 1e9
 
 type budget struct {
 	over
-	earns    uint64 // units a start
-	capacity uint64 // units
+	earns    uint64 // units per start
+	capacity uint64 // in units
 
 	mu     sync.Mutex
-	starts uint64 // the most that a Failure has told of
-	held   uint64 // units
+	starts uint64 // largest Failure.Starts so far
+	held   uint64 // in units, at most capacity
 }
 
 func (b *budget) Next(f Failure) (time.Duration, bool) {
-	delay, ok := b.next(f) // without the lock: it is somebody else's
+	delay, ok := b.next(f) // without the lock, since inner may belong to the user
 	if !ok || !b.take(f.Starts) {
 		return 0, false
 	}
 	return delay, true
 }
 
-// take puts in what the starts have earned and takes a token out, if there is one.
+// take adds what the starts have earned since the last call and then takes a token. It
+// returns false if there is none.
 //
-// What is earned between two failures is put in at the second. That suffices for
-// the bound over any stretch: its first failure leaves the bucket at no more than
-// its capacity, burst, and what comes in later was earned by starts within the
-// stretch. (Seen exactly, a stretch reaches back to when the first of its Failures
-// was made.) Failures may come in another order than that of their Starts; the
-// later ones of those earn nothing.
+// Adding late keeps the bound for any interval. At the first failure in the interval the
+// bucket holds at most its capacity, and all that is added later was earned by starts in
+// the interval. (The interval begins when the first of its Failures was made.) Failures
+// may arrive in a different order than their Starts; one with fewer Starts than an
+// earlier one earns nothing.
 func (b *budget) take(starts uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if starts > b.starts {
-		b.earn(starts - b.starts)
+		b.earnLocked(starts - b.starts)
 		b.starts = starts
 	}
 	if b.held < token {
@@ -88,11 +86,10 @@ func (b *budget) take(starts uint64) bool {
 	return true
 }
 
-// earn puts in what a number of starts have earned, up to the capacity; written so
-// that it cannot overflow. mu is held.
-func (b *budget) earn(starts uint64) {
+// earnLocked adds what a number of starts earn, up to the capacity. It does not overflow.
+func (b *budget) earnLocked(starts uint64) {
 	if b.earns == 0 {
-		return // bad arguments
+		return // invalid arguments
 	}
 	room := b.capacity - b.held
 	if starts > room/b.earns {

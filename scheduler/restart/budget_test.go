@@ -13,10 +13,10 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
-// TestBudgetHoldsOverEveryStretch: at most burst restarts plus share for each first
-// start, from any failure to any other. And no fewer: the budget is a bucket, which
-// a model keeps in thousandths.
-func TestBudgetHoldsOverEveryStretch(t *testing.T) {
+// TestBudgetHoldsOverEveryInterval checks the bound between any two failures: at most
+// burst restarts, plus share for each start. A model of the token bucket, which counts in
+// thousandths of a token, checks that Budget refuses no other restart.
+func TestBudgetHoldsOverEveryInterval(t *testing.T) {
 	const token = 1000
 	rapid.Check(t, func(t *rapid.T) {
 		share := rapid.OneOf(rapid.IntRange(1, token), rapid.SampledFrom([]int{1, 100, 290, token})).Draw(t, "share")
@@ -60,8 +60,8 @@ func TestBudgetHoldsOverEveryStretch(t *testing.T) {
 	})
 }
 
-// TestBudgetIsSharedByGoroutines: the bound holds from any round to any other, when
-// the failures of a round come from several goroutines at once.
+// TestBudgetIsSharedByGoroutines checks the bound between any two rounds. The failures of
+// a round come from several goroutines at once.
 func TestBudgetIsSharedByGoroutines(t *testing.T) {
 	const (
 		workers, rounds, each = 4, 40, 50
@@ -99,13 +99,13 @@ func TestBudgetIsSharedByGoroutines(t *testing.T) {
 			}
 		}
 	}
-	// Failures outnumber the tokens by far, so hardly one may have been lost.
+	// There are far more failures than tokens, so nearly every token must be spent.
 	if got, least := restarts.Load(), int64(share*float64(starts.Load())); got < least {
 		t.Errorf("%d restarts for %d starts, want at least a quarter, %d", got, starts.Load(), least)
 	}
 }
 
-// granted is how many of n failures in a row the budget lets restart.
+// granted returns the number of n failures that p restarts.
 func granted(p restart.Policy, starts uint64, n int) int {
 	granted := 0
 	for range n {
@@ -123,8 +123,8 @@ func TestBudgetIsExactAtItsLimits(t *testing.T) {
 		check.Equal(t, "restarts before ten starts", granted(tenth, starts, 1), 0)
 	}
 	check.Equal(t, "restarts at ten starts, each a tenth", granted(tenth, 10, 9), 1)
-	check.Equal(t, "restarts at news that is old", granted(tenth, 3, 9), 0)
-	check.Equal(t, "restarts at news that is not new", granted(tenth, 10, 9), 0)
+	check.Equal(t, "restarts at fewer starts than before", granted(tenth, 3, 9), 0)
+	check.Equal(t, "restarts at the same number of starts", granted(tenth, 10, 9), 0)
 	check.Equal(t, "restarts after very many starts", granted(tenth, math.MaxUint64, 9), 2)
 
 	large := restart.Budget(1, 1<<30, restart.Constant(0))
@@ -137,8 +137,8 @@ func TestBudgetIsExactAtItsLimits(t *testing.T) {
 	check.Equal(t, "restarts with a small share", granted(small, 999_999_999, 9), 1)
 }
 
-// TestBudgetSpendsNothingOnARefusal, neither the inner policy's nor that of one
-// further out.
+// TestBudgetSpendsNothingOnARefusal checks that a refusal by the inner policy, or by a
+// decorator of the Budget, takes no token.
 func TestBudgetSpendsNothingOnARefusal(t *testing.T) {
 	p := restart.Budget(0.1, 1, restart.MaxAttempts(2, restart.Constant(0)))
 	for range 5 {

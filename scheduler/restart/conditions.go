@@ -6,15 +6,14 @@ import (
 	"time"
 )
 
-// MaxAttempts restarts as inner says, but gives up after n failures in a row: so
-// work runs at most n times before it succeeds. A nil inner means
-// [Default].
+// MaxAttempts returns a policy that gives up after n failures in a row, so work runs at
+// most n times until it succeeds. Before that, inner decides. A nil inner means [Default].
 //
-// A run that lasted as long as inner's ResetAfter begins a new row (see
-// [Resetter]). With an inner policy that does not forgive, such as Constant, all
-// failures count however far apart; see [Intensity] for a count over time.
+// A run of at least inner's ResetAfter starts a new row (see [Resetter]). With an inner
+// policy that has none, such as [Constant], all failures count, however far apart. Use
+// [Intensity] to count over time.
 //
-// An n below 1 is reported by Validate, and always gives up.
+// An n below 1 always gives up, and Validate reports it.
 func MaxAttempts(n int, inner Policy) Policy {
 	var fault error
 	if n < 1 {
@@ -35,12 +34,11 @@ func (m maxAttempts) Next(f Failure) (time.Duration, bool) {
 	return m.next(f)
 }
 
-// When restarts as inner says after errors that restartable reports true for, and
-// gives up after others: those that would only come again. The function is given
-// Failure.Err and must be safe for concurrent use. A nil inner means
-// [Default].
+// When returns a policy that gives up after errors for which restartable returns false,
+// because a restart would not cure them. For other errors, inner decides. The function
+// gets [Failure.Err] and must be safe for concurrent use. A nil inner means [Default].
 //
-// A nil function is reported by Validate, and always gives up.
+// A nil function always gives up, and Validate reports it.
 func When(restartable func(err error) bool, inner Policy) Policy {
 	var fault error
 	if restartable == nil {

@@ -16,6 +16,17 @@
 //	Budget        when restarts exceed a share of all executions
 //	When          for errors that a restart does not cure
 //
-// Policies are safe for concurrent use: one policy serves many tasks. All of them but
+// A policy decides only. Package taskmanager counts the failures, waits and runs the task
+// again.
+//
+// # Concurrency
+//
+// A policy is safe for concurrent use: one policy serves many tasks. All policies except
 // [Budget] are stateless.
+//
+// # Errors
+//
+// Constructors accept any arguments. A policy reports invalid arguments through a method
+// Validate() error, which a manager calls when the policy is set. The text of an error
+// starts with "restart: ". A policy with invalid arguments still answers every Failure.
 package restart

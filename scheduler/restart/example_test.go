@@ -10,11 +10,11 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
-// Conditions to give up go around a policy that says when.
+// Decorators add conditions to give up to a policy that chooses the delays.
 func ExamplePolicy() {
 	passes := func(err error) bool { return !errors.Is(err, fs.ErrPermission) }
-	policy := restart.When(passes, // do not insist
-		restart.MaxAttempts(5, // nor for ever
+	policy := restart.When(passes, // give up at once
+		restart.MaxAttempts(5, // give up in the end
 			restart.Exponential(100*time.Millisecond, time.Minute)))
 
 	for _, f := range []restart.Failure{
@@ -31,7 +31,7 @@ func ExamplePolicy() {
 	// 1 permission denied -> 0s false
 }
 
-// busy is an error that says when to come again.
+// busy is an error that tells when to try again.
 type busy struct{ again time.Duration }
 
 func (b busy) Error() string { return fmt.Sprintf("busy for %v", b.again) }
@@ -66,10 +66,10 @@ func ExampleDecorrelated() {
 	// 15s
 }
 
-// What crashes more than three times within a minute is broken.
+// A task that needs more than three restarts within a minute is given up.
 func ExampleIntensity() {
 	policy := restart.Intensity(3, time.Minute, restart.Constant(time.Second))
-	for recent := range 5 { // a manager counts them
+	for recent := range 5 { // a manager counts the restarts
 		delay, ok := policy.Next(restart.Failure{Attempt: recent + 1, Recent: recent})
 		fmt.Println(recent, "restarts in the last minute:", delay, ok)
 	}
@@ -81,8 +81,8 @@ func ExampleIntensity() {
 	// 4 restarts in the last minute: 0s false
 }
 
-// Twenty restarts at a time, and one more for each ten tasks that start, over all
-// tasks together.
+// All tasks together may restart twenty times, and once more for each ten executions that
+// start.
 func ExampleBudget() {
 	policy := restart.Budget(0.1, 20, restart.Default())
 	restarts := func(starts uint64, failures int) (n int) { // a manager counts the starts
@@ -100,8 +100,8 @@ func ExampleBudget() {
 	// 50 more start, and fail: 5 restart
 }
 
-// What is wrong with the arguments is reported when the policy is used, all
-// together.
+// Validate reports all invalid arguments at once. A manager calls it when the policy is
+// set.
 func ExampleMaxAttempts_badArguments() {
 	policy := restart.MaxAttempts(0, restart.Constant(-time.Second))
 	fmt.Println(policy.(interface{ Validate() error }).Validate())

@@ -6,25 +6,23 @@ import (
 	"time"
 )
 
-// Intensity restarts as inner says, but no more than restarts times within any
-// window: it gives up at the failure that would need one more. Each task is
-// counted for itself. A nil inner means [Default].
+// Intensity returns a policy that gives up when a task would need more than restarts
+// restarts within any window. Otherwise inner decides. Each task is counted separately. A
+// nil inner means [Default].
 //
-// This is the maximum restart intensity of Erlang/OTP's supervisors (OTP Design
-// Principles, Supervisor Behaviour), which count restarts over the last MaxT
-// seconds and give up at more than MaxR. They restart at once; here the delays of
-// inner count too. If those alone keep restarts further apart than the window
-// divided by restarts, as Exponential does in the end, then work is given up
-// early in a row of failures or not at all.
+// This is the maximum restart intensity of Erlang/OTP supervisors (OTP Design Principles,
+// Supervisor Behaviour), which give up after more than MaxR restarts within MaxT seconds.
+// A supervisor restarts at once; here the delays of inner count too. If these delays are
+// longer than window/restarts, as those of [Exponential] become, Intensity gives up early
+// in a row of failures or never.
 //
-// A restart counts from the time at which it begins, which may be later than it was
-// due, and the window is half open: of two restarts a window apart, only one falls
-// in it.
+// A restart counts from the time at which it begins, which may be later than the time at
+// which it was due. The window is half-open: of two restarts exactly one window apart,
+// only one falls into it.
 //
-// Restarts below 1 and a window that is not positive are reported by Validate. So
-// is an inner policy with another Window, such as a second Intensity, since a
-// manager counts over only one: with the longer one, this policy would give up
-// too early.
+// Validate reports restarts below 1 and a window that is not positive. It also reports an
+// inner policy with a different Window, such as a second Intensity: a manager counts over
+// one window only, and with the longer one this policy would give up too early.
 func Intensity(restarts int, window time.Duration, inner Policy) Policy {
 	var faults []error
 	if restarts < 1 {
@@ -52,11 +50,11 @@ func (i intensity) Validate() error {
 	return errors.Join(i.over.Validate(), clash)
 }
 
-// Next bounds the restarts in any window (t−T, t], without state: suppose that
-// R+1 of them fall in it. The one that was granted last was granted at some Now,
-// and since no restart begins before it is granted, Now ≤ t. The other R had begun,
-// as their work fails only after that, and after t−T ≥ Now−T; so Recent counted all
-// of them, and the last was refused.
+// Next needs no state to limit the restarts in any window (t−T, t] to R. Proof: suppose
+// that R+1 restarts begin in that window, and that the last of them to be granted was
+// granted at the time Now. No restart begins before it is granted, so Now ≤ t. The other
+// R restarts began before Now, because a task fails only after it has been restarted, and
+// after t−T ≥ Now−T. So Recent counted all R of them, and Next refused the last one.
 func (i intensity) Next(f Failure) (time.Duration, bool) {
 	if f.Recent >= i.restarts {
 		return 0, false

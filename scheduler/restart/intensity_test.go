@@ -10,14 +10,14 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
-// TestIntensityHoldsInEveryWindow: a task that fails again and again is restarted
-// at most so many times within any window, and is given up only when one more
-// would be due.
+// TestIntensityHoldsInEveryWindow checks that a task that fails repeatedly is restarted at
+// most the given number of times within any window, and is given up only when one more
+// restart would exceed it.
 func TestIntensityHoldsInEveryWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		restarts := rapid.IntRange(1, 6).Draw(t, "restarts")
 		window := time.Duration(rapid.IntRange(1, 100).Draw(t, "window"))
-		pace := 1 + 2*int(window)/restarts // so that some runs are given up late, and some never
+		pace := 1 + 2*int(window)/restarts // so that some tasks are given up late, and some never
 		wait := rapid.IntRange(0, pace)
 		p := restart.Intensity(restarts, window, restart.Func(
 			func(restart.Failure) (time.Duration, bool) { return time.Duration(wait.Draw(t, "delay")), true }))
@@ -62,7 +62,7 @@ func TestIntensityHoldsInEveryWindow(t *testing.T) {
 func TestIntensityGivesUpAtOneTooMany(t *testing.T) {
 	p := restart.Intensity(3, time.Second, restart.Constant(time.Minute))
 	for recent, want := range []answer{after(time.Minute), after(time.Minute), after(time.Minute), givesUp, givesUp} {
-		// Neither a long row nor what other tasks do counts.
+		// Neither the length of the row nor the restarts of other tasks count.
 		f := restart.Failure{Attempt: 1000, Recent: recent, Starts: 5, Restarts: 5000}
 		check.Equal(t, "answer", next(p, f), want)
 	}

@@ -6,82 +6,66 @@ import (
 	"time"
 )
 
-// Policy says when work that has failed and may run again does so.
+// Policy decides whether and when failed work runs again. It must be safe for concurrent
+// use, because one policy serves many tasks.
 //
-//	Exponential   after delays that double, with full jitter; the default
-//	Decorrelated  after delays that grow from the one before, with jitter
-//	Constant      after the same delay each time
-//	Never         not at all
-//	Func   as a function of your own has it
-//
-// Others add a reason to give up to a policy within:
-//
-//	MaxAttempts   after so many failures in a row
-//	Intensity     at too many restarts within a while
-//	Budget        when restarts outgrow the work that is not a restart
-//	When          for errors that a restart does not cure
-//
-// A policy may offer more by implementing [Resetter] or [Windower], and report
-// what is wrong with its arguments by a method Validate() error. Those of this
-// package answer any Failure, with a delay that is never negative.
-//
-// One policy serves many tasks at once, so it must be safe for concurrent use.
+// A policy may implement [Resetter] and [Windower], and may report invalid arguments
+// through a method Validate() error. The policies of this package accept any Failure and
+// never return a negative delay.
 type Policy interface {
-	// Next returns how long to wait before the next run, or false to give up. The
-	// worker that ran the work waits for the answer.
+	// Next returns the time to wait before the next run, or false to give up. The
+	// worker that ran the work waits for the answer, so Next must be quick.
 	Next(f Failure) (delay time.Duration, ok bool)
 }
 
-// Failure is what a Policy is told.
+// Failure describes a failed run to a [Policy].
 type Failure struct {
-	// Attempt counts the failures in a row, this one included: 1 is the first.
-	// A run of at least ResetAfter (see Resetter) begins a new row.
+	// Attempt is the number of failures in a row, this one included. It is 1 for the
+	// first. A run of at least ResetAfter (see [Resetter]) starts a new row.
 	Attempt int
-	// Previous is the delay before the run that failed; 0 before the first.
+	// Previous is the delay before the run that failed, and 0 before the first run.
 	Previous time.Duration
-	// Recent is how many restarts of this work began after Now less the Window (see
-	// Windower), not counting the one that is asked for. It is 0 for a policy
-	// without a Window.
+	// Recent is the number of restarts of this task that began within the Window (see
+	// [Windower]) before Now. It does not include the restart that is being decided. It
+	// is 0 for a policy without a Window.
 	Recent int
-	// Starts is how many executions the whole manager has begun so far, restarts
-	// not counted.
+	// Starts is the number of executions that the manager has begun so far, over all
+	// tasks, without restarts.
 	Starts uint64
-	// Restarts is how many restarts the whole manager has granted so far, the one
-	// that is asked for not among them.
+	// Restarts is the number of restarts that the manager has granted so far, over all
+	// tasks. It does not include the restart that is being decided.
 	Restarts uint64
-	// Err is how the run ended.
+	// Err is the error with which the run ended.
 	Err error
-	// Now is when.
+	// Now is the time at which the run ended.
 	Now time.Time
-	// Rand is the source of randomness to use, so that a run can be repeated. It
-	// is safe for concurrent use. If it is nil, the policies of this package use
-	// the global source of math/rand/v2.
+	// Rand is the source of randomness to use, so that a run can be reproduced. It is
+	// safe for concurrent use. If it is nil, the policies of this package use the
+	// global source of math/rand/v2.
 	Rand *rand.Rand
 }
 
-// Resetter is an optional capability of a Policy: to forgive. After a
-// run that lasted at least ResetAfter, Failure.Attempt starts at 1 again.
+// Resetter is an optional interface of a [Policy] that forgets old failures. After a run
+// of at least ResetAfter, [Failure.Attempt] starts at 1 again.
 type Resetter interface {
-	// ResetAfter returns a positive duration, or 0 for never, which is also how a
-	// policy without the capability counts. It is asked when a manager or a task
-	// is set up, not at each failure, so it must not change.
+	// ResetAfter returns a positive duration, or 0 if no run is long enough. A policy
+	// without this method counts as 0. It is called once, when the policy is set, and
+	// must always return the same value.
 	ResetAfter() time.Duration
 }
 
-// Windower is an optional capability of a Policy: to be told how often
-// the work was restarted of late.
+// Windower is an optional interface of a [Policy] that needs [Failure.Recent].
 type Windower interface {
-	// Window returns over how long Failure.Recent counts, or 0 if it is not
-	// needed, which is also how a policy without the capability counts. It is
-	// asked when a manager or a task is set up, not at each failure, so it must
-	// not change. The manager keeps the times of the restarts meanwhile.
+	// Window returns the time over which Failure.Recent counts restarts, or 0 if the
+	// policy does not need it. A policy without this method counts as 0. It is called
+	// once, when the policy is set, and must always return the same value. The manager
+	// keeps the times of the restarts within the window.
 	Window() time.Duration
 }
 
-// Func makes a Policy of a function, which must be safe for
-// concurrent use. A negative delay counts as 0. It has neither of the optional
-// capabilities, so no run is long enough to begin a new row of failures. A nil
-// function is reported by Validate, and gives up.
+// Func is a [Policy] defined by a function, which must be safe for concurrent use. A
+// negative delay counts as 0. No run is long enough to start a new row of failures. A nil
+// Func always gives up, and its Validate returns an error.
 type Func func(f Failure) (delay time.Duration, ok bool)
 
 // Next calls the function.
@@ -92,7 +76,7 @@ func (fn Func) Next(f Failure) (time.Duration, bool) {
 	return ask(fn(f))
 }
 
-// Validate reports a nil function.
+// Validate returns an error if the function is nil.
 func (fn Func) Validate() error {
 	if fn == nil {
 		return errors.New("restart: Func: the function is nil; give one, or use Default or Never")
@@ -100,14 +84,14 @@ func (fn Func) Validate() error {
 	return nil
 }
 
-// Never restarts nothing: the first failure is the end.
+// Never returns a policy that gives up at the first failure.
 func Never() Policy { return never{} }
 
 type never struct{}
 
 func (never) Next(Failure) (time.Duration, bool) { return 0, false }
 
-// ask puts the answer of somebody else's policy in order.
+// ask normalises an answer of a policy or function of the user.
 func ask(delay time.Duration, ok bool) (time.Duration, bool) {
 	if !ok {
 		return 0, false
@@ -115,18 +99,18 @@ func ask(delay time.Duration, ok bool) (time.Duration, bool) {
 	return max(delay, 0), true
 }
 
-// over is what the policies that decorate another one have in common. They
-// decide first whether to give up, and ask the inner one only if they do not, so
-// that what an inner Budget has granted is not refused further out. (Budget
-// itself asks first, since it must not spend a token on a restart that will not
-// be.)
+// over is embedded by each policy that decorates an inner one. It forwards the optional
+// interfaces.
+//
+// A decorator decides whether to give up before it asks the inner policy. So no decorator
+// refuses a restart for which an inner Budget has spent a token. Budget itself asks the
+// inner policy first, because it must not spend a token on a restart that does not happen.
 type over struct {
 	inner Policy
-	fault error // of the decorator's own arguments
+	fault error // in the decorator's own arguments
 }
 
-// decorate returns what a decorator of inner is built on; nil is the default
-// policy.
+// decorate returns the base of a decorator. A nil inner means Default.
 func decorate(inner Policy, faults ...error) over {
 	if inner == nil {
 		inner = Default()

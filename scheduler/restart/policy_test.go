@@ -14,7 +14,7 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
-// answer is what a restart policy returns.
+// answer is the result of Next.
 type answer struct {
 	Delay time.Duration
 	OK    bool
@@ -29,11 +29,11 @@ func next(p restart.Policy, f restart.Failure) answer {
 	return answer{d, ok}
 }
 
-// seeded is a source of randomness that can be had again.
+// seeded returns a reproducible source of randomness.
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
-// row is what a policy answers to n failures in a row, each told of the delay
-// before, as a manager would.
+// row returns the answers of a policy to n failures in a row. Each failure has the delay
+// of the previous answer, as in a manager.
 func row(p restart.Policy, seed uint64, n int) []answer {
 	random := seeded(seed)
 	var answers []answer
@@ -47,7 +47,7 @@ func row(p restart.Policy, seed uint64, n int) []answer {
 	return answers
 }
 
-// policies are one of each kind, and some within others. Each call makes new ones.
+// policies returns new policies: each kind, some nested, and some with invalid arguments.
 func policies() map[string]restart.Policy {
 	always := func(error) bool { return true }
 	return map[string]restart.Policy{
@@ -79,7 +79,7 @@ func policies() map[string]restart.Policy {
 	}
 }
 
-// failures are any that there could be, and some that there could not.
+// failures generates possible failures and impossible ones.
 func failures() *rapid.Generator[restart.Failure] {
 	number := rapid.OneOf(rapid.Int(), rapid.IntRange(-1, 80), rapid.SampledFrom([]int{1000, math.MaxInt, math.MinInt}))
 	total := rapid.OneOf(rapid.Uint64(), rapid.SampledFrom([]uint64{0, math.MaxUint64}))
@@ -99,8 +99,8 @@ func failures() *rapid.Generator[restart.Failure] {
 	})
 }
 
-// TestRestartPoliciesAnswerAnyFailure: whatever the failure, and whatever they
-// were made of, they neither panic nor return a negative delay.
+// TestRestartPoliciesAnswerAnyFailure checks that no failure and no arguments make a
+// policy panic or return a negative delay.
 func TestRestartPoliciesAnswerAnyFailure(t *testing.T) {
 	for name, p := range policies() {
 		t.Run(name, func(t *testing.T) {
@@ -118,8 +118,8 @@ func TestRestartPoliciesAnswerAnyFailure(t *testing.T) {
 	}
 }
 
-// TestRestartPoliciesCanBeReplayed: with the same source of randomness the same
-// delays come out.
+// TestRestartPoliciesCanBeReplayed checks that the same source of randomness gives the
+// same delays.
 func TestRestartPoliciesCanBeReplayed(t *testing.T) {
 	again := policies()
 	for name, p := range policies() {
@@ -153,13 +153,13 @@ func TestFunc(t *testing.T) {
 	})
 	f := restart.Failure{Attempt: 2, Recent: 7, Starts: 8, Restarts: 9}
 	check.Equal(t, "answer", next(p, f), after(2*time.Second))
-	check.Equal(t, "the failure that the function was told of", told, f)
+	check.Equal(t, "the failure that the function got", told, f)
 	check.Equal(t, "third answer", next(p, restart.Failure{Attempt: 3}), givesUp)
 	check.Equal(t, "answer to a negative attempt", next(p, restart.Failure{Attempt: -1}), after(0))
 	check.Equal(t, "answer of a nil function", next(restart.Func(nil), f), givesUp)
 }
 
-// capable is a policy of somebody else's with every optional capability.
+// capable is a user's policy with every optional method.
 type capable struct {
 	restart.Policy
 	reset, window time.Duration
@@ -170,7 +170,7 @@ func (c capable) ResetAfter() time.Duration { return c.reset }
 func (c capable) Window() time.Duration     { return c.window }
 func (c capable) Validate() error           { return c.fault }
 
-// plain has none.
+// plain hides the optional methods of a policy.
 type plain struct{ restart.Policy }
 
 func resetAfter(p restart.Policy) time.Duration {
@@ -194,8 +194,7 @@ func validate(p restart.Policy) error {
 	return nil
 }
 
-// wraps are the policies over an inner one, which none of them restrains at the
-// first failure.
+// wraps has each decorator, with arguments that do not refuse a first failure.
 var wraps = map[string]func(inner restart.Policy) restart.Policy{
 	"MaxAttempts": func(p restart.Policy) restart.Policy { return restart.MaxAttempts(90, p) },
 	"Intensity": func(p restart.Policy) restart.Policy {
@@ -207,8 +206,8 @@ var wraps = map[string]func(inner restart.Policy) restart.Policy{
 	},
 }
 
-// TestRestartPoliciesForwardCapabilities: what a policy has of optional capabilities
-// is not lost in another one.
+// TestRestartPoliciesForwardCapabilities checks that decorators forward the optional
+// methods of the inner policy.
 func TestRestartPoliciesForwardCapabilities(t *testing.T) {
 	broken := errors.New("mine: broken")
 	rich := capable{restart.Constant(time.Second), time.Hour, time.Minute, broken}
@@ -242,7 +241,7 @@ func TestRestartPoliciesForwardCapabilities(t *testing.T) {
 	}
 }
 
-// TestPolicyOverNilIsOverTheDefault, as documented.
+// TestPolicyOverNilIsOverTheDefault checks that a nil inner policy means Default.
 func TestPolicyOverNilIsOverTheDefault(t *testing.T) {
 	for name, wrap := range wraps {
 		p := wrap(nil)
@@ -252,13 +251,14 @@ func TestPolicyOverNilIsOverTheDefault(t *testing.T) {
 	}
 }
 
-// TestRestartPoliciesReportBadArguments: each says which, and what to do.
+// TestRestartPoliciesReportBadArguments checks that the error names the argument and its
+// value.
 func TestRestartPoliciesReportBadArguments(t *testing.T) {
 	always := func(error) bool { return true }
 	for _, tc := range []struct {
 		name   string
 		policy restart.Policy
-		words  []string // in the error; none: it is in order
+		words  []string // expected in the error; nil if the arguments are valid
 	}{
 		{"Never", restart.Never(), nil},
 		{"Constant", restart.Constant(0), nil},
@@ -301,8 +301,8 @@ func TestRestartPoliciesReportBadArguments(t *testing.T) {
 	}
 }
 
-// wantReported demands an error of this package that says all of the words, or
-// none if there are none.
+// wantReported checks that err is an error of this package that contains all words, or nil
+// if words is nil.
 func wantReported(t *testing.T, err error, words []string) {
 	t.Helper()
 	if err == nil || words == nil {

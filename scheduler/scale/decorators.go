@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// Stabilise makes a scaler slow to shrink: the target is the largest of those of
-// the last d, so a short lull costs no workers. It grows at once. So the target
-// turns from growing to shrinking and back at most 2T/d + 1 times in any time T.
+// Stabilise returns a scaler that shrinks slowly: its target is the largest target of s
+// within the last d, so a short lull costs no workers. It grows at once. The target
+// changes direction at most 2T/d + 1 times in any time T.
 //
-// It is the stabilisation window of Kubernetes' horizontal pod autoscaler.
+// This is the scale-down stabilisation window of the Kubernetes Horizontal Pod
+// Autoscaler. A d that is not positive is an error of [Validate].
 func Stabilise(d time.Duration, s Scaler[Snapshot]) Scaler[Snapshot] {
 	return &stabilise{decorator: decorator{inner: s, fault: faultOf(d <= 0, "Stabilise: the time is %v; it must be positive", d)}, length: d}
 }
@@ -20,9 +21,9 @@ func Stabilise(d time.Duration, s Scaler[Snapshot]) Scaler[Snapshot] {
 type stabilise struct {
 	decorator
 	length time.Duration
-	// Targets that no later one has reached, each with the time of its last
-	// decision; so they fall from the first to the last, and the first is the
-	// largest. There are no more of them than numbers of workers.
+	// past holds the targets within length that no later target has reached, each with
+	// the time of its last decision. The targets are strictly decreasing, so the first
+	// is the largest, and there are at most Max of them.
 	past []dated
 }
 
@@ -31,7 +32,6 @@ type dated struct {
 	at     time.Time
 }
 
-// Scale decides.
 func (st *stabilise) Scale(s Snapshot) Decision {
 	d := st.inner.Scale(s)
 	for len(st.past) > 0 && st.past[len(st.past)-1].target <= d.Target {
@@ -39,7 +39,7 @@ func (st *stabilise) Scale(s Snapshot) Decision {
 	}
 	st.past = append(st.past, dated{d.Target, s.Now})
 	old := 0
-	for s.Now.Sub(st.past[old].at) >= st.length { // the last is of now
+	for s.Now.Sub(st.past[old].at) >= st.length { // ends at the target just added
 		old++
 	}
 	st.past = append(st.past[:0], st.past[old:]...)
@@ -51,10 +51,15 @@ func (st *stabilise) Scale(s Snapshot) Decision {
 	return d
 }
 
-// Tolerance ignores a target that differs from the workers that there are by no
-// more than a fraction of them, for instance 0.1, so that small fluctuations change
-// nothing. But while more items wait than workers are idle, growth is not ignored, or
-// the last few items might wait for ever; nor is a firm decision.
+// Tolerance returns a scaler that keeps the current number of workers while the target
+// of s differs from it by at most the given fraction of it, for example 0.1. Small
+// fluctuations thus change nothing.
+//
+// Tolerance does not suppress growth while more items wait than workers are idle;
+// otherwise the last items might wait forever. It never changes a Firm decision.
+//
+// The Kubernetes Horizontal Pod Autoscaler has the same tolerance, 0.1 by default. A
+// fraction below 0, or not below 1, is an error of [Validate].
 func Tolerance(fraction float64, s Scaler[Snapshot]) Scaler[Snapshot] {
 	ok := fraction >= 0 && fraction < 1
 	return &tolerance{decorator{inner: s, fault: faultOf(!ok, "Tolerance: the fraction is %v; it must be from 0 to below 1", fraction)}, fraction}
@@ -65,11 +70,10 @@ type tolerance struct {
 	fraction float64
 }
 
-// Scale decides.
 func (t *tolerance) Scale(s Snapshot) Decision {
 	d := t.inner.Scale(s)
 	if d.Firm {
-		return d // it counts on being obeyed
+		return d // its scaler relies on being obeyed
 	}
 	short := d.Target > s.Workers && s.waiting() > s.Workers-s.Busy
 	change := float64(max(d.Target-s.Workers, s.Workers-d.Target))
@@ -80,10 +84,12 @@ func (t *tolerance) Scale(s Snapshot) Decision {
 	return d
 }
 
-// RateLimit limits how fast the target grows, to a number of workers a second, for
-// workers that must not all start at once: each opens a connection, or fills a
-// cache. A second's worth may come at once, and one worker always. It does not
-// limit how fast the target shrinks.
+// RateLimit returns a scaler that adds at most perSecond workers per second, for workers
+// that must not all start at once because each opens a connection or fills a cache. It
+// is a token bucket that holds the tokens of one second, and at least one. RateLimit does
+// not limit how fast the target shrinks.
+//
+// A perSecond that is not positive, or infinite, is an error of [Validate].
 func RateLimit(perSecond float64, s Scaler[Snapshot]) Scaler[Snapshot] {
 	return &rateLimit{decorator: decorator{inner: s, fault: faultOf(!(perSecond > 0) || math.IsInf(perSecond, 1), "RateLimit: the rate is %v; it must be positive, and finite", perSecond)}, perSecond: perSecond}
 }
@@ -92,13 +98,12 @@ type rateLimit struct {
 	decorator
 	perSecond float64
 	tokens    float64
-	last      time.Time // zero: never
+	last      time.Time // time of the last decision; zero if there was none
 }
 
-// maxWait is an hour, in seconds: it does no harm to be asked too early.
+// maxWait limits Again, in seconds, so that it does not overflow at very low rates.
 const maxWait = 3600
 
-// Scale decides.
 func (l *rateLimit) Scale(s Snapshot) Decision {
 	d := l.inner.Scale(s)
 	burst := max(l.perSecond, 1)
@@ -120,16 +125,17 @@ func (l *rateLimit) Scale(s Snapshot) Decision {
 	return d
 }
 
-// Max asks several scalers and takes the largest target: for instance a number of
-// workers for the load, and one in reserve.
-// It is firm if the one is whose target it takes.
+// Max returns a scaler that asks all scalers and takes the decision with the largest
+// target, for example one for the load and one for a reserve. The decision is Firm if
+// that one is. Again is the shortest of all.
+//
+// Calling Max without scalers is an error of [Validate].
 func Max(scalers ...Scaler[Snapshot]) Scaler[Snapshot] { return largest(slices.Clone(scalers)) }
 
 type largest []Scaler[Snapshot]
 
 func (l largest) wraps() []Scaler[Snapshot] { return l }
 
-// Validate reports what is wrong with the scalers.
 func (l largest) Validate() error {
 	faults := []error{faultOf(len(l) == 0, "Max: there are no scalers; give at least one")}
 	for _, s := range l {
@@ -138,10 +144,8 @@ func (l largest) Validate() error {
 	return errors.Join(faults...)
 }
 
-// NeedsTime reports whether one of the scalers does.
 func (l largest) NeedsTime() bool { return slices.ContainsFunc(l, NeedsTime) }
 
-// Scale decides.
 func (l largest) Scale(s Snapshot) Decision {
 	d := l[0].Scale(s)
 	for _, inner := range l[1:] {
@@ -155,53 +159,28 @@ func (l largest) Scale(s Snapshot) Decision {
 	return d
 }
 
-// decorator is what scalers have in common that change the decisions of another
-// one.
+// decorator is embedded by each scaler that changes the decisions of one inner scaler and
+// reads the time.
 type decorator struct {
 	inner Scaler[Snapshot]
-	fault error // in the arguments
+	fault error // in the decorator's own arguments
 }
 
 func (d decorator) wraps() []Scaler[Snapshot] { return []Scaler[Snapshot]{d.inner} }
 
-// Validate reports what is wrong with the arguments, and with the inner scaler.
 func (d decorator) Validate() error { return errors.Join(d.fault, Validate(d.inner)) }
 
-// NeedsTime reports that it reads the time.
 func (d decorator) NeedsTime() bool { return true }
 
-// Validate asks a scaler what is wrong with how it was made.
-func Validate(s Scaler[Snapshot]) error {
-	if s == nil {
-		return errors.New("scale: a scaler is nil; Demand(1) is the default")
-	}
-	if v, ok := s.(interface{ Validate() error }); ok {
-		return v.Validate()
-	}
-	return nil
-}
-
-// Trusted reports whether a scaler is this package's through and through, so that
-// nothing of it panics or calls runtime.Goexit.
-func Trusted(s Scaler[Snapshot]) bool {
-	switch s := s.(type) {
-	case fixed, demand, *step, *targetWait, *utilisation, *probe:
-		return true
-	case interface{ wraps() []Scaler[Snapshot] }:
-		return !slices.ContainsFunc(s.wraps(), func(inner Scaler[Snapshot]) bool { return !Trusted(inner) })
-	}
-	return false
-}
-
-// faultOf is an error if the condition holds.
-func faultOf(when bool, format string, args ...any) error {
-	if !when {
+// faultOf returns an error with the given text if bad is true, and nil otherwise.
+func faultOf(bad bool, format string, args ...any) error {
+	if !bad {
 		return nil
 	}
 	return fmt.Errorf("scale: "+format, args...)
 }
 
-// soonest is the shorter of two times after which to ask again, 0 being never.
+// soonest returns the shorter of two values of Again, of which 0 means never.
 func soonest(a, b time.Duration) time.Duration {
 	a, b = max(a, 0), max(b, 0)
 	if a == 0 || b > 0 && b < a {
@@ -210,6 +189,6 @@ func soonest(a, b time.Duration) time.Duration {
 	return a
 }
 
-// floor rounds down, but not what is less than a whole number only by the rounding
-// of floating point. It fits into an int, whatever it is given.
+// floor returns ⌊x⌋ as an int, within 0 and [math.MaxInt32]. It tolerates a rounding
+// error of 1e-9 below an integer.
 func floor(x float64) int { return int(min(max(x+1e-9, 0), math.MaxInt32)) }

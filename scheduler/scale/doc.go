@@ -18,9 +18,21 @@
 //	Max          the largest of several targets
 //	WithSignals  decide by signals of your own
 //
-// A scaler holds no lock, reads no clock and starts no goroutine. The same scaler
-// therefore runs in a pool, in a test and in a simulation. Constructors accept any
-// arguments; [Validate] reports invalid ones, and a pool calls it when it is made.
+// # Concurrency
 //
-// Package scaletest checks a scaler of your own.
+// A scaler holds no lock, reads no clock and starts no goroutine. The same scaler
+// therefore runs in a pool, in a test and in a simulation. A pool serialises its calls
+// of Scale. A scaler may keep state between calls, so each pool needs its own. The
+// constructors of this package may be called from several goroutines at once.
+//
+// # Errors
+//
+// Constructors accept any arguments. A pool calls [Validate] when it is made and returns
+// an error for each invalid argument. The text of an error starts with "scale: ". A
+// scaler that panics or calls [runtime.Goexit] does not harm the pool: [Demand] takes
+// its place for that decision.
+//
+// # Testing
+//
+// Package scaletest is a conformance suite for scalers of your own.
 package scale

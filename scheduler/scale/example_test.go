@@ -12,8 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// reserve is a scaler of one's own: what runs and what waits, and a tenth of
-// the maximum in reserve.
+// reserve is a scaler of your own. It asks for a worker for each item that runs or waits,
+// and for a reserve of a tenth of the maximum.
 type reserve struct{}
 
 func (reserve) NeedsTime() bool { return false }
@@ -37,21 +37,21 @@ func ExampleScaler() {
 	// Output: 5 workers before the first item
 }
 
-// memory is a signal of one's own: what the process uses, in bytes.
+// memory adds a signal of your own: the heap memory in use, in bytes.
 type memory struct {
 	scale.Snapshot
 	inUse uint64
 }
 
-// readMemory asks the runtime.
+// readMemory gets the signal from the Go runtime.
 func readMemory(s scale.Snapshot) memory {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
 	return memory{Snapshot: s, inUse: sample[0].Value.Uint64()}
 }
 
-// frugal has a worker for each item that runs or waits, as long as there is memory
-// for all of them: what the process uses otherwise, and a share for each worker.
+// frugal asks for a worker for each item that runs or waits, as long as the memory for
+// all workers, plus the memory that the process uses otherwise, stays below the limit.
 type frugal struct{ limit, perWorker uint64 }
 
 func (f frugal) Scale(m memory) scale.Decision {
@@ -60,16 +60,16 @@ func (f frugal) Scale(m memory) scale.Decision {
 	wanted := min(m.Busy+m.Queued+m.Blocked, most)
 	return scale.Decision{
 		Target: max(min(wanted, m.Max), m.Min),
-		Again:  time.Second, // memory may have been given back
+		Again:  time.Second, // memory may have been freed meanwhile
 		Reason: fmt.Sprintf("memory for %d", most),
 	}
 }
 
-// A pool is held back by the memory in use: with items of 32 MB, and three and a half
-// times that to spare, no more than three run at once.
+// The memory in use limits a pool: items take 32 MB each, and with three and a half times
+// that to spare, no more than three run at once.
 func ExampleWithSignals() {
 	const item = 32 << 20
-	runtime.GC() // or garbage that goes later would make room for a fourth
+	runtime.GC() // otherwise garbage collected later would make room for a fourth
 	limit := readMemory(scale.Snapshot{}).inUse + 3*item + item/2
 	started, release := make(chan struct{}), make(chan struct{})
 	pool, err := scheduler.NewPool(

@@ -5,25 +5,27 @@ import (
 	"time"
 )
 
-// DefaultProbeInterval is how long Probe tries a number of workers.
+// DefaultProbeInterval is the interval of [Probe] if none is given.
 const DefaultProbeInterval = time.Second
 
-// probeGain is by how much throughput has to rise for a step to have been good.
+// probeGain is the ratio of throughputs from which Probe counts a step as a success.
 const probeGain = 1.02
 
-// Probe looks for the number of workers with the highest throughput, for work that
-// gets slower for all when too much of it runs: a disk, a database, a lock. While
-// something waits it takes a step of one worker each interval, in the direction
-// of the last one if throughput rose by 2% or more since, and else in the other;
-// so it walks up to the best number, and then about it. When nothing waits, one
-// worker less will do. An interval that is not positive means
-// DefaultProbeInterval; several items should end in each.
+// Probe returns a scaler that searches for the number of workers with the highest
+// throughput. It is for work that slows down when too much of it runs at once, for
+// example on a disk, a database or a lock.
 //
-// It is hill climbing, as in the thread pool of .NET (Hellerstein, Applying control
-// theory in the real world: experience with building a controller for the .NET
-// thread pool, 2009), without its filter. Its target is firm: workers above it
-// leave even while items wait. What it promises is less than others do: with
-// something waiting it may well go down.
+// While items wait, Probe changes the target by one worker each interval. It keeps its
+// direction if throughput rose by 2% or more since the last step, and reverses it
+// otherwise. The target thus climbs to the best number and then oscillates around it.
+// When nothing waits, the target falls by one. Several items should end in each
+// interval. An interval that is not positive means [DefaultProbeInterval].
+//
+// This is hill climbing, as in the thread pool of .NET (Hellerstein, Morrison, Eilebrecht:
+// Applying Control Theory in the Real World: Experience With Building a Controller for
+// the .NET Thread Pool, 2009), without its signal filter. Decisions are Firm: workers
+// above the target exit even while items wait. Probe therefore guarantees less than
+// other scalers: the target may fall while items wait.
 func Probe(interval time.Duration) Scaler[Snapshot] {
 	if interval <= 0 {
 		interval = DefaultProbeInterval
@@ -34,15 +36,13 @@ func Probe(interval time.Duration) Scaler[Snapshot] {
 type probe struct {
 	interval time.Duration
 	step     int      // +1 or -1
-	since    Snapshot // when the present target was set; its time is zero before that
+	since    Snapshot // taken when the target was last set; its Now is zero before that
 	target   int
-	rate     float64 // throughput before that; 0: not known
+	rate     float64 // throughput at the previous target, in items per second; 0 if unknown
 }
 
-// NeedsTime reports that it reads the time.
 func (p *probe) NeedsTime() bool { return true }
 
-// Scale decides.
 func (p *probe) Scale(s Snapshot) Decision {
 	passed := s.Now.Sub(p.since.Now)
 	if p.since.Now.IsZero() {
@@ -61,7 +61,7 @@ func (p *probe) Scale(s Snapshot) Decision {
 	return p.set(s, p.target+p.step, r.throughput, fmt.Sprintf("%.3g/s before, %.3g/s now", p.rate, r.throughput))
 }
 
-// set tries another number of workers.
+// set starts an interval with a new target. The rate is the throughput at the old one.
 func (p *probe) set(s Snapshot, target int, rate float64, reason string) Decision {
 	p.since, p.target, p.rate = s, max(s.Bound(target), 1), rate
 	return Decision{Target: s.Bound(p.target), Again: p.interval, Firm: true, Reason: reason}

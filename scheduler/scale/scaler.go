@@ -1,51 +1,46 @@
 package scale
 
-import (
-	"time"
-)
+import "time"
 
-// Scaler says how many workers there should be.
+// Scaler decides how many workers a pool should have, based on the signals S. A pool
+// takes a Scaler[Snapshot]; [WithSignals] builds one from a scaler of other signals.
 //
-// It is deterministic and reads no clock: all that it may know is in the
-// signals S, so the same strategy runs in a simulation, and the same signals
-// give the same decisions. It may keep state, and so must not be shared by two
-// pools. The pool serialises the calls. It holds no lock meanwhile that running
-// items need, but a submit that finds no idle worker waits for the answer, so
-// Scale has to be quick;
-// of the pool that asks it, a scaler may call only Snapshot and Workers.
+// A scaler is deterministic: the same sequence of signals gives the same decisions. It
+// reads no clock, since the signals include the time. It may keep state, so two pools
+// must not share one.
 //
-// A pool asks at a submit that finds no idle worker, when a worker has been
-// idle for its timeout, and after the Again of the last decision. It keeps the
-// target within its bounds and grows to it at once: the workers count from then on, and
-// those above the minimum have goroutines as soon as there are items for them, one after
-// another. It shrinks towards the target only by letting workers leave that had nothing
-// to do for the timeout.
+// A pool calls its scaler
+//
+//   - when an item is submitted and no worker is idle,
+//   - when an idle worker reaches its timeout,
+//   - when [Decision.Again] has passed since the last decision, and
+//   - when the pool is made, resized or resumed.
+//
+// The pool limits the target to its bounds. It grows to the target at once. The new
+// workers count from then on; those above the minimum get their goroutines one after
+// another, as items arrive for them. The pool shrinks towards the target by letting a
+// worker exit once it has been idle for its timeout, unless the decision is Firm.
 type Scaler[S any] interface {
-	// Scale decides, given the state of things.
+	// Scale returns the number of workers that the pool should have.
+	//
+	// Calls are serialised. The pool holds no lock that running items need, but a
+	// submitter that found no idle worker waits for the answer, so Scale must be
+	// quick. Of the methods of its own pool, Scale may call only Snapshot and Workers.
 	Scale(signals S) Decision
 }
 
-// Decision is a Scaler's answer.
+// Decision is the answer of a [Scaler].
 type Decision struct {
-	Target int           // how many workers there should be
-	Again  time.Duration // ask again after this time at the latest; 0: no need
-	Reason string        // in a few words, for people
-	// Firm makes workers above the target leave as soon as they have nothing in
-	// hand, even while items wait, and lets the scaler alone say when it is asked
-	// again. Otherwise workers leave only when they have been idle for their
-	// timeout, since under load the next decision may well want them back.
+	// Target is the number of workers that the pool should have.
+	Target int
+	// Again is the time after which the pool asks again at the latest. 0 means that
+	// there is no need to.
+	Again time.Duration
+	// Reason explains the decision to people, in a few words.
+	Reason string
+	// Firm makes workers above the target exit as soon as they have finished their
+	// item, even while other items wait. The pool then asks again only after Again, not
+	// at each submit. Without Firm, a worker exits only when it has been idle for its
+	// timeout, because under load the next decision may need the worker again.
 	Firm bool
-}
-
-// Timed is an optional capability of a Scaler: to say whether it reads the
-// signals that need a clock. A scaler without it is taken to need them.
-type Timed interface {
-	// NeedsTime is asked once, when the pool is made.
-	NeedsTime() bool
-}
-
-// NeedsTime reports whether a scaler wants the signals that need a clock. Pools call it.
-func NeedsTime(s Scaler[Snapshot]) bool {
-	t, ok := s.(Timed)
-	return !ok || t.NeedsTime()
 }

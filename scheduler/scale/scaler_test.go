@@ -15,7 +15,7 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale/scaletest"
 )
 
-// scalers makes each scaler of the package anew, as a pool does.
+// scalers has a constructor for each scaler that measures nothing.
 var scalers = map[string]func() scale.Scaler[scale.Snapshot]{
 	"Fixed(0)":  func() scale.Scaler[scale.Snapshot] { return scale.Fixed(0) },
 	"Fixed(3)":  func() scale.Scaler[scale.Snapshot] { return scale.Fixed(3) },
@@ -31,9 +31,9 @@ type scalerFunc func(scale.Snapshot) scale.Decision
 
 func (f scalerFunc) Scale(s scale.Snapshot) scale.Decision { return f(s) }
 
-// allScalers are those and the ones that measure, with what each promises less, or
-// more, than scaletest checks by default.
-var allScalers = map[string]struct {
+// measuringScalers has a constructor for each of the other scalers, with the options
+// for rules of scaletest that the scaler does not keep, or keeps in addition.
+var measuringScalers = map[string]struct {
 	fresh func() scaletest.Scaler
 	opts  []scaletest.Option
 }{
@@ -64,23 +64,23 @@ var allScalers = map[string]struct {
 	},
 }
 
-// TestScalersKeepTheirPromises: each passes the public suite.
+// TestScalersKeepTheirPromises runs the public conformance suite on each scaler.
 func TestScalersKeepTheirPromises(t *testing.T) {
 	for name, fresh := range scalers {
 		var opts []scaletest.Option
 		if strings.HasPrefix(name, "Fixed") {
-			opts = append(opts, scaletest.Without(scaletest.Liveness)) // that is what it is for
+			opts = append(opts, scaletest.Without(scaletest.Liveness)) // by design
 		}
 		t.Run(name, func(t *testing.T) { scaletest.Run(t, fresh, opts...) })
 	}
-	for name, s := range allScalers {
+	for name, s := range measuringScalers {
 		t.Run(name, func(t *testing.T) { scaletest.Run(t, s.fresh, s.opts...) })
 	}
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// drawSignals draws the state of a pool, later than the previous one.
+// drawSignals draws the state of a pool at a time not before now.
 func drawSignals(t *rapid.T, now time.Time) scale.Snapshot {
 	s := scale.Snapshot{Min: rapid.IntRange(0, 5).Draw(t, "min")}
 	s.Max = max(1, s.Min) + rapid.IntRange(0, 100).Draw(t, "more")
@@ -125,18 +125,18 @@ func TestFixedFormula(t *testing.T) {
 	})
 }
 
-// TestDemandFormula: busy + ⌈queued/backlog⌉, which is monotone in both.
+// TestDemandFormula checks the target busy + ⌈waiting/backlog⌉ and its monotony.
 func TestDemandFormula(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		backlog := rapid.IntRange(-2, 20).Draw(t, "backlog")
 		s := drawSignals(t, epoch)
-		s.Min, s.Max = 0, math.MaxInt32 // the formula itself
+		s.Min, s.Max = 0, math.MaxInt32 // so that the bounds do not hide the formula
 		target := scale.Demand(backlog).Scale(s).Target
 		per := max(backlog, 1)
-		left := max(s.Queued-s.Idle, 0) // by those that are on their way
+		left := max(s.Queued-s.Idle, 0) // not taken by an idle worker
 		over := target - s.Busy - (s.Queued - left)
 		if over*per < left || (over-1)*per >= left && over > 0 {
-			t.Fatalf("%d workers for %d items that nobody is about to take, %d each; want as few as hold them", over, left, per)
+			t.Fatalf("%d workers for %d items that no idle worker takes, at %d items each; want the smallest number that suffices", over, left, per)
 		}
 		more := s
 		more.Queued += rapid.IntRange(1, 50).Draw(t, "more")
@@ -146,8 +146,8 @@ func TestDemandFormula(t *testing.T) {
 	})
 }
 
-// TestStepFormula checks each decision of a Step by itself: whether it may jump,
-// how far, and that it asks to be asked when it will be able to.
+// TestStepFormula checks each decision of Step: whether it may jump, how far, and that
+// Again leads to the next possible jump.
 func TestStepFormula(t *testing.T) {
 	const wait = 500 * time.Millisecond
 	rapid.Check(t, func(t *rapid.T) {
@@ -177,13 +177,13 @@ func TestOnlyStepNeedsTime(t *testing.T) {
 	for name, fresh := range scalers {
 		timed, ok := fresh().(scale.Timed)
 		if want := name[0] == 'S'; !ok || timed.NeedsTime() != want {
-			t.Errorf("%s: NeedsTime is there: %v; want it to be %v", name, ok, want)
+			t.Errorf("%s: it implements Timed: %v; want NeedsTime to be %v", name, ok, want)
 		}
 	}
 }
 
-// TestTargetWaitFormula: with the load and the times that it was told, the target is
-// the least number that Erlang's formula allows, or what works off the backlog.
+// TestTargetWaitFormula checks that the target is the smallest number of workers that
+// Erlang's formula allows, or the number that clears the backlog, if that is larger.
 func TestTargetWaitFormula(t *testing.T) {
 	const wait, share = 100 * time.Millisecond, 0.95
 	rapid.Check(t, func(t *rapid.T) {
@@ -206,8 +206,8 @@ func TestTargetWaitFormula(t *testing.T) {
 	})
 }
 
-// TestRateLimitFormula: in no stretch of time does the target grow by more than the
-// rate allows, and a second's worth.
+// TestRateLimitFormula checks that in any interval the target grows by at most the rate
+// times the interval, plus the tokens of one second.
 func TestRateLimitFormula(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := rapid.SampledFrom([]float64{0.5, 1, 3, 40}).Draw(t, "rate")
@@ -222,13 +222,13 @@ func TestRateLimitFormula(t *testing.T) {
 			d := s.Scale(now)
 			past = append(past, grown{now.Now, max(d.Target-now.Workers, 0)})
 			if d.Target < now.Max && (d.Again <= 0 || d.Again > time.Duration(float64(time.Second)/rate)+1) {
-				t.Fatalf("asks again after %v, with one worker allowed each %v", d.Again, time.Duration(float64(time.Second)/rate))
+				t.Fatalf("Again is %v, want at most %v, in which one worker may start", d.Again, time.Duration(float64(time.Second)/rate))
 			}
 			sum := 0
 			for _, g := range slices.Backward(past) {
 				sum += g.by
 				if most := now.Now.Sub(g.at).Seconds()*rate + max(rate, 1); float64(sum) > most+1e-6 {
-					t.Fatalf("the target grew by %d in %v, at most %v are allowed", sum, now.Now.Sub(g.at), most)
+					t.Fatalf("the target grew by %d in %v, want at most %v", sum, now.Now.Sub(g.at), most)
 				}
 			}
 			now.Workers = d.Target
@@ -240,14 +240,14 @@ func TestRateLimitFormula(t *testing.T) {
 	})
 }
 
-// TestToleranceBand: what is near enough changes nothing, unless somebody waits that
-// nobody is free for.
+// TestToleranceBand checks that a target within the tolerance changes nothing, unless
+// an item waits for which no worker is idle.
 func TestToleranceBand(t *testing.T) {
 	for _, tc := range []struct{ workers, busy, queued, inner, want int }{
 		{20, 18, 0, 18, 20}, // a tenth less
 		{20, 17, 0, 17, 17},
-		{20, 18, 2, 22, 20}, // there are two idle ones for the two that wait
-		{20, 18, 4, 22, 22}, // and not for four
+		{20, 18, 2, 22, 20}, // two idle workers for two waiting items
+		{20, 18, 4, 22, 22}, // two idle workers for four waiting items
 		{20, 20, 1, 21, 21},
 	} {
 		inner := scalerFunc(func(scale.Snapshot) scale.Decision {
@@ -258,7 +258,7 @@ func TestToleranceBand(t *testing.T) {
 	}
 }
 
-// TestBadScalersAreErrors, wherever they are.
+// TestBadScalersAreErrors checks that Validate finds invalid arguments, at any depth.
 func TestBadScalersAreErrors(t *testing.T) {
 	read := func(s scale.Snapshot) scale.Snapshot { return s }
 	for name, tc := range map[string]struct {

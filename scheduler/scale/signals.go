@@ -1,15 +1,16 @@
 package scale
 
-import (
-	"errors"
-)
+import "errors"
 
-// WithSignals makes a scaler of a pool from one that decides by signals of its
-// own, such as the memory in use or what a database says of itself. Each time
-// that the pool asks, read turns the pool's state into those signals; it may
-// look elsewhere and block for a moment, but of the pool it may call only
-// Snapshot and Workers. The pool gathers the signals that need a clock, since
-// read may use them.
+// WithSignals returns a scaler of a pool that decides by signals of your own, such as
+// the memory in use or the load of a database. Each time the pool asks, read converts
+// the state of the pool to those signals, and s decides.
+//
+// The function read may call other systems and block briefly, but a submitter waits for
+// it. Of the methods of its own pool it may call only Snapshot and Workers. The fields
+// of [Snapshot] that need a clock are set.
+//
+// A nil read or s is an error of [Validate].
 func WithSignals[S any](read func(Snapshot) S, s Scaler[S]) Scaler[Snapshot] {
 	return withSignals[S]{read: read, scaler: s}
 }
@@ -19,15 +20,11 @@ type withSignals[S any] struct {
 	scaler Scaler[S]
 }
 
-// Validate reports bad arguments, and those of the scaler.
 func (w withSignals[S]) Validate() error {
 	if w.read == nil || w.scaler == nil {
 		return errors.New("scale: WithSignals: the function or the scaler is nil; give both")
 	}
-	if v, ok := w.scaler.(interface{ Validate() error }); ok {
-		return v.Validate()
-	}
-	return nil
+	return Validate(w.scaler)
 }
 
 func (w withSignals[S]) Scale(s Snapshot) Decision { return w.scaler.Scale(w.read(s)) }

@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// DefaultStepWait is how long Step lets an item wait, and the pool settle, when
-// nothing else was asked for.
+// DefaultStepWait is the wait of [Step] if none is given.
 const DefaultStepWait = 500 * time.Millisecond
 
-// Step jumps half-way to the maximum, workers + ⌈(max−workers)/2⌉, when the
-// oldest item has waited for wait and the last jump is at least as long ago. A
-// wait that is not positive counts as DefaultStepWait. It suits work whose
-// workers are dear to start and that comes in short bursts; Demand reacts
-// faster and starts fewer.
+// Step returns a scaler that jumps half-way to the maximum, to
+// workers + ⌈(max−workers)/2⌉, when the oldest item has waited for at least wait and
+// the last jump was at least wait ago. When nothing waits, the target is the number of
+// busy workers. A wait that is not positive means [DefaultStepWait].
+//
+// Step suits workers that are expensive to start and load that comes in short bursts.
+// [Demand] reacts faster and starts fewer workers.
 func Step(wait time.Duration) Scaler[Snapshot] {
 	if wait <= 0 {
 		wait = DefaultStepWait
@@ -23,7 +24,7 @@ func Step(wait time.Duration) Scaler[Snapshot] {
 
 type step struct {
 	wait   time.Duration
-	jumped time.Time // when it last jumped; zero: never
+	jumped time.Time // time of the last jump; zero if there was none
 }
 
 func (s *step) NeedsTime() bool { return true }

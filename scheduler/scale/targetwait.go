@@ -6,33 +6,37 @@ import (
 	"time"
 )
 
-// TargetWaitConfig adjusts [TargetWait]. Zero values mean the defaults.
+// TargetWaitConfig configures [TargetWait]. The zero value of a field means its default.
 type TargetWaitConfig struct {
-	// Wait is how long an item may wait for a worker. The default is 100 ms.
+	// Wait is the longest time that an item should wait for a worker. The default is
+	// 100 ms. It must not be negative.
 	Wait time.Duration
-	// Share is how many of the items are to wait no longer than that, from 0 to 1.
-	// The default is 0.95.
+	// Share is the fraction of items that should wait no longer than Wait, between 0
+	// and 1, both excluded. The default is 0.95.
 	Share float64
-	// Window is how far back the load is measured, or five times as far as an item
-	// takes, if that is more. The default is 5 s. A shorter one follows the load
-	// faster, a longer one fluctuates less.
+	// Window is the time over which the load is measured, or five times the mean
+	// service time of an item, whichever is longer. A shorter window follows the load
+	// faster; a longer one fluctuates less. The default is 5 s. It must not be negative.
 	Window time.Duration
 }
 
-// TargetWait has as many workers as it takes for a share of the items to wait no
-// longer than a given time. It measures the rate of arrivals λ and the mean
-// service time S, and asks for the larger of
+// TargetWait returns a scaler that asks for enough workers that a share of the items
+// waits no longer than a target. It measures the rate of arrivals λ and the mean service
+// time S, and asks for the larger of
 //
-//   - λS + waiting·S/Wait workers, which work off what waits now in that time, and
-//   - the least number c for which an M/M/c queue keeps the promise in the long run:
-//     ErlangC(c, λS)·exp(−(c−λS)·Wait/S) ≤ 1 − Share.
+//   - λS + waiting·S/Wait workers, which clear the current backlog within Wait, and
+//   - the smallest number c of workers with which an M/M/c queue meets the target in its
+//     steady state: C(c, λS)·exp(−(c−λS)·Wait/S) ≤ 1 − Share, where C is Erlang's
+//     delay formula.
 //
-// The second is the staffing rule of call centres (Gans, Koole and Mandelbaum,
-// Telephone call centers, M&SOM 5, 2003). The offered load λS is measured as the
-// mean number of busy workers plus the growth of what waits times S, which is the
-// same by Little's law (A proof for the queuing formula L = λW, 1961). Until an item
-// has ended it acts as Demand(1). Bad values of the configuration are an error of
-// NewPool.
+// The second term is the staffing rule of call centres (Gans, Koole, Mandelbaum:
+// Telephone Call Centers, Manufacturing & Service Operations Management 5, 2003). The
+// offered load λS is measured as the mean number of busy workers plus the growth of the
+// backlog times S, which is equal by Little's law (Little: A Proof for the Queuing
+// Formula L = λW, 1961).
+//
+// Until the first item has ended, TargetWait acts as Demand(1). [Validate] reports
+// values outside the ranges of [TargetWaitConfig].
 func TargetWait(cfg TargetWaitConfig) Scaler[Snapshot] {
 	if cfg.Wait == 0 {
 		cfg.Wait = 100 * time.Millisecond
@@ -51,7 +55,6 @@ type targetWait struct {
 	window window
 }
 
-// Validate reports bad values of the configuration.
 func (t *targetWait) Validate() error {
 	if t.cfg.Wait < 0 || t.cfg.Window < 0 || !(t.cfg.Share > 0 && t.cfg.Share < 1) {
 		return fmt.Errorf("scale: TargetWait: the wait is %v, the share %v and the window %v; "+
@@ -60,23 +63,21 @@ func (t *targetWait) Validate() error {
 	return nil
 }
 
-// NeedsTime reports that it reads the signals that need a clock.
 func (t *targetWait) NeedsTime() bool { return true }
 
-// Scale decides.
 func (t *targetWait) Scale(s Snapshot) Decision {
 	var again time.Duration
 	if s.waiting() > 0 {
-		again = max(t.cfg.Wait/2, 1) // if nothing else happens; the wait must not pass unnoticed
+		again = max(t.cfg.Wait/2, 1) // ask before Wait has passed, even if no item arrives or ends
 	}
 	r, ok := measure(t.window.since(s), s)
 	if !ok || r.service <= 0 {
 		return Decision{Target: s.Bound(s.Busy + s.waiting()), Again: again, Reason: "nothing measured yet: demand"}
 	}
-	// Fewer items tell more about chance than about the load.
+	// In a shorter window too few items end to measure the load.
 	t.window.length = max(t.cfg.Window, time.Duration(5*r.service*float64(time.Second)))
 	load := max(0, r.busy+r.growth*r.service)
-	patience := t.cfg.Wait.Seconds() / r.service // the wait, in service times
+	patience := t.cfg.Wait.Seconds() / r.service // Wait in units of the service time
 	backlog := ceil(load + float64(s.waiting())/patience)
 	steady := t.staff(load, patience, s.Max)
 	return Decision{
@@ -85,8 +86,8 @@ func (t *targetWait) Scale(s Snapshot) Decision {
 	}
 }
 
-// staff is the least number of workers with which the share waits no longer than
-// the patience, but at most the given one.
+// staff returns the smallest number of workers, up to most, with which Share of the
+// items wait no longer than patience, in units of the service time.
 func (t *targetWait) staff(load, patience float64, most int) int {
 	e := newErlang()
 	for c := 1; c < most; c++ {
@@ -98,51 +99,34 @@ func (t *targetWait) staff(load, patience float64, most int) int {
 	return most
 }
 
-// ErlangC is the probability that an arrival has to wait in an M/M/c queue with c
-// servers and an offered load of a (arrival rate times mean service time), by
-// Erlang's second formula (Solution of some problems in the theory of
-// probabilities, 1917). With a ≥ c the queue has no steady state, and every
-// arrival waits: 1. With no servers it is 1 too, and without load 0. It takes O(c)
-// and does not overflow.
-func ErlangC(c int, a float64) float64 {
-	switch {
-	case !(a < float64(c)):
-		return 1
-	case a <= 0:
-		return 0
-	}
-	e := newErlang()
-	for range c {
-		e.addServer(a)
-	}
-	return e.waits(a)
-}
-
-// erlang is a system of servers without a queue. Its blocking probability is that
-// of Erlang's first formula, which the recursion gets for one server more without
-// the powers and factorials in it, all of which would overflow.
+// erlang computes the probability of waiting in an M/M/c queue (Erlang: Solution of some
+// Problems in the Theory of Probabilities of Significance in Automatic Telephone
+// Exchanges, 1917). The recursion adds one server at a time. It avoids the powers and
+// factorials of the closed formula, which overflow. The offered load a, the arrival rate
+// times the mean service time, must be the same in all calls.
 type erlang struct {
 	servers  int
-	blocking float64
+	blocking float64 // Erlang B: the probability that all servers are busy, without a queue
 }
 
 func newErlang() *erlang { return &erlang{blocking: 1} }
 
-// addServer adds a server, for the same offered load a.
+// addServer adds a server.
 func (e *erlang) addServer(a float64) {
 	e.servers++
 	e.blocking = a * e.blocking / (float64(e.servers) + a*e.blocking)
 }
 
-// waits is the probability that an arrival waits if there is a queue, for a below
-// the number of servers.
+// waits returns Erlang C: the probability that an arrival has to wait if there is a
+// queue. It requires that a is less than the number of servers; otherwise the queue has
+// no steady state.
 func (e *erlang) waits(a float64) float64 {
 	utilisation := a / float64(e.servers)
 	return e.blocking / (1 - utilisation*(1-e.blocking))
 }
 
-// ceil rounds up, but not for what is more than a whole number only by the
-// rounding of floating point. It fits into an int, whatever it is given.
+// ceil returns ⌈x⌉ as an int, within 0 and [math.MaxInt32]. It tolerates a rounding
+// error of 1e-9 above an integer.
 func ceil(x float64) int {
 	return int(min(max(math.Ceil(x-1e-9), 0), math.MaxInt32))
 }

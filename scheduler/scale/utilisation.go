@@ -5,26 +5,31 @@ import (
 	"time"
 )
 
-// UtilisationConfig adjusts [Utilisation]. Zero values mean the defaults.
+// UtilisationConfig configures [Utilisation]. The zero value of a field means its
+// default.
 type UtilisationConfig struct {
-	// Target is how busy a worker is to be on average, above 0 and up to 1. The
-	// default is 0.7: the rest is room for fluctuations.
+	// Target is the fraction of its time that a worker should be busy, above 0 and at
+	// most 1. The default is 0.7. The rest is reserve for fluctuations.
 	Target float64
-	// Stable is the time over which the load is averaged. The default is 6 s.
+	// Stable is the window over which the load is averaged in normal operation. It must
+	// not be shorter than Panic. The default is 6 s.
 	Stable time.Duration
-	// Panic is the time over which it is averaged to notice a jump. The default
-	// is 600 ms.
+	// Panic is the window over which the load is averaged to detect a burst. It must
+	// not be negative. The default is 600 ms.
 	Panic time.Duration
 }
 
-// Utilisation has as many workers as keep each busy for a given share of its
-// time: the mean number of items that ran or waited, over that share. The mean is
-// taken over a longer window; if over a shorter one it calls for twice the workers
-// that there are, the scaler panics: it goes by the shorter window, and does not
-// go back, until there was no reason to for the time of the longer one.
+// Utilisation returns a scaler that asks for enough workers that each is busy for a
+// fraction of its time: the mean number of items that run or wait, divided by Target.
 //
-// These are the rules of Knative's autoscaler for pods (KPA). Bad values of the
-// configuration are an error of NewPool.
+// The mean is taken over the stable window. When the mean over the panic window calls
+// for at least twice the current number of workers, the scaler enters panic mode: it
+// uses the larger of both means and never lowers the target. Panic mode ends when the
+// condition has not held for the length of the stable window.
+//
+// These are the rules of the Knative pod autoscaler (KPA), with windows of a tenth of
+// its default lengths. [Validate] reports values outside the ranges of
+// [UtilisationConfig].
 func Utilisation(cfg UtilisationConfig) Scaler[Snapshot] {
 	if cfg.Target == 0 {
 		cfg.Target = 0.7
@@ -38,18 +43,16 @@ func Utilisation(cfg UtilisationConfig) Scaler[Snapshot] {
 	return &utilisation{cfg: cfg, stable: window{length: cfg.Stable}, short: window{length: cfg.Panic}}
 }
 
-// panicFactor is how many times the workers that there are the short window has
-// to call for.
+// panicFactor is the ratio of wanted workers to current workers that starts panic mode.
 const panicFactor = 2
 
 type utilisation struct {
 	cfg           UtilisationConfig
 	stable, short window
-	panicEnds     time.Time // zero: no panic
-	most          int       // workers asked for during the panic
+	panicEnds     time.Time // end of panic mode; zero if there was none
+	most          int       // largest target in this panic mode
 }
 
-// Validate reports bad values of the configuration.
 func (u *utilisation) Validate() error {
 	if !(u.cfg.Target > 0 && u.cfg.Target <= 1) || u.cfg.Panic < 0 || u.cfg.Stable < u.cfg.Panic {
 		return fmt.Errorf("scale: Utilisation: the target is %v, the windows are %v and %v; the target must be above 0 and "+
@@ -58,10 +61,8 @@ func (u *utilisation) Validate() error {
 	return nil
 }
 
-// NeedsTime reports that it reads the signals that need a clock.
 func (u *utilisation) NeedsTime() bool { return true }
 
-// Scale decides.
 func (u *utilisation) Scale(s Snapshot) Decision {
 	var again time.Duration
 	if s.waiting() > 0 {
@@ -80,8 +81,8 @@ func (u *utilisation) Scale(s Snapshot) Decision {
 	return Decision{Target: s.Bound(u.most), Again: again, Reason: "panic: mean load over the short window"}
 }
 
-// want is the number of workers that the load over a window calls for, or, as
-// long as there is none, the load of the moment.
+// want returns the number of workers that the mean load over a window calls for. It uses
+// the current load until the window spans some time.
 func (u *utilisation) want(w *window, s Snapshot) int {
 	load := float64(s.Busy + s.Queued)
 	if r, ok := measure(w.since(s), s); ok {

@@ -1,25 +1,21 @@
 package scale
 
-import (
-	"time"
-)
+import "time"
 
-// window remembers snapshots, so that a scaler can measure over the last while:
-// counters and integrals that only grow, the difference of two snapshots tells
-// what happened in between exactly.
+// window keeps past snapshots, so that a scaler can measure over the last length. The
+// number of snapshots is bounded, however often the scaler is asked.
 type window struct {
 	length time.Duration
-	past   []Snapshot // the oldest first; at most samples of them and one more
+	past   []Snapshot // oldest first; the first may be older than length
 }
 
-// samples is how many snapshots a window keeps: one more for each such part of
-// its length that has passed, however often the scaler is asked.
+// samples is the number of snapshots that a window keeps: one per length/samples.
 const samples = 20
 
-// since returns what to compare now with: the state of the pool as it was the window's
-// length ago, or the oldest there is, which may be now itself. Between two snapshots
-// things are taken to have gone on evenly: after an hour in which nobody asked, the
-// last seconds of it are not an hour long.
+// since returns the state of the pool one length before now, or the oldest known state,
+// which may be now itself. Values between two snapshots are interpolated linearly: a pool
+// asks no scaler while it is quiet, and after an hour without a snapshot the mean over
+// the last seconds must not be the mean over that hour.
 func (w *window) since(now Snapshot) Snapshot {
 	if n := len(w.past); n == 0 || now.Now.Sub(w.past[n-1].Now) >= w.length/samples {
 		w.past = append(w.past, now)
@@ -36,8 +32,9 @@ func (w *window) since(now Snapshot) Snapshot {
 	return between(w.past[0], next, now.Now.Add(-w.length))
 }
 
-// between is a snapshot of a time between two others, as far as measure reads it; or
-// the first, if the time is before it.
+// between returns a with its time set to at, and the counters and integrals that measure
+// reads interpolated linearly between a and b. It returns a itself if at is not after a,
+// or if no time passed between a and b.
 func between(a, b Snapshot, at time.Time) Snapshot {
 	passed := at.Sub(a.Now)
 	if passed <= 0 || !a.Now.Before(b.Now) {
@@ -53,17 +50,16 @@ func between(a, b Snapshot, at time.Time) Snapshot {
 	return a
 }
 
-// rates are what was measured between two snapshots.
+// rates holds what measure found between two snapshots.
 type rates struct {
-	throughput float64 // items that ended, a second
-	growth     float64 // of what waits, in items a second
+	throughput float64 // items that ended, per second
+	growth     float64 // growth of the backlog, in items per second
 	busy       float64 // mean of Busy
 	queued     float64 // mean of Queued
-	service    float64 // mean time of an item on a worker, in seconds; 0: not known
+	service    float64 // mean service time of an item, in seconds; 0 if unknown
 }
 
-// measure differences two snapshots. It reports false if they tell nothing,
-// because no time lies between them.
+// measure compares two snapshots. It returns false if no time lies between them.
 func measure(from, to Snapshot) (r rates, ok bool) {
 	seconds := to.Now.Sub(from.Now).Seconds()
 	if seconds <= 0 {
@@ -77,7 +73,7 @@ func measure(from, to Snapshot) (r rates, ok bool) {
 	switch {
 	case done > 0:
 		r.service = (to.ServiceTime - from.ServiceTime) / done
-	case to.done() > 0: // none has ended for so long; those before must do
+	case to.done() > 0: // no item ended in this time: use the mean over the pool's lifetime
 		r.service = to.ServiceTime / float64(to.done())
 	}
 	return r, true

@@ -10,22 +10,22 @@ import (
 
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// patience is how many questions a scaler has to react, or to come to rest.
+// patience is the number of decisions within which a scaler must react, or its target
+// become constant.
 const patience = 400
 
-// tick is the time between two questions. Where items take long, so does the
-// scaler that has to see some of them end.
+// tick returns the time between two decisions. It grows with the service time, because
+// some scalers need to see items end.
 func (p *plant) tick() time.Duration { return max(100*time.Millisecond, p.service/20) }
 
-// plant is an imagined pool: what a scaler is told of a pool with a given number
-// of items in it, of which the workers run as many as they can. Its counters and
-// integrals fit together.
+// plant simulates a pool with a given number of items in it. Workers run as many of them
+// as they can. Its counters and integrals are consistent.
 type plant struct {
 	scale.Snapshot
-	load    int           // items that run or wait
+	load    int           // running and waiting items
 	service time.Duration // of an item
-	since   time.Time     // since when something waits; zero: nothing does
-	begun   float64       // parts of items done
+	since   time.Time     // start of the current backlog; zero if nothing waits
+	begun   float64       // completed fraction of the next item
 }
 
 func newPlant(t *rapid.T) *plant {
@@ -38,7 +38,7 @@ func newPlant(t *rapid.T) *plant {
 	return p
 }
 
-// settle shares out the load.
+// settle assigns the load to the workers and derives the other fields.
 func (p *plant) settle() {
 	p.Busy = min(p.load, p.Workers)
 	p.Idle = p.Workers - p.Busy
@@ -57,7 +57,7 @@ func (p *plant) settle() {
 	}
 }
 
-// pass lets time pass with the load as it is: as much arrives as is done.
+// pass advances the time at a constant load: for each item that ends, one arrives.
 func (p *plant) pass(d time.Duration) {
 	p.settle()
 	p.Now = p.Now.Add(d)
@@ -74,8 +74,8 @@ func (p *plant) pass(d time.Duration) {
 	p.settle()
 }
 
-// follow does what the scaler says, as a pool does: workers come at once, and go
-// when they have nothing to do, or the decision is firm.
+// follow asks the scaler and obeys it as a pool does: workers start at once, and exit
+// when they are idle or the decision is firm.
 func (p *plant) follow(s Scaler) scale.Decision {
 	d := s.Scale(p.Snapshot)
 	p.Workers = max(min(d.Target, p.Max), p.Min)
@@ -86,9 +86,9 @@ func (p *plant) follow(s Scaler) scale.Decision {
 	return d
 }
 
-// followAsked is follow, with the question asked a moment before some of the workers
-// take their items.
-func (p *plant) followAsked(s Scaler, onTheirWay int) scale.Decision {
+// followEarly is follow at a moment at which some workers are still idle, just before
+// they take their items.
+func (p *plant) followEarly(s Scaler, onTheirWay int) scale.Decision {
 	idle := min(onTheirWay, p.Busy)
 	p.Busy -= idle
 	p.Idle += idle
@@ -96,8 +96,8 @@ func (p *plant) followAsked(s Scaler, onTheirWay int) scale.Decision {
 	return p.follow(s)
 }
 
-// history draws what a scaler is told of a pool in the course of time, in which
-// load, bounds and workers change as they like.
+// history draws a sequence of snapshots of one pool. Load, bounds and the number of
+// workers change at random.
 func history(t *rapid.T) []scale.Snapshot {
 	p := newPlant(t)
 	past := make([]scale.Snapshot, rapid.IntRange(1, 30).Draw(t, "decisions"))

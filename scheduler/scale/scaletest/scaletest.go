@@ -1,26 +1,26 @@
-// Package scaletest checks that a scaler of pools keeps the promises of one, for
-// those of package scheduler and for your own:
+// Package scaletest is a conformance suite for scalers of worker pools. Run checks a
+// scaler of your own against the rules that a pool relies on:
 //
 //	func TestMine(t *testing.T) {
 //		scaletest.Run(t, func() scale.Scaler[scale.Snapshot] { return mine.New() })
 //	}
 //
-// It feeds the scaler with the signals of imagined pools, random ones and such as
-// react to it, and prints the shortest history that breaks a rule, with the way to
-// replay it. These are the rules:
+// The suite generates signals with rapid, from random histories and from a simulated
+// pool that follows the decisions. It prints the shortest history that breaks a rule,
+// and how to replay it. The rules are:
 //
-//   - Bounds: the target is within the bounds of the pool, also at the very start,
-//     with no time passed and nothing done; Again is not negative; there is a reason.
-//   - Replay: the same signals give the same decisions.
-//   - Monotony: more that waits, or a longer wait, never means fewer workers.
-//   - Liveness: while something waits, all workers are busy and there may be more,
-//     there will be more; also if nothing happens but that the time comes at which the
-//     scaler wants to be asked again, and if workers that were idle at the last
-//     question were just about to take something.
-//   - FixedPoint: under constant load the target comes to rest.
-//   - Turns, only with [WithTurns]: it does not go up and down all the time.
+//   - [Bounds]: the target is within the bounds of the pool, also in a new pool where no
+//     time has passed. Again is not negative. Reason is not empty.
+//   - [Replay]: the same signals give the same decisions.
+//   - [Monotony]: more waiting items, or a longer wait, never lower the target.
+//   - [Liveness]: while items wait, all workers are busy and the pool is below its
+//     maximum, the target rises eventually. It must rise even if nothing happens except
+//     that Again passes, and even if idle workers were about to take items when the
+//     scaler was asked.
+//   - [FixedPoint]: under a constant load the target becomes constant.
+//   - [Turns], only with [WithTurns]: the target changes direction rarely.
 //
-// A scaler that promises less says so with [Without].
+// Exclude rules that your scaler does not keep by design with [Without].
 package scaletest
 
 import (
@@ -34,13 +34,13 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// Scaler is what is checked.
+// Scaler is the type of scaler that a pool takes.
 type Scaler = scale.Scaler[scale.Snapshot]
 
-// Rule names a rule.
+// Rule is the name of a rule.
 type Rule string
 
-// The rules, which the package documentation explains.
+// The rules. The package documentation explains them.
 const (
 	Bounds     Rule = "Bounds"
 	Replay     Rule = "Replay"
@@ -50,16 +50,16 @@ const (
 	Turns      Rule = "Turns"
 )
 
-// Option adjusts what [Run] expects.
+// Option configures [Run].
 type Option func(*suite)
 
-// Without leaves out rules that the scaler does not claim to keep.
+// Without excludes rules that the scaler does not keep by design.
 func Without(rules ...Rule) Option {
 	return func(s *suite) { s.without = append(s.without, rules...) }
 }
 
-// WithTurns demands that in any time T the target turns from growing to shrinking
-// or back at most 2T/d + 1 times.
+// WithTurns adds the rule [Turns]: in any time T the target changes direction at most
+// 2T/d + 1 times.
 func WithTurns(d time.Duration) Option { return func(s *suite) { s.turns = d } }
 
 type suite struct {
@@ -68,8 +68,8 @@ type suite struct {
 	turns   time.Duration
 }
 
-// Run checks the scalers that fresh makes, each rule in a subtest of its own. Each
-// call of fresh must return a new one.
+// Run checks the scalers that fresh returns, each rule in its own subtest. Each call of
+// fresh must return a new scaler.
 func Run(t *testing.T, fresh func() Scaler, opts ...Option) {
 	t.Helper()
 	s := &suite{fresh: fresh}
@@ -92,7 +92,7 @@ func Run(t *testing.T, fresh func() Scaler, opts ...Option) {
 	}
 }
 
-// bounds: no decision is impossible.
+// bounds checks that no decision is impossible.
 func (s *suite) bounds(t *rapid.T) {
 	scaler := s.fresh()
 	for i, signals := range history(t) {
@@ -104,15 +104,15 @@ func (s *suite) bounds(t *rapid.T) {
 	}
 }
 
-// replay: a scaler knows nothing but its signals.
+// replay checks that the signals alone determine the decisions.
 func (s *suite) replay(t *rapid.T) {
 	past := history(t)
 	if diff := cmp.Diff(decide(s.fresh(), past), decide(s.fresh(), past)); diff != "" {
-		t.Fatalf("two scalers were given the same signals and decided differently (-first +second):\n%s", diff)
+		t.Fatalf("two scalers decided differently on the same signals (-first +second):\n%s", diff)
 	}
 }
 
-// decide lists the decisions of a scaler.
+// decide returns the decisions of a scaler on a history.
 func decide(scaler Scaler, past []scale.Snapshot) []scale.Decision {
 	decisions := make([]scale.Decision, len(past))
 	for i, signals := range past {
@@ -121,8 +121,8 @@ func decide(scaler Scaler, past []scale.Snapshot) []scale.Decision {
 	return decisions
 }
 
-// monotony: of two pools with one history, that in which more waits, or has waited
-// longer, gets no fewer workers.
+// monotony compares two pools with the same history. The one in which more items wait, or
+// the oldest has waited longer, must not get fewer workers.
 func (s *suite) monotony(t *rapid.T) {
 	past := history(t)
 	last := past[len(past)-1]
@@ -138,7 +138,8 @@ func (s *suite) monotony(t *rapid.T) {
 	}
 }
 
-// liveness: where all workers are busy and something waits, the pool grows.
+// liveness checks that the pool grows up to its maximum while all workers are busy and
+// items wait.
 func (s *suite) liveness(t *rapid.T) {
 	p := newPlant(t)
 	p.Max = p.Min + rapid.IntRange(1, 40).Draw(t, "more workers than the minimum")
@@ -148,20 +149,20 @@ func (s *suite) liveness(t *rapid.T) {
 		before := p.Workers
 		for asked := 0; p.Workers == before; asked++ {
 			if asked == patience {
-				t.Fatalf("%d items waited for %v, with all of %d workers busy and %d allowed, and the target never rose",
+				t.Fatalf("%d items waited for %v, with all of %d workers busy and %d allowed, and the target did not rise",
 					p.Queued, p.Now.Sub(epoch), p.Workers, p.Max)
 			}
 			p.load = p.Workers + 1 + rapid.IntRange(0, 3).Draw(t, "items that wait")
 			p.pass(p.tick())
-			if d := p.followAsked(scaler, rapid.IntRange(0, 2).Draw(t, "workers on their way")); p.Workers == before && d.Again == 0 {
-				t.Fatalf("%d items wait with %d workers for %d of them; the target is %d (%s), and nobody will ask again",
+			if d := p.followEarly(scaler, rapid.IntRange(0, 2).Draw(t, "workers on their way")); p.Workers == before && d.Again == 0 {
+				t.Fatalf("%d items wait with %d workers for %d of them; the target is %d (%s) and Again is 0, so the pool would never ask again",
 					p.Queued, before, p.load, d.Target, d.Reason)
 			}
 		}
 	}
 }
 
-// fixedPoint: where the load is constant, the target comes to rest.
+// fixedPoint checks that the target becomes constant under a constant load.
 func (s *suite) fixedPoint(t *rapid.T) {
 	p := newPlant(t)
 	p.load = rapid.IntRange(0, 60).Draw(t, "items in the system")
@@ -182,7 +183,7 @@ func (s *suite) fixedPoint(t *rapid.T) {
 	}
 }
 
-// fewTurns: the target does not swing.
+// fewTurns checks that the target does not oscillate under a random load.
 func (s *suite) fewTurns(t *rapid.T) {
 	p := newPlant(t)
 	scaler := s.fresh()
@@ -201,6 +202,6 @@ func (s *suite) fewTurns(t *rapid.T) {
 	}
 	most := int(2*p.Now.Sub(epoch)/s.turns) + 1
 	if turns > most {
-		t.Fatalf("the target turned %d times in %v; want at most %d", turns, p.Now.Sub(epoch), most)
+		t.Fatalf("the target changed direction %d times in %v; want at most %d", turns, p.Now.Sub(epoch), most)
 	}
 }

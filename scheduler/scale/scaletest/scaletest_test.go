@@ -12,8 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale/scaletest"
 )
 
-// scalerFunc is a scaler made of a function of the signals and of how often it was
-// asked before.
+// scalerFunc is a scaler defined by a function of the signals and of the number of
+// previous calls.
 type scalerFunc struct {
 	asked  int
 	decide func(s scale.Snapshot, asked int) scale.Decision
@@ -32,15 +32,14 @@ func made(decide func(s scale.Snapshot, asked int) scale.Decision) func() scalet
 	return func() scaletest.Scaler { return &scalerFunc{decide: decide} }
 }
 
-// to is a decision for a number of workers, as near as the bounds allow.
+// to returns a decision for n workers, limited to the bounds.
 func to(n int, s scale.Snapshot) scale.Decision {
 	return scale.Decision{Target: max(min(n, s.Max), s.Min)}
 }
 
-var asks int // of all scalers together
+var asks int // calls of all scalers together
 
-// subjects are scalers for the suite to judge, each with the rule that it breaks,
-// if any.
+// subjects has scalers for the suite to judge, each with the rule that it breaks, if any.
 var subjects = map[string]struct {
 	fresh func() scaletest.Scaler
 	rule  scaletest.Rule
@@ -68,7 +67,7 @@ var subjects = map[string]struct {
 	"shrinksWhenItWaits": {rule: scaletest.Monotony, fresh: made(func(s scale.Snapshot, _ int) scale.Decision {
 		return to(200-s.Queued, s)
 	})},
-	"givesUpTheOldest": {rule: scaletest.Monotony, fresh: made(func(s scale.Snapshot, _ int) scale.Decision {
+	"forgetsTheOldest": {rule: scaletest.Monotony, fresh: made(func(s scale.Snapshot, _ int) scale.Decision {
 		if s.OldestWait > time.Second {
 			return to(s.Busy, s)
 		}
@@ -77,7 +76,7 @@ var subjects = map[string]struct {
 	"contentWithFive": {rule: scaletest.Liveness, fresh: made(func(s scale.Snapshot, _ int) scale.Decision {
 		return to(min(s.Busy+s.Queued, 5), s)
 	})},
-	"contentWithWhatThereIs": {rule: scaletest.Liveness, fresh: made(func(s scale.Snapshot, _ int) scale.Decision { return to(s.Workers, s) })},
+	"neverGrows": {rule: scaletest.Liveness, fresh: made(func(s scale.Snapshot, _ int) scale.Decision { return to(s.Workers, s) })},
 	"swings": {rule: scaletest.FixedPoint, fresh: made(func(s scale.Snapshot, asked int) scale.Decision {
 		return to(s.Busy+s.Queued+asked%2, s)
 	})},
@@ -88,8 +87,8 @@ var subjects = map[string]struct {
 	})},
 }
 
-// TestJudge runs the suite against the subjects, in a process of its own: its
-// verdict on most of them is a failed test.
+// TestJudge runs the suite on the subjects. It runs in a separate process, because the
+// suite must fail on most of them.
 func TestJudge(t *testing.T) {
 	if os.Getenv("SCALERTEST_JUDGE") == "" {
 		t.Skip("TestSuiteCatchesBrokenScalers runs this")
@@ -101,12 +100,12 @@ func TestJudge(t *testing.T) {
 
 var failLine = regexp.MustCompile(`--- FAIL: TestJudge/(\w+)/(\w+) `)
 
-// TestSuiteCatchesBrokenScalers: each fails the rule that it breaks, and a correct
-// one fails none.
+// TestSuiteCatchesBrokenScalers checks that each broken scaler fails the rule that it
+// breaks, and that a correct one passes all rules.
 func TestSuiteCatchesBrokenScalers(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestJudge$", "-test.v", "-rapid.nofailfile", "-rapid.shrinktime=0s")
 	cmd.Env = append(os.Environ(), "SCALERTEST_JUDGE=1")
-	out, _ := cmd.CombinedOutput() // that it fails is what is wanted
+	out, _ := cmd.CombinedOutput() // it fails by design
 	failed := map[string][]string{}
 	for _, m := range failLine.FindAllStringSubmatch(string(out), -1) {
 		failed[m[1]] = append(failed[m[1]], m[2])
