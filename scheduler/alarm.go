@@ -1,20 +1,18 @@
 package scheduler
 
-import (
-	"time"
-)
+import "time"
 
-// alarm is the one timer of a pool. It serves idle workers that may expire and
-// the scaler's wish to be asked again, and is not set while there is neither.
-// It is guarded by the pool's mu.
+// alarm is the only timer of a pool. It serves idle workers that may expire and the
+// scaler that wants to be asked again. It is not set while neither needs it. The pool's
+// mu guards it.
 type alarm struct {
 	ring    func()
 	timer   *time.Timer
-	at      time.Time // when it fires; zero: not set
-	scaleAt time.Time // when the scaler wants to be asked again; zero: never
+	at      time.Time // when it fires; zero if not set
+	scaleAt time.Time // when the scaler is asked again; zero if it need not be
 }
 
-// set makes the alarm ring at the given time, unless it rings earlier anyway.
+// set makes the alarm ring at the given time, unless it is set to an earlier one.
 func (a *alarm) set(at time.Time) {
 	if !a.at.IsZero() && !at.Before(a.at) {
 		return
@@ -27,7 +25,7 @@ func (a *alarm) set(at time.Time) {
 	a.timer.Reset(time.Until(at))
 }
 
-// stop unsets the alarm. A ring that is under way finds nothing to do.
+// stop clears the alarm. A call of ring that has already begun finds nothing to do.
 func (a *alarm) stop() {
 	if a.timer != nil {
 		a.timer.Stop()
@@ -35,29 +33,28 @@ func (a *alarm) stop() {
 	a.at, a.scaleAt = time.Time{}, time.Time{}
 }
 
-// watchIdle sets the alarm for the worker that has been idle longest, if it may
-// expire. The stack is ordered by idleSince, so that is the one at the bottom.
-// When it is woken meanwhile the alarm is left as it is: it rings once for
-// nothing and is then set for whoever is at the bottom by that time, which is
-// cheaper than moving it with every task. mu is held.
+// watchIdle sets the alarm for the worker that has been idle longest, if it may expire.
+// That is the worker at the bottom of the stack, which is ordered by idleSince. If this
+// worker is woken, the alarm stays set. It then rings once for nothing and is set for the
+// new bottom of the stack, which is cheaper than a change for each item. mu is held.
 func (p *Pool[T]) watchIdle() {
 	if p.workers > p.min && len(p.idle) > 0 && p.phase != stopped {
 		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout))
 	}
 }
 
-// watchDormant sets the alarm for the dormant workers, if they may expire. They need it
-// when some are added, and when it has rung, but not whenever a worker parks: those that
-// the scaler keeps would have it ring each time. mu is held.
+// watchDormant sets the alarm for the dormant workers, if they may expire. It is called
+// when workers become dormant and when the alarm has rung, but not when a worker parks:
+// dormant workers that the scaler keeps would make the alarm ring each time. mu is held.
 func (p *Pool[T]) watchDormant() {
 	if p.workers > p.min && p.dormant > 0 && p.phase != stopped {
 		p.alarm.set(p.dormantSince.Add(p.cfg.IdleTimeout))
 	}
 }
 
-// ring is called by the alarm: it asks the scaler, and lets those workers go
-// that have been idle for too long and that neither the minimum nor the scaler
-// wants to keep. Stop waits for it as for a worker.
+// ring runs when the alarm fires. It asks the scaler and dismisses the workers that have
+// been idle for the timeout and that neither the minimum nor the scaler keeps. While it
+// asks the scaler it counts as a goroutine of the pool, so that Stop waits for it.
 func (p *Pool[T]) ring() {
 	p.mu.Lock()
 	now := time.Now()
@@ -69,7 +66,10 @@ func (p *Pool[T]) ring() {
 	keep := 0
 	if p.expired(now) > 0 || !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt) {
 		p.goroutines++
-		keep = p.scaleUnlocked(func() { p.goroutines-- })
+		p.mu.Unlock()
+		keep = p.scale()
+		p.mu.Lock()
+		p.goroutines--
 	}
 	if p.phase == stopped {
 		p.finishStop()
@@ -77,12 +77,12 @@ func (p *Pool[T]) ring() {
 		return
 	}
 	spare := p.spare()
-	if !p.halted() { // the others are about to come for what has been let in for them
+	if !p.halted() { // the other spare workers are about to take what waits
 		spare -= p.queued() - p.held() + p.blocked
 	}
 	before := p.workers
 	leaving := p.dismissExpired(now, min(p.workers-max(p.min, keep), spare))
-	if p.expired(now) > 0 { // kept by the scaler, which is asked again in a while
+	if p.expired(now) > 0 { // the scaler keeps them; ask it again after another timeout
 		p.alarm.set(now.Add(p.cfg.IdleTimeout))
 	} else {
 		p.watchIdle()
@@ -93,7 +93,7 @@ func (p *Pool[T]) ring() {
 	}
 	p.finishStop()
 	if p.workers < before {
-		p.dispatch() // unlocks; what came while the scaler was asked may lack them now
+		p.dispatch() // unlocks; items that arrived while the scaler was asked may need new workers
 	} else {
 		p.mu.Unlock()
 	}
@@ -102,14 +102,14 @@ func (p *Pool[T]) ring() {
 	}
 }
 
-// expired is the number of workers that the idle timeout entitles to leave: a
-// stretch at the bottom of the stack, and dormant ones, and never one that the minimum
-// needs. mu is held.
+// expired returns the number of workers, idle or dormant, that may exit because they have
+// been so for the timeout. It leaves out those that the minimum needs. mu is held.
 func (p *Pool[T]) expired(now time.Time) int {
 	return min(p.expiredIdle(now)+p.expiredDormant(now), p.workers-p.min)
 }
 
-// expiredIdle is the number of idle workers that have been so for the timeout. mu is held.
+// expiredIdle returns the number of workers that have been idle for the timeout. They are
+// at the bottom of the stack. mu is held.
 func (p *Pool[T]) expiredIdle(now time.Time) int {
 	n := 0
 	for n < len(p.idle) && now.Sub(p.idle[n].idleSince) >= p.cfg.IdleTimeout {
@@ -118,8 +118,8 @@ func (p *Pool[T]) expiredIdle(now time.Time) int {
 	return n
 }
 
-// expiredDormant is the number of dormant workers that have been so for the timeout. mu is
-// held.
+// expiredDormant returns the number of workers that have been dormant for the timeout. mu
+// is held.
 func (p *Pool[T]) expiredDormant(now time.Time) int {
 	if now.Sub(p.dormantSince) < p.cfg.IdleTimeout {
 		return 0
@@ -127,8 +127,8 @@ func (p *Pool[T]) expiredDormant(now time.Time) int {
 	return p.dormant
 }
 
-// dismissExpired takes workers out of the pool that have expired, no more than n. What it
-// returns is to be signalled. mu is held.
+// dismissExpired dismisses at most n expired workers, dormant ones first. The caller must
+// signal the workers that it returns. mu is held.
 func (p *Pool[T]) dismissExpired(now time.Time, n int) []*worker[T] {
 	asleep := max(min(n, p.expiredDormant(now)), 0)
 	idle := min(n-asleep, p.expiredIdle(now))
@@ -136,17 +136,16 @@ func (p *Pool[T]) dismissExpired(now time.Time, n int) []*worker[T] {
 	return p.dismissIdle(idle)
 }
 
-// dismissSpare takes n workers out of the pool, of which dormant ones are the first. What
-// it returns is to be signalled. mu is held.
+// dismissSpare dismisses n spare workers, dormant ones first. The caller must signal the
+// workers that it returns. mu is held.
 func (p *Pool[T]) dismissSpare(n int) []*worker[T] {
 	asleep := max(min(n, p.dormant), 0)
 	p.dismissDormant(asleep)
 	return p.dismissIdle(n - asleep)
 }
 
-// dismissIdle takes the n workers that have been idle longest out of the pool
-// and returns them; the caller signals them after letting go of mu, which is
-// held.
+// dismissIdle dismisses the n workers that have been idle longest and returns them. The
+// caller must signal them after it has released mu. mu is held.
 func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
 	if n <= 0 {
 		return nil
@@ -162,8 +161,8 @@ func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
 	return leaving
 }
 
-// restampIdle dates the idle workers anew: those that parked while the pool had
-// a fixed size carry no time. mu is held.
+// restampIdle restarts the idle time of all idle and dormant workers. Workers that parked
+// while the pool had a fixed size have no idleSince. mu is held.
 func (p *Pool[T]) restampIdle() {
 	now := time.Now()
 	p.dormantSince = now

@@ -1,22 +1,21 @@
 package scheduler
 
-import (
-	"time"
-)
+import "time"
 
-// A worker that the scaler wants counts from that moment, but it is dormant: it has no
-// goroutine until rouse finds no idle worker for an item and takes a dormant one. At most
-// one of them is on its way; when it has come, it rouses the next. So goroutines are
-// started at the pace at which they get to run. Items that wait for something have a worker
-// each, one right after the other; while items keep all processors busy, or are over before
-// the next worker has come, those who are there do the work, however many wait. (A million
-// items that sleep for 10 ms, with up to 50,000 workers on two processors: half the time and
-// half the goroutines of 50,000 at once. To have each new one yield first made a fifth fewer,
-// but on processors that others keep busy a hundred workers took seconds.)
+// A new worker above the minimum is dormant: it counts as a worker, but it has no
+// goroutine until rouse finds no idle worker for an item. At most one dormant worker is
+// being started at any time; once it runs, it rouses the next one. Goroutines are thus
+// started at the rate at which the scheduler of Go runs them. When items block, each gets
+// a worker of its own, one right after the other. When items keep all processors busy, or
+// end before the next worker runs, the existing workers do the work.
 //
-// The workers of the minimum run at once.
+// Measured with a million items that sleep for 10 ms, and up to 50,000 workers on two
+// processors: half the time and half the goroutines of 50,000 started at once.
+// Rejected: a new worker that first yields the processor. It saved a fifth of the
+// goroutines, but with other busy goroutines a hundred workers took seconds to start.
 
-// growTo has n workers, if there are fewer. mu is held, and rouse must follow.
+// growTo raises the number of workers to n, unless it is higher. The workers of the
+// minimum get goroutines at once. mu is held, and the caller must call rouse.
 func (p *Pool[T]) growTo(n int) {
 	if p.meter != nil && p.workers < n {
 		p.meter.advance(p)
@@ -40,7 +39,7 @@ func (p *Pool[T]) growTo(n int) {
 	}
 }
 
-// newWorker makes a worker, whose goroutine the caller starts. mu is held.
+// newWorker returns a worker whose goroutine the caller must start. mu is held.
 func (p *Pool[T]) newWorker() *worker[T] {
 	w := &worker[T]{id: p.nextID(0), wake: make(chan struct{}, 1)}
 	if last := len(p.freeIDs) - 1; last >= 0 {
@@ -53,7 +52,7 @@ func (p *Pool[T]) newWorker() *worker[T] {
 	return w
 }
 
-// nextID is the number that a worker gets after i others have been made. mu is held.
+// nextID returns the number that the worker made after i others will get. mu is held.
 func (p *Pool[T]) nextID(i int) int32 {
 	free := len(p.freeIDs)
 	if i < free {
@@ -62,10 +61,10 @@ func (p *Pool[T]) nextID(i int) int32 {
 	return int32(len(p.live) + 1 + i - free) //nolint:gosec // max is at most MaxInt32
 }
 
-// spare is the number of workers that have nothing to do. mu is held.
+// spare returns the number of workers that have nothing to do. mu is held.
 func (p *Pool[T]) spare() int { return len(p.idle) + p.dormant }
 
-// dismissDormant takes n dormant workers off the counts. mu is held.
+// dismissDormant removes n dormant workers. mu is held.
 func (p *Pool[T]) dismissDormant(n int) {
 	if n == 0 {
 		return
@@ -73,7 +72,7 @@ func (p *Pool[T]) dismissDormant(n int) {
 	if p.meter != nil {
 		p.meter.advance(p)
 	}
-	p.closeInbox() // it is for a pool that cannot grow
+	p.closeInbox() // it may be open only while the pool cannot grow
 	p.dormant -= n
 	p.workers -= n
 	p.giveSlots()

@@ -6,37 +6,38 @@ import (
 )
 
 const (
-	pauses = 4 // before giving way
-	yields = 4 // before waiting in the mutex
+	pauses = 4 // tries before the goroutine yields
+	yields = 4 // tries before it blocks in the mutex
 
-	// In empty calls, of one to two nanoseconds each.
+	// Lengths of a pause, in empty calls of one to two nanoseconds each.
 	leastPause = 400
 	mostPause  = 12_800
 )
 
-// patience is with what a worker comes back to a mutex that goroutines hold for some 10 ns at
-// a time and want again at once, as those of workers with short items do. Waiting a while in
-// place of parking makes them take turns of many items each. With 100 workers on two cores,
-// where the mutex itself never spins because other goroutines are runnable, that halved the
-// time per item, which was spent on parking and waking. The pauses grow, as whoever met one
-// holder by chance goes on soon.
+// patience is a worker's backoff before it blocks on the pool mutex. Workers with short
+// items hold the mutex for about 10 ns and lock it again at once. With pauses, each worker
+// runs many items in turn before another one gets the mutex. With 100 workers on two
+// processors this halved the time per item, which was spent on parking and waking. The
+// mutex itself does not spin there, because other goroutines are runnable. Pauses get
+// longer, so a worker that met one short holder by chance continues soon.
 //
-// While only workers meet at the mutex, patience lasts. Who finds it taken once more after a
-// pause has met others with short items, and is to begin with a longer pause from now on, so
-// that what the cores exchange at each change of turns is shared by more items; who finds it
-// free is to begin with a shorter one. Where submitters meet workers there, as in a pool with
-// a limit, a worker that waits for long lets them have all the turns: with lasting patience
-// it ran a quarter of the items.
+// If lasting is true, the length of the first pause carries over to the next call. A
+// worker that finds the mutex locked after a pause competes with other workers that have
+// short items. It pauses longer the next time, so that the cost of moving the cache lines
+// to another processor is shared by more items. A worker that finds the mutex free pauses
+// less the next time. If submitters compete with workers for the mutex, as in a pool with
+// a limit, lasting must be false: with long pauses a worker ran only a quarter of the
+// items.
 //
-// Who has paused in vain lets others run, and is the last to wait in the mutex itself. That
-// hands itself on from one to the next, a switch of goroutines for each turn, once somebody
-// has waited for a millisecond; with thousands of workers whose items sleep, somebody always
-// has, and a million items took 3 to 6 s in place of 2.
+// After its pauses a worker yields the processor, and only then blocks in the mutex. A
+// mutex on which a goroutine has waited for a millisecond is handed from waiter to waiter,
+// with a switch of goroutines for each turn. With thousands of workers whose items sleep
+// there was always such a waiter, and a million items took 3 to 6 s instead of 2 s.
 //
 // A patience belongs to one goroutine.
 type patience struct{ pause int }
 
-// lock locks a mutex that was found taken.
+// lock locks mu, which was locked when the caller tried.
 func (p *patience) lock(mu *sync.Mutex, lasting bool) {
 	growth := 4
 	if !lasting {
@@ -62,7 +63,7 @@ func (p *patience) lock(mu *sync.Mutex, lasting bool) {
 	mu.Lock()
 }
 
-// pass does nothing, and is called to do so.
+// pass does nothing. It is not inlined, so the loop around it takes time.
 //
 //go:noinline
 func pass() {}

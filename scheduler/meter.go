@@ -6,26 +6,26 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// meter gathers what needs a clock, for scalers that want it. A reading of the
-// clock costs about as much as the rest of a dispatch, so a pool whose scaler
-// does not ask for time has no meter. It is guarded by the pool's mu.
+// meter measures what needs a clock, for scalers that want it. A reading of the clock
+// costs about as much as the rest of a dispatch, so a pool whose scaler does not need
+// time has no meter. The pool's mu guards it.
 type meter struct {
 	epoch time.Time
-	last  time.Duration // since epoch: the time up to which the integrals run
+	last  time.Duration // time since epoch up to which the integrals are computed
 
 	busyTime, queuedTime, workerTime float64 // integrals, in seconds
 	serviceTime, waitTime            float64 // sums, in seconds
 
-	// arrivals holds the times of arrival of as many items as are in the queue
-	// (withdrawn ones included), the oldest first. Whatever the discipline pops,
-	// the front is taken off: the sum of the waits does not depend on which item
-	// left, and the front says how long a FIFO would have had its next item wait.
+	// arrivals has one arrival time per item in the queue, withdrawn items included, the
+	// oldest first. When the discipline pops any item, the front is removed. The sum of
+	// the waits does not depend on which item left, and the front says how long the next
+	// item would have waited in a FIFO.
 	arrivals queue.FIFO[time.Duration]
 }
 
 func newMeter() *meter { return &meter{epoch: time.Now()} }
 
-// metered is what a meter reads off its pool.
+// metered is the part of a pool that its meter reads.
 type metered interface {
 	busy() int
 	queued() int
@@ -33,8 +33,8 @@ type metered interface {
 	workerCount() int
 }
 
-// advance brings the integrals up to now and returns now. It must be called
-// before any of the counts that it integrates changes.
+// advance extends the integrals to now and returns now, as the time since epoch. It must
+// be called before any of the integrated counts changes.
 func (m *meter) advance(p metered) time.Duration {
 	now := time.Since(m.epoch)
 	dt := (now - m.last).Seconds()
@@ -45,11 +45,11 @@ func (m *meter) advance(p metered) time.Duration {
 	return now
 }
 
-// arrive notes that an item was pushed.
+// arrive records that an item was pushed.
 func (m *meter) arrive(now time.Duration) { m.arrivals.Push(now) }
 
-// sweep takes off the times of items that were removed: the verdicts on all
-// items, in their order of arrival where the discipline keeps it.
+// sweep removes the times of items that were removed from the queue. The verdicts are in
+// the order in which the queue visited the items, which is that of arrival in a FIFO.
 func (m *meter) sweep(verdicts []bool) {
 	i := 0
 	m.arrivals.Remove(func(time.Duration) bool {
@@ -58,11 +58,11 @@ func (m *meter) sweep(verdicts []bool) {
 	})
 }
 
-// leave notes that an item has left the queue and will not run.
+// leave records that an item has left the queue and will not run.
 func (m *meter) leave() { m.arrivals.Pop() }
 
-// evict notes that an item was given up to make room: the oldest, or, as far as
-// is known, one of the newest.
+// evict records that an item was evicted to make room: the oldest item, or else one that
+// is taken to be the newest.
 func (m *meter) evict(oldest bool) {
 	if oldest {
 		m.arrivals.Pop()
@@ -71,12 +71,12 @@ func (m *meter) evict(oldest bool) {
 	}
 }
 
-// start notes that an item was popped to run.
+// start records that an item was popped to run.
 func (m *meter) start(now time.Duration) {
 	if at, ok := m.arrivals.Pop(); ok {
 		m.waitTime += (now - at).Seconds()
 	}
 }
 
-// finish notes that an item ran for d.
+// finish records that an item ran for d.
 func (m *meter) finish(d time.Duration) { m.serviceTime += d.Seconds() }

@@ -7,7 +7,9 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// Snapshot returns the present state.
+// Snapshot returns the current state of the pool. Fields that need a clock are set only if
+// the scaler reads them, except for Now. It takes constant time, except that withdrawn
+// items at the front of a FIFO are removed first.
 func (p *Pool[T]) Snapshot() scale.Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -18,7 +20,7 @@ func (p *Pool[T]) Snapshot() scale.Snapshot {
 	return s
 }
 
-// snapshot is Snapshot without a clock of its own. mu is held.
+// snapshot returns the current state, with a zero Now if the pool has no meter. mu is held.
 func (p *Pool[T]) snapshot() scale.Snapshot {
 	left := p.inboxLen()
 	s := scale.Snapshot{
@@ -51,8 +53,8 @@ func (p *Pool[T]) snapshot() scale.Snapshot {
 	return s
 }
 
-// skim takes withdrawn items off the front of a FIFO, so that the front is one
-// that waits. mu is held.
+// skim removes withdrawn items from the front of a FIFO, so that OldestWait is that of an
+// item that waits. mu is held.
 func (p *Pool[T]) skim() {
 	for p.fifo != nil && p.cfg.Withdrawn != nil {
 		item, ok := p.fifo.Peek()
@@ -64,20 +66,20 @@ func (p *Pool[T]) skim() {
 	}
 }
 
-// workerCount is the number of live workers. mu is held.
+// workerCount returns the number of workers. mu is held.
 func (p *Pool[T]) workerCount() int { return p.workers }
 
-// WorkerState is what one live worker does.
+// WorkerState is the state of one worker.
 type WorkerState[T any] struct {
-	ID   int32 // its number
-	Busy bool  // it runs an item
-	Lent bool  // its item waits, and has lent its slot; only where Busy
-	Item T     // what it runs; the zero value unless Busy
+	ID   int32 // worker number, from 1
+	Busy bool  // the worker runs an item
+	Lent bool  // the item waits and has lent the slot of the worker; only if Busy
+	Item T     // the running item; the zero value unless Busy
 }
 
-// Workers lists the live workers in the order of their numbers; those that have no
-// goroutine yet by the numbers that they will get. It takes time
-// in proportion to the largest number of workers that there have been.
+// Workers returns the states of all workers, ordered by their numbers. A worker that has
+// no goroutine yet is listed with the number that it will get. It takes time linear in the
+// largest number of workers that the pool has had.
 func (p *Pool[T]) Workers() []WorkerState[T] {
 	p.mu.Lock()
 	states := make([]WorkerState[T], 0, p.workers+p.lent)

@@ -9,23 +9,23 @@ import (
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
-// waiter is a submitter that waits for room in a bounded pool.
+// waiter is a submitter that waits for room in a pool with a limit.
 type waiter[T any] struct {
-	items    []T           // what it has left to submit; guarded by the pool's mu
-	together bool          // they are let in all at once
-	since    time.Duration // when it began to wait; only in a pool with a meter
-	refused  error         // why it waits no more, set before admitted is closed
-	admitted chan struct{} // closed when all its items are in, or refused is set
+	items    []T           // items not admitted yet; guarded by the pool's mu
+	together bool          // all items are admitted at once
+	since    time.Duration // start of the wait; only in a pool with a meter
+	refused  error         // error for the submitter, set before admitted is closed
+	admitted chan struct{} // closed when all items are admitted or refused is set
 	place    *list.Element // in Pool.waiters
 }
 
-// await queues the caller for room and waits until all items were pushed, the
-// pool stops, or ctx ends. It returns how many were pushed. It is called with
-// mu held and lets go of it; done is ctx's.
+// await queues the caller as a waiter and returns when all items are admitted, the pool
+// stops, or ctx ends. It returns the number of admitted items. It requires mu and releases
+// it; done is the Done channel of ctx.
 //
-// Whoever makes room pushes the items of the waiter at the front, under the
-// lock, and only then tells it. So submitters are served in the order in which
-// they came, and room cannot be snatched from one that is still waking up.
+// A goroutine that makes room pushes the items of the first waiter itself, under the
+// lock, and then closes admitted. Submitters are thus served in the order of their
+// arrival, and no other submitter can take the room while the waiter wakes up.
 func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T, together bool) (int, error) {
 	if p.phase != open {
 		p.mu.Unlock()
@@ -38,7 +38,7 @@ func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T, to
 	w.place = p.waiters.PushBack(w)
 	p.blocked += len(items)
 	p.admitWaiters()
-	p.dispatch() // unlocks; a batch may have found room for its first items
+	p.dispatch() // unlocks; there may have been room for the first items of a batch
 	select {
 	case <-w.admitted:
 		return len(items) - len(w.items), w.refused
@@ -52,12 +52,12 @@ func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T, to
 	}
 	p.waiters.Remove(w.place)
 	p.blocked -= left
-	p.admitWaiters() // those behind it may need less room
+	p.admitWaiters() // waiters behind it may need less room
 	p.dispatch()
 	return len(items) - left, cause.Of(ctx)
 }
 
-// firstWaiter is the submitter that has waited longest, or nil. mu is held.
+// firstWaiter returns the submitter that has waited longest, or nil. mu is held.
 func (p *Pool[T]) firstWaiter() *waiter[T] {
 	if p.waiters.Len() == 0 {
 		return nil
@@ -65,9 +65,8 @@ func (p *Pool[T]) firstWaiter() *waiter[T] {
 	return p.waiters.Front().Value.(*waiter[T])
 }
 
-// admitWaiters pushes what waits for room while there is room. mu is held. Its
-// callers see to it that a worker comes for what was pushed: they are workers
-// about to pop, or end in rouse.
+// admitWaiters pushes the items of waiters while there is room. Each caller is a worker
+// about to pop, or calls rouse afterwards, so a worker comes for the items. mu is held.
 func (p *Pool[T]) admitWaiters() {
 	for {
 		w := p.firstWaiter()
@@ -90,9 +89,9 @@ func (p *Pool[T]) admitWaiters() {
 	}
 }
 
-// deserted reports whether the pool has nothing to do. There will never be more room
-// then, for instance after a Resize, so a batch that is too large for it is let in all
-// the same. mu is held.
+// deserted reports whether the pool has nothing to do. There will never be more room than
+// then. A batch that has become too large, for example after a Resize, is admitted at that
+// moment, because it would block the waiters behind it forever. mu is held.
 func (p *Pool[T]) deserted() bool { return p.queued() <= 0 && p.busy() == 0 && !p.halted() }
 
 // Blocked reports whether an item for which is holds waits for room, with its
@@ -108,7 +107,7 @@ func (p *Pool[T]) Blocked(is func(item T) bool) bool {
 	return false
 }
 
-// refuseWaiters sends every waiter away. mu is held.
+// refuseWaiters makes each waiting submitter return reason. mu is held.
 func (p *Pool[T]) refuseWaiters(reason error) {
 	for {
 		w := p.firstWaiter()
