@@ -1,8 +1,8 @@
-// Package scheduler decides how many run, and when again.
+// Package scheduler is a generic worker pool with pluggable queueing and scaling.
 //
-// [Pool] is a worker pool for items of any type. What runs next is up to a
-// queue discipline (package queue), how many workers there are up to a
-// scaler (package scale), and both are chosen in [Config]:
+// A [Pool] runs items of any type. A queue discipline (package queue) decides which item
+// runs next, and a scaler (package scale) decides how many workers there are. [Config]
+// selects both:
 //
 //	pool, err := scheduler.NewPool(
 //		scheduler.Config[Job]{Min: 2, Max: 100, Limit: 10_000},
@@ -13,34 +13,62 @@
 //	...
 //	err = pool.Stop(ctx)
 //
-// With a Limit on what waits, an [Overflow] policy says what a submit does beyond
-// it.
+// With a Limit on the number of waiting items, an [Overflow] policy decides what a submit
+// does when the pool is full.
 //
-// A dispatch allocates nothing. A crash of the work (a panic, or a call of
-// runtime.Goexit) costs the pool no worker and is reported.
+// A dispatch does not allocate. The pool never runs an item twice; package restart decides
+// when failed work runs again, and package taskmanager does so.
 //
 // # Concurrency
 //
-// A Pool is safe for concurrent use. It calls the function that runs items from
-// many goroutines at once. Queues and scalers need no locks of their own.
+// A Pool is safe for concurrent use. It calls the run function from many goroutines at
+// once. It serialises the calls of its queue and those of its scaler, so neither needs a
+// lock.
 //
 // # Shutdown
 //
-// Stop drops what waits and waits for what runs; Drain runs what waits first.
-// Neither can interrupt an item: whoever needs that gives the items a context.
-// No goroutine of the pool is left when either has returned nil.
-//
-// # Time
-//
-// A pool started inside a bubble of testing/synctest works in its virtual time.
+// [Pool.Stop] drops the waiting items and waits for the running ones. [Pool.Drain] runs the
+// waiting items first. Neither interrupts an item; give the items a context if they must be
+// interruptible. No goroutine of the pool is left when either has returned nil.
 //
 // # Errors
 //
 // Calls return [ErrStopped], [ErrQueueFull], [ErrWouldDeadlock], [ErrNilContext], a
-// [*BatchError], or the reason why a context ended. Crashes are a [*PanicError] or
-// [ErrGoexit]. Items that were taken and never run are reported to Config.Dropped,
-// with [ErrStopped], [ErrDropped], [ErrShed] or a [*PanicError].
+// [*BatchError], or the cause of a context that ended. Config.Crashed gets a [*PanicError]
+// or [ErrGoexit] for an item that crashed. Config.Dropped gets each item that the pool
+// accepted and will never run, with [ErrStopped], [ErrDropped], [ErrShed] or a
+// [*PanicError].
 //
-// Package restart says when work that failed runs again; the pool itself never
-// runs an item twice on its own.
+// # Trust boundary
+//
+// The pool guards against failures of the following code, and continues:
+//
+//   - The run function. A panic or [runtime.Goexit] ends the item only. The worker
+//     continues, and Config.Crashed is called.
+//   - The scaler. After a panic or Goexit, scale.Demand takes its place for that decision.
+//   - Push of a queue. After a panic the item is dropped. A Goexit ends the process with a
+//     message, because it would leave the pool locked.
+//   - Config.Crashed, Config.Dropped and Config.Decided. A panic is logged.
+//
+// All other code is trusted: the other methods of a queue, the functions of [Hooks], the
+// methods of contexts, and a Goexit in Crashed, Dropped or Decided. A panic in such code may
+// leave the pool locked. On a worker it ends the process.
+//
+// # Time
+//
+// The pool reads only the monotonic clock. A pool started in a bubble of testing/synctest
+// uses the time of the bubble.
+//
+// # For frameworks built on the pool
+//
+// These methods serve a framework that gives items names, states and a lifecycle, such as
+// package taskmanager. Other users need none of them.
+//
+//   - [Pool.Requeue] queues an item again, for a restart.
+//   - [Pool.Withdraw] and [Pool.UndoWithdraw] account for items that were cancelled while
+//     they waited. The pool skips them, as [Hooks] tells.
+//   - [Pool.Lend] and [Pool.HasLent] free the slot of a worker while its item waits for
+//     another item.
+//   - [Pool.Callers] finds the items on whose behalf a goroutine runs, and [Pool.Blocked]
+//     finds items whose submitters wait for room, to detect deadlocks.
 package scheduler

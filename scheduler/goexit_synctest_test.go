@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
@@ -44,33 +43,6 @@ func TestDroppedThatCallsGoexitLosesNoBatch(t *testing.T) {
 		synctest.Wait()
 		s := r.pool.Snapshot()
 		check.Equal(t, "submitted, completed and dropped", []uint64{s.Submitted, s.Completed, s.Dropped}, []uint64{6, 5, 1})
-		mustStop(t, r.pool)
-	})
-}
-
-// TestDecidedThatCallsGoexitHoldsUpNoStop, whether it is told on behalf of a submitter or
-// of the alarm.
-func TestDecidedThatCallsGoexitHoldsUpNoStop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		made := false
-		r := newRig(t, scheduler.Config[*job]{
-			Max: 2, IdleTimeout: idleTimeout, Limit: 1, Overflow: scheduler.Reject,
-			Decided: func(scheduler.Decided) {
-				if made {
-					runtime.Goexit()
-				}
-			},
-		})
-		made = true
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			_ = r.pool.SubmitTogether(context.Background(), newJobs(2))
-		}()
-		<-ended
-		time.Sleep(2 * idleTimeout)
-		synctest.Wait()
-		check.Equal(t, "blocked", r.pool.Snapshot().Blocked, 0)
 		mustStop(t, r.pool)
 	})
 }

@@ -87,8 +87,8 @@ type rig struct {
 func newRig(t tester, cfg scheduler.Config[*job]) *rig {
 	t.Helper()
 	r := &rig{abort: make(chan struct{}), now: map[int]int32{}}
-	if cfg.Withdrawn == nil {
-		cfg.Withdrawn = func(j *job) bool { return j.gone.Load() }
+	if cfg.Hooks.Withdrawn == nil {
+		cfg.Hooks.Withdrawn = func(j *job) bool { return j.gone.Load() }
 	}
 	if cfg.Dropped == nil {
 		cfg.Dropped = r.dropped

@@ -7,72 +7,27 @@ import (
 	"github.com/seed56799101/taskmanager/internal/goroutine"
 )
 
-// A slot is the right of a worker to run an item: there are as many as the maximum
-// of workers. An item that waits for another one would keep its slot from that
-// one; so it can lend it. Its worker then no longer counts as one, another takes
-// its place, and before the item goes on it gets a slot back: a free one, that of
-// an idle worker, or that of the next worker which has finished its item.
+// A slot is the right of a worker to run an item. There are as many slots as the maximum of
+// workers. An item that waits for another item occupies a slot that the other one may
+// need, so it can lend its slot: its worker no longer counts, and another worker takes its
+// place. Before the item continues, it gets back a free slot, that of an idle worker, or
+// that of the next worker that finishes its item.
 //
-// Invariant: while an item waits for a slot (returning), there are as many workers
-// as the ceiling allows, and none is idle: giveSlots is called by whatever could
-// change that, and a worker that comes back from its item leaves.
+// Invariant: while an item waits to get a slot back (returning), there are as many workers
+// as the ceiling allows and none of them is idle. Each change that could violate this calls
+// giveSlots, and a worker that finishes its item leaves.
 
 // lease is a slot that was lent. The pool's mu guards it.
 type lease[T any] struct {
 	w     *worker[T]
-	waits int           // goroutines of the item that wait still
-	since time.Duration // when it was lent; only in a pool with a meter
-	back  chan struct{} // closed when whoever waits for a slot may go on; nil: nobody does
+	waits int           // goroutines of the item that still wait
+	since time.Duration // time of the lending; only in a pool with a meter
+	back  chan struct{} // closed when the item has a slot again; nil while it does not ask for one
 	place *list.Element // in Pool.returning, while back is open
-	ended bool          // the item has got its slot back, or is over
+	ended bool          // the item has its slot back or has ended
 }
 
-// Lend gives up the slot of a worker while its item waits, so that others can run
-// meanwhile, for instance the one that it waits for. It is called by the item,
-// or on its behalf, with the number of its worker. The item calls resume when the
-// wait is over; that waits in turn until there is a slot again, so there are no
-// more items under way than the maximum of workers, those that wait not counted.
-// But when hurry is closed, the item goes on without a slot: it may be the only one to
-// end those that keep it from getting one. The next worker that has finished leaves
-// in return.
-//
-// Several goroutines of one item may lend: the slot is lent from the first Lend on
-// until the last resume. If holds is not nil and does not hold for what the worker
-// runs (it is called with the pool locked), Lend does nothing, nor does it for
-// worker 0, which is nobody's. If the item ends first, resume does nothing.
-func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func(hurry <-chan struct{})) {
-	p.mu.Lock()
-	w := p.workerOf(worker)
-	if w == nil || !w.busy || holds != nil && !holds(w.item) {
-		p.mu.Unlock()
-		return func(<-chan struct{}) {}
-	}
-	l := w.lease
-	switch {
-	case l == nil:
-		l = &lease[T]{w: w}
-		w.lease = l
-		p.giveUpSlot(l)
-	case l.back != nil: // another goroutine of the item wants to go on, and need not wait
-		p.returning.Remove(l.place)
-		close(l.back)
-		l.back = nil
-	}
-	l.waits++
-	p.dispatch() // unlocks
-	return func(hurry <-chan struct{}) { p.resume(l, hurry) }
-}
-
-// HasLent reports whether the item of a worker has lent its slot, or waits for one. If
-// holds does not hold for the item, the answer is no.
-func (p *Pool[T]) HasLent(worker int32, holds func(item T) bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w := p.workerOf(worker)
-	return w != nil && w.lease != nil && holds(w.item)
-}
-
-// workerOf is the live worker of a number, or nil. mu is held.
+// workerOf returns the worker with the given number, or nil. mu is held.
 func (p *Pool[T]) workerOf(id int32) *worker[T] {
 	if id < 1 || int(id) > len(p.live) {
 		return nil
@@ -80,13 +35,13 @@ func (p *Pool[T]) workerOf(id int32) *worker[T] {
 	return p.live[id-1]
 }
 
-// giveUpSlot makes the slot free, and has another worker use it if there is work
-// for one: how many there should be is not a new question for the scaler. mu is held.
+// giveUpSlot frees the slot and adds a worker to use it if items wait. It does not ask the
+// scaler, since the number of workers that should run does not change. mu is held.
 func (p *Pool[T]) giveUpSlot(l *lease[T]) {
 	if p.meter != nil {
 		l.since = p.meter.advance(p)
 	}
-	p.closeInbox() // it is for a pool that cannot grow
+	p.closeInbox() // it may be open only while the pool cannot grow
 	p.workers--
 	p.lent++
 	p.giveSlots()
@@ -97,7 +52,8 @@ func (p *Pool[T]) giveUpSlot(l *lease[T]) {
 	}
 }
 
-// resume gets a slot back for an item, or, in a hurry, has it go on without.
+// resume waits until the item has a slot again. If hurry is closed first, the item
+// continues without a slot, as if the maximum had just been lowered.
 func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 	p.mu.Lock()
 	l.waits--
@@ -111,9 +67,9 @@ func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 	p.giveSlots()
 	var leaving []*worker[T]
 	if l.back != nil {
-		leaving = p.dismissSpare(min(1, p.spare())) // gives the slot
+		leaving = p.dismissSpare(min(1, p.spare())) // which gives its slot to the item
 	}
-	p.watchIdle() // there may be a worker too many now
+	p.watchIdle() // an idle worker may now be above the minimum
 	p.mu.Unlock()
 	for _, w := range leaving {
 		p.signal(w)
@@ -130,8 +86,8 @@ func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 	}
 }
 
-// endLease is for an item that has ended while a goroutine of it still waits. Its
-// worker counts again; if it is one too many, it leaves. mu is held.
+// endLease ends the lease of an item that has ended while one of its goroutines still
+// waits. Its worker counts again, and leaves if there are too many. mu is held.
 func (p *Pool[T]) endLease(w *worker[T]) {
 	l := w.lease
 	if l.back != nil {
@@ -140,10 +96,10 @@ func (p *Pool[T]) endLease(w *worker[T]) {
 	p.restore(l)
 }
 
-// restore counts a worker in again, with its item. mu is held.
+// restore makes the worker of a lease, which runs an item, count again. mu is held.
 func (p *Pool[T]) restore(l *lease[T]) {
 	if p.meter != nil {
-		l.w.startedAt += p.meter.advance(p) - l.since // it did not run meanwhile
+		l.w.startedAt += p.meter.advance(p) - l.since // lent time is not service time
 	}
 	p.workers++
 	p.lent--
@@ -154,8 +110,8 @@ func (p *Pool[T]) restore(l *lease[T]) {
 	}
 }
 
-// giveSlots gives free slots to the items that want one back, in the order in
-// which they came. mu is held.
+// giveSlots gives free slots to the items that wait for one, in the order in which they
+// asked. mu is held.
 func (p *Pool[T]) giveSlots() {
 	for p.workers < p.ceiling && p.returning.Len() > 0 {
 		l := p.returning.Remove(p.returning.Front()).(*lease[T])

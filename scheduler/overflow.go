@@ -119,8 +119,8 @@ func (p *Pool[T]) inside(ctx context.Context) (inside bool) {
 	if len(p.Callers()) > 0 {
 		return true
 	}
-	if p.cfg.Inside != nil {
-		guard("Inside", func() { inside = p.cfg.Inside(ctx) })
+	if p.cfg.Hooks.Inside != nil {
+		guard("Inside", func() { inside = p.cfg.Hooks.Inside(ctx) })
 	}
 	return inside
 }
@@ -155,7 +155,7 @@ func (p *Pool[T]) pushOver(item T) {
 // and lets go of it.
 func (p *Pool[T]) runInline(item T) {
 	p.counts.submitted++
-	if p.cfg.Claim != nil && !p.cfg.Claim(item) {
+	if p.cfg.Hooks.Claim != nil && !p.cfg.Hooks.Claim(item) {
 		p.withdrawn--
 		p.mu.Unlock()
 		return
@@ -174,7 +174,7 @@ func (p *Pool[T]) runInline(item T) {
 	go func() {
 		defer close(done)
 		defer goroutine.ActFor(caller)()
-		if p.cfg.TrackCallers {
+		if p.cfg.Hooks.TrackCallers {
 			defer p.callers.Register(&worker[T]{item: item})()
 		}
 		returned := false
@@ -218,7 +218,7 @@ type discarded[T any] struct {
 // any more. Whoever holds mu reports it after letting go of it. One that was
 // withdrawn is only forgotten, and the result false. mu is held.
 func (p *Pool[T]) discard(item T, reason error) bool {
-	if p.cfg.Claim != nil && !p.cfg.Claim(item) {
+	if p.cfg.Hooks.Claim != nil && !p.cfg.Hooks.Claim(item) {
 		p.withdrawn--
 		return false
 	}

@@ -61,7 +61,7 @@ func TestAnItemDoesNotWaitForRoomInItsOwnPool(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got error
 				r, js := full(t, scheduler.Config[*job]{
-					Inside: func(ctx context.Context) bool { return ctx.Value(key{}) != nil },
+					Hooks: scheduler.Hooks[*job]{Inside: func(ctx context.Context) bool { return ctx.Value(key{}) != nil }},
 				}, func(r *rig) { got = submit(r.pool, newJob(9)) })
 				outsider := make(chan error, 1)
 				go func() { outsider <- r.pool.Submit(ctx, js[2]) }()

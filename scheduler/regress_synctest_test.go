@@ -83,9 +83,9 @@ func TestPanicsBelowALimit(t *testing.T) {
 		var dropped atomic.Int32
 		p, err := scheduler.NewPool(scheduler.Config[*touchy]{
 			Min: 1, Max: 1, Limit: 100, Overflow: scheduler.DropWorst,
-			Queue:     queue.LimitByKey(1, (*touchy).keyOf, queue.Priority((*touchy).level, 0)),
-			Withdrawn: func(e *touchy) bool { return e.gone.Load() },
-			Dropped:   func(*touchy, error) { dropped.Add(1) },
+			Queue:   queue.LimitByKey(1, (*touchy).keyOf, queue.Priority((*touchy).level, 0)),
+			Hooks:   scheduler.Hooks[*touchy]{Withdrawn: func(e *touchy) bool { return e.gone.Load() }},
+			Dropped: func(*touchy, error) { dropped.Add(1) },
 		}, func(int32, *touchy) { time.Sleep(time.Second) })
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +151,7 @@ func TestWithdrawnItemsAreNotServed(t *testing.T) {
 		ran := map[int]int{}
 		p, err := scheduler.NewPool(scheduler.Config[*touchy]{
 			Min: 1, Max: 1, Queue: queue.Fair(queue.FairConfig[*touchy, int]{Key: (*touchy).keyOf}),
-			Withdrawn: func(e *touchy) bool { return e.gone.Load() },
+			Hooks: scheduler.Hooks[*touchy]{Withdrawn: func(e *touchy) bool { return e.gone.Load() }},
 		}, func(_ int32, e *touchy) { ran[e.key]++; time.Sleep(time.Second) })
 		if err != nil {
 			t.Fatal(err)
@@ -181,7 +181,7 @@ func TestCancelledItemsMakeRoomForTheirKey(t *testing.T) {
 		release := make(chan struct{})
 		p, err := scheduler.NewPool(scheduler.Config[*touchy]{
 			Min: 1, Max: 1, Queue: queue.LimitByKey(1, func(e *touchy) int { return e.key / 10 }, queue.Priority(level, 0)),
-			Withdrawn: func(e *touchy) bool { return e.gone.Load() },
+			Hooks: scheduler.Hooks[*touchy]{Withdrawn: func(e *touchy) bool { return e.gone.Load() }},
 		}, func(_ int32, e *touchy) {
 			<-release
 			r = 100*r + e.key

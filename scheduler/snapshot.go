@@ -56,9 +56,9 @@ func (p *Pool[T]) snapshot() scale.Snapshot {
 // skim removes withdrawn items from the front of a FIFO, so that OldestWait is that of an
 // item that waits. mu is held.
 func (p *Pool[T]) skim() {
-	for p.fifo != nil && p.cfg.Withdrawn != nil {
+	for p.fifo != nil && p.cfg.Hooks.Withdrawn != nil {
 		item, ok := p.fifo.Peek()
-		if !ok || !p.cfg.Withdrawn(item) {
+		if !ok || !p.cfg.Hooks.Withdrawn(item) {
 			return
 		}
 		p.fifo.Pop()

@@ -53,8 +53,8 @@ const (
 func newStress(t *testing.T, cfg scheduler.Config[*token]) *stress {
 	t.Helper()
 	s := &stress{}
-	cfg.Withdrawn = func(k *token) bool { return k.state.Load() == tokenWithdrawn }
-	cfg.Claim = func(k *token) bool { return k.state.CompareAndSwap(0, tokenClaimed) }
+	cfg.Hooks.Withdrawn = func(k *token) bool { return k.state.Load() == tokenWithdrawn }
+	cfg.Hooks.Claim = func(k *token) bool { return k.state.CompareAndSwap(0, tokenClaimed) }
 	cfg.Dropped = func(k *token, _ error) { k.drops.Add(1) }
 	cfg.Crashed = func(int32, *token, error) { s.crashed.Add(1) }
 	p, err := scheduler.NewPool(cfg, s.run)

@@ -312,7 +312,7 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 			var pool *scheduler.Pool[int]
 			release := make(chan struct{})
 			pool, err := scheduler.NewPool(scheduler.Config[int]{
-				Min: 1, Max: 1, Limit: 1, Overflow: scheduler.CallerRuns, TrackCallers: track,
+				Min: 1, Max: 1, Limit: 1, Overflow: scheduler.CallerRuns, Hooks: scheduler.Hooks[int]{TrackCallers: track},
 			}, func(_ int32, item int) {
 				seen[item] = pool.Callers() // only one of them is under way at a time
 				switch item {

@@ -42,7 +42,7 @@ func (p *Pool[T]) sweepDue() bool {
 }
 
 // sweeps reports whether withdrawn items can be found in the queue.
-func (p *Pool[T]) sweeps() bool { return p.remover != nil && p.cfg.Withdrawn != nil }
+func (p *Pool[T]) sweeps() bool { return p.remover != nil && p.cfg.Hooks.Withdrawn != nil }
 
 // sweepRest takes out what is left in the queue if all of it was withdrawn: no worker
 // would come for that. mu is held.
@@ -57,12 +57,12 @@ func (p *Pool[T]) sweep() {
 	p.tick()
 	defer p.collectRefused()
 	if p.meter == nil {
-		p.withdrawn -= p.remover.Remove(p.cfg.Withdrawn)
+		p.withdrawn -= p.remover.Remove(p.cfg.Hooks.Withdrawn)
 		return
 	}
 	verdicts := make([]bool, 0, p.queue.Len())
 	p.withdrawn -= p.remover.Remove(func(item T) bool {
-		gone := p.cfg.Withdrawn(item)
+		gone := p.cfg.Hooks.Withdrawn(item)
 		verdicts = append(verdicts, gone)
 		return gone
 	})

@@ -49,7 +49,7 @@ func (p *Pool[T]) wake(w *worker[T]) {
 func (p *Pool[T]) work(w *worker[T]) {
 	// Or profiles would count all that it does for whoever happened to have it started.
 	pprof.SetGoroutineLabels(context.Background())
-	if p.cfg.TrackCallers || p.cfg.Limit != 0 && p.cfg.Overflow == Block {
+	if p.cfg.Hooks.TrackCallers || p.cfg.Limit != 0 && p.cfg.Overflow == Block {
 		defer p.callers.Register(w)() // until after mend, which calls Crashed
 	}
 	defer p.mend(w)
@@ -100,7 +100,7 @@ func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
 		return p.takeWithCare(w)
 	}
 	item, _ = p.fifo.Pop()
-	if p.cfg.Claim != nil && !p.cfg.Claim(item) {
+	if p.cfg.Hooks.Claim != nil && !p.cfg.Hooks.Claim(item) {
 		p.skip(item)
 		return p.takeWithCare(w)
 	}
@@ -127,7 +127,7 @@ func (p *Pool[T]) takeWithCare(w *worker[T]) (item T, ok bool) {
 	}
 	for {
 		item, ok = p.pop()
-		if !ok || p.cfg.Claim == nil || p.cfg.Claim(item) {
+		if !ok || p.cfg.Hooks.Claim == nil || p.cfg.Hooks.Claim(item) {
 			break
 		}
 		p.skip(item)

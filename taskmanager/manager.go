@@ -102,23 +102,25 @@ func Start(opts ...Option) (*TaskManager, error) {
 	}
 	m.asks = m.queue.wants != noAttributes || !m.observers.none() || m.profiles
 	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
-		Min:          cfg.min,
-		Max:          cfg.max,
-		IdleTimeout:  cfg.idleTimeout,
-		Queue:        cfg.discipline.queue,
-		Scaler:       cfg.scaler,
-		Limit:        cfg.limit,
-		Overflow:     cfg.overflow,
-		Claim:        (*Handle).claim,
-		Withdrawn:    (*Handle).withdrawn,
-		Dropped:      m.dropped,
-		TrackCallers: true,
-		Inside: func(ctx context.Context) bool {
-			h := ownerOf(ctx)
-			return h != nil && h.m == m
+		Min:         cfg.min,
+		Max:         cfg.max,
+		IdleTimeout: cfg.idleTimeout,
+		Queue:       cfg.discipline.queue,
+		Scaler:      cfg.scaler,
+		Limit:       cfg.limit,
+		Overflow:    cfg.overflow,
+		Crashed:     m.crashed,
+		Dropped:     m.dropped,
+		Decided:     m.decided,
+		Hooks: scheduler.Hooks[*Handle]{
+			Withdrawn: (*Handle).withdrawn,
+			Claim:     (*Handle).claim,
+			Inside: func(ctx context.Context) bool {
+				h := ownerOf(ctx)
+				return h != nil && h.m == m
+			},
+			TrackCallers: true,
 		},
-		Crashed: m.crashed,
-		Decided: m.decided,
 	}, m.run)
 	if err != nil {
 		return nil, fmt.Errorf("taskmanager: %w", err)

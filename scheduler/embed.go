@@ -1,0 +1,76 @@
+package scheduler
+
+import "context"
+
+// This file has the part of the pool that serves only frameworks built on it; see the
+// package documentation.
+
+// Hooks holds functions of a framework built on the pool. Each is optional.
+type Hooks[T any] struct {
+	// Withdrawn reports whether an item was withdrawn after it was submitted; see
+	// [Pool.Withdraw]. The pool skips such items. It is called while the pool is locked:
+	// it must be quick, and must neither panic nor call the pool.
+	Withdrawn func(item T) bool
+	// Claim is called when the pool takes an item from the queue, or runs or drops it
+	// without queueing it. It returns false for a withdrawn item. After it has returned
+	// true, the item can no longer be withdrawn. Set it if items are withdrawn
+	// concurrently, so that exactly one of the pool and the withdrawal gets the item.
+	// The same rules hold as for Withdrawn. The default is the opposite of Withdrawn.
+	Claim func(item T) bool
+	// Inside reports whether the context of a submit belongs to an item of this pool.
+	// Such a submit must not wait for room under [Block]. The pool knows the goroutines
+	// of its workers; Inside is for goroutines that an item has started. It is called
+	// only when a submit would wait.
+	Inside func(ctx context.Context) bool
+	// TrackCallers enables [Pool.Callers]. It costs about two microseconds for each
+	// worker that is started, and nothing for an item.
+	TrackCallers bool
+}
+
+// Lend frees the slot of a worker while its item waits, so that other items can run, such as
+// the one that it waits for. The item, or a goroutine on its behalf, passes the number of
+// the worker. When the wait is over it must call resume, which returns when the item has a
+// slot again. Not counting the items that wait, there are thus never more running items
+// than the maximum of workers.
+//
+// If hurry is closed, resume returns without a slot, because the item may be the only one
+// that can end the items that occupy the slots. The next worker that finishes its item
+// then leaves.
+//
+// Several goroutines of an item may lend at once. The slot is free from the first Lend to
+// the last resume. If holds is not nil and returns false for the item of the worker, Lend
+// does nothing; holds is called while the pool is locked. Lend does nothing for worker 0
+// either, which is that of items that run under [CallerRuns]. If the item ends first,
+// resume does nothing.
+func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func(hurry <-chan struct{})) {
+	p.mu.Lock()
+	w := p.workerOf(worker)
+	if w == nil || !w.busy || holds != nil && !holds(w.item) {
+		p.mu.Unlock()
+		return func(<-chan struct{}) {}
+	}
+	l := w.lease
+	switch {
+	case l == nil:
+		l = &lease[T]{w: w}
+		w.lease = l
+		p.giveUpSlot(l)
+	case l.back != nil: // another goroutine of the item waits for a slot, and need not
+		p.returning.Remove(l.place)
+		close(l.back)
+		l.back = nil
+	}
+	l.waits++
+	p.dispatch() // unlocks
+	return func(hurry <-chan struct{}) { p.resume(l, hurry) }
+}
+
+// HasLent reports whether the item of a worker has lent its slot or waits to get one back.
+// It returns false if holds returns false for the item; holds is called while the pool is
+// locked.
+func (p *Pool[T]) HasLent(worker int32, holds func(item T) bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.workerOf(worker)
+	return w != nil && w.lease != nil && holds(w.item)
+}
