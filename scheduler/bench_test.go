@@ -10,10 +10,10 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// buffer is generous to the yardstick: a larger one does not make it faster.
+// buffer is large enough that a larger one does not make the channel pool faster.
 const buffer = 1024
 
-// newBenchPool starts a pool of a fixed size whose items count down the group.
+// newBenchPool starts a pool of a fixed size whose items call Done on their group.
 func newBenchPool(b *testing.B, workers int) *scheduler.Pool[*sync.WaitGroup] {
 	b.Helper()
 	p, err := scheduler.NewPool(
@@ -45,8 +45,8 @@ func newYardstick(b *testing.B, workers int) yardstick.Work {
 	}
 }
 
-// BenchmarkSubmit is the dispatch path: one submitter, from submit to done,
-// beside a plain channel pool of the same size.
+// BenchmarkSubmit measures the dispatch path with one submitter, from submit to done, and
+// compares it with a plain channel pool of the same size.
 func BenchmarkSubmit(b *testing.B) {
 	for _, workers := range []int{2, 100} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {

@@ -10,8 +10,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// TestDispatchAllocatesNothing: neither submitting an item nor running it costs
-// an allocation, one by one or in batches.
+// TestDispatchAllocatesNothing checks that neither submitting an item nor running it
+// allocates, one by one or in batches.
 func TestDispatchAllocatesNothing(t *testing.T) {
 	const items = 20_000
 	pool, err := scheduler.NewPool(scheduler.Config[*sync.WaitGroup]{Min: 2, Max: 2},
@@ -44,7 +44,7 @@ func TestDispatchAllocatesNothing(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	round()
 	runtime.ReadMemStats(&after)
-	// A segment of the queue now and then, where the backlog exceeds all before.
+	// The queue allocates a segment when the backlog exceeds all earlier ones.
 	if got := float64(after.Mallocs-before.Mallocs) / (2 * items); got > 0.02 {
 		t.Errorf("%.3f allocations an item, want none", got)
 	}
@@ -53,9 +53,9 @@ func TestDispatchAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestListOfWorkersIsQuick: the list of a thousand busy workers, for which the
-// pool is locked, takes less than a millisecond: the best of several tries, since
-// on a busy machine any of them can be interrupted.
+// TestListOfWorkersIsQuick checks that listing a thousand busy workers, which locks the
+// pool, takes less than a millisecond. It takes the best of several tries, since on a busy
+// machine any try can be interrupted.
 func TestListOfWorkersIsQuick(t *testing.T) {
 	const workers, limit = 1000, time.Millisecond
 	release := make(chan struct{})

@@ -11,21 +11,20 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// overload submits a fifth more than the workers can do, at random times, for
-// twenty seconds of virtual time, and returns how much of it started within
-// 100 ms.
+// overload submits 1.2 times the items that the workers can run, at random times, for twenty
+// seconds of virtual time. It returns the share of items that started within 100 ms.
 func overload(t *testing.T, discipline queue.Factory[time.Time]) (inTime float64) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		const (
 			workers  = 10
 			service  = 10 * time.Millisecond
-			capacity = workers * time.Second / service // items a second
+			capacity = workers * time.Second / service // items per second
 			rate     = 1.2 * float64(capacity)
 			items    = int(20 * rate)
 			good     = 100 * time.Millisecond
 		)
-		var started [workers]int // by worker, so that no lock is needed
+		var started [workers]int // per worker, so that no lock is needed
 		pool, err := scheduler.NewPool(
 			scheduler.Config[time.Time]{Min: workers, Max: workers, Queue: discipline},
 			func(worker int32, submitted time.Time) {
@@ -37,7 +36,7 @@ func overload(t *testing.T, discipline queue.Factory[time.Time]) (inTime float64
 		if err != nil {
 			t.Fatal(err)
 		}
-		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible
 		for range items {
 			time.Sleep(time.Duration(random.ExpFloat64() / rate * float64(time.Second)))
 			if err := pool.Submit(context.Background(), time.Now()); err != nil {
@@ -54,9 +53,8 @@ func overload(t *testing.T, discipline queue.Factory[time.Time]) (inTime float64
 	return inTime
 }
 
-// TestCoDelKeepsServingUnderOverload: at 1.2 times what can be done, CoDel starts
-// at least 80% of the items within 100 ms, of 83% that are possible, and a FIFO
-// less than 5%.
+// TestCoDelKeepsServingUnderOverload checks that at 1.2 times the capacity CoDel starts at
+// least 80% of the items within 100 ms, of 83% that are possible, and a FIFO less than 5%.
 func TestCoDelKeepsServingUnderOverload(t *testing.T) {
 	for _, tc := range []struct {
 		name        string

@@ -49,7 +49,7 @@ func TestDefaultsDropAndCrashInSilence(t *testing.T) {
 	check.Equal(t, "dropped", p.Snapshot().Dropped, 1)
 }
 
-// faults are impossible configurations with a word of the error of each.
+// faults has invalid configurations, each with a word of its error.
 var faults = map[string]struct {
 	set  func(*scheduler.Config[int])
 	word string
@@ -134,8 +134,8 @@ func TestQueueFactories(t *testing.T) {
 	}
 }
 
-// TestOverflowNeedsTheQueue: a policy that the queue cannot carry out is an error
-// that names both.
+// TestOverflowNeedsTheQueue checks that an overflow policy which the queue does not support
+// is an error that names both.
 func TestOverflowNeedsTheQueue(t *testing.T) {
 	self := func(i int) int { return i }
 	for name, tc := range map[string]struct {
@@ -154,8 +154,8 @@ func TestOverflowNeedsTheQueue(t *testing.T) {
 	}
 }
 
-// TestFaultOfTheQueueJoinsTheOthers: faults are reported all together, the
-// queue's among them.
+// TestFaultOfTheQueueJoinsTheOthers checks that all faults are reported together, that of
+// the queue included.
 func TestFaultOfTheQueueJoinsTheOthers(t *testing.T) {
 	_, err := scheduler.NewPool(scheduler.Config[int]{
 		Limit: -7, Queue: func() queue.Queue[int] { return nil },

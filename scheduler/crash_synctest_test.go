@@ -20,11 +20,11 @@ import (
 
 var errBoom = errors.New("boom")
 
-// crashes are the ways in which an item can end its goroutine.
+// crashes has the ways in which an item can end its goroutine.
 var crashes = map[string]struct {
 	item  func()
-	value any   // of the PanicError; nil: Goexit
-	is    error // what errors.Is sees
+	value any   // of the PanicError; nil for Goexit
+	is    error // target of errors.Is
 }{
 	"panic of a value": {item: func() { panic("boom") }, value: "boom"},
 	"panic of an error": {
@@ -42,7 +42,8 @@ var crashes = map[string]struct {
 	},
 }
 
-// crashPool runs functions on one worker and hands on how they crashed.
+// crashPool returns a pool that runs functions on one worker, and the errors of those that
+// crashed.
 func crashPool(t *testing.T) (*scheduler.Pool[func()], chan error) {
 	t.Helper()
 	reports := make(chan error, 10)
@@ -96,7 +97,7 @@ func TestCrashes(t *testing.T) {
 
 func TestPanicOfNil(t *testing.T) {
 	p, reports := crashPool(t)
-	mustSubmit(t, p, func() { panic(nil) }) //nolint:govet // what is tested
+	mustSubmit(t, p, func() { panic(nil) }) //nolint:govet // the subject of the test
 	var nilPanic *runtime.PanicNilError
 	if err := <-reports; !errors.As(err, &nilPanic) {
 		t.Errorf("Crashed got %v, want a *PanicError that wraps a *runtime.PanicNilError", err)
@@ -112,7 +113,7 @@ func TestPanicErrorText(t *testing.T) {
 	check.Is(t, "Unwrap of a value that is no error", (&scheduler.PanicError{Value: 1}).Unwrap(), nil)
 }
 
-// TestCrashesTakeNoWorker: the number of workers stays the same at each moment.
+// TestCrashesTakeNoWorker checks that crashes never change the number of workers.
 func TestCrashesTakeNoWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 2, Max: 2})
@@ -167,8 +168,8 @@ func TestDroppedThatPanics(t *testing.T) {
 	})
 }
 
-// TestIdleWorkersKeepNothingAlive: an item that has ended can be collected,
-// whichever way it ended, though its worker is still there.
+// TestIdleWorkersKeepNothingAlive checks that an item that has ended in any way can be
+// collected while its worker is idle.
 func TestIdleWorkersKeepNothingAlive(t *testing.T) {
 	for _, how := range []ending{returns, panics, exits} {
 		for _, maximum := range []int{4, 8} {
@@ -200,7 +201,7 @@ func submitAndForget(t *testing.T, r *rig, how ending) []weak.Pointer[job] {
 	return refs
 }
 
-// waitFor yields until the condition holds, or fails the test.
+// waitFor yields until the condition holds. It fails the test after a timeout.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); runtime.Gosched() {
@@ -210,7 +211,7 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// brokenQueue panics in one of its methods.
+// brokenQueue panics in the method named by in.
 type brokenQueue struct {
 	queue.FIFO[int]
 	in     string
@@ -241,9 +242,9 @@ func (q *brokenQueue) Shed() (int, bool) {
 	return 0, false
 }
 
-// TestBrokenDisciplineCrashesTheProcess: a discipline that panics on a worker
-// ends the process with its message. Anything else would hang the pool, since
-// the worker held the lock.
+// TestBrokenDisciplineCrashesTheProcess checks that a discipline that panics on a worker
+// ends the process with its message. The pool could not continue, since the worker held
+// the lock.
 func TestBrokenDisciplineCrashesTheProcess(t *testing.T) {
 	if in := os.Getenv("BROKEN_DISCIPLINE"); in != "" {
 		runBroken(in)
@@ -263,7 +264,7 @@ func TestBrokenDisciplineCrashesTheProcess(t *testing.T) {
 	}
 }
 
-// runBroken hangs or crashes, but for at most a second.
+// runBroken must crash within a second.
 func runBroken(in string) {
 	p, err := scheduler.NewPool(scheduler.Config[int]{
 		Min: 1, Max: 1,
@@ -274,6 +275,6 @@ func runBroken(in string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = p.Submit(ctx, 1) // the crash is on the worker's side
+	_ = p.Submit(ctx, 1) // the crash is on the worker
 	<-ctx.Done()
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// TestDecisionsAreExplained: each that changes the target can be read, with what
-// there was, what there should be, why and when; and it is told, without a lock.
+// TestDecisionsAreExplained checks that each decision that changes the target is listed, and
+// reported to Decided without a lock held, with its time, numbers of workers and reason.
 func TestDecisionsAreExplained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		quiet(t)
@@ -25,7 +25,7 @@ func TestDecisionsAreExplained(t *testing.T) {
 				mu.Lock()
 				told = append(told, d)
 				mu.Unlock()
-				panic("in Decided") // harms nobody
+				panic("in Decided") // must have no effect
 			},
 		})
 		defer r.close(t)
@@ -33,7 +33,7 @@ func TestDecisionsAreExplained(t *testing.T) {
 		js := newJobs(2)
 		for _, j := range js {
 			mustSubmit(t, r.pool, j)
-			synctest.Wait() // until a worker has it, so that the scaler sees the same each time
+			synctest.Wait() // until a worker has taken the item, so that the scaler sees reproducible numbers
 		}
 		time.Sleep(time.Second)
 		for _, j := range js {
@@ -53,7 +53,8 @@ func TestDecisionsAreExplained(t *testing.T) {
 	})
 }
 
-// TestDecidedMaySubmit: it is called without a lock, not even that of the scaler.
+// TestDecidedMaySubmit checks that Decided is called without a lock held, not even that of
+// the scaler.
 func TestDecidedMaySubmit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pool *scheduler.Pool[int]
@@ -77,7 +78,7 @@ func TestDecidedMaySubmit(t *testing.T) {
 	})
 }
 
-// TestDecisionsAreFew: a pool remembers the last 32.
+// TestDecisionsAreFew checks that a pool keeps the last 32 decisions.
 func TestDecisionsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := 0
@@ -96,8 +97,8 @@ func TestDecisionsAreFew(t *testing.T) {
 	})
 }
 
-// TestFirmDecisions: workers above a firm target leave at once when idle, and when
-// they have ended their item otherwise, though more items wait.
+// TestFirmDecisions checks that workers above a firm target leave at once when idle, and
+// otherwise when they have finished their item, even while items wait.
 func TestFirmDecisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var target atomic.Int32
@@ -111,13 +112,13 @@ func TestFirmDecisions(t *testing.T) {
 		mustSubmit(t, r.pool, js[:2]...)
 		target.Store(1)
 		time.Sleep(time.Second)
-		wantWorkers(t, r, 2) // two were idle
+		wantWorkers(t, r, 2) // the two idle ones have left
 		mustSubmit(t, r.pool, js[2:]...)
 		wantWorkers(t, r, 2)
 		js[1].end <- returns
 		wantWorkers(t, r, 1)
 		check.Equal(t, "running", r.running(), []int{1})
-		target.Store(0) // somebody has to run what waits
+		target.Store(0) // one worker must stay, since items wait
 		time.Sleep(time.Second)
 		js[0].end <- returns
 		synctest.Wait()
@@ -133,7 +134,7 @@ func TestFirmDecisions(t *testing.T) {
 	})
 }
 
-// firmAtFirst asks for two workers at first, firmly, and then for what there is to do.
+// firmAtFirst makes three firm decisions for two workers, and then acts as Demand.
 type firmAtFirst struct{ asked int }
 
 func (f *firmAtFirst) NeedsTime() bool { return false }
@@ -145,7 +146,7 @@ func (f *firmAtFirst) Scale(s scale.Snapshot) scale.Decision {
 	return scale.Decision{Target: s.Busy + s.Queued + s.Blocked, Reason: "demand"}
 }
 
-// TestNoLongerFirm: once the scaler is firm no more, it is asked at submits again.
+// TestNoLongerFirm checks that a scaler that is no longer firm is asked at submits again.
 func TestNoLongerFirm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 50, Scaler: new(firmAtFirst)})

@@ -84,8 +84,8 @@ func TestShedItemsAreDropped(t *testing.T) {
 	})
 }
 
-// TestSubmitFromDroppedIsNotForgotten: Dropped is called without a lock held,
-// so it may submit something in the place of what was shed.
+// TestSubmitFromDroppedIsNotForgotten checks that Dropped may submit a replacement for an
+// item that was shed, and that a worker comes for it.
 func TestSubmitFromDroppedIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		js := newJobs(3)
@@ -107,8 +107,8 @@ func TestSubmitFromDroppedIsNotForgotten(t *testing.T) {
 	})
 }
 
-// TestSheddingMakesRoom: where all that was queued is shed, whoever waits for
-// room gets it. More may be queued than the limit, by way of Requeue.
+// TestSheddingMakesRoom checks that submitters get the room of items that were shed, also
+// when Requeue has filled the queue beyond its limit.
 func TestSheddingMakesRoom(t *testing.T) {
 	for _, requeued := range []int{0, 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestSheddingMakesRoom(t *testing.T) {
 	}
 }
 
-// TestStopLosesNothingThatIsShed: a queue may shed in a Pop of Stop's, too.
+// TestStopLosesNothingThatIsShed checks items that the queue sheds in a Pop by Stop.
 func TestStopLosesNothingThatIsShed(t *testing.T) {
 	for _, minimum := range []int{0, 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -151,9 +151,9 @@ func TestStopLosesNothingThatIsShed(t *testing.T) {
 
 func key(j *job) int { return j.id % 3 }
 
-// TestOneAtATimePerKey: never two of a key, and never an idle worker beside an
-// item that may run. What the pool must run can be told from what it has been
-// given: of each key the oldest, as far as the workers go.
+// TestOneAtATimePerKey checks that never two items of a key run, and that no worker is idle
+// while an item may run. The items that must run follow from the submits: the oldest of
+// each key, up to the number of workers.
 func TestOneAtATimePerKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -251,8 +251,8 @@ func (q *strict) Remove(gone func(*job) bool) int {
 	return q.Queue.(queue.Remover[*job]).Remove(gone)
 }
 
-// TestEveryCallIsTold: a queue that knows the time is told it before whatever is
-// asked of it.
+// TestEveryCallIsTold checks that Tick comes before each other call of a queue that needs
+// the time.
 func TestEveryCallIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{
@@ -282,8 +282,8 @@ func TestEveryCallIsTold(t *testing.T) {
 	})
 }
 
-// TestNoWorkersForHeldItems: items that may not run get no workers, and take up
-// room; when they may, they run.
+// TestNoWorkersForHeldItems checks that held items get no workers and take up room, and run
+// when they may.
 func TestNoWorkersForHeldItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one := func(*job) int { return 1 }
@@ -291,7 +291,7 @@ func TestNoWorkersForHeldItems(t *testing.T) {
 		js := newJobs(8)
 		for _, j := range js[:7] {
 			mustSubmit(t, r.pool, j)
-			synctest.Wait() // two that begin at one moment do so in any order
+			synctest.Wait() // otherwise the order of the two would be random
 		}
 		check.Is(t, "one more than two run and five wait", r.pool.TrySubmit(js[7]), scheduler.ErrQueueFull)
 		s := r.pool.Snapshot()
@@ -305,7 +305,8 @@ func TestNoWorkersForHeldItems(t *testing.T) {
 	})
 }
 
-// TestNoWorkersForHeldItemsInTheMean: nor do scalers that average see them.
+// TestNoWorkersForHeldItemsInTheMean checks that scalers that average do not see held
+// items.
 func TestNoWorkersForHeldItemsInTheMean(t *testing.T) {
 	for name, s := range map[string]scale.Scaler[scale.Snapshot]{
 		"Utilisation": scale.Utilisation(scale.UtilisationConfig{}),

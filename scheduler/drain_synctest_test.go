@@ -12,7 +12,7 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// insistent wants to be asked again every 10 ms.
+// insistent is a scaler that asks to be called every 10 ms.
 type insistent struct{ asked *atomic.Int32 }
 
 func (s insistent) Scale(scale.Snapshot) scale.Decision {
@@ -20,8 +20,8 @@ func (s insistent) Scale(scale.Snapshot) scale.Decision {
 	return scale.Decision{Target: 1, Again: 10 * time.Millisecond}
 }
 
-// TestDrainAsksTheScalerNoMoreThanItWants: while the last item runs, the alarm
-// must not ring over and over.
+// TestDrainAsksTheScalerNoMoreThanItWants checks that the alarm does not ring repeatedly
+// while the last item runs.
 func TestDrainAsksTheScalerNoMoreThanItWants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
@@ -44,8 +44,8 @@ func TestDrainAsksTheScalerNoMoreThanItWants(t *testing.T) {
 	})
 }
 
-// TestRejectGrowsForAllThatComeTogether: no submit is refused while the pool can
-// still grow.
+// TestRejectGrowsForAllThatComeTogether checks that no submit is refused while the pool can
+// grow.
 func TestRejectGrowsForAllThatComeTogether(t *testing.T) {
 	const most = 8
 	for range 200 {

@@ -9,7 +9,7 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// A pool of its own, for items of a type of your choice.
+// A pool runs items of any type.
 func ExamplePool() {
 	var sum atomic.Int64
 	pool, err := scheduler.NewPool(

@@ -12,7 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// TestGoexitInPushEndsTheProcess, and says why, in place of a pool that stays locked for ever.
+// TestGoexitInPushEndsTheProcess checks that the process ends with a message, since the pool
+// would stay locked forever.
 func TestGoexitInPushEndsTheProcess(t *testing.T) {
 	const child = "SCHEDULER_TEST_GOEXIT_IN_PUSH"
 	if os.Getenv(child) != "" {

@@ -8,8 +8,7 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// grower is a pool whose items block, so that each further one needs a new
-// worker.
+// grower is a pool whose items block, so that each item needs a new worker.
 type grower struct {
 	pool    *scheduler.Pool[time.Time]
 	release chan struct{}
@@ -30,8 +29,8 @@ func newGrower(b *testing.B, maximum int) *grower {
 	return g
 }
 
-// BenchmarkGrowth is the time from Submit to the start of an item that finds
-// all workers busy, and room for the pool to grow.
+// BenchmarkGrowth measures the time from Submit to the start of an item that needs a new
+// worker.
 func BenchmarkGrowth(b *testing.B) {
 	const maximum = 256
 	var took []time.Duration
@@ -40,7 +39,7 @@ func BenchmarkGrowth(b *testing.B) {
 		took = append(took, g.fill(b, maximum)...)
 	}
 	b.ReportMetric(median(took).Seconds()*1e6, "p50-µs/start")
-	b.ReportMetric(0, "ns/op") // of a whole pool: no use to anybody
+	b.ReportMetric(0, "ns/op") // it would be the time to fill a whole pool
 }
 
 func (g *grower) fill(b *testing.B, n int) []time.Duration {

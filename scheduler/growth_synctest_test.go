@@ -23,8 +23,9 @@ func wantGoroutines(t *testing.T, r *rig, want int, when string) {
 	}
 }
 
-// TestWorkersHaveGoroutinesWhenTheyHaveItems: those of the minimum at once, others with
-// their first item; and those that never had one leave in time, like those that are idle.
+// TestWorkersHaveGoroutinesWhenTheyHaveItems checks that the workers of the minimum have
+// goroutines at once and the others from their first item on, and that workers without a
+// goroutine leave after the idle timeout.
 func TestWorkersHaveGoroutinesWhenTheyHaveItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 2, Max: 9, IdleTimeout: idleTimeout, Scaler: scale.Fixed(6)})
@@ -49,14 +50,14 @@ func TestWorkersHaveGoroutinesWhenTheyHaveItems(t *testing.T) {
 	})
 }
 
-// TestShortItemsMakeNoGoroutines: items that are over before the next worker has come are
-// run by those who are there, however many the scaler wants. On one processor the next one
-// cannot come before the first has to give way, which is after 10 ms.
+// TestShortItemsMakeNoGoroutines checks that the existing workers run items that end before
+// the next worker starts, however many workers the scaler wants. On one processor the next
+// worker starts only when the first is preempted, after 10 ms.
 func TestShortItemsMakeNoGoroutines(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
 		const items = 1000
-		var ran atomic.Int64 // and no lock, for which a worker could have to wait
+		var ran atomic.Int64 // no lock, on which a worker could block
 		p, err := scheduler.NewPool(scheduler.Config[int]{Max: items, IdleTimeout: idleTimeout},
 			func(int32, int) { ran.Add(1) })
 		if err != nil {
@@ -85,8 +86,8 @@ func TestShortItemsMakeNoGoroutines(t *testing.T) {
 	})
 }
 
-// TestWorkersAreListedByTheNumbersThatTheyGet, also those that have no goroutine yet, and
-// after some have left.
+// TestWorkersAreListedByTheNumbersThatTheyGet checks the list of workers with dormant ones,
+// and after some have left.
 func TestWorkersAreListedByTheNumbersThatTheyGet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		list := func(r *rig) (lines []string) {
@@ -129,8 +130,8 @@ func TestWorkersAreListedByTheNumbersThatTheyGet(t *testing.T) {
 	})
 }
 
-// TestKeptWorkersLeaveTheAlarmQuiet: workers that the scaler keeps beyond their timeout,
-// and an item that none of them may take, are no reason to ask it again and again.
+// TestKeptWorkersLeaveTheAlarmQuiet checks that workers that the scaler keeps beyond their
+// timeout, and an item that none of them may take, do not make the alarm ring repeatedly.
 func TestKeptWorkersLeaveTheAlarmQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
@@ -138,7 +139,7 @@ func TestKeptWorkersLeaveTheAlarmQuiet(t *testing.T) {
 			Max: 5, IdleTimeout: idleTimeout, Queue: queue.LimitByKey(1, func(*job) int { return 1 }, nil),
 			Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
 				if asked.Add(1) > 1000 {
-					return scale.Decision{} // or the test would never end
+					return scale.Decision{} // so that the test ends
 				}
 				return scale.Decision{Target: 4}
 			}),
@@ -158,7 +159,8 @@ func TestKeptWorkersLeaveTheAlarmQuiet(t *testing.T) {
 	})
 }
 
-// TestIdleWorkersLeaveInTimeBesideDormantOnes, which were wanted later.
+// TestIdleWorkersLeaveInTimeBesideDormantOnes checks that dormant workers, which became so
+// later, do not delay the timeout of idle ones.
 func TestIdleWorkersLeaveInTimeBesideDormantOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var more atomic.Int32

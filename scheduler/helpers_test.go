@@ -17,32 +17,32 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// tester is what the helpers need of *testing.T and of *rapid.T.
+// tester is the common part of *testing.T and *rapid.T that the helpers need.
 type tester interface {
 	Helper()
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// ending is how a job is told to end.
+// ending is the way in which a job ends.
 type ending int
 
 const (
 	returns ending = iota
 	panics
 	exits    // by runtime.Goexit
-	requeues // puts itself back and returns
+	requeues // requeues itself and returns
 )
 
 // job is an item that runs until the test ends it.
 type job struct {
 	id     int
 	gone   atomic.Bool // withdrawn
-	queued time.Time   // when the model has queued it
+	queued time.Time   // time at which the model queued it
 	end    chan ending
 }
 
-// String shows a job in the log of a failed property.
+// String formats a job in the log of a failed property.
 func (j *job) String() string { return fmt.Sprintf("#%d", j.id) }
 
 func newJob(id int) *job { return &job{id: id, end: make(chan ending, 1)} }
@@ -69,21 +69,21 @@ type drop struct {
 	Reason error
 }
 
-// rig is a pool of jobs together with a record of what happened to them.
+// rig is a pool of jobs that records what happens to them.
 type rig struct {
 	pool  *scheduler.Pool[*job]
-	abort chan struct{} // closed: every job ends at once
+	abort chan struct{} // closed to end every job at once
 
 	mu      sync.Mutex
-	runs    []int // ids in the order in which they began
+	runs    []int // ids in the order of their starts
 	now     map[int]int32
-	twice   []int // ids that began while they were running
+	twice   []int // ids that started while they were running
 	crashes []error
 	drops   []drop
-	requeue []error // what Requeue returned
+	requeue []error // results of Requeue
 }
 
-// newRig starts a pool of jobs. The test has to stop it, or to call close.
+// newRig starts a pool of jobs. The test must stop the pool or call close.
 func newRig(t tester, cfg scheduler.Config[*job]) *rig {
 	t.Helper()
 	r := &rig{abort: make(chan struct{}), now: map[int]int32{}}
@@ -121,7 +121,7 @@ func (r *rig) run(worker int32, j *job) {
 	case how = <-j.end:
 	case <-r.abort:
 	}
-	r.ended(j) // before a requeued job can begin again
+	r.ended(j) // before a requeued job can start again
 	switch how {
 	case panics:
 		panic(j.id)
@@ -152,7 +152,7 @@ func (r *rig) ended(j *job) {
 	delete(r.now, j.id)
 }
 
-// running lists the jobs that run, by id.
+// running returns the ids of the running jobs, sorted.
 func (r *rig) running() []int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -164,14 +164,14 @@ func (r *rig) running() []int {
 	return out
 }
 
-// ran lists the jobs that have begun, in that order.
+// ran returns the ids of the jobs that have started, in the order of their starts.
 func (r *rig) ran() []int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]int{}, r.runs...)
 }
 
-// dropsByID lists the calls of Dropped, by id.
+// dropsByID returns the calls of Dropped, sorted by id.
 func (r *rig) dropsByID() []drop {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -190,18 +190,18 @@ func (r *rig) crashed() []error {
 	return slices.Clone(r.crashes)
 }
 
-// close ends whatever runs and stops the pool.
+// close ends the running jobs and stops the pool.
 func (r *rig) close(t tester) {
 	t.Helper()
 	close(r.abort)
 	mustStop(t, r.pool)
 }
 
-// patience is how long a test waits for what must happen. In a bubble it costs
-// nothing; outside it is only reached by a test that fails.
+// patience is the timeout for events that must happen. In a bubble it takes no real time;
+// outside, only a failing test reaches it.
 const patience = 10 * time.Second
 
-// soon is a context that ends when a test has waited for too long.
+// soon returns a context that ends after patience.
 func soon() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience)
 }
@@ -233,7 +233,7 @@ func mustSubmit[T any](t tester, p *scheduler.Pool[T], items ...T) {
 	}
 }
 
-// counts is a snapshot without what depends on time.
+// counts returns a snapshot without the fields that depend on time.
 func counts(s scale.Snapshot) scale.Snapshot {
 	s.Now = time.Time{}
 	s.OldestWait = 0
@@ -241,7 +241,7 @@ func counts(s scale.Snapshot) scale.Snapshot {
 	return s
 }
 
-// quiet silences slog for the length of a test that makes the pool log.
+// quiet discards the output of slog until the test ends.
 func quiet(t *testing.T) {
 	t.Helper()
 	old := slog.Default()
@@ -249,7 +249,7 @@ func quiet(t *testing.T) {
 	t.Cleanup(func() { slog.SetDefault(old) })
 }
 
-// lifo hands out the newest item first. It has no optional capability.
+// lifo is a LIFO queue without optional capabilities.
 type lifo[T any] struct{ items []T }
 
 func newLIFO[T any]() queue.Queue[T] { return new(lifo[T]) }

@@ -14,8 +14,7 @@ import (
 
 const idleTimeout = 10 * time.Second
 
-// grown is a pool of the given bounds that was grown to n workers, all of which
-// fall idle at the same time, now.
+// grown returns a pool that has grown to n workers, all of which have just become idle.
 func grown(t *testing.T, cfg scheduler.Config[*job], n int) *rig {
 	t.Helper()
 	cfg.IdleTimeout = idleTimeout
@@ -39,7 +38,7 @@ func wantWorkers(t *testing.T, r *rig, want int) {
 	}
 }
 
-// touch runs one item and returns on which worker.
+// touch runs one item and returns the number of its worker.
 func (r *rig) touch(t *testing.T, id int) int32 {
 	t.Helper()
 	j := newJob(id)
@@ -75,7 +74,7 @@ func TestWorkersLeaveEachAtItsTime(t *testing.T) {
 			j.end <- returns
 			time.Sleep(time.Second)
 		}
-		// They are idle since 5, 4, 3, 2 and 1 seconds.
+		// They have been idle for 5, 4, 3, 2 and 1 seconds.
 		time.Sleep(idleTimeout - 5*time.Second - 1)
 		for _, want := range []int{5, 4, 3, 2, 1, 1} {
 			wantWorkers(t, r, want)
@@ -85,8 +84,8 @@ func TestWorkersLeaveEachAtItsTime(t *testing.T) {
 	})
 }
 
-// TestTrickleShrinksThePool: one item now and then must not keep more than one
-// worker, so it has to go to the one that was idle for the shortest time.
+// TestTrickleShrinksThePool checks that an occasional item keeps only one worker. It must go
+// to the worker that has been idle for the shortest time.
 func TestTrickleShrinksThePool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := grown(t, scheduler.Config[*job]{Max: 8}, 8)
@@ -117,7 +116,7 @@ func TestResizeTakesEffectAtOnce(t *testing.T) {
 		resize(1, 1, 1)
 		js := newJobs(5)
 		mustSubmit(t, r.pool, js...)
-		resize(0, 4, 4) // four items waited for it
+		resize(0, 4, 4) // four items waited for workers
 		resize(1, 2, 4) // busy workers stay until their item has ended
 		js[0].end <- returns
 		wantWorkers(t, r, 3)
@@ -146,8 +145,8 @@ func TestResizeRefusesImpossibleBounds(t *testing.T) {
 	check.Equal(t, "snapshot", counts(r.pool.Snapshot()), scale.Snapshot{Min: 1, Max: 2, Workers: 1, Idle: 1})
 }
 
-// TestResizeStartsTheIdleTimeAnew: workers that fell idle while the pool had a
-// fixed size get their timeout from the moment at which they may leave.
+// TestResizeStartsTheIdleTimeAnew checks that for workers that became idle while the pool
+// had a fixed size, the idle timeout starts when they may leave.
 func TestResizeStartsTheIdleTimeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := grown(t, scheduler.Config[*job]{Min: 4, Max: 4}, 4)
@@ -175,8 +174,7 @@ func TestFixedKeepsItsWorkers(t *testing.T) {
 	}
 }
 
-// TestFixedFollowsResize: Fixed keeps n workers, or as many as the bounds allow,
-// whichever these are now.
+// TestFixedFollowsResize checks that Fixed keeps n workers within the current bounds.
 func TestFixedFollowsResize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 2, IdleTimeout: idleTimeout, Scaler: scale.Fixed(6)})
@@ -188,8 +186,8 @@ func TestFixedFollowsResize(t *testing.T) {
 	})
 }
 
-// TestPausedPoolDoesNotGrow: what waits in a paused pool needs no workers yet,
-// at a submit as little as when an idle worker has been idle for long.
+// TestPausedPoolDoesNotGrow checks that items in a paused pool start no workers, neither at a
+// submit nor when an idle worker reaches its timeout.
 func TestPausedPoolDoesNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := grown(t, scheduler.Config[*job]{Max: 8}, 1)
@@ -233,7 +231,7 @@ func TestNoTimerWhileNothingCanExpire(t *testing.T) {
 	})
 }
 
-// TestBusyWorkersDoNotExpire: an item may take longer than the timeout.
+// TestBusyWorkersDoNotExpire runs an item for longer than the idle timeout.
 func TestBusyWorkersDoNotExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := grown(t, scheduler.Config[*job]{Max: 4}, 2)
@@ -252,14 +250,14 @@ func TestBusyWorkersDoNotExpire(t *testing.T) {
 	})
 }
 
-// The worker that was there has been idle for long, and is one of two only since a
-// submitter without room has had the scaler asked. It must not leave before that
-// submitter is back.
+// The first worker has reached its idle timeout. There is a second worker only because the
+// scaler was asked for a submitter without room. The first worker must not leave before
+// that submitter continues.
 func TestWorkersThatASubmitterNeedsDoNotLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{
 			Min: 1, Max: 2, IdleTimeout: idleTimeout, Limit: 1, Overflow: scheduler.Reject,
-			Decided: func(scheduler.Decided) { time.Sleep(time.Second) }, // meanwhile all others go on
+			Decided: func(scheduler.Decided) { time.Sleep(time.Second) }, // meanwhile all other goroutines run
 		})
 		time.Sleep(2 * idleTimeout)
 		js := newJobs(3)

@@ -12,8 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// slowScaler is Demand, but a call waits at the gate while there is one. It
-// stands for a scaler that takes its time, which may be any: no lock is held.
+// slowScaler is Demand, except that a call waits at the gate if there is one. It stands for
+// a scaler that takes long; the pool holds no lock meanwhile.
 type slowScaler struct {
 	gate   chan struct{}
 	closed atomic.Bool
@@ -28,8 +28,8 @@ func (s *slowScaler) Scale(now scale.Snapshot) scale.Decision {
 	return scale.Demand(1).Scale(now)
 }
 
-// TestNoWorkerStartsAfterDrain: an answer of the scaler that comes when the
-// pool has drained must not bring workers back.
+// TestNoWorkerStartsAfterDrain checks that a decision of the scaler that arrives after the
+// pool has drained starts no workers.
 func TestNoWorkerStartsAfterDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slowScaler{gate: make(chan struct{})}
@@ -42,7 +42,7 @@ func TestNoWorkerStartsAfterDrain(t *testing.T) {
 		mustSubmit(t, r.pool, js...)
 		s.closed.Store(true)
 		resume := background(func() error { r.pool.Resume(); return nil })
-		time.Sleep(time.Second) // the three items run, and the scaler still thinks
+		time.Sleep(time.Second) // the three items run before the scaler returns
 		mustDrain(t, r.pool)
 		close(s.gate)
 		check.Is(t, "Resume", <-resume, nil)
@@ -54,7 +54,7 @@ func TestNoWorkerStartsAfterDrain(t *testing.T) {
 	})
 }
 
-// TestLimitNearTheLargestInt: a limit that no queue can reach is no limit.
+// TestLimitNearTheLargestInt checks that the room for items does not overflow.
 func TestLimitNearTheLargestInt(t *testing.T) {
 	r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: math.MaxInt})
 	defer r.close(t)

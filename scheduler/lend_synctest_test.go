@@ -13,9 +13,9 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// TestLendEqualsItsModel drives items that lend their slots, from one goroutine or
-// from two, and go on with a slot or, in a hurry, without, through a pool that is resized
-// and paused meanwhile.
+// TestLendEqualsItsModel compares a pool with a model. Items lend their slots, from one
+// goroutine or from two, and continue with a slot or, in a hurry, without one. The pool is
+// resized and paused meanwhile.
 func TestLendEqualsItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -36,7 +36,7 @@ func TestLendEqualsItsModel(t *testing.T) {
 	})
 }
 
-// lender is an item with two goroutines, of which the first is that of its worker.
+// lender is an item with two goroutines. The first is that of its worker.
 type lender struct {
 	id      int
 	orders  [2]chan func(worker int32) (over bool)
@@ -48,7 +48,7 @@ type lender struct {
 	slot    bool
 }
 
-// free reports whether a goroutine takes orders.
+// free reports whether a goroutine waits for its next command.
 func (x *lender) free(g int) bool { return !x.blocked[g] }
 
 func (x *lender) run(worker int32) {
@@ -70,7 +70,7 @@ type lenders struct {
 	paused    bool
 	submitted int
 	queue     []*lender
-	running   []*lender // begun and not over
+	running   []*lender // started and not ended
 	returning []*lender
 	over      []*lender
 }
@@ -90,7 +90,7 @@ func newLenders(t *rapid.T) *lenders {
 	return s
 }
 
-// slots is the number of items that have one.
+// slots returns the number of items that have a slot.
 func (s *lenders) slots() (n int) {
 	for _, x := range s.running {
 		if x.slot {
@@ -100,7 +100,7 @@ func (s *lenders) slots() (n int) {
 	return n
 }
 
-// settle gives slots to whom they belong.
+// settle gives free slots to items, in order.
 func (s *lenders) settle() {
 	for s.slots() < s.max {
 		switch {
@@ -162,7 +162,7 @@ func (s *lenders) lend(t *rapid.T) {
 	x.waiting[g] = true
 	x.waits++
 	x.slot = false
-	if i := slices.Index(s.returning, x); i >= 0 { // it need not come back after all
+	if i := slices.Index(s.returning, x); i >= 0 { // it no longer asks for a slot
 		s.returning = slices.Delete(s.returning, i, i+1)
 		x.blocked = [2]bool{}
 	}
@@ -193,7 +193,7 @@ func (s *lenders) resume(t *rapid.T) {
 	s.settle()
 }
 
-// hurry has an item that wants a slot go on without.
+// hurry makes an item that waits for a slot continue without one.
 func (s *lenders) hurry(t *rapid.T) {
 	x, g := s.pick(t, func(x *lender, g int) bool { return x.blocked[g] })
 	close(x.hurry[g])
@@ -231,7 +231,7 @@ func (s *lenders) pause(*rapid.T) {
 	s.settle()
 }
 
-// counts is what can be seen of the pool.
+// counts is the observable state of the pool.
 type lenderCounts struct{ Busy, Lent, Queued int }
 
 func (s *lenders) check(t *rapid.T) {
@@ -260,7 +260,7 @@ func (s *lenders) check(t *rapid.T) {
 	}
 }
 
-// stop ends all items, the helpers of those that are over included.
+// stop ends all items, and the second goroutines of items that have ended.
 func (s *lenders) stop(t *rapid.T) {
 	if s.paused {
 		s.pause(t)
@@ -285,7 +285,7 @@ func (s *lenders) stop(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, x := range s.over {
-		if x.waiting[1] { // a wait that outlives its item must not wait for a slot
+		if x.waiting[1] { // a resume after the end of its item must not wait for a slot
 			x.orders[1] <- func(int32) bool {
 				x.resumes[1](nil)
 				return false

@@ -14,7 +14,7 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// background runs a call in its own goroutine; the channel gives its result.
+// background makes a call in its own goroutine. The channel returns the result.
 func background(call func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() { result <- call() }()
@@ -72,7 +72,7 @@ func TestStopIsIdempotentAndConcurrent(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		for _, j := range js {
-			j.end <- returns // Drain may have come first and let others run
+			j.end <- returns // Drain may have started others before Stop
 		}
 		wg.Wait()
 		check.Is(t, "a Stop afterwards", r.pool.Stop(t.Context()), nil)
@@ -86,8 +86,8 @@ func TestStopIsIdempotentAndConcurrent(t *testing.T) {
 	})
 }
 
-// TestNoStopReturnsBeforeDropped: whichever Stop returns, by then everybody has
-// been told what became of his item.
+// TestNoStopReturnsBeforeDropped checks that when any Stop returns, Dropped has been called
+// for each item.
 func TestNoStopReturnsBeforeDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told atomic.Bool
@@ -142,12 +142,12 @@ func TestStopRefusesSubmittersThatWait(t *testing.T) {
 		synctest.Wait()
 		batch := background(func() error { return r.pool.SubmitAll(t.Context(), js[3:]) })
 		synctest.Wait()
-		js[0].end <- returns // lets js[2] in
+		js[0].end <- returns // admits js[2]
 		synctest.Wait()
 		if !returned(one) {
 			t.Fatal("the first submitter still waits after room was made")
 		}
-		js[1].end <- returns // lets js[3] in
+		js[1].end <- returns // admits js[3]
 		synctest.Wait()
 		stop := background(func() error { return r.pool.Stop(t.Context()) })
 		synctest.Wait()
@@ -260,7 +260,7 @@ func TestDrainThenStop(t *testing.T) {
 		defer cancel()
 		check.Is(t, "Drain", r.pool.Drain(ctx), context.DeadlineExceeded)
 		check.Is(t, "Submit that waited", <-waits, scheduler.ErrStopped)
-		js[0].end <- returns // it goes on draining
+		js[0].end <- returns // it continues to drain
 		synctest.Wait()
 		check.Equal(t, "running", r.running(), []int{2})
 		stop := background(func() error { return r.pool.Stop(t.Context()) })
@@ -272,8 +272,8 @@ func TestDrainThenStop(t *testing.T) {
 	})
 }
 
-// TestDrainUsesTheWorkersThereMayBe: what a pool of many workers has queued is
-// not to be drained by one.
+// TestDrainUsesTheWorkersThereMayBe checks that Drain uses as many workers as the maximum
+// allows, not one.
 func TestDrainUsesTheWorkersThereMayBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 4})
@@ -343,7 +343,7 @@ func TestContextsThatAreOfNoUse(t *testing.T) {
 	}{
 		{"Submit", func(ctx context.Context) error { return r.pool.Submit(ctx, newJob(1)) }},
 		{"SubmitAll", func(ctx context.Context) error { return r.pool.SubmitAll(ctx, newJobs(2)) }},
-		{"Drain", r.pool.Drain}, // these two last
+		{"Drain", r.pool.Drain}, // last, since they end the pool
 		{"Stop", r.pool.Stop},
 	} {
 		check.Is(t, tc.call+" without a context", tc.do(nil), scheduler.ErrNilContext)
@@ -354,7 +354,7 @@ func TestContextsThatAreOfNoUse(t *testing.T) {
 		check.Is(t, tc.call+" with an ended context", err, context.Canceled)
 		check.Is(t, tc.call+" with an ended context", err, cause)
 	}
-	check.Is(t, "Stop without a context", r.pool.Stop(nil), scheduler.ErrNilContext) //nolint:staticcheck // what is tested
+	check.Is(t, "Stop without a context", r.pool.Stop(nil), scheduler.ErrNilContext) //nolint:staticcheck // the subject of the test
 	check.Equal(t, "what was taken", r.pool.Snapshot().Submitted, 0)
 	mustStop(t, r.pool)
 }

@@ -16,16 +16,16 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// machine drives a pool and its model through the same calls, in a bubble.
+// machine makes the same calls on a pool and on its model, in a bubble.
 type machine struct {
 	*rig
 	model *model
 	subs  []*pending
-	ctx   context.Context // for calls that are never cancelled
+	ctx   context.Context // of calls that are never cancelled
 	next  int             // id of the next job
 }
 
-// pending is a call that may wait, and its result once it has returned.
+// pending is a call that may block, with its result when it has returned.
 type pending struct {
 	*submission
 	batch  bool
@@ -33,14 +33,14 @@ type pending struct {
 	done   chan error
 }
 
-// shape is what kinds of pool a property covers.
+// shape describes the pools that a property covers.
 type shape struct {
 	fixed, bounded bool
 }
 
-// Three properties, as the pool has three ways to work: without a limit (where
-// a full-grown pool takes items through its inbox), of a fixed size, and with
-// a limit and growth, where growth and room depend on each other.
+// There are three properties, because the pool works in three ways: without a limit, where a
+// pool at its maximum takes items through its inbox; with a fixed size; and with a limit
+// and growth, where growth and room depend on each other.
 
 func TestUnboundedPoolEqualsItsModel(t *testing.T) { checkPool(t, shape{}) }
 func TestFixedPoolEqualsItsModel(t *testing.T)     { checkPool(t, shape{fixed: true}) }
@@ -58,7 +58,7 @@ func checkPool(t *testing.T, sh shape) {
 				"cancel":    m.cancelOne,
 				"withdraw":  m.withdraw,
 				"finish":    m.finish,
-				"finish2":   m.finish, // as often as items come in
+				"finish2":   m.finish, // so that items end as often as they arrive
 				"pause":     m.pause,
 				"resume":    m.resume,
 				"resize":    func(t *rapid.T) { m.resize(t, sh) },
@@ -90,7 +90,7 @@ func newMachine(t *rapid.T, sh shape) *machine {
 			scheduler.DropNewest, scheduler.DropOldest, scheduler.DropWorst, scheduler.CallerRuns,
 		}).Draw(t, "overflow")
 		if mo.metered = rapid.Bool().Draw(t, "metered"); mo.metered {
-			cfg.Scaler = scalerFunc(scale.Demand(1).Scale) // which might want to know the time
+			cfg.Scaler = scalerFunc(scale.Demand(1).Scale) // without NeedsTime, so the pool has a meter
 		}
 	} else {
 		mo.backlog = rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "backlog")
@@ -104,8 +104,8 @@ func newMachine(t *rapid.T, sh shape) *machine {
 	return m
 }
 
-// abandon ends everything, so that a property that fails half-way leaves no
-// goroutine in its bubble, which would hide the failure.
+// abandon ends everything. A property that fails half-way would otherwise leave goroutines
+// in its bubble, which would hide the failure.
 func (m *machine) abandon() {
 	close(m.abort)
 	for _, s := range m.subs {
@@ -114,7 +114,7 @@ func (m *machine) abandon() {
 	m.pool.Resume()
 	ctx, cancel := soon()
 	defer cancel()
-	_ = m.pool.Stop(ctx) // the property itself has checked the end
+	_ = m.pool.Stop(ctx) // the property checks the end itself
 	synctest.Wait()
 }
 
@@ -127,7 +127,7 @@ func (m *machine) fresh(n int) []*job {
 	return jobs
 }
 
-// begin starts a call that may wait, lets the pool settle, and tells the model.
+// begin starts a call that may block, waits until the pool settles, and updates the model.
 func (m *machine) begin(jobs []*job, batch bool, call func(context.Context) error) {
 	ctx, cancel := context.WithCancel(m.ctx)
 	s := &pending{
@@ -238,7 +238,7 @@ func (m *machine) pass(t *rapid.T) {
 	m.model.pass(d)
 }
 
-// check compares all that can be seen of the pool with the model.
+// check compares all observable state of the pool with the model.
 func (m *machine) check(t *rapid.T) {
 	m.checkCounts(t)
 	check.Equal(t, "running items", m.running(), ids(m.model.running()))
@@ -269,7 +269,7 @@ func (m *machine) checkCounts(t *rapid.T) {
 	}
 }
 
-// checkWorkers compares the listing with the record of what runs where.
+// checkWorkers compares the list of workers with the recorded runs.
 func (m *machine) checkWorkers(t *rapid.T) {
 	states := m.pool.Workers()
 	seen := map[int32]bool{}
@@ -330,7 +330,7 @@ func (m *machine) checkResult(t *rapid.T, s *pending, got error) {
 	}
 }
 
-// stop ends the pool with whatever is in it.
+// stop calls Stop on the pool in its current state.
 func (m *machine) stop(t *rapid.T) {
 	for _, j := range m.model.queue {
 		if !j.gone.Load() {
@@ -346,7 +346,7 @@ func (m *machine) stop(t *rapid.T) {
 	m.checkEnd(t, "Stop", result)
 }
 
-// drain ends the pool when all that is in it has run.
+// drain calls Drain on the pool in its current state.
 func (m *machine) drain(t *rapid.T) {
 	result := m.ending(m.pool.Drain)
 	for range 1000 {
@@ -366,7 +366,7 @@ func (m *machine) drain(t *rapid.T) {
 	check.Equal(t, "dropped items, none of them by Drain", m.dropsByID(), byID(m.model.drops))
 }
 
-// ending calls Stop or Drain, which turns away who waits.
+// ending calls Stop or Drain, which refuse waiting submitters.
 func (m *machine) ending(call func(context.Context) error) <-chan error {
 	ctx, cancel := soon()
 	result := make(chan error, 1)
@@ -376,7 +376,7 @@ func (m *machine) ending(call func(context.Context) error) <-chan error {
 		s.settled, s.err = true, scheduler.ErrStopped
 	}
 	m.model.waiting = nil
-	for _, run := range m.model.inline { // ends with the item
+	for _, run := range m.model.inline { // which ends with its item
 		run.by.settled = true
 		if len(run.by.left) > 0 {
 			run.by.err = scheduler.ErrStopped
@@ -385,7 +385,7 @@ func (m *machine) ending(call func(context.Context) error) <-chan error {
 	return result
 }
 
-// finishAll ends what runs now.
+// finishAll ends the running items.
 func (m *machine) finishAll() {
 	for _, w := range m.pool.Workers() {
 		if w.Busy {

@@ -10,8 +10,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// model is what a pool with the scaler Demand must do, without any
-// concurrency: a submit, a finish and so on happen at once and as a whole.
+// model is a sequential model of a pool with the scaler Demand. Each event, such as a submit
+// or the end of an item, is atomic.
 type model struct {
 	min, max, limit, backlog int
 	overflow                 scheduler.Overflow
@@ -19,20 +19,20 @@ type model struct {
 	timeout                  time.Duration
 
 	now     time.Time
-	alarm   time.Time // when idle workers are looked at next; zero: never
+	alarm   time.Time // time of the next check of idle workers; zero if there is none
 	paused  bool
-	idle    []time.Time // since when each idle worker is; the one that parked last on top
-	queue   []*job      // withdrawn ones included, until they are popped
+	idle    []time.Time // start of the idle time of each idle worker; the one that parked last on top
+	queue   []*job      // with withdrawn items, until they are popped
 	waiting []*submission
 	busy    map[int]*job
 	inline  map[int]*inlineRun
 	drops   []drop
-	looked  bool // a worker has looked for an item since the alarm was last set
-	peak    int  // the most workers that there have been
+	looked  bool // a worker has looked for an item since the alarm was set
+	peak    int  // largest number of workers so far
 	count   scale.Snapshot
 }
 
-// inlineRun is an item that its submitter runs.
+// inlineRun is an item that runs for its submitter under CallerRuns.
 type inlineRun struct {
 	job *job
 	by  *submission
@@ -40,11 +40,11 @@ type inlineRun struct {
 
 // submission is a call of Submit, TrySubmit or SubmitAll.
 type submission struct {
-	left    []*job // not admitted yet
+	left    []*job // items not admitted yet
 	since   time.Time
 	total   int
 	settled bool
-	err     error // once settled
+	err     error // result, once settled
 }
 
 func newModel(minimum, maximum int, now time.Time) *model {
@@ -56,7 +56,7 @@ func newModel(minimum, maximum int, now time.Time) *model {
 
 func (m *model) workers() int { return len(m.busy) + len(m.idle) }
 
-// free is how many workers can come for an item.
+// free returns the number of workers that can take an item.
 func (m *model) free() int {
 	if m.paused {
 		return 0
@@ -78,7 +78,7 @@ func (m *model) room() bool {
 	return m.limit == 0 || m.queued() < max(m.limit, 0)+m.free()
 }
 
-// start adds workers until there are n.
+// start raises the number of workers to n.
 func (m *model) start(n int) {
 	m.looked = m.looked || m.workers() < n
 	for m.workers() < n {
@@ -87,7 +87,7 @@ func (m *model) start(n int) {
 	m.peak = max(m.peak, m.workers())
 }
 
-// watch sets the alarm for the worker that has been idle longest.
+// watch sets the alarm for the worker that has been idle for the longest time.
 func (m *model) watch() {
 	if m.workers() > m.min && len(m.idle) > 0 {
 		m.setAlarm(m.idle[0].Add(m.timeout))
@@ -100,7 +100,7 @@ func (m *model) setAlarm(at time.Time) {
 	}
 }
 
-// blocked is the number of items whose submitter waits for room.
+// blocked returns the number of items whose submitters wait for room.
 func (m *model) blocked() int {
 	n := 0
 	for _, s := range m.waiting {
@@ -109,14 +109,14 @@ func (m *model) blocked() int {
 	return n
 }
 
-// target is the formula of Demand, within the bounds.
+// target returns the target of Demand within the bounds.
 func (m *model) target(waiting int) int {
 	taken := min(waiting, len(m.idle))
 	return min(max(len(m.busy)+taken+(waiting-taken+m.backlog-1)/m.backlog, m.min), m.max)
 }
 
-// grow starts the workers that Demand asks for, if more items wait than workers
-// are free; items whose submitter waits for room count.
+// grow starts the workers that Demand asks for, if more items wait than workers are free.
+// Items whose submitters wait for room count.
 func (m *model) grow() {
 	waits := m.queued() + m.blocked()
 	if m.paused || m.workers() >= m.max || waits <= len(m.idle) {
@@ -125,9 +125,9 @@ func (m *model) grow() {
 	m.start(m.target(waits))
 }
 
-// settle lets things run until nothing more happens: submitters that wait are
-// admitted, workers started, items taken. Unless the pool is bounded, the
-// scaler is asked only if the event was one of those at which it is.
+// settle runs the model until it is quiescent: it admits waiting submitters, starts workers
+// and takes items. Without a limit it asks the scaler only if the event is one at which the
+// pool asks.
 func (m *model) settle(ask bool) {
 	for again := true; again; {
 		before := [4]int{len(m.busy), len(m.idle), len(m.waiting), len(m.queue)}
@@ -140,7 +140,7 @@ func (m *model) settle(ask bool) {
 		again = m.limit != 0 && before != [4]int{len(m.busy), len(m.idle), len(m.waiting), len(m.queue)}
 	}
 	if m.looked && len(m.idle) > 0 && m.idle[len(m.idle)-1].Equal(m.now) {
-		m.watch() // somebody looked for an item and parked
+		m.watch() // a worker looked for an item and parked
 	}
 	m.looked = false
 	for !m.alarm.IsZero() && !m.alarm.After(m.now) {
@@ -148,14 +148,14 @@ func (m *model) settle(ask bool) {
 	}
 }
 
-// serve has idle workers take what is queued.
+// serve makes idle workers take queued items.
 func (m *model) serve() {
 	for !m.paused && len(m.idle) > 0 && len(m.queue) > 0 && m.arrive() {
 	}
 }
 
-// arrive has the worker that parked last look for an item. If there is none it
-// parks again.
+// arrive makes the worker that parked last look for an item. If there is none, it parks
+// again.
 func (m *model) arrive() bool {
 	m.idle = m.idle[:len(m.idle)-1]
 	if m.take() {
@@ -166,7 +166,7 @@ func (m *model) arrive() bool {
 	return false
 }
 
-// admit pushes what waits for room, in order, while there is room.
+// admit pushes the items of waiting submitters, in order, while there is room.
 func (m *model) admit() {
 	for len(m.waiting) > 0 {
 		s := m.waiting[0]
@@ -182,8 +182,8 @@ func (m *model) admit() {
 	}
 }
 
-// oldestWait is how long the first of the queue, or of those that wait for room,
-// has waited. To tell, a pool takes withdrawn items off the front.
+// oldestWait returns the longest wait of the first queued item and of the first waiting
+// submitter. Like the pool it removes withdrawn items from the front.
 func (m *model) oldestWait() (longest time.Duration) {
 	for len(m.queue) > 0 && m.queue[0].gone.Load() {
 		m.queue = m.queue[1:]
@@ -205,7 +205,7 @@ func (m *model) push(j *job) {
 	m.count.Submitted++
 }
 
-// take pops the next item that was not withdrawn and runs it.
+// take pops the next item that is not withdrawn and runs it.
 func (m *model) take() bool {
 	for len(m.queue) > 0 {
 		i := 0
@@ -224,7 +224,7 @@ func (m *model) take() bool {
 	return false
 }
 
-// submit is Submit and SubmitAll; a try never waits.
+// submit models Submit and SubmitAll, and TrySubmit, which never waits.
 func (m *model) submit(s *submission, try bool) {
 	if s.total == 0 {
 		s.settled = true
@@ -237,8 +237,7 @@ func (m *model) submit(s *submission, try bool) {
 	m.settle(true)
 }
 
-// spill does with the rest of a submission, which there is no room for, what the
-// overflow policy says.
+// spill applies the overflow policy to the rest of a submission.
 func (m *model) spill(s *submission, try bool) {
 	switch {
 	case len(s.left) == 0:
@@ -263,8 +262,8 @@ func (m *model) spill(s *submission, try bool) {
 	}
 }
 
-// evict gives up the oldest item that was not withdrawn, or the newest, which is
-// also the worst of a FIFO.
+// evict gives up the oldest item that is not withdrawn, or the newest, which is also the
+// worst in a FIFO.
 func (m *model) evict() {
 	for {
 		i := len(m.queue) - 1
@@ -282,7 +281,7 @@ func (m *model) evict() {
 	}
 }
 
-// withdraw is Withdraw of a job of the queue.
+// withdraw models Withdraw of a queued job.
 func (m *model) withdraw(j *job) {
 	j.gone.Store(true)
 	m.count.Withdrawn++
@@ -292,16 +291,16 @@ func (m *model) withdraw(j *job) {
 	m.settle(true)
 }
 
-// sweep takes withdrawn jobs out of the queue if that is due, and the queue can.
+// sweep removes withdrawn jobs from the queue if a sweep is due and the queue supports it.
 func (m *model) sweep(due bool) {
 	if due && !m.lifo {
 		m.queue = slices.DeleteFunc(m.queue, func(j *job) bool { return j.gone.Load() })
 	}
 }
 
-// fill pushes as much as there is room for, or can be made by growing. What
-// runs leaves the queue, and the worker with it, so room does not depend on how
-// far the workers are; they are let go on only when all is pushed.
+// fill pushes items while there is room or growth can make room. An item that starts leaves
+// the queue but occupies a worker, so the room does not depend on how far the workers are.
+// They continue only when all items are pushed.
 func (m *model) fill(s *submission) {
 	for len(s.left) > 0 {
 		if !m.room() {
@@ -326,14 +325,14 @@ func (m *model) cancel(s *submission, err error) {
 	m.settle(true)
 }
 
-// finish ends a running job: its worker leaves, rests, or takes the next item.
+// finish ends a running job. Its worker leaves, parks, or takes the next item.
 func (m *model) finish(j *job, how ending) {
 	if run := m.inline[j.id]; run != nil {
 		m.finishInline(run, how)
 		return
 	}
 	delete(m.busy, j.id)
-	if how == requeues { // its worker stays busy meanwhile, and no other is started
+	if how == requeues { // its worker is still busy, so no other is started
 		m.busy[-j.id] = j
 		m.push(j)
 		m.serve()
@@ -347,7 +346,7 @@ func (m *model) finish(j *job, how ending) {
 	m.settle(false)
 }
 
-// finishInline ends a job that its submitter runs, who goes on with the next.
+// finishInline ends a job that runs for its submitter, which continues with the next one.
 func (m *model) finishInline(run *inlineRun, how ending) {
 	if how == requeues {
 		m.push(run.job)
@@ -367,7 +366,7 @@ func (m *model) tally(how ending) {
 	}
 }
 
-// running lists what is being executed.
+// running returns the ids of the running jobs.
 func (m *model) running() []*job {
 	jobs := maps.Clone(m.busy)
 	for id, run := range m.inline {
@@ -376,7 +375,7 @@ func (m *model) running() []*job {
 	return outstanding(jobs)
 }
 
-// resize changes the bounds.
+// resize models Resize.
 func (m *model) resize(minimum, maximum int) {
 	m.min, m.max = minimum, maximum
 	m.start(minimum)
@@ -390,7 +389,7 @@ func (m *model) resize(minimum, maximum int) {
 	m.settle(true)
 }
 
-// pass lets time go by.
+// pass advances the time.
 func (m *model) pass(d time.Duration) {
 	end := m.now.Add(d)
 	for !m.alarm.IsZero() && !m.alarm.After(end) {
@@ -400,8 +399,8 @@ func (m *model) pass(d time.Duration) {
 	m.now = end
 }
 
-// ring lets idle workers go that have been idle for the timeout, and that
-// neither the minimum nor Demand wants.
+// ring dismisses workers that have been idle for the timeout and that neither the minimum
+// nor Demand keeps.
 func (m *model) ring() {
 	m.alarm = time.Time{}
 	expired := m.expired()
@@ -428,7 +427,7 @@ func (m *model) expired() int {
 	return n
 }
 
-// snapshot is what Pool.Snapshot must return, times aside.
+// snapshot returns the expected result of Pool.Snapshot, without times.
 func (m *model) snapshot() scale.Snapshot {
 	s := m.count
 	s.Min, s.Max = m.min, m.max
@@ -437,7 +436,7 @@ func (m *model) snapshot() scale.Snapshot {
 	return s
 }
 
-// outstanding lists the jobs of a set, by id.
+// outstanding returns the jobs of a set, sorted by id.
 func outstanding(jobs map[int]*job) []*job {
 	out := []*job{}
 	for _, j := range jobs {

@@ -15,9 +15,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// full starts a pool of one worker, which is busy, with a limit of one, which is
-// reached. What the item 1 does is up to its function; the others wait for the
-// test.
+// full starts a pool with one busy worker and a limit of one, which is reached. Item 1 calls
+// the given function; the others wait for the test.
 func full(t *testing.T, cfg scheduler.Config[*job], first func(r *rig)) (r *rig, js []*job) {
 	t.Helper()
 	js = newJobs(5)
@@ -41,8 +40,8 @@ func full(t *testing.T, cfg scheduler.Config[*job], first func(r *rig)) (r *rig,
 	return r, js
 }
 
-// TestAnItemDoesNotWaitForRoomInItsOwnPool: whichever way it submits, it gets
-// ErrWouldDeadlock at once; others wait.
+// TestAnItemDoesNotWaitForRoomInItsOwnPool checks that each way to submit returns
+// ErrWouldDeadlock at once to an item of the pool, while other submitters wait.
 func TestAnItemDoesNotWaitForRoomInItsOwnPool(t *testing.T) {
 	ctx := context.Background()
 	type key struct{}
@@ -76,8 +75,8 @@ func TestAnItemDoesNotWaitForRoomInItsOwnPool(t *testing.T) {
 	}
 }
 
-// TestCallbacksDoNotWaitForRoom: Crashed and Dropped run on workers, which would
-// wait for themselves just as well.
+// TestCallbacksDoNotWaitForRoom checks Crashed and Dropped, which run on workers and would
+// wait for themselves.
 func TestCallbacksDoNotWaitForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p *scheduler.Pool[int]
@@ -107,8 +106,8 @@ func TestCallbacksDoNotWaitForRoom(t *testing.T) {
 	})
 }
 
-// TestCallerRuns: the submitter waits while its item runs, as worker 0 and
-// whatever becomes of it; Stop waits for it too.
+// TestCallerRuns checks that the submitter waits while its item runs as worker 0, however it
+// ends, and that Stop waits for it.
 func TestCallerRuns(t *testing.T) {
 	for _, how := range []ending{returns, panics, exits, requeues} {
 		synctest.Test(t, func(t *testing.T) {
@@ -143,8 +142,8 @@ func TestCallerRuns(t *testing.T) {
 	}
 }
 
-// TestDrainRunsWhatTheCallerPutsBack: an item that its submitter runs may put
-// itself back when all workers have gone already.
+// TestDrainRunsWhatTheCallerPutsBack checks an item that runs for its submitter and requeues
+// itself when all workers have left.
 func TestDrainRunsWhatTheCallerPutsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: 1, Overflow: scheduler.CallerRuns})
@@ -169,8 +168,8 @@ func TestDrainRunsWhatTheCallerPutsBack(t *testing.T) {
 	})
 }
 
-// TestAPanicInPushIsContained: an item that the discipline cannot take is
-// dropped, with the panic, and the pool goes on; whoever pushes it.
+// TestAPanicInPushIsContained checks that an item whose Push panics is dropped with a
+// *PanicError and that the pool continues, whichever goroutine pushes the item.
 func TestAPanicInPushIsContained(t *testing.T) {
 	wary := queue.Priority(func(j *job) int {
 		if j.id == 3 {
@@ -190,7 +189,7 @@ func TestAPanicInPushIsContained(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Queue: wary, Scaler: scaler})
 					js := newJobs(4)
-					mustSubmit(t, r.pool, js[0]) // busy, so the inbox is open if it may be
+					mustSubmit(t, r.pool, js[0]) // the worker is busy, so the inbox is open unless it must be closed
 					synctest.Wait()
 					check.Is(t, name, submit(r, js), nil)
 					mustSubmit(t, r.pool, js[1])

@@ -60,7 +60,7 @@ func TestAWorkerKeepsItsItem(t *testing.T) {
 	})
 }
 
-// touchy is an item that its discipline cannot read.
+// touchy is an item whose attribute may panic.
 type touchy struct {
 	key  int
 	bad  bool
@@ -76,8 +76,8 @@ func (e *touchy) level() int {
 	return 0
 }
 
-// TestPanicsBelowALimit: an item that the inner discipline of LimitByKey cannot take
-// when its turn comes is dropped, whoever lets it in, and the next gets its place.
+// TestPanicsBelowALimit checks an item that makes the inner discipline of LimitByKey panic
+// when it is admitted: it is dropped, and the next item of its key takes its place.
 func TestPanicsBelowALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dropped atomic.Int32
@@ -91,17 +91,17 @@ func TestPanicsBelowALimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		var all []*touchy
-		for i := range 60 { // of each key one good, one bad, one good
+		for i := range 60 { // three per key: good, bad, good
 			e := &touchy{key: i / 3, bad: i%3 == 1}
 			all = append(all, e)
 			mustSubmit(t, p, e)
 		}
 		synctest.Wait()
-		for i := 3; i < 30; i += 3 { // lets in the bad ones by Remove
+		for i := 3; i < 30; i += 3 { // admits bad ones in Remove
 			all[i].gone.Store(true)
 			p.Withdraw()
 		}
-		time.Sleep(time.Hour) // and others by Finish
+		time.Sleep(time.Hour) // and others in Finish
 		s := p.Snapshot()
 		if dropped.Load() != 20 || s.Dropped != 20 || s.Completed != 31 || s.Queued != 0 {
 			t.Errorf("%d items were dropped; want 20 dropped, 9 withdrawn and 31 run: %+v", dropped.Load(), s)
@@ -110,8 +110,8 @@ func TestPanicsBelowALimit(t *testing.T) {
 	})
 }
 
-// TestCallerRunsDoesNotHideTheCaller: an item that is run in the place of its
-// submitter, an item of another pool, does not wait for room in that.
+// TestCallerRunsDoesNotHideTheCaller checks an item that runs for its submitter, an item of
+// another pool: it must not wait for room in that pool.
 func TestCallerRunsDoesNotHideTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a, b *scheduler.Pool[int]
@@ -130,7 +130,7 @@ func TestCallerRunsDoesNotHideTheCaller(t *testing.T) {
 				<-release
 				return
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), time.Hour) // lest the test hang
+			ctx, cancel := context.WithTimeout(context.Background(), time.Hour) // so that a failing test ends
 			defer cancel()
 			got = b.Submit(ctx, 2)
 		})
@@ -145,7 +145,8 @@ func TestCallerRunsDoesNotHideTheCaller(t *testing.T) {
 	})
 }
 
-// TestWithdrawnItemsAreNotServed: they use up nothing of their key's share.
+// TestWithdrawnItemsAreNotServed checks that withdrawn items do not use the share of their
+// key.
 func TestWithdrawnItemsAreNotServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ran := map[int]int{}
@@ -172,8 +173,8 @@ func TestWithdrawnItemsAreNotServed(t *testing.T) {
 	})
 }
 
-// TestCancelledItemsMakeRoomForTheirKey: one that was withdrawn does not keep the
-// place of its key until a discipline gets round to it, which may be never.
+// TestCancelledItemsMakeRoomForTheirKey checks that a withdrawn item does not occupy the place
+// of its key until the discipline pops it, which may be never.
 func TestCancelledItemsMakeRoomForTheirKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		level := func(e *touchy) int { return e.key % 10 }
@@ -202,7 +203,8 @@ func TestCancelledItemsMakeRoomForTheirKey(t *testing.T) {
 	})
 }
 
-// TestAWorkerThatReportsHoldsUpNobody: what others can do meanwhile they do.
+// TestAWorkerThatReportsHoldsUpNobody checks that other workers take items while one calls
+// Dropped.
 func TestAWorkerThatReportsHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		block := make(chan struct{})
@@ -231,7 +233,8 @@ func TestAWorkerThatReportsHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestStopReturnsInTime although Dropped takes its time.
+// TestStopReturnsInTime checks that Stop returns when its context ends, although Dropped has
+// not returned.
 func TestStopReturnsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Max: 1, Dropped: func(int, error) { time.Sleep(time.Minute) }},
@@ -251,8 +254,8 @@ func TestStopReturnsInTime(t *testing.T) {
 	})
 }
 
-// TestManyMayGiveUpAtOnce: those whose context ends leave the line in constant time
-// each. With 20,000 of them a walk of the line for each took seconds.
+// TestManyMayGiveUpAtOnce checks that a submitter whose context ends leaves the line in
+// constant time. With 20,000 submitters, a walk of the line for each took seconds.
 func TestManyMayGiveUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: 1})
@@ -276,8 +279,8 @@ func TestManyMayGiveUpAtOnce(t *testing.T) {
 	})
 }
 
-// TestAFullInbox: with a discipline other than FIFO it takes only so much, and what
-// comes later is not put before it.
+// TestAFullInbox checks that the inbox before a discipline other than FIFO is limited, and
+// that later items are not queued before those in the inbox.
 func TestAFullInbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran []int

@@ -18,8 +18,8 @@ type scalerFunc func(scale.Snapshot) scale.Decision
 
 func (f scalerFunc) Scale(s scale.Snapshot) scale.Decision { return f(s) }
 
-// TestStepInAPool: half a second until the first jump, then half-way to the
-// maximum every half second.
+// TestStepInAPool checks that the first jump comes after half a second, and then one every
+// half second, each half-way to the maximum.
 func TestStepInAPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 10, Scaler: scale.Step(500 * time.Millisecond)})
@@ -34,8 +34,7 @@ func TestStepInAPool(t *testing.T) {
 	})
 }
 
-// TestStepForOneItem: the step is wide, but one item that was served in time
-// causes none.
+// TestStepForOneItem checks that an item that is served in time causes no jump.
 func TestStepForOneItem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1000, Scaler: scale.Step(500 * time.Millisecond)})
@@ -60,7 +59,7 @@ func TestScalerThatPanics(t *testing.T) {
 	})
 }
 
-// TestAgain: a scaler is asked again when it wants to be, for as long as it does.
+// TestAgain checks that a scaler is asked again after Again, for as long as it is positive.
 func TestAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []time.Duration
@@ -85,7 +84,7 @@ func TestAgain(t *testing.T) {
 	})
 }
 
-// TestTargetsAreClamped: the bounds hold whatever the scaler says.
+// TestTargetsAreClamped checks that the bounds hold for any target.
 func TestTargetsAreClamped(t *testing.T) {
 	for _, tc := range []struct{ target, want int }{{math.MinInt, 2}, {-1, 2}, {0, 2}, {3, 3}, {math.MaxInt, 4}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -98,12 +97,12 @@ func TestTargetsAreClamped(t *testing.T) {
 	}
 }
 
-// never has the clock read and the pool keep its size.
+// never is a scaler that reads the time and keeps the size of the pool.
 func never() scale.Scaler[scale.Snapshot] {
 	return scalerFunc(func(s scale.Snapshot) scale.Decision { return scale.Decision{Target: s.Workers} })
 }
 
-// times is a snapshot without the counts.
+// times returns a snapshot without the counts.
 func times(s scale.Snapshot) scale.Snapshot {
 	return scale.Snapshot{
 		OldestWait: s.OldestWait, BusyTime: s.BusyTime, QueuedTime: s.QueuedTime,
@@ -146,7 +145,7 @@ func TestIntegrals(t *testing.T) {
 	})
 }
 
-// TestIntegralsOfAPausedPool: what waits for the pause to end waits too.
+// TestIntegralsOfAPausedPool checks that items wait during a pause.
 func TestIntegralsOfAPausedPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 2, Scaler: never()})
@@ -162,8 +161,8 @@ func TestIntegralsOfAPausedPool(t *testing.T) {
 	})
 }
 
-// TestOldestWaitAfterAWithdrawal: it is the wait of the item at the front, and
-// WaitTime that of the items that started, whichever others were given up.
+// TestOldestWaitAfterAWithdrawal checks that OldestWait is the wait of the first item that
+// is not withdrawn, and WaitTime that of the items that started.
 func TestOldestWaitAfterAWithdrawal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 2, Scaler: never()})
@@ -182,7 +181,7 @@ func TestOldestWaitAfterAWithdrawal(t *testing.T) {
 	})
 }
 
-// TestTimesOfStop: what Stop drops waits no longer.
+// TestTimesOfStop checks that items that Stop drops no longer wait.
 func TestTimesOfStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 2, Scaler: never()})

@@ -12,25 +12,25 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// ride is what a scaler made of a load.
+// ride is the result of a scaler under a load.
 type ride struct {
 	waits  []time.Duration // ascending
-	turns  int             // of the number of workers, from growing to shrinking and back
-	peak   int             // workers
-	growth []int           // the numbers of workers that were reached while it grew first
+	turns  int             // changes of direction of the number of workers
+	peak   int             // largest number of workers
+	growth []int           // numbers of workers during the first growth
 }
 
-// phase is a stretch of a load.
+// phase is a part of a load.
 type phase struct{ rate, seconds int }
 
-// The load goes from 20 items a second to 200 and back, or comes after an hour of
-// silence.
+// The load rises from 20 items per second to 200 and falls again, or it starts after a quiet
+// hour.
 var (
 	steps      = []phase{{20, 10}, {200, 20}, {20, 20}}
 	afterAWait = []phase{{20, 2}, {0, 3600}, {200, 20}}
 )
 
-// stepLoad runs items of 100 ms in a pool of 1 to 100 workers.
+// stepLoad runs items that take 100 ms in a pool of 1 to 100 workers.
 func stepLoad(t *testing.T, s scale.Scaler[scale.Snapshot], load []phase) (r ride) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -80,8 +80,8 @@ func stepLoad(t *testing.T, s scale.Scaler[scale.Snapshot], load []phase) (r rid
 
 func (r ride) p99() time.Duration { return r.waits[len(r.waits)*99/100] }
 
-// TestStepLoad: Demand under Stabilise follows a load that rises tenfold with
-// hardly a wait, and few turns.
+// TestStepLoad checks that Demand under Stabilise follows a tenfold rise of the load with
+// short waits and few changes of direction.
 func TestStepLoad(t *testing.T) {
 	r := stepLoad(t, scale.Stabilise(5*time.Second, scale.Demand(1)), steps)
 	t.Logf("p99 of the waits %v, %d turns, at most %d workers", r.p99(), r.turns, r.peak)
@@ -93,8 +93,8 @@ func TestStepLoad(t *testing.T) {
 	}
 }
 
-// TestStepLoadOfOld: Step reproduces the growth of the original: half a second
-// of waiting, and then half-way to the maximum at each jump.
+// TestStepLoadOfOld checks that Step waits for half a second and then jumps half-way to the
+// maximum each time.
 func TestStepLoadOfOld(t *testing.T) {
 	r := stepLoad(t, scale.Step(0), steps)
 	t.Logf("p99 of the waits %v, %d turns, workers %v", r.p99(), r.turns, r.growth)
@@ -106,7 +106,7 @@ func TestStepLoadOfOld(t *testing.T) {
 	}
 }
 
-// TestStepLoadUnderTheOthers: those that measure keep up, too.
+// TestStepLoadUnderTheOthers checks that scalers that measure keep up with the load.
 func TestStepLoadUnderTheOthers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		scaler scale.Scaler[scale.Snapshot]
@@ -130,8 +130,8 @@ func TestStepLoadUnderTheOthers(t *testing.T) {
 	}
 }
 
-// TestProbeFindsTheBestNumber: where throughput peaks at eight workers, Probe stays
-// about there, though more items wait all the time; also when it begins far above.
+// TestProbeFindsTheBestNumber checks that Probe stays near the peak of the throughput, at
+// eight workers, although items always wait, and also when it starts far above.
 func TestProbeFindsTheBestNumber(t *testing.T) {
 	const best = 8
 	for _, begin := range []int{1, 30} {
@@ -141,7 +141,7 @@ func TestProbeFindsTheBestNumber(t *testing.T) {
 				func(int32, int) {
 					busy := pool.Snapshot().Busy
 					slow := 1.0
-					if busy > best { // each one more slows down all
+					if busy > best { // each further worker slows down all
 						slow += 0.3 * float64(busy-best)
 					}
 					time.Sleep(time.Duration(slow * float64(10*time.Millisecond)))

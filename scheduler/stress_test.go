@@ -16,13 +16,13 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// token is an item of the stress test. Exactly one of a worker, a withdrawal
-// and Dropped gets it.
+// token is an item of the stress test. Exactly one of a worker, a withdrawal and Dropped
+// must get it.
 type token struct {
 	state   atomic.Int32 // 0 queued, 1 withdrawn, 2 claimed by the pool
 	runs    atomic.Int32
 	drops   atomic.Int32
-	pending atomic.Int32 // how often it still requeues itself
+	pending atomic.Int32 // remaining requeues
 	how     ending
 	key     int
 }
@@ -34,15 +34,15 @@ const (
 	tokenClaimed   = 2
 )
 
-// stress is a pool under fire and what became of its items.
+// stress is a pool with the record of its items.
 type stress struct {
 	pool      *scheduler.Pool[*token]
-	offered   atomic.Int64 // calls of a submit
+	offered   atomic.Int64 // calls of a submit method
 	taken     atomic.Int64
 	requeued  atomic.Int64
 	withdrawn atomic.Int64
 	crashed   atomic.Int64
-	all       [submitters][]*token // that were taken, by submitter
+	all       [submitters][]*token // accepted items by submitter
 }
 
 const (
@@ -84,10 +84,9 @@ func (s *stress) run(worker int32, k *token) {
 	}
 }
 
-// submit sends what one submitter has: singly, in batches, and some of it
-// withdrawn again.
+// submit submits the items of one submitter, one by one and in batches, and withdraws some.
 func (s *stress) submit(hand int) {
-	random := rand.New(rand.NewPCG(uint64(hand), 1)) //nolint:gosec // not for secrets
+	random := rand.New(rand.NewPCG(uint64(hand), 1)) //nolint:gosec // reproducible
 	ctx := context.Background()
 	for range perHand {
 		s.offered.Add(1)
@@ -142,7 +141,7 @@ func (s *stress) keep(hand int, ks ...*token) {
 
 // disturb resizes and pauses the pool until stop is closed.
 func (s *stress) disturb(fixed bool, stop <-chan struct{}) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // not for secrets
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible
 	seen := int64(-1)
 	for {
 		select {
@@ -152,7 +151,7 @@ func (s *stress) disturb(fixed bool, stop <-chan struct{}) {
 		default:
 		}
 		if s.offered.Load() == seen {
-			runtime.Gosched() // a change for each few items
+			runtime.Gosched() // one change per few items
 			continue
 		}
 		seen = s.offered.Load()
@@ -213,7 +212,7 @@ func fairTokens() queue.Queue[*token] {
 	return queue.Fair(queue.FairConfig[*token, int]{Key: tokenKey})()
 }
 
-// TestStress runs everything at once on real goroutines.
+// TestStress makes all kinds of calls concurrently, in real time.
 func TestStress(t *testing.T) {
 	shapes := map[string]scheduler.Config[*token]{
 		"fixed":             {Min: 4, Max: 4},

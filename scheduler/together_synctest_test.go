@@ -16,9 +16,9 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// TestSubmitTogetherEqualsItsModel drives batches and single items through a pool that
-// is paused, resized and in the end stopped or drained. The model knows no workers, only
-// how many items may run.
+// TestSubmitTogetherEqualsItsModel compares a pool with a model. Batches and single items are
+// submitted; the pool is paused, resized and finally stopped or drained. The model has no
+// workers, only the number of items that may run.
 func TestSubmitTogetherEqualsItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -41,19 +41,19 @@ func TestSubmitTogetherEqualsItsModel(t *testing.T) {
 	})
 }
 
-// call is one of SubmitTogether or Submit.
+// call is a call of SubmitTogether or Submit.
 type call struct {
 	items    []*job
 	together bool
 	cancel   context.CancelFunc
 	result   chan error
 
-	// What the model says.
+	// Expected by the model.
 	settled bool
 	err     error
 }
 
-// batches is a pool, and the model of it.
+// batches is a pool with its model.
 type batches struct {
 	*rig
 	max, limit int
@@ -61,7 +61,7 @@ type batches struct {
 	paused     bool
 	queue      []*job
 	busy       []*job
-	inline     []*job // with their calls, at the same places
+	inline     []*job // the call at the same index submitted it
 	callers    []*call
 	waiting    []*call
 	calls      []*call
@@ -87,8 +87,8 @@ func newBatches(t *rapid.T) *batches {
 	return s
 }
 
-// room reports whether so many more items may come in: the limit, beyond those that the
-// workers, of which there are as many as it takes, are free to take.
+// room reports whether n more items may be admitted. The limit counts items beyond those
+// that free workers, which grow on demand, can take.
 func (s *batches) room(n int) bool {
 	free := 0
 	if !s.paused {
@@ -102,7 +102,7 @@ func (s *batches) push(j *job) {
 	s.count.Submitted++
 }
 
-// settle lets in who waits and has items taken, until nothing changes.
+// settle admits waiting calls and starts items until nothing changes.
 func (s *batches) settle() {
 	for again := true; again; {
 		again = false
@@ -126,7 +126,7 @@ func (s *batches) settle() {
 	}
 }
 
-// begin makes a call, and tells the model.
+// begin makes a call and updates the model.
 func (s *batches) begin(n int, together bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &call{together: together, cancel: cancel, result: make(chan error, 1)}
@@ -147,7 +147,7 @@ func (s *batches) begin(n int, together bool) {
 	s.settle()
 }
 
-// take is what a submit does.
+// take models a submit.
 func (s *batches) take(c *call) {
 	n := len(c.items)
 	c.settled = true
@@ -177,7 +177,7 @@ func (s *batches) take(c *call) {
 	}
 }
 
-// evict gives up the oldest item of the queue, or the newest, which is the worst.
+// evict gives up the oldest queued item, or the newest, which is the worst in a FIFO.
 func (s *batches) evict() {
 	i := len(s.queue) - 1
 	if s.overflow == scheduler.DropOldest {
@@ -245,7 +245,7 @@ func (s *batches) resize(t *rapid.T) {
 	s.settle()
 }
 
-// blocked lists the items that wait for room.
+// blocked returns the ids of the items that wait for room.
 func (s *batches) blocked() []*job {
 	all := []*job{}
 	for _, c := range s.waiting {
@@ -259,7 +259,7 @@ func (s *batches) check(t *rapid.T) {
 	got := counts(s.pool.Snapshot())
 	want := s.count
 	want.Busy, want.Inline, want.Queued, want.Blocked = len(s.busy), len(s.inline), len(s.queue), len(s.blocked())
-	want.Min, want.Max, want.Workers, want.Idle = got.Min, got.Max, got.Workers, got.Idle // not of the model
+	want.Min, want.Max, want.Workers, want.Idle = got.Min, got.Max, got.Workers, got.Idle // not in the model
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("snapshot (-want +got):\n%s", diff)
 	}
@@ -303,7 +303,7 @@ func (s *batches) end(t *rapid.T) {
 	}
 	result := background(func() error { return stopping(context.Background()) })
 	synctest.Wait()
-	for _, c := range s.waiting { // all of a batch, or nothing
+	for _, c := range s.waiting { // all items of a batch or none
 		c.settled, c.err = true, scheduler.ErrStopped
 	}
 	s.waiting, s.paused = nil, false
@@ -331,7 +331,7 @@ func (s *batches) end(t *rapid.T) {
 	s.check(t)
 }
 
-// abandon ends everything, so that a property that fails half-way leaves no goroutine.
+// abandon ends everything, so that a failing property leaves no goroutine.
 func (s *batches) abandon() {
 	close(s.abort)
 	for _, c := range s.calls {
@@ -340,16 +340,16 @@ func (s *batches) abandon() {
 	s.pool.Resume()
 	ctx, cancel := soon()
 	defer cancel()
-	_ = s.pool.Stop(ctx) // the property itself has checked the end
+	_ = s.pool.Stop(ctx) // the property checks the end itself
 	synctest.Wait()
 }
 
-// TestTogetherBadInput: a nil context, one that has ended, and a pool that has stopped.
+// TestTogetherBadInput checks a nil context, an ended context and a stopped pool.
 func TestTogetherBadInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1})
 		js := newJobs(2)
-		check.Is(t, "with a nil context", r.pool.SubmitTogether(nil, js), scheduler.ErrNilContext) //nolint:staticcheck // the fault is the test
+		check.Is(t, "with a nil context", r.pool.SubmitTogether(nil, js), scheduler.ErrNilContext) //nolint:staticcheck // the subject of the test
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.ErrUnsupported)
 		check.Is(t, "with a context that has ended", r.pool.SubmitTogether(ctx, js), errors.ErrUnsupported)

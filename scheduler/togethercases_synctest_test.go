@@ -17,8 +17,8 @@ func togetherElsewhere(r *rig, js []*job) <-chan error {
 	return result
 }
 
-// TestTogetherUnderCallerRuns queues what there is room for, and the submitter runs the
-// others, one after another and in their order, whatever becomes of each.
+// TestTogetherUnderCallerRuns checks that items are queued while there is room, and that the
+// others run for the submitter, one after another in their order, however each ends.
 func TestTogetherUnderCallerRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 2, Limit: 1, Overflow: scheduler.CallerRuns})
@@ -44,14 +44,14 @@ func TestTogetherUnderCallerRuns(t *testing.T) {
 		check.Is(t, "the submit", <-result, nil)
 		js[0].end <- returns
 		synctest.Wait()
-		inOrder := slices.DeleteFunc(r.ran(), func(id int) bool { return id < 3 }) // 2 had a worker, which may be slow
+		inOrder := slices.DeleteFunc(r.ran(), func(id int) bool { return id < 3 }) // item 2 has a worker, which may be slow
 		check.Equal(t, "order", inOrder, []int{4, 5, 6, 7, 3})
 		s := r.pool.Snapshot()
 		check.Equal(t, "completed and failed", []uint64{s.Completed, s.Failed}, []uint64{3, 2})
 	})
 }
 
-// TestTogetherUnderCallerRunsWhilePaused acts as Reject, and takes none.
+// TestTogetherUnderCallerRunsWhilePaused checks that a paused pool rejects the batch.
 func TestTogetherUnderCallerRunsWhilePaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 2, Limit: 2, Overflow: scheduler.CallerRuns})
@@ -63,8 +63,8 @@ func TestTogetherUnderCallerRunsWhilePaused(t *testing.T) {
 	})
 }
 
-// TestStopWhileABatchRunsInline: what the submitter has not begun is dropped, as what is
-// queued is, and told of before the submit returns.
+// TestStopWhileABatchRunsInline checks that items of the batch that have not started are
+// dropped like queued ones, and that Dropped is called before the submit returns.
 func TestStopWhileABatchRunsInline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1, Overflow: scheduler.CallerRuns})
@@ -86,8 +86,8 @@ func TestStopWhileABatchRunsInline(t *testing.T) {
 	})
 }
 
-// TestDrainWhileABatchRunsInline gives nothing up: the submitter runs the rest, one after
-// another, though there is a moment between them at which nothing runs.
+// TestDrainWhileABatchRunsInline checks that Drain drops nothing: the rest of the batch runs
+// for the submitter, although nothing runs for a moment between two items.
 func TestDrainWhileABatchRunsInline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1, Overflow: scheduler.CallerRuns})
@@ -112,7 +112,7 @@ func TestDrainWhileABatchRunsInline(t *testing.T) {
 	})
 }
 
-// TestStopWhileABatchWaits: none of it runs, by Stop or by Drain.
+// TestStopWhileABatchWaits checks that no item of a waiting batch runs after Stop or Drain.
 func TestStopWhileABatchWaits(t *testing.T) {
 	ends := map[string]struct {
 		end   func(*scheduler.Pool[*job]) error
@@ -131,7 +131,7 @@ func TestStopWhileABatchWaits(t *testing.T) {
 			js := newJobs(4)
 			mustSubmit(t, r.pool, js[:2]...)
 			synctest.Wait()
-			result := togetherElsewhere(r, js[2:]) // there is room for one of the two
+			result := togetherElsewhere(r, js[2:]) // there is room for one of them
 			check.Equal(t, "items that wait for room", r.pool.Snapshot().Blocked, 2)
 			ended := background(func() error { return test.end(r.pool) })
 			synctest.Wait()
@@ -147,8 +147,9 @@ func TestStopWhileABatchWaits(t *testing.T) {
 	}
 }
 
-// TestBatchThatHasBecomeTooLarge for a pool that was resized while it waited is let in
-// when there is nothing else to do, and holds up others until then.
+// TestBatchThatHasBecomeTooLarge checks a batch for which the pool becomes too small by a
+// Resize: it is admitted when the pool has nothing else to do, and later submitters wait
+// until then.
 func TestBatchThatHasBecomeTooLarge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 4, Limit: 1})
@@ -181,7 +182,7 @@ func TestBatchThatHasBecomeTooLarge(t *testing.T) {
 	})
 }
 
-// TestTogetherDoesNotWaitInItsOwnPool.
+// TestTogetherDoesNotWaitInItsOwnPool checks that an item gets ErrWouldDeadlock.
 func TestTogetherDoesNotWaitInItsOwnPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got error
@@ -195,8 +196,8 @@ func TestTogetherDoesNotWaitInItsOwnPool(t *testing.T) {
 	})
 }
 
-// TestTogetherKeepsItsOrderBesideOthers in a pool without a limit, whose workers are
-// busy, so that batches go through the inbox.
+// TestTogetherKeepsItsOrderBesideOthers submits batches concurrently to a pool without a
+// limit. All workers are busy, so that the batches go through the inbox.
 func TestTogetherKeepsItsOrderBesideOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1})
@@ -212,13 +213,14 @@ func TestTogetherKeepsItsOrderBesideOthers(t *testing.T) {
 				rest = rest[1:]
 			}
 		}
-		close(r.abort) // every job ends at once
+		close(r.abort) // ends every job
 		mustDrain(t, r.pool)
 		check.Equal(t, "order", r.ran(), ids(js))
 	})
 }
 
-// TestBlockedKnowsWhatWaitsForRoom, and nothing that is queued, runs or has been given up.
+// TestBlockedKnowsWhatWaitsForRoom checks that Blocked finds items that wait for room, and no
+// item that is queued, runs or has been given up.
 func TestBlockedKnowsWhatWaitsForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1})
@@ -249,13 +251,13 @@ func TestBlockedKnowsWhatWaitsForRoom(t *testing.T) {
 		stopped := background(func() error { return r.pool.Stop(context.Background()) })
 		check.Is(t, "the second, at Stop", <-second, scheduler.ErrStopped)
 		check.Equal(t, "blocked after Stop", blocked(), []int{})
-		r.close(t) // only now, lest what runs end and make room before
+		r.close(t) // only now, since items that end make room
 		check.Is(t, "Stop", <-stopped, nil)
 	})
 }
 
-// TestHasLentKnowsWhoWaits: no worker that is idle, busy or not there, nor one that has
-// another item by now.
+// TestHasLentKnowsWhoWaits checks that HasLent is false for a worker that is idle, busy or
+// does not exist, and for one that runs a different item by now.
 func TestHasLentKnowsWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wait, resumed := make(chan struct{}), make(chan struct{})
@@ -301,8 +303,9 @@ func TestHasLentKnowsWhoWaits(t *testing.T) {
 	})
 }
 
-// TestCallersKnowsForWhomAGoroutineRuns: the item of its worker, and, of one that runs in
-// the place of its submitter, that one first and then the item that has submitted it.
+// TestCallersKnowsForWhomAGoroutineRuns checks that Callers returns the item of the worker.
+// For an item that runs for its submitter it returns that item first, and then the item
+// that submitted it.
 func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 	for _, track := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -314,7 +317,7 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 			pool, err := scheduler.NewPool(scheduler.Config[int]{
 				Min: 1, Max: 1, Limit: 1, Overflow: scheduler.CallerRuns, Hooks: scheduler.Hooks[int]{TrackCallers: track},
 			}, func(_ int32, item int) {
-				seen[item] = pool.Callers() // only one of them is under way at a time
+				seen[item] = pool.Callers() // only one of them runs at a time
 				switch item {
 				case 1:
 					<-release
@@ -341,7 +344,7 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 			one := scheduler.Caller[int]{Worker: 1, Item: 1}
 			want := map[int]callers{
 				1: {one},
-				2: {{Worker: 1, Item: 2}}, // it was queued
+				2: {{Worker: 1, Item: 2}}, // it has a worker, since it was queued
 				3: {{Item: 3}, one},
 				4: {{Item: 4}, one},
 				5: {{Item: 5}, {Item: 3}, one},

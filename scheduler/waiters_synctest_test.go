@@ -12,8 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// submitEach calls Submit for each job, in their order, each in a goroutine. A
-// submitter that still waits at the end is turned away when the pool stops.
+// submitEach calls Submit for each job in order, each in its own goroutine. A submitter that
+// still waits at the end is refused when the pool stops.
 func submitEach(t *testing.T, r *rig, js []*job) {
 	t.Helper()
 	for _, j := range js {
@@ -46,8 +46,8 @@ func TestSubmittersAreAdmittedInOrder(t *testing.T) {
 	}
 }
 
-// TestResumeGrowsForWaitingSubmitters: items whose submitters wait for room
-// find no idle worker, so they get new ones, while there may be more.
+// TestResumeGrowsForWaitingSubmitters checks that items whose submitters wait for room get
+// new workers, up to the maximum.
 func TestResumeGrowsForWaitingSubmitters(t *testing.T) {
 	for _, limit := range []int{scheduler.HandOver, 1, 3} {
 		t.Run(fmt.Sprint("limit=", limit), func(t *testing.T) {
@@ -83,8 +83,8 @@ func TestResizeGrowsForWaitingSubmitters(t *testing.T) {
 	}
 }
 
-// TestHandOverWithStep: with nothing waiting in the queue, it is the submitter
-// that waits; a scaler that goes by waiting has to see that.
+// TestHandOverWithStep checks that a scaler that decides by waiting times sees submitters
+// that wait for room, since no item waits in the queue.
 func TestHandOverWithStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 4, Limit: scheduler.HandOver, Scaler: scale.Step(500 * time.Millisecond)})
@@ -97,8 +97,8 @@ func TestHandOverWithStep(t *testing.T) {
 	})
 }
 
-// TestHandOverGrowsForSubmittersThatComeTogether: of submitters that come at
-// the same moment none may wait while the pool has not grown to its maximum.
+// TestHandOverGrowsForSubmittersThatComeTogether checks that of several submitters at the
+// same moment none waits while the pool is below its maximum.
 func TestHandOverGrowsForSubmittersThatComeTogether(t *testing.T) {
 	const n = 8
 	for range 100 {
