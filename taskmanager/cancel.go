@@ -33,13 +33,13 @@ func WithLinkedContext() TaskOption {
 // cancel gives a task up for the given reason.
 func (m *TaskManager) cancel(h *Handle, cause error) {
 	h.mu.Lock()
-	m.cancelLocked(h, cause) // unlocks
+	m.cancelAndUnlock(h, cause)
 }
 
-// cancelLocked is cancel for callers that hold h.mu. It lets go of it.
-func (m *TaskManager) cancelLocked(h *Handle, cause error) {
+// cancelAndUnlock is cancel for callers that hold h.mu. It lets go of it.
+func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
 	if h.state != ended {
-		h.noteCancel(cause)
+		h.noteCancelLocked(cause)
 	}
 	switch h.state {
 	case queued:
@@ -50,7 +50,7 @@ func (m *TaskManager) cancelLocked(h *Handle, cause error) {
 	case delayed:
 		// If it has left the timer's heap, due is about to be called for it and
 		// will see that it is cancelled.
-		mine := m.delayed.Remove(h.entry())
+		mine := m.delayed.Remove(h.entryLocked())
 		if mine {
 			h.state = ending
 		}
@@ -61,7 +61,7 @@ func (m *TaskManager) cancelLocked(h *Handle, cause error) {
 	case claimed: // begin will see
 		h.mu.Unlock()
 	case running, asking:
-		ctx := h.ctx()
+		ctx := h.ctxLocked()
 		h.mu.Unlock()
 		ctx.Cancel(cause)
 	case admitting: // who admits it will see, or wait no longer
@@ -78,5 +78,5 @@ func (m *TaskManager) cancelLocked(h *Handle, cause error) {
 func (h *Handle) cancellation() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.cancelled()
+	return h.cancelledLocked()
 }

@@ -336,7 +336,7 @@ func (g *Group) Wait(ctx context.Context) error {
 		if len(g.members) == 0 {
 			defer g.mu.Unlock()
 			g.waited = true
-			return g.result()
+			return g.resultLocked()
 		}
 		if g.quiet == nil {
 			g.quiet = make(chan struct{})
@@ -364,8 +364,8 @@ func (g *Group) await(ctx context.Context, on dependency, change <-chan struct{}
 	}
 }
 
-// result is what Wait returns. g.mu is held.
-func (g *Group) result() error {
+// resultLocked is what Wait returns. g.mu is held.
+func (g *Group) resultLocked() error {
 	if len(g.failures) == 0 {
 		return nil
 	}

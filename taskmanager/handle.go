@@ -46,12 +46,12 @@ func (o *owner) Identity() (task string, attempt int) {
 	h := (*Handle)(o)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.name, h.attempt()
+	return h.name, h.attemptLocked()
 }
 
-// attempt is the number of the present execution, from 1. mu is held.
-func (h *Handle) attempt() int {
-	if r := h.retry(); r != nil {
+// attemptLocked is the number of the present execution, from 1. mu is held.
+func (h *Handle) attemptLocked() int {
+	if r := h.retryLocked(); r != nil {
 		return 1 + r.restarts
 	}
 	return 1
@@ -81,39 +81,39 @@ type trouble struct {
 	retry     *retry // nil until it restarts
 }
 
-// inTrouble is where to note trouble. mu is held.
-func (h *Handle) inTrouble() *trouble {
+// inTroubleLocked is where to note trouble. mu is held.
+func (h *Handle) inTroubleLocked() *trouble {
 	if h.trouble == nil {
 		h.trouble = new(trouble)
 	}
 	return h.trouble
 }
 
-// failure is how the last execution, and in the end the task, ended. mu is held.
-func (h *Handle) failure() error {
+// failureLocked is how the last execution, and in the end the task, ended. mu is held.
+func (h *Handle) failureLocked() error {
 	if h.trouble == nil {
 		return nil
 	}
 	return h.trouble.err
 }
 
-// cancelled is why the task was cancelled, or nil. mu is held.
-func (h *Handle) cancelled() error {
+// cancelledLocked is why the task was cancelled, or nil. mu is held.
+func (h *Handle) cancelledLocked() error {
 	if h.trouble == nil {
 		return nil
 	}
 	return h.trouble.cancelled
 }
 
-// noteCancel notes why the task is cancelled, if it is the first time. mu is held.
-func (h *Handle) noteCancel(reason error) {
-	if t := h.inTrouble(); t.cancelled == nil {
+// noteCancelLocked notes why the task is cancelled, if it is the first time. mu is held.
+func (h *Handle) noteCancelLocked(reason error) {
+	if t := h.inTroubleLocked(); t.cancelled == nil {
 		t.cancelled = reason
 	}
 }
 
-// retry is what is known of the restarts, or nil. mu is held.
-func (h *Handle) retry() *retry {
+// retryLocked is what is known of the restarts, or nil. mu is held.
+func (h *Handle) retryLocked() *retry {
 	if h.trouble == nil {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (h *Handle) Err() error {
 	if h.state != ended {
 		return nil
 	}
-	return h.failure()
+	return h.failureLocked()
 }
 
 // Wait waits until the task has ended, and returns Err. If ctx ends first, the
@@ -247,7 +247,7 @@ func (h *Handle) outcome() (done <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.state == ended {
-		return nil, h.failure()
+		return nil, h.failureLocked()
 	}
 	if h.done == nil {
 		h.done = make(chan struct{})
@@ -266,26 +266,26 @@ func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
 // methods of the task, with no lock held.
 func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
 
-// entry is the task's place among those that wait for their time. h.mu is held.
-func (h *Handle) entry() *alarm {
-	if r := h.retry(); r != nil {
+// entryLocked is the task's place among those that wait for their time. h.mu is held.
+func (h *Handle) entryLocked() *alarm {
+	if r := h.retryLocked(); r != nil {
 		return r.entry
 	}
 	return h.cfg.delayed.entry
 }
 
-// due is when a task that waits for its time will be queued, since the manager's
+// dueLocked is when a task that waits for its time will be queued, since the manager's
 // epoch. h.mu is held.
-func (h *Handle) due() time.Duration {
-	if r := h.retry(); r != nil {
+func (h *Handle) dueLocked() time.Duration {
+	if r := h.retryLocked(); r != nil {
 		return r.due
 	}
 	return h.cfg.delayed.due
 }
 
-// ctx is the context of the present execution. h.mu is held.
-func (h *Handle) ctx() *taskContext {
-	if r := h.retry(); r != nil {
+// ctxLocked is the context of the present execution. h.mu is held.
+func (h *Handle) ctxLocked() *taskContext {
+	if r := h.retryLocked(); r != nil {
 		return r.ctx
 	}
 	return &h.firstCtx

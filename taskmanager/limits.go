@@ -113,7 +113,7 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 			l.deadlineAlarm = m.delayed.Add(func() { m.deadlinePassed(h) }, time.Until(l.deadline))
 		}
 		if !postponed {
-			m.limitWait(h)
+			m.limitWaitLocked(h)
 		}
 		h.mu.Unlock()
 	}
@@ -144,8 +144,8 @@ func (m *TaskManager) disarm(h *Handle, err error) {
 	}
 }
 
-// limitWait limits the wait for a worker that begins now. h.mu is held.
-func (m *TaskManager) limitWait(h *Handle) {
+// limitWaitLocked limits the wait for a worker that begins now. h.mu is held.
+func (m *TaskManager) limitWaitLocked(h *Handle) {
 	if h.cfg == nil || h.cfg.limits == nil || h.cfg.limits.queueTimeout == 0 {
 		return
 	}
@@ -162,7 +162,7 @@ func (m *TaskManager) queueTimedOut(h *Handle, wait int) {
 		h.mu.Unlock()
 		return
 	}
-	m.cancelLocked(h, ErrQueueTimeout)
+	m.cancelAndUnlock(h, ErrQueueTimeout)
 }
 
 // deadlinePassed ends a task whose deadline has passed. The context of one that
@@ -170,15 +170,15 @@ func (m *TaskManager) queueTimedOut(h *Handle, wait int) {
 func (m *TaskManager) deadlinePassed(h *Handle) {
 	h.mu.Lock()
 	if h.state != running && h.state != asking {
-		m.cancelLocked(h, ErrDeadlineExceeded)
+		m.cancelAndUnlock(h, ErrDeadlineExceeded)
 		return
 	}
-	h.noteCancel(ErrDeadlineExceeded)
+	h.noteCancelLocked(ErrDeadlineExceeded)
 	h.mu.Unlock()
 }
 
-// limitRun limits the execution that begins now. h.mu is held.
-func (m *TaskManager) limitRun(h *Handle) {
+// limitRunLocked limits the execution that begins now. h.mu is held.
+func (m *TaskManager) limitRunLocked(h *Handle) {
 	l := h.cfg.limits
 	m.delayed.Remove(l.queueAlarm)
 	l.queueAlarm = nil
@@ -189,7 +189,7 @@ func (m *TaskManager) limitRun(h *Handle) {
 		}
 	}
 	if !at.IsZero() {
-		h.ctx().SetDeadline(at, reason)
+		h.ctxLocked().SetDeadline(at, reason)
 	}
 }
 
@@ -209,7 +209,7 @@ func (h *Handle) overdue(ctx *taskContext, err error) error {
 	switch {
 	case exactly(reason, ErrDeadlineExceeded): // like a cancellation, and told of as such
 		h.mu.Lock()
-		h.noteCancel(reason)
+		h.noteCancelLocked(reason)
 		h.mu.Unlock()
 	case !exactly(err, reason):
 		err = fmt.Errorf("%w: %w", reason, err)

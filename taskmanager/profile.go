@@ -23,7 +23,7 @@ func WithProfiling() Option {
 // the function that it returns is called. It is a worker, or was started for this.
 func (m *TaskManager) profile(h *Handle) (done func()) {
 	h.mu.Lock()
-	ctx, kind := h.ctx(), kindOf(h.task, h.cfg)
+	ctx, kind := h.ctxLocked(), kindOf(h.task, h.cfg)
 	h.mu.Unlock()
 	values := pprof.WithLabels(ctx.Values(), pprof.Labels(observe.KindLabel, kind, observe.NameLabel, h.name))
 	traced := func() {}

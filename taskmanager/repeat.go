@@ -194,13 +194,13 @@ func (s *Schedule) plan(next time.Time, err error) error {
 		return nil
 	}
 	s.next, s.alarm = next, nil
-	armed := s.arm()
-	s.rest(nil) // unlocks
+	armed := s.armLocked()
+	s.restAndUnlock(nil)
 	return cmp.Or(err, armed)
 }
 
-// arm sets the alarm for the next run, if there is one. mu is held.
-func (s *Schedule) arm() error {
+// armLocked sets the alarm for the next run, if there is one. mu is held.
+func (s *Schedule) armLocked() error {
 	if s.over || s.next.IsZero() {
 		return nil
 	}
@@ -216,7 +216,7 @@ func (s *Schedule) tick() {
 	s.mu.Lock()
 	at := s.next
 	if s.over || time.Until(at) > 0 {
-		err := s.arm()
+		err := s.armLocked()
 		s.mu.Unlock()
 		s.fail(err)
 		return
@@ -264,13 +264,13 @@ func (s *Schedule) due(n int) bool {
 			break
 		}
 		s.missed--
-		s.run() // unlocks
+		s.runAndUnlock()
 		return true
 	case busy:
 		s.skipped += n
 	default:
 		s.skipped += n - 1
-		s.run() // unlocks
+		s.runAndUnlock()
 		return true
 	}
 	s.mu.Unlock()
@@ -289,10 +289,10 @@ func (s *Schedule) fail(err error) {
 	}
 }
 
-// run starts a run, and, if it has ended by then, one that is to be made up for, and so
+// runAndUnlock starts a run, and, if it has ended by then, one that is to be made up for, and so
 // on. A run that fails to start does not take those others with it: they wait for the
 // next time. mu is held; it lets go of it.
-func (s *Schedule) run() {
+func (s *Schedule) runAndUnlock() {
 	for {
 		h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
 		h.firstCtx.Init(s.ctx, (*owner)(h))
@@ -306,17 +306,17 @@ func (s *Schedule) run() {
 			s.skipped++
 		}
 		if err != nil || s.current != nil || s.missed == 0 {
-			s.rest(err) // unlocks
+			s.restAndUnlock(err)
 			return
 		}
 		s.missed--
 	}
 }
 
-// rest ends the schedule if nothing is to come, or the manager has stopped, and tells of
+// restAndUnlock ends the schedule if nothing is to come, or the manager has stopped, and tells of
 // a run that did not start. Without a further time, what is to be made up for is left
 // out if nothing is under way. mu is held; it lets go of it.
-func (s *Schedule) rest(err error) {
+func (s *Schedule) restAndUnlock(err error) {
 	last := s.current == nil && !s.starting && s.next.IsZero()
 	s.mu.Unlock()
 	if last || errors.Is(err, ErrStopped) {
@@ -340,9 +340,9 @@ func (s *Schedule) ended(h *Handle, _ error) {
 		s.mu.Unlock()
 	case s.missed > 0:
 		s.missed--
-		s.run() // unlocks
+		s.runAndUnlock()
 	default:
-		s.rest(nil) // unlocks
+		s.restAndUnlock(nil)
 	}
 }
 

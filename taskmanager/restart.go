@@ -131,29 +131,29 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Fa
 		Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand,
 		Starts: started - min(restarts, started), Restarts: restarts,
 	}
-	r := h.retry()
+	r := h.retryLocked()
 	if r == nil {
 		return f
 	}
 	f.Previous = r.previous
-	f.Recent = r.since(now - rule.window)
+	f.Recent = r.sinceLocked(now - rule.window)
 	if rule.forgive <= 0 || now-h.startedAt < rule.forgive {
 		f.Attempt = r.streak + 1
 	}
 	return f
 }
 
-// began notes that the last restart begins now, which may be long after it was due,
+// beganLocked notes that the last restart begins now, which may be long after it was due,
 // if all workers were busy. h.mu is held.
-func (r *retry) began(now time.Duration) {
+func (r *retry) beganLocked(now time.Duration) {
 	if n := len(r.recent); n > 0 {
 		r.recent[n-1] = now
 	}
 }
 
-// since forgets the restarts that were due at a time or before, and returns how
+// sinceLocked forgets the restarts that were due at a time or before, and returns how
 // many are left. h.mu is held.
-func (r *retry) since(t time.Duration) int {
+func (r *retry) sinceLocked(t time.Duration) int {
 	old := 0
 	for old < len(r.recent) && r.recent[old] <= t {
 		old++

@@ -62,10 +62,10 @@ func (m *TaskManager) runInline(h *Handle) (done func()) {
 func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *taskContext) {
 	now := m.now()
 	h.mu.Lock()
-	if reason := h.cancelled(); reason != nil {
+	if reason := h.cancelledLocked(); reason != nil {
 		h.state = ending
 		h.worker = worker
-		ctx := h.ctx()
+		ctx := h.ctxLocked()
 		h.mu.Unlock()
 		if observed {
 			m.observeEnd(h, ctx, now, reason)
@@ -75,18 +75,18 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 	}
 	h.state = running
 	h.worker, h.startedAt = worker, now
-	if r := h.retry(); r != nil {
-		r.began(now)
+	if r := h.retryLocked(); r != nil {
+		r.beganLocked(now)
 		h.trouble.err = nil
 	}
 	if h.cfg != nil && h.cfg.limits != nil {
-		m.limitRun(h)
+		m.limitRunLocked(h)
 	}
 	started := h.started
 	if started != nil {
 		h.started = nil
 	}
-	task, ctx := h.task, h.ctx()
+	task, ctx := h.task, h.ctxLocked()
 	h.mu.Unlock()
 	if started != nil {
 		close(started)
@@ -100,7 +100,7 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 	h.mu.Lock()
 	executing := h.state == running && h.worker == worker
-	ctx := h.ctx()
+	ctx := h.ctxLocked()
 	h.mu.Unlock()
 	if executing {
 		m.settle(h, ctx, err)
@@ -112,7 +112,7 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.mu.Lock()
 	h.state = ending // the pool has claimed it
-	ctx := h.ctx()
+	ctx := h.ctxLocked()
 	h.mu.Unlock()
 	err := submitError(h.name, reason)
 	m.end(h, h.withLastFailure(err, nil))
@@ -136,9 +136,9 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		kind, _ = failureType(ctx, err)
 	}
 	h.mu.Lock()
-	h.inTrouble().err = err
+	h.inTroubleLocked().err = err
 	h.state = asking
-	task, cancelled := h.task, h.cancelled() != nil
+	task, cancelled := h.task, h.cancelledLocked() != nil
 	h.mu.Unlock()
 
 	r, ok := task.(RestartableTask)
@@ -216,7 +216,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	}
 	log := m.logFor(h, last)
 	h.mu.Lock()
-	if reason := h.cancelled(); reason != nil { // while it was asked
+	if reason := h.cancelledLocked(); reason != nil { // while it was asked
 		h.mu.Unlock()
 		if over != nil {
 			over(reason)
@@ -224,10 +224,10 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		m.end(h, h.cancelledErr(failure))
 		return
 	}
-	if h.retry() == nil {
-		h.inTrouble().retry = new(retry)
+	if h.retryLocked() == nil {
+		h.inTroubleLocked().retry = new(retry)
 	}
-	r := h.retry()
+	r := h.retryLocked()
 	r.restarts++
 	r.streak, r.previous, r.lastErr = row, wait, failure
 	r.due = after(m.now(), wait)
@@ -246,7 +246,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		h.state = delayed
 		r.entry = m.delayed.Add(func() { m.due(h) }, wait)
 	} else {
-		m.queued(h)
+		m.queuedLocked(h)
 	}
 	h.mu.Unlock()
 	if wait == 0 {
@@ -259,8 +259,8 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 // due queues a task whose time has come.
 func (m *TaskManager) due(h *Handle) {
 	h.mu.Lock()
-	cancelled := h.cancelled() != nil
-	m.queued(h)
+	cancelled := h.cancelledLocked() != nil
+	m.queuedLocked(h)
 	if cancelled {
 		h.state = ending
 	}
@@ -273,11 +273,11 @@ func (m *TaskManager) due(h *Handle) {
 	m.requeue(h, 0)
 }
 
-// queued notes that a task waits for a worker from now on. h.mu is held.
-func (m *TaskManager) queued(h *Handle) {
+// queuedLocked notes that a task waits for a worker from now on. h.mu is held.
+func (m *TaskManager) queuedLocked(h *Handle) {
 	h.state = queued
 	h.queuedAt = m.now()
-	m.limitWait(h)
+	m.limitWaitLocked(h)
 }
 
 // requeue gives a task back to the pool, on the worker that ran it or 0.
@@ -301,7 +301,7 @@ func (h *Handle) cancelledErr(failure error) error {
 // there was one. The last one, if it was not the same, ended with failure.
 func (h *Handle) withLastFailure(err, failure error) error {
 	h.mu.Lock()
-	r := h.retry()
+	r := h.retryLocked()
 	h.mu.Unlock()
 	if r != nil && !errors.Is(failure, r.lastErr) {
 		err = fmt.Errorf("%w; before that: %w", err, r.lastErr)
@@ -331,8 +331,8 @@ func (h *Handle) conclude(err error) (worker int32, left *link) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = ended
-	if err != nil || h.retry() != nil {
-		h.inTrouble().err = err
+	if err != nil || h.retryLocked() != nil {
+		h.inTroubleLocked().err = err
 	}
 	if f, ok := h.task.(forgetful); ok {
 		f.forget()

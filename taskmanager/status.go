@@ -126,15 +126,15 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	if h.cfg != nil && h.cfg.labels != nil && h.cfg.labels.description != "" {
 		s.Description = h.cfg.labels.description
 	}
-	s.Status, s.Worker, s.LastError = h.status(), h.worker, h.failure()
+	s.Status, s.Worker, s.LastError = h.statusLocked(), h.worker, h.failureLocked()
 	s.QueuedAt = h.m.epoch.Add(h.queuedAt)
 	if h.startedAt != 0 {
 		s.StartedAt = h.m.epoch.Add(h.startedAt)
 	}
 	if h.state == delayed {
-		s.DueAt = h.m.epoch.Add(h.due())
+		s.DueAt = h.m.epoch.Add(h.dueLocked())
 	}
-	if r := h.retry(); r != nil {
+	if r := h.retryLocked(); r != nil {
 		s.Restarts = r.restarts
 		if s.LastError == nil && h.state != ended {
 			s.LastError = r.lastErr
@@ -142,15 +142,15 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	}
 }
 
-// status is the state as users see it. h.mu is held.
-func (h *Handle) status() WorkerStatus {
+// statusLocked is the state as users see it. h.mu is held.
+func (h *Handle) statusLocked() WorkerStatus {
 	switch h.state {
 	case running, asking:
 		return Running
 	case ended:
 		return Finished // and the name is free
 	default:
-		if h.retry() != nil {
+		if h.retryLocked() != nil {
 			return Restarted
 		}
 		return NotAssigned

@@ -89,7 +89,7 @@ func (m *TaskManager) running() []string {
 	var names []string
 	for _, h := range m.names.all() {
 		h.mu.Lock()
-		if h.status() == Running {
+		if h.statusLocked() == Running {
 			names = append(names, h.name)
 		}
 		h.mu.Unlock()

@@ -244,7 +244,7 @@ func (m *TaskManager) delay(h *Handle) error {
 	h.mu.Lock()
 	p := h.cfg.delayed
 	wait := max(p.by, time.Until(p.until), 0)
-	if h.cancelled() == nil {
+	if h.cancelledLocked() == nil {
 		h.state = delayed
 		p.due = after(m.now(), wait)
 		p.entry = m.delayed.Add(func() { m.due(h) }, wait)
@@ -252,9 +252,9 @@ func (m *TaskManager) delay(h *Handle) error {
 			h.mu.Unlock()
 			return nil
 		}
-		h.noteCancel(ErrStopped)
+		h.noteCancelLocked(ErrStopped)
 	}
-	reason := h.cancelled()
+	reason := h.cancelledLocked()
 	h.state = ending
 	h.mu.Unlock()
 	if errors.Is(reason, ErrStopped) {
@@ -272,7 +272,7 @@ func (m *TaskManager) admitted(h *Handle) {
 	if h.state == admitting {
 		h.state = queued
 	}
-	cause := h.cancelled()
+	cause := h.cancelledLocked()
 	h.mu.Unlock()
 	if cause != nil {
 		m.cancel(h, cause)

@@ -149,15 +149,15 @@ func given(ctx, before context.Context) context.Context {
 	return ctx
 }
 
-// subject is a task as observers see it. h.mu is held, or nobody else knows of h.
-func (m *TaskManager) subject(h *Handle) observe.Task {
+// subjectLocked is a task as observers see it. h.mu is held, or nobody else knows of h.
+func (m *TaskManager) subjectLocked(h *Handle) observe.Task {
 	return observe.Task{Manager: m.name, Name: h.name, Kind: kindOf(h.task, h.cfg)}
 }
 
 // beginSubmit tells observers of the submit of a task that nobody else knows yet. It
 // returns the context from which those of the executions are derived.
 func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle) (s observe.Submission, onto context.Context) {
-	s = observe.Submission{Task: m.subject(h)}
+	s = observe.Submission{Task: m.subjectLocked(h)}
 	if h.cfg != nil {
 		_, s.Scheduled = h.cfg.watcher.(*Schedule)
 	}
@@ -176,11 +176,11 @@ func (m *TaskManager) endSubmit(ctx context.Context, s observe.Submission, err e
 	}
 }
 
-// execution is what observers are told of an execution that begins, or began, at a time.
+// executionLocked is what observers are told of an execution that begins, or began, at a time.
 // h.mu is held.
-func (m *TaskManager) execution(h *Handle, worker int32, began time.Duration) observe.Run {
-	r := observe.Run{Task: m.subject(h), Attempt: h.attempt(), Worker: worker, Waited: began - h.queuedAt}
-	if again := h.retry(); again != nil {
+func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Duration) observe.Run {
+	r := observe.Run{Task: m.subjectLocked(h), Attempt: h.attemptLocked(), Worker: worker, Waited: began - h.queuedAt}
+	if again := h.retryLocked(); again != nil {
 		r.Previous = again.failed
 	}
 	return r
@@ -190,7 +190,7 @@ func (m *TaskManager) execution(h *Handle, worker int32, began time.Duration) ob
 // now.
 func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	h.mu.Lock()
-	r, ctx, cancelled := m.execution(h, worker, m.now()), h.ctx(), h.cancelled() != nil
+	r, ctx, cancelled := m.executionLocked(h, worker, m.now()), h.ctxLocked(), h.cancelledLocked() != nil
 	h.mu.Unlock()
 	if cancelled {
 		return false
@@ -207,8 +207,8 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 // the type of the failure, if it is one.
 func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duration, err error) (kind string) {
 	h.mu.Lock()
-	r, result := m.execution(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
-	cancelled := h.cancelled()
+	r, result := m.executionLocked(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
+	cancelled := h.cancelledLocked()
 	h.mu.Unlock()
 	switch {
 	case err == nil:
@@ -253,7 +253,7 @@ func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
 // failure.
 func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Duration, err error, kind string) (over func(error)) {
 	h.mu.Lock()
-	failed := m.execution(h, h.worker, h.startedAt)
+	failed := m.executionLocked(h, h.worker, h.startedAt)
 	h.mu.Unlock()
 	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Values()}
 	values := h.firstCtx.Base()
@@ -274,7 +274,7 @@ func (m *TaskManager) restartOver(h *Handle, err error) {
 	}
 	h.mu.Lock()
 	var over func(error)
-	if r := h.retry(); r != nil {
+	if r := h.retryLocked(); r != nil {
 		over, r.over = r.over, nil
 	}
 	h.mu.Unlock()
