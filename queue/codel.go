@@ -41,9 +41,9 @@ type CoDelConfig struct {
 // the target, nor in the one after it.
 //
 // Every operation but Remove is O(1) on average; a single Pop sheds all that it comes
-// upon. It implements [Clocked], so its owner reads the clock for each item, and
-// [Remover], [Evictor] (the newest item) and [OldestEvictor]. Bad values of the
-// configuration are reported by [Validator].
+// upon. It implements [Clocked], so its owner reads the clock for each item,
+// [Discarder], [Remover] and [Evictor]; the worst item is the newest. Bad values of
+// the configuration are reported by Validate; see [Factory].
 func CoDel[T any](cfg CoDelConfig) Factory[T] {
 	if cfg.Target == 0 {
 		cfg.Target = DefaultCoDelTarget
@@ -85,6 +85,9 @@ type stamped[T any] struct {
 
 // Validate reports bad values of the configuration.
 func (q *codel[T]) Validate() error { return q.fault }
+
+// NeedsTime reports that the owner has to call Tick.
+func (q *codel[T]) NeedsTime() bool { return true }
 
 // Tick sets the time.
 func (q *codel[T]) Tick(now time.Time) {
@@ -142,8 +145,11 @@ func (q *codel[T]) begin(wait time.Duration) {
 	q.begun, q.end, q.least = true, q.now+q.cfg.Interval, wait
 }
 
-// Shed returns an item that was given up.
-func (q *codel[T]) Shed() (item T, ok bool) { return q.shed.Pop() }
+// Discarded returns an item that was shed.
+func (q *codel[T]) Discarded() (item T, ok bool, reason error) {
+	item, ok = q.shed.Pop()
+	return item, ok, ErrShed
+}
 
 // Len is the number of items held.
 func (q *codel[T]) Len() int { return q.items.Len() }
@@ -153,10 +159,11 @@ func (q *codel[T]) Remove(gone func(item T) bool) int {
 	return q.items.Remove(func(s stamped[T]) bool { return gone(s.item) })
 }
 
-// Evict takes the item at the back.
-func (q *codel[T]) Evict() (item T, ok bool) { return unstamped(q.items.popBack()) }
+// CanEvict reports that CoDel can find any victim.
+func (q *codel[T]) CanEvict(Victim) bool { return true }
 
-// EvictOldest takes the item at the front.
-func (q *codel[T]) EvictOldest() (item T, ok bool) { return unstamped(q.items.Pop()) }
+// Evict takes the item at the front if it is to be the oldest, and else that at the
+// back.
+func (q *codel[T]) Evict(v Victim) (T, bool) { return unstamped(q.items.Evict(v)) }
 
 func unstamped[T any](s stamped[T], ok bool) (T, bool) { return s.item, ok }

@@ -27,6 +27,7 @@ type delayed struct {
 	overloaded bool
 }
 
+func (q *delayed) NeedsTime() bool    { return true }
 func (q *delayed) Tick(now time.Time) { q.now = now }
 func (q *delayed) Len() int           { return len(q.items) }
 
@@ -75,16 +76,18 @@ func (q *delayed) Pop() (*queuetest.Item, bool) {
 	return nil, false
 }
 
-func (q *delayed) Shed() (*queuetest.Item, bool) {
+func (q *delayed) Discarded() (*queuetest.Item, bool, error) {
 	if len(q.shed) == 0 {
-		return nil, false
+		return nil, false, nil
 	}
 	i := q.shed[0]
 	q.shed = q.shed[1:]
-	return i, true
+	return i, true, queue.ErrShed
 }
 
-func (q *delayed) Evict() (*queuetest.Item, bool) { return q.take(len(q.items) - 1) }
+func (q *delayed) CanEvict(v queue.Victim) bool { return v == queue.Worst }
+
+func (q *delayed) Evict(queue.Victim) (*queuetest.Item, bool) { return q.take(len(q.items) - 1) }
 
 func (q *delayed) Remove(gone func(*queuetest.Item) bool) int {
 	before := len(q.items)
@@ -124,7 +127,7 @@ func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const target, interval = 5 * time.Millisecond, 100 * time.Millisecond
 		q := queue.CoDel[time.Time](queue.CoDelConfig{AdaptiveLIFO: rapid.Bool().Draw(t, "adaptive")})()
-		clock := q.(queue.Clocked[time.Time])
+		clock := q.(queue.Clocked)
 		now := time.Unix(0, 0)
 		good := now // when a wait within the target was seen last
 		var front []time.Time
@@ -146,7 +149,7 @@ func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 				}
 				clock.Tick(now)
 				popped, ok := q.Pop()
-				for shed, more := clock.Shed(); more; shed, more = clock.Shed() {
+				for _, shed := range discarded(q) {
 					sheds++
 					if wait := now.Sub(shed); wait <= 2*target {
 						t.Fatalf("an item was shed that had waited for %v; want more than %v", wait, 2*target)
@@ -172,7 +175,7 @@ func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 // waited for too long, and the first wait within the target brings the order back.
 func TestCoDelAdaptiveLIFO(t *testing.T) {
 	q := queue.CoDel[string](queue.CoDelConfig{AdaptiveLIFO: true})()
-	clock := q.(queue.Clocked[string])
+	clock := q.(queue.Clocked)
 	at := func(ms int) { clock.Tick(time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond)) }
 	pop := func(want string) {
 		t.Helper()
@@ -205,18 +208,14 @@ func TestCoDelAdaptiveLIFO(t *testing.T) {
 		q.Push(item)
 	}
 	pop("new 1") // the empty queue was a wait within the target
-	var shed []string
-	for item, ok := clock.Shed(); ok; item, ok = clock.Shed() {
-		shed = append(shed, item)
-	}
-	check.Equal(t, "shed", shed, []string{"old 1", "old 2", "at 201"})
+	check.Equal(t, "shed", discarded(q), []string{"old 1", "old 2", "at 201"})
 }
 
 // TestCoDelTakesAnyTime: the time before the first item does not matter, and
 // neither do long silences.
 func TestCoDelTakesAnyTime(t *testing.T) {
 	q := queue.CoDel[int](queue.CoDelConfig{})()
-	clock := q.(queue.Clocked[int])
+	clock := q.(queue.Clocked)
 	for _, now := range []time.Time{{}, time.Unix(math.MaxInt32, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		clock.Tick(now)
 		q.Push(1)
@@ -230,7 +229,7 @@ func TestCoDelTakesAnyTime(t *testing.T) {
 // about now, though nobody looked while it was empty.
 func TestCoDelForgetsOverAnEmptyQueue(t *testing.T) {
 	q := queue.CoDel[int](queue.CoDelConfig{})()
-	clock := q.(queue.Clocked[int])
+	clock := q.(queue.Clocked)
 	at := func(d time.Duration) { clock.Tick(time.Unix(0, 0).Add(d)) }
 	at(0)
 	q.Push(1)

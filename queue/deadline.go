@@ -31,9 +31,9 @@ type DeadlineConfig[T any] struct {
 // Under lasting overload everything ends up late: drop what is due last
 // ([Evictor]), or use [CoDel].
 //
-// It costs O(log n) a push and pop and implements [Remover], [Evictor] (the last
-// in order) and, in O(n), [OldestEvictor]. Bad values of the configuration are
-// reported by [Validator].
+// It costs O(log n) a push and pop. It implements [Remover] and [Evictor]; the worst
+// item is the last in order, and the oldest is found in O(n). Bad values of the
+// configuration are reported by Validate; see [Factory].
 func Deadline[T any](cfg DeadlineConfig[T]) Factory[T] {
 	key := func(item T, _ int64) int64 {
 		if deadline, ok := cfg.Deadline(item); ok {

@@ -74,7 +74,7 @@ func ExampleLimitByKey() {
 	first, _ := q.Pop()
 	drain(q)
 	fmt.Println("held:", q.Len())
-	q.(queue.Finisher[order]).Finish(first)
+	q.(queue.Finisher[order]).Finish(first, true)
 	drain(q)
 	// Output:
 	// b 3

@@ -40,9 +40,9 @@ type FairConfig[T any, K comparable] struct {
 //
 // A push costs O(1). So does a pop if no cost exceeds the quantum, and on average
 // with the default one; a single pop may look at each key twice. It implements
-// [Remover], [Skipper] and, in O(keys), [Evictor] (the newest item of the key with
-// the most cost waiting for its weight) and [OldestEvictor]. Bad values of the
-// configuration are reported by [Validator].
+// [Remover], [Finisher] and, in O(keys), [Evictor]; the worst item is the newest of the
+// key with the most cost waiting for its weight. Bad values of the configuration are
+// reported by Validate; see [Factory].
 func Fair[T any, K comparable](cfg FairConfig[T, K]) Factory[T] {
 	var fault error
 	switch {
@@ -131,8 +131,11 @@ func (q *fair[T, K]) costOf(item T) int64 {
 	return min(max(q.cfg.Cost(item), 1), maxCost)
 }
 
-// Skip gives the key back what an item has used up of its share that did not run.
-func (q *fair[T, K]) Skip(item T) {
+// Finish gives the key back what an item that did not run has used up of its share.
+func (q *fair[T, K]) Finish(item T, ran bool) {
+	if ran {
+		return
+	}
 	if f := q.flows.states[q.cfg.Key(item)]; f != nil && f.waiting.n > 0 {
 		f.deficit += q.costOf(item)
 	}
@@ -262,31 +265,41 @@ func (q *fair[T, K]) Remove(gone func(item T) bool) int {
 	return before - q.n
 }
 
-// Evict takes the newest item of the key that has the most cost waiting for its
-// weight, as fq_codel does (RFC 8290): the one that floods pays.
-func (q *fair[T, K]) Evict() (item T, ok bool) {
+// CanEvict reports that Fair can find any victim.
+func (q *fair[T, K]) CanEvict(Victim) bool { return true }
+
+// Evict takes the oldest item, or the newest item of the key that has the most cost
+// waiting for its weight, as fq_codel does (RFC 8290): the one that floods pays.
+func (q *fair[T, K]) Evict(v Victim) (item T, ok bool) {
 	if q.n == 0 {
 		return item, false
 	}
+	if v == Oldest {
+		f := q.oldest()
+		return q.take(f, f.waiting.front), true
+	}
+	f := q.fattest()
+	return q.take(f, f.waiting.back), true
+}
+
+// fattest is the key with the most cost waiting for its weight. Something waits.
+func (q *fair[T, K]) fattest() *flow[T] {
 	fattest := q.turn
 	for f := range q.ring() {
 		if f.backlog() > fattest.backlog() {
 			fattest = f
 		}
 	}
-	return q.take(fattest, fattest.waiting.back), true
+	return fattest
 }
 
-// EvictOldest takes the item that was pushed first.
-func (q *fair[T, K]) EvictOldest() (item T, ok bool) {
-	if q.n == 0 {
-		return item, false
-	}
+// oldest is the key whose first item was pushed before all others. Something waits.
+func (q *fair[T, K]) oldest() *flow[T] {
 	oldest := q.turn
 	for f := range q.ring() {
 		if f.waiting.front.seq < oldest.waiting.front.seq {
 			oldest = f
 		}
 	}
-	return q.take(oldest, oldest.waiting.front), true
+	return oldest
 }

@@ -78,6 +78,15 @@ func (q *roundRobin) Pop() (*queuetest.Item, bool) {
 	}
 }
 
+// Finish gives the key of an item that did not run its cost back.
+func (q *roundRobin) Finish(i *queuetest.Item, ran bool) {
+	for _, l := range q.keys {
+		if l.key == tenant(i) && !ran {
+			l.deficit += cost(i)
+		}
+	}
+}
+
 // roundQuantum is the mean cost, rounded up, unless a quantum was given.
 func (q *roundRobin) roundQuantum() int64 {
 	if q.quantum > 0 {
@@ -121,8 +130,10 @@ func (q *roundRobin) Remove(gone func(*queuetest.Item) bool) int {
 	return before - q.Len()
 }
 
+func (q *roundRobin) CanEvict(v queue.Victim) bool { return v == queue.Worst }
+
 // Evict takes the newest of the key with the most cost for its weight.
-func (q *roundRobin) Evict() (*queuetest.Item, bool) {
+func (q *roundRobin) Evict(queue.Victim) (*queuetest.Item, bool) {
 	if len(q.keys) == 0 {
 		return nil, false
 	}
@@ -352,7 +363,7 @@ func TestFairGivesUpOfTheOneThatFloods(t *testing.T) {
 		for range 19 {
 			q.Push(flood)
 		}
-		if p, _ := q.(queue.Evictor[parcel]).Evict(); p.key != flood.key {
+		if p, _ := q.(queue.Evictor[parcel]).Evict(queue.Worst); p.key != flood.key {
 			t.Errorf("%s: the only item of key %d was given up, with 19 of key %d waiting", name, p.key, flood.key)
 		}
 	}

@@ -37,8 +37,8 @@ const (
 // popped: an item that has left can be collected.
 //
 // The zero value is an empty queue, ready to use. A FIFO is not safe for
-// concurrent use; its owner serialises the calls. It implements [Remover],
-// [Evictor] (the newest item, which would run last) and [OldestEvictor].
+// concurrent use; its owner serialises the calls. It implements [Remover] and
+// [Evictor]; the worst item is the newest, which would run last.
 type FIFO[T any] struct {
 	head, tail  *segment[T]
 	first, last int // the oldest item in head; the first free slot in tail
@@ -120,11 +120,17 @@ func (q *FIFO[T]) popBack() (item T, ok bool) {
 	return item, true
 }
 
-// Evict takes the item at the back. O(1).
-func (q *FIFO[T]) Evict() (T, bool) { return q.popBack() }
+// CanEvict reports that a FIFO can find any victim.
+func (q *FIFO[T]) CanEvict(Victim) bool { return true }
 
-// EvictOldest takes the item at the front. O(1).
-func (q *FIFO[T]) EvictOldest() (T, bool) { return q.Pop() }
+// Evict takes the item at the front if it is to be the oldest, and else that at the
+// back. O(1).
+func (q *FIFO[T]) Evict(v Victim) (T, bool) {
+	if v == Oldest {
+		return q.Pop()
+	}
+	return q.popBack()
+}
 
 // Peek returns the item at the front and leaves it there. O(1).
 func (q *FIFO[T]) Peek() (item T, ok bool) {

@@ -65,31 +65,38 @@ func (q *heap[T]) Pop() (item T, ok bool) {
 // Len is the number of items held.
 func (q *heap[T]) Len() int { return len(q.entries) }
 
-// Evict takes the last item.
-func (q *heap[T]) Evict() (item T, ok bool) {
-	n := len(q.entries)
-	if n == 0 {
-		return item, false
-	}
-	last := min(1, n-1)
-	if n > 2 {
-		last = q.first(1, 2, 1)
-	}
-	return q.take(last), true
-}
+// CanEvict reports that a heap can find any victim.
+func (q *heap[T]) CanEvict(Victim) bool { return true }
 
-// EvictOldest takes the item that was pushed first. O(n).
-func (q *heap[T]) EvictOldest() (item T, ok bool) {
+// Evict takes the last item in O(log n), or the oldest in O(n).
+func (q *heap[T]) Evict(v Victim) (item T, ok bool) {
 	if len(q.entries) == 0 {
 		return item, false
 	}
+	if v == Oldest {
+		return q.take(q.oldest()), true
+	}
+	return q.take(q.last()), true
+}
+
+// last is the index of the last item in the order of the heap, which is not empty.
+func (q *heap[T]) last() int {
+	n := len(q.entries)
+	if n > 2 {
+		return q.first(1, 2, 1)
+	}
+	return n - 1
+}
+
+// oldest is the index of the item that was pushed first. The heap is not empty.
+func (q *heap[T]) oldest() int {
 	oldest := 0
 	for i := range q.entries {
 		if q.entries[i].seq < q.entries[oldest].seq {
 			oldest = i
 		}
 	}
-	return q.take(oldest), true
+	return oldest
 }
 
 // Remove takes out every item for which gone reports true. O(n).

@@ -9,8 +9,8 @@ package queue
 // dropped beyond it, that is the discipline for work whose value fades.
 //
 // Every operation but Remove is O(1), and a queue of steady depth allocates
-// nothing. It implements [Remover], [Evictor] (the oldest item, which would run
-// last) and [OldestEvictor].
+// nothing. It implements [Remover] and [Evictor]; the worst item is the oldest, which
+// would run last.
 func NewLIFO[T any]() Queue[T] { return new(lifo[T]) }
 
 // lifo is a stack: the chain of segments of a [FIFO], entered and left at the
@@ -29,8 +29,8 @@ func (q *lifo[T]) Len() int { return q.chain.Len() }
 // Remove takes out every item for which gone reports true. O(n).
 func (q *lifo[T]) Remove(gone func(item T) bool) int { return q.chain.Remove(gone) }
 
-// Evict takes the item at the bottom.
-func (q *lifo[T]) Evict() (T, bool) { return q.chain.Pop() }
+// CanEvict reports that a LIFO can find any victim.
+func (q *lifo[T]) CanEvict(Victim) bool { return true }
 
-// EvictOldest takes the item at the bottom.
-func (q *lifo[T]) EvictOldest() (T, bool) { return q.chain.Pop() }
+// Evict takes the item at the bottom, which is both the worst and the oldest.
+func (q *lifo[T]) Evict(Victim) (T, bool) { return q.chain.Pop() }

@@ -18,8 +18,9 @@ type listQueue[T any] struct {
 func (q *listQueue[T]) Push(item T) { q.items = append(q.items, item) }
 func (q *listQueue[T]) Len() int    { return len(q.items) }
 
-func (q *listQueue[T]) Pop() (T, bool)   { return q.take(q.pick) }
-func (q *listQueue[T]) Evict() (T, bool) { return q.take(q.worst) }
+func (q *listQueue[T]) Pop() (T, bool)               { return q.take(q.pick) }
+func (q *listQueue[T]) CanEvict(v queue.Victim) bool { return v == queue.Worst }
+func (q *listQueue[T]) Evict(queue.Victim) (T, bool) { return q.take(q.worst) }
 
 func (q *listQueue[T]) take(choose func(items []T) int) (item T, ok bool) {
 	if len(q.items) == 0 {

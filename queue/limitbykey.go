@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // LimitByKey returns the discipline that lets at most n items of a key run at
@@ -21,12 +22,13 @@ import (
 // place among equals, the ageing of Priority, the waits of CoDel. It reads an
 // item's attributes only then.
 //
-// It costs what the inner discipline costs, and O(1). It implements [Finisher],
-// [Holder], [Skipper], [Refuser] and [Remover], and as far as the inner discipline
-// does, [Evictor] (of the longest line the newest item, in O(keys); without lines
-// the inner victim) and [Clocked]. If the inner discipline does not implement
-// [Remover], those that a Remove leaves come before all that is pushed later. Bad
-// arguments are reported by [Validator].
+// It costs what the inner discipline costs, and O(1). It implements [Holder],
+// [Finisher], [Remover], [Discarder] and, as far as the inner discipline does,
+// [Evictor] and [Clocked]. Of the victims it can find the worst: of the longest line
+// the newest item, in O(keys); without lines the worst of the inner discipline. If the
+// inner discipline does not implement [Remover], those that a Remove leaves come
+// before all that is pushed later. Bad arguments are reported by Validate; see
+// [Factory].
 func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]) Factory[T] {
 	if inner == nil {
 		inner = NewFIFO[T]
@@ -36,17 +38,10 @@ func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]
 		q.remover, _ = q.inner.(Remover[T])
 		q.evictor, _ = q.inner.(Evictor[T])
 		q.finisher, _ = q.inner.(Finisher[T])
-		clock, _ := q.inner.(Clocked[T])
-		switch {
-		case clock != nil && q.evictor != nil:
-			return clockedEvictingLimit[T, K]{clockedLimit[T, K]{q, clock}}
-		case clock != nil:
-			return clockedLimit[T, K]{q, clock}
-		case q.evictor != nil:
-			return evictingLimit[T, K]{q}
-		default:
-			return q
-		}
+		q.holder, _ = q.inner.(Holder)
+		q.clock, _ = q.inner.(Clocked)
+		q.discarder, _ = q.inner.(Discarder[T])
+		return q
 	}
 }
 
@@ -58,13 +53,16 @@ func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]
 // run, and what waits in line has somebody whose end will let it in: no wake-up is
 // lost.
 type limit[T any, K comparable] struct {
-	n        int
-	key      func(item T) K
-	inner    Queue[T]
-	remover  Remover[T]  // the inner queue, if it has the capability
-	evictor  Evictor[T]  // likewise
-	finisher Finisher[T] // likewise
-	aside    FIFO[T]     // popped from an inner queue that cannot remove; the next to run
+	n         int
+	key       func(item T) K
+	inner     Queue[T]
+	remover   Remover[T]   // the inner queue, if it has the capability
+	evictor   Evictor[T]   // likewise
+	finisher  Finisher[T]  // likewise
+	holder    Holder       // likewise
+	clock     Clocked      // likewise
+	discarder Discarder[T] // likewise
+	aside     FIFO[T]      // popped from an inner queue that cannot remove; the next to run
 
 	refused FIFO[refusal[T]]
 
@@ -95,14 +93,14 @@ func (q *limit[T, K]) Validate() error {
 	if q.key == nil {
 		faults = append(faults, errNilFunc("LimitByKey", "key"))
 	}
-	if q.finisher != nil && q.remover == nil {
-		faults = append(faults, fmt.Errorf("queue: LimitByKey: the inner queue, %T, implements queue.Finisher, so it may hold items back; "+
+	if q.holder != nil && q.remover == nil {
+		faults = append(faults, fmt.Errorf("queue: LimitByKey: the inner queue, %T, implements queue.Holder, so it may hold items back; "+
 			"it must implement queue.Remover too", q.inner))
 	}
 	if q.inner == nil {
 		faults = append(faults, errors.New("queue: LimitByKey: the inner factory returned nil"))
 	}
-	if v, ok := q.inner.(Validator); ok {
+	if v, ok := q.inner.(interface{ Validate() error }); ok {
 		faults = append(faults, v.Validate())
 	}
 	return errors.Join(faults...)
@@ -126,8 +124,8 @@ func (q *limit[T, K]) Push(item T) {
 
 // Held is the number of items in lines, here or in an inner queue that has some.
 func (q *limit[T, K]) Held() int {
-	if h, ok := q.inner.(Holder); ok {
-		return q.waiting + h.Held()
+	if q.holder != nil {
+		return q.waiting + q.holder.Held()
 	}
 	return q.waiting
 }
@@ -141,9 +139,9 @@ func (q *limit[T, K]) Pop() (T, bool) {
 }
 
 // Finish lets the next of the item's key in.
-func (q *limit[T, K]) Finish(item T) {
+func (q *limit[T, K]) Finish(item T, ran bool) {
 	if q.finisher != nil {
-		q.finisher.Finish(item)
+		q.finisher.Finish(item, ran)
 	}
 	q.left(item)
 }
@@ -182,18 +180,26 @@ func (q *limit[T, K]) letIn(item T) (in bool) {
 	return true
 }
 
-// Refused returns an item that the inner queue could not take.
-func (q *limit[T, K]) Refused() (item T, ok bool, reason error) {
-	r, ok := q.refused.Pop()
-	return r.item, ok, r.reason
+// Discarded returns an item that the inner queue could not take, or one that it has
+// given up. The place of the latter goes to the next of its key.
+func (q *limit[T, K]) Discarded() (item T, ok bool, reason error) {
+	if r, ok := q.refused.Pop(); ok {
+		return r.item, true, r.reason
+	}
+	if q.discarder == nil {
+		return item, false, nil
+	}
+	if item, ok, reason = q.discarder.Discarded(); ok {
+		q.left(item)
+	}
+	return item, ok, reason
 }
 
-// Skip passes on that an item did not run.
-func (q *limit[T, K]) Skip(item T) {
-	if s, ok := q.inner.(Skipper[T]); ok {
-		s.Skip(item)
-	}
-}
+// NeedsTime reports whether the inner queue has to be told the time.
+func (q *limit[T, K]) NeedsTime() bool { return q.clock != nil && q.clock.NeedsTime() }
+
+// Tick sets the time of the inner queue. It is called only if NeedsTime says so.
+func (q *limit[T, K]) Tick(now time.Time) { q.clock.Tick(now) }
 
 // drop takes an item out of its line.
 func (q *limit[T, K]) drop(g *gate[T], e *node[T]) T {
@@ -249,9 +255,15 @@ func (q *limit[T, K]) setAside() {
 	}
 }
 
-// evict takes the newest item of the longest line, which could not run for the
+// CanEvict reports whether the worst item can be found: if the inner queue can find
+// its own. The oldest may be in the inner queue or in a line, and nothing tells which.
+func (q *limit[T, K]) CanEvict(v Victim) bool {
+	return v == Worst && q.evictor != nil && q.evictor.CanEvict(v)
+}
+
+// Evict takes the newest item of the longest line, which could not run for the
 // longest time, or, without lines, what the inner queue would give up.
-func (q *limit[T, K]) evict() (item T, ok bool) {
+func (q *limit[T, K]) Evict(v Victim) (item T, ok bool) {
 	if q.waiting > 0 {
 		var longest *gate[T]
 		for _, g := range q.gates.states {
@@ -261,8 +273,8 @@ func (q *limit[T, K]) evict() (item T, ok bool) {
 		}
 		return q.drop(longest, longest.line.back), true
 	}
-	if item, ok = q.evictor.Evict(); !ok {
-		item, ok = q.aside.Evict()
+	if item, ok = q.evictor.Evict(v); !ok {
+		item, ok = q.aside.Evict(v)
 	}
 	if ok {
 		q.left(item)
@@ -278,31 +290,3 @@ func (g *gate[T]) longerThan(other *gate[T]) bool {
 	}
 	return g.line.back.seq > other.line.back.seq
 }
-
-// evictingLimit is a limit over an inner queue that can evict.
-type evictingLimit[T any, K comparable] struct{ *limit[T, K] }
-
-// Evict gives up an item.
-func (q evictingLimit[T, K]) Evict() (T, bool) { return q.evict() }
-
-// clockedLimit is a limit over an inner queue that knows the time.
-type clockedLimit[T any, K comparable] struct {
-	*limit[T, K]
-	Clocked[T]
-}
-
-// Shed returns an item that the inner queue has given up. Its place in the
-// inner queue goes to the next of its key.
-func (q clockedLimit[T, K]) Shed() (item T, ok bool) {
-	item, ok = q.Clocked.Shed()
-	if ok {
-		q.left(item)
-	}
-	return item, ok
-}
-
-// clockedEvictingLimit is a limit over an inner queue that can do both.
-type clockedEvictingLimit[T any, K comparable] struct{ clockedLimit[T, K] }
-
-// Evict gives up an item.
-func (q clockedEvictingLimit[T, K]) Evict() (T, bool) { return q.evict() }

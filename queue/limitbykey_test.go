@@ -44,7 +44,9 @@ func (q *gated) Pop() (*queuetest.Item, bool) {
 	return i, true
 }
 
-func (q *gated) Finish(i *queuetest.Item) {
+func (q *gated) Finish(i *queuetest.Item, _ bool) { q.left(i) }
+
+func (q *gated) left(i *queuetest.Item) {
 	q.admitted[i.Value]--
 	next := slices.IndexFunc(q.waiting, func(w *queuetest.Item) bool { return w.Value == i.Value })
 	if next >= 0 {
@@ -67,21 +69,23 @@ func (q *gated) Remove(gone func(*queuetest.Item) bool) int {
 	})
 	after := q.Len()
 	for _, i := range removed {
-		q.Finish(i)
+		q.left(i)
 	}
 	return before - after
 }
 
+func (q *gated) CanEvict(v queue.Victim) bool { return v == queue.Worst }
+
 // Evict takes the newest of the key with the most in waiting, or the newest of
 // what is ready.
-func (q *gated) Evict() (*queuetest.Item, bool) {
+func (q *gated) Evict(queue.Victim) (*queuetest.Item, bool) {
 	if q.Len() == 0 {
 		return nil, false
 	}
 	if len(q.waiting) == 0 {
 		i := q.ready[len(q.ready)-1]
 		q.ready = q.ready[:len(q.ready)-1]
-		q.Finish(i)
+		q.left(i)
 		return i, true
 	}
 	lines := map[int]int{}
@@ -129,8 +133,8 @@ type plain struct{ queue.Queue[*queuetest.Item] }
 // clocked is one that is told the time, of which it makes nothing.
 type clocked struct{ plain }
 
-func (clocked) Tick(time.Time)                {}
-func (clocked) Shed() (*queuetest.Item, bool) { return nil, false }
+func (clocked) NeedsTime() bool { return true }
+func (clocked) Tick(time.Time)  {}
 
 // TestLimitByKeyKeepsTheOrder of an inner queue that cannot remove.
 func TestLimitByKeyKeepsTheOrder(t *testing.T) {
@@ -200,7 +204,7 @@ func TestLimitByKeyBounds(t *testing.T) {
 						which := rapid.IntRange(0, len(running[key])-1).Draw(t, "which")
 						i := running[key][which]
 						running[key] = slices.Delete(running[key], which, which+1)
-						q.(queue.Finisher[*queuetest.Item]).Finish(i)
+						q.(queue.Finisher[*queuetest.Item]).Finish(i, true)
 					},
 				})
 			})
@@ -229,8 +233,8 @@ func TestBadArgumentsAreReported(t *testing.T) {
 		"limit without keys":      {validate(queue.LimitByKey[item, int](1, nil, nil)), []string{"LimitByKey", "key", "nil"}},
 		"limit of none":           {validate(queue.LimitByKey(0, value, nil)), []string{"limit is 0", "1 or more"}},
 		"limit over what nobody can reach": {validate(queue.LimitByKey(1, value, func() queue.Queue[item] {
-			return finisher{plain{queue.NewFIFO[item]()}}
-		})), []string{"queue_test.finisher", "queue.Remover"}},
+			return holder{plain{queue.NewFIFO[item]()}}
+		})), []string{"queue_test.holder", "queue.Remover"}},
 		"limit over nothing": {validate(queue.LimitByKey(1, value, none)), []string{"LimitByKey", "returned nil"}},
 		"two faults at once": {validate(queue.LimitByKey(-1, value, queue.Priority[item](nil, 0))), []string{"limit is -1", "Priority"}},
 	} {
@@ -295,6 +299,31 @@ func TestAPanicInPushChangesNothing(t *testing.T) {
 	}
 }
 
+// TestLimitByKeyHandsBackWhatIsRefusedBelow: an item that panics as it is let in is
+// handed back through all limits, and its place at each goes to the next item.
+func TestLimitByKeyHandsBackWhatIsRefusedBelow(t *testing.T) {
+	type item struct{ Outer, Inner, Level int }
+	level := func(i item) int {
+		if i.Level < 0 {
+			panic("unlucky")
+		}
+		return i.Level
+	}
+	inner := queue.LimitByKey(1, func(i item) int { return i.Inner }, queue.Priority(level, 0))
+	q := queue.LimitByKey(1, func(i item) int { return i.Outer }, inner)()
+	first, bad, next := item{Outer: 1, Inner: 1}, item{Outer: 2, Inner: 1, Level: -1}, item{Outer: 2, Inner: 2}
+	for _, i := range []item{first, bad, next} {
+		q.Push(i)
+	}
+	popped, _ := q.Pop()
+	check.Equal(t, "popped first", popped, first)
+	q.(queue.Finisher[item]).Finish(first, true)
+	check.Equal(t, "discarded", discarded(q), []item{bad})
+	popped, _ = q.Pop()
+	check.Equal(t, "popped next", popped, next)
+	check.Equal(t, "Len", q.Len(), 0)
+}
+
 // TestImpossibleKeys: a key that is not equal to itself could never be found again.
 func TestImpossibleKeys(t *testing.T) {
 	self := func(f float64) float64 { return f }
@@ -335,8 +364,10 @@ func TestFairKeepsNothingOfAPanic(t *testing.T) {
 // evictor is a queue that can evict, and not remove.
 type evictor struct{ plain }
 
-func (e evictor) Evict() (*queuetest.Item, bool) {
-	return e.Queue.(queue.Evictor[*queuetest.Item]).Evict()
+func (evictor) CanEvict(queue.Victim) bool { return true }
+
+func (e evictor) Evict(v queue.Victim) (*queuetest.Item, bool) {
+	return e.Queue.(queue.Evictor[*queuetest.Item]).Evict(v)
 }
 
 // TestLimitByKeyGivesUpTheInnerVictim, and not what is next to run.
@@ -349,13 +380,13 @@ func TestLimitByKeyGivesUpTheInnerVictim(t *testing.T) {
 	q.(queue.Remover[*queuetest.Item]).Remove(func(*queuetest.Item) bool { return false }) // sets all aside
 	push(5)
 	for _, want := range []int{5, 4, 3} {
-		if i, _ := q.(queue.Evictor[*queuetest.Item]).Evict(); i.Seq != want {
+		if i, _ := q.(queue.Evictor[*queuetest.Item]).Evict(queue.Worst); i.Seq != want {
 			t.Errorf("%v was given up, want #%d", i, want)
 		}
 	}
 }
 
-// finisher is a queue that may hold back, and cannot remove.
-type finisher struct{ plain }
+// holder is a queue that may hold back, and cannot remove.
+type holder struct{ plain }
 
-func (finisher) Finish(*queuetest.Item) {}
+func (holder) Held() int { return 0 }

@@ -19,10 +19,10 @@ import (
 // queueing with dynamic priorities, Naval Research Logistics Quarterly 7, 1960),
 // with items for a clock.
 //
-// It costs O(log n) a push and pop and implements [Remover], [Evictor] (the last
-// in order: of the lowest level the newest) and, in O(n), [OldestEvictor].
+// It costs O(log n) a push and pop. It implements [Remover] and [Evictor]; the worst
+// item is the last in order, and the oldest is found in O(n).
 // Levels beyond ±2³⁰ count as that. A level that is nil, or an ageing that is
-// negative or above 2³⁰, is reported by [Validator].
+// negative or above 2³⁰, is reported by Validate; see [Factory].
 func Priority[T any](level func(item T) int, ageing int) Factory[T] {
 	// An item of level p that is pushed as the seq-th goes before one of level p'
 	// pushed as the seq'-th if seq − p·ageing < seq' − p'·ageing.

@@ -21,14 +21,15 @@
 //	CoDel        in the order of arrival, without what has waited too long
 //
 // A discipline may offer more than the three methods by implementing one of
-// the optional capabilities [Remover], [Evictor], [OldestEvictor], [Finisher],
-// [Skipper], [Holder], [Refuser] or [Clocked], and report what is wrong with how it
-// was made as a [Validator]. The owner looks for them once, when it is built.
+// the optional capabilities [Remover], [Evictor], [Finisher], [Holder], [Clocked] and
+// [Discarder]. The owner looks for them once, when it is built. It also asks the
+// discipline what is wrong with its arguments, by a method Validate() error.
 //
 // Package queuetest checks any implementation for conformance.
 package queue
 
 import (
+	"errors"
 	"time"
 )
 
@@ -49,11 +50,16 @@ type Queue[T any] interface {
 }
 
 // Factory makes an empty Queue. Each call returns an independent instance.
+//
+// The constructors of this package return a Factory, and no error. Instead, a queue
+// reports bad arguments of its constructor by a method Validate() error, which returns
+// what is wrong and what to do about it, or nil. The owner calls it when it is built,
+// and refuses a queue that reports something.
 type Factory[T any] func() Queue[T]
 
-// Remover is the capability to withdraw items that have not been popped yet.
-// The owner of a queue without it skips withdrawn items when they are popped;
-// until then they stay in memory.
+// Remover is the capability to take out items that have been withdrawn. The owner of
+// a queue without it discards withdrawn items when they are popped; until then they
+// stay in memory.
 type Remover[T any] interface {
 	// Remove takes out every item for which gone reports true, keeps the order
 	// of the others, and returns how many it took out. It calls gone exactly
@@ -61,73 +67,67 @@ type Remover[T any] interface {
 	Remove(gone func(item T) bool) int
 }
 
-// Evictor is the capability to choose a victim when room has to be made.
+// Evictor is the capability to choose an item to give up when room has to be made.
 type Evictor[T any] interface {
-	// Evict takes out the item that the discipline can best do without: as a
-	// rule the one that would run last. It reports false only when the queue is
-	// empty.
-	Evict() (item T, ok bool)
+	// CanEvict reports whether the discipline can find such a victim. The owner
+	// asks once, when it is built. A discipline over another one may depend on it.
+	CanEvict(v Victim) bool
+	// Evict takes out a victim that CanEvict has said yes to. It reports false only
+	// when the queue is empty.
+	Evict(v Victim) (item T, ok bool)
 }
 
-// OldestEvictor is the capability to give up the item that was pushed first.
-type OldestEvictor[T any] interface {
-	// EvictOldest takes out the item that has been held longest. It reports
-	// false only when the queue is empty.
-	EvictOldest() (item T, ok bool)
-}
+// Victim says which item an [Evictor] gives up.
+type Victim uint8
 
-// Finisher is the capability to be told when an item that was popped has
-// ended, which a discipline needs to limit how many items of a kind run at
-// once. Each popped item is finished exactly once, whichever way it ended; items
-// that left in another way (removed, evicted, shed) are not finished.
+// The victims.
+const (
+	// Worst is the item that ranks last: as a rule the one that would run last.
+	Worst Victim = iota
+	// Oldest is the item that was pushed first.
+	Oldest
+)
+
+// Finisher is the capability to be told when an item that was popped has ended.
 type Finisher[T any] interface {
-	// Finish says that a popped item has ended.
-	Finish(item T)
+	// Finish says that a popped item has ended. It is called exactly once for each
+	// popped item, however it ended, and not for items that left in another
+	// way. If ran is false, the item was withdrawn before the pop and never ran:
+	// a discipline that charges for what it hands out takes the charge back.
+	Finish(item T, ran bool)
 }
 
-// Skipper is the capability to be told that an item which was popped did not run,
-// since it had been withdrawn, for disciplines that charge for what they hand out.
-// Such an item is finished too, where the discipline is a Finisher.
-type Skipper[T any] interface {
-	// Skip says that a popped item was not served.
-	Skip(item T)
-}
-
-// Refuser is the capability to hand back items that the discipline has accepted and
-// then could not take, for instance because a function that it reads an attribute
-// with panicked.
-type Refuser[T any] interface {
-	// Refused returns such an item, with the reason, and false when there is none
-	// left. The owner calls it after each Finish, Remove, Evict and Shed. An item
-	// that was refused is no longer counted by Len.
-	Refused() (item T, ok bool, reason error)
-}
-
-// Holder is the capability to tell how many of the items that are held may not run
-// now, whoever asks. The owner wants no workers for them. A queue without it is
-// taken to hold back none.
+// Holder is the capability of disciplines that hold items back: those whose Pop may
+// report false while Len is positive. The owner starts no workers for held items,
+// and never runs an item past the discipline. A Holder must be a [Remover], so that
+// the owner can reach the held items when it stops, and as a rule is a [Finisher],
+// since the end of one item is what allows another one to run.
 type Holder interface {
-	// Held is that number, from 0 to Len.
+	// Held is the number of items that may not run now, from 0 to Len.
 	Held() int
 }
 
-// Clocked is the capability to be told the time, for disciplines that give up
-// items which have waited too long.
-type Clocked[T any] interface {
-	// Tick sets the time for the calls that follow. The owner calls it before
-	// each call of Push, Pop, Finish, Remove and the like, with times that never
-	// go back.
+// Clocked is the capability to be told the time.
+type Clocked interface {
+	// NeedsTime reports whether the owner has to call Tick. The owner asks once,
+	// when it is built: reading the clock costs more than a push and a pop. A
+	// discipline over another one passes the question on.
+	NeedsTime() bool
+	// Tick sets the time for the calls that follow. The owner calls it before each
+	// Push, Pop, Finish, Remove and Evict, with times that never go back.
 	Tick(now time.Time)
-	// Shed returns an item that the discipline has given up, and false when
-	// there is none left. The owner calls it after each Pop until it reports
-	// false. An item that was shed is no longer counted by Len.
-	Shed() (item T, ok bool)
 }
 
-// Validator is the capability to report bad arguments of a discipline's
-// constructor, which returns a [Factory] and so cannot. An owner asks when it is
-// built, and refuses a queue that has something to report.
-type Validator interface {
-	// Validate returns what is wrong and what to do about it, or nil.
-	Validate() error
+// Discarder is the capability to give up items without being asked: since they have
+// waited too long, or since the discipline cannot take them after all.
+type Discarder[T any] interface {
+	// Discarded returns an item that the discipline has given up, and false when
+	// there is none left. The reason for giving it up is never nil; it is [ErrShed]
+	// for an item that has waited too long. The owner calls Discarded until it
+	// reports false after each Pop, Finish, Remove and Evict. Len does not count a
+	// discarded item, and the owner does not finish it.
+	Discarded() (item T, ok bool, reason error)
 }
+
+// ErrShed is the reason for discarding an item that has waited too long.
+var ErrShed = errors.New("queue: shed, having waited too long")

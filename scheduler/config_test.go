@@ -123,9 +123,9 @@ func TestQueueFactories(t *testing.T) {
 		factory queue.Factory[int]
 		word    string
 	}{
-		"nil":                   {func() queue.Queue[int] { return nil }, "returned nil"},
-		"Finisher, not Remover": {func() queue.Queue[int] { return finisherOnly{new(lifo[int])} }, "queue.Remover"},
-		"bad arguments":         {queue.Priority[int](nil, -1), "queue: Priority: the function level is nil"},
+		"nil":                 {func() queue.Queue[int] { return nil }, "returned nil"},
+		"Holder, not Remover": {func() queue.Queue[int] { return holderOnly{new(lifo[int])} }, "queue.Remover"},
+		"bad arguments":       {queue.Priority[int](nil, -1), "queue: Priority: the function level is nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scheduler.NewPool(scheduler.Config[int]{Min: 1, Queue: tc.factory}, nothing)
@@ -143,9 +143,9 @@ func TestOverflowNeedsTheQueue(t *testing.T) {
 		queue    queue.Factory[int]
 		words    []string
 	}{
-		"no oldest":    {scheduler.DropOldest, queue.LimitByKey(1, self, nil), []string{"DropOldest", "queue.OldestEvictor", "queue.evictingLimit"}},
-		"no worst":     {scheduler.DropWorst, newLIFO[int], []string{"DropWorst", "queue.Evictor", "scheduler_test.lifo"}},
-		"beyond limit": {scheduler.CallerRuns, queue.LimitByKey(1, self, nil), []string{"CallerRuns", "queue.evictingLimit"}},
+		"no oldest":    {scheduler.DropOldest, queue.LimitByKey(1, self, nil), []string{"DropOldest", "queue.Evictor", "oldest", "queue.limit"}},
+		"no worst":     {scheduler.DropWorst, newLIFO[int], []string{"DropWorst", "queue.Evictor", "worst", "scheduler_test.lifo"}},
+		"beyond limit": {scheduler.CallerRuns, queue.LimitByKey(1, self, nil), []string{"CallerRuns", "queue.limit"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scheduler.NewPool(scheduler.Config[int]{Limit: 1, Overflow: tc.overflow, Queue: tc.queue}, nothing)
@@ -163,10 +163,10 @@ func TestFaultOfTheQueueJoinsTheOthers(t *testing.T) {
 	wantFault(t, err, "limit is -7", "returned nil")
 }
 
-// finisherOnly may hold items back, and nobody could get at them.
-type finisherOnly struct{ queue.Queue[int] }
+// holderOnly may hold items back, and nobody could get at them.
+type holderOnly struct{ queue.Queue[int] }
 
-func (finisherOnly) Finish(int) {}
+func (holderOnly) Held() int { return 0 }
 
 func TestErrorsReadWell(t *testing.T) {
 	err := error(&scheduler.BatchError{Admitted: 3, Err: scheduler.ErrQueueFull})

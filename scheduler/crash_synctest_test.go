@@ -218,7 +218,7 @@ type brokenQueue struct {
 	popped bool
 }
 
-func (q *brokenQueue) Finish(int) {
+func (q *brokenQueue) Finish(int, bool) {
 	if q.in == "Finish" {
 		panic("the discipline is broken")
 	}
@@ -233,13 +233,11 @@ func (q *brokenQueue) Pop() (int, bool) {
 	return item, ok
 }
 
-func (q *brokenQueue) Tick(time.Time) {}
-
-func (q *brokenQueue) Shed() (int, bool) {
-	if q.in == "Shed" && q.popped {
+func (q *brokenQueue) Discarded() (int, bool, error) {
+	if q.in == "Discarded" && q.popped {
 		panic("the discipline is broken")
 	}
-	return 0, false
+	return 0, false, nil
 }
 
 // TestBrokenDisciplineCrashesTheProcess checks that a discipline that panics on a worker
@@ -250,7 +248,7 @@ func TestBrokenDisciplineCrashesTheProcess(t *testing.T) {
 		runBroken(in)
 		return
 	}
-	for _, in := range []string{"Pop", "Finish", "Shed"} {
+	for _, in := range []string{"Pop", "Finish", "Discarded"} {
 		t.Run(in, func(t *testing.T) {
 			ctx, cancel := soon()
 			defer cancel()

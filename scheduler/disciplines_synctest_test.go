@@ -24,6 +24,7 @@ type shedder struct {
 	now   time.Time
 }
 
+func (q *shedder) NeedsTime() bool    { return true }
 func (q *shedder) Tick(now time.Time) { q.now = now }
 func (q *shedder) Len() int           { return len(q.items) }
 
@@ -43,13 +44,13 @@ func (q *shedder) Pop() (*job, bool) {
 	return nil, false
 }
 
-func (q *shedder) Shed() (*job, bool) {
+func (q *shedder) Discarded() (*job, bool, error) {
 	if len(q.shed) == 0 {
-		return nil, false
+		return nil, false, nil
 	}
 	j := q.shed[0]
 	q.shed = q.shed[1:]
-	return j, true
+	return j, true, queue.ErrShed
 }
 
 func newShedder() queue.Queue[*job] { return new(shedder) }
@@ -231,8 +232,9 @@ type strict struct {
 	told time.Time
 }
 
-func (q *strict) Tick(now time.Time) { q.told = now }
-func (q *strict) Shed() (*job, bool) { return nil, false }
+func (q *strict) NeedsTime() bool            { return true }
+func (q *strict) Tick(now time.Time)         { q.told = now }
+func (q *strict) CanEvict(queue.Victim) bool { return true }
 
 func (q *strict) check(call string) {
 	q.t.Helper()
@@ -241,10 +243,14 @@ func (q *strict) check(call string) {
 	}
 }
 
-func (q *strict) Push(j *job)         { q.check("Push"); q.Queue.Push(j) }
-func (q *strict) Pop() (*job, bool)   { q.check("Pop"); return q.Queue.Pop() }
-func (q *strict) Finish(*job)         { q.check("Finish") }
-func (q *strict) Evict() (*job, bool) { q.check("Evict"); return q.Queue.(queue.Evictor[*job]).Evict() }
+func (q *strict) Push(j *job)       { q.check("Push"); q.Queue.Push(j) }
+func (q *strict) Pop() (*job, bool) { q.check("Pop"); return q.Queue.Pop() }
+func (q *strict) Finish(*job, bool) { q.check("Finish") }
+
+func (q *strict) Evict(v queue.Victim) (*job, bool) {
+	q.check("Evict")
+	return q.Queue.(queue.Evictor[*job]).Evict(v)
+}
 
 func (q *strict) Remove(gone func(*job) bool) int {
 	q.check("Remove")

@@ -73,9 +73,9 @@ func (in *inbox[T]) offerAll(items []T) bool {
 
 // openInbox lets submitters leave items without taking mu, if nothing depends
 // on the moment of their arrival, and a worker is sure to look. (A discipline that
-// is told of ends would see them before items that came earlier.) mu is held.
+// holds items back would see an end before items that came earlier.) mu is held.
 func (p *Pool[T]) openInbox() {
-	if p.inboxOpen || p.cfg.Limit != 0 || p.meter != nil || p.clocked != nil || p.finisher != nil {
+	if p.inboxOpen || p.cfg.Limit != 0 || p.meter != nil || p.clocked != nil || p.holder != nil {
 		return
 	}
 	if p.phase != open || p.paused || p.workers < p.ceiling || p.ready() {

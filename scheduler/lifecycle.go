@@ -157,8 +157,8 @@ func (p *Pool[T]) dropQueued() {
 		}
 		p.discard(item, ErrStopped)
 	}
-	for p.clocked != nil {
-		item, ok := p.clocked.Shed()
+	for p.discarder != nil {
+		item, ok, _ := p.discarder.Discarded()
 		if !ok {
 			break
 		}

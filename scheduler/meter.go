@@ -63,13 +63,7 @@ func (m *meter) leave() { m.arrivals.Pop() }
 
 // evict records that an item was evicted to make room: the oldest item, or else one that
 // is taken to be the newest.
-func (m *meter) evict(oldest bool) {
-	if oldest {
-		m.arrivals.Pop()
-	} else {
-		m.arrivals.Evict()
-	}
-}
+func (m *meter) evict(v queue.Victim) { m.arrivals.Evict(v) }
 
 // start records that an item was popped to run.
 func (m *meter) start(now time.Duration) {

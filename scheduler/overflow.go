@@ -26,17 +26,18 @@ const (
 	// DropNewest gives up the item that is submitted.
 	DropNewest
 	// DropOldest gives up the item that has been queued longest, for work whose
-	// value fades. The queue must implement queue.OldestEvictor.
+	// value fades. The queue must implement queue.Evictor for queue.Oldest.
 	DropOldest
 	// DropWorst gives up the item that the queue can best do without, which may
 	// be the one that is submitted: the least important, the one due last, one of
-	// the key that floods the queue. The queue must implement queue.Evictor.
+	// the key that floods the queue. The queue must implement queue.Evictor for
+	// queue.Worst.
 	DropWorst
 	// CallerRuns has Submit run the item itself and return when it has ended, so
 	// that whoever submits too much is slowed down. It runs on a goroutine of its
 	// own, so that a crash does the submitter no harm, and as worker 0, beyond the
 	// maximum of workers. While the pool is paused it acts as Reject. The queue
-	// must not implement queue.Finisher, whose limits it would pass by.
+	// must not implement queue.Holder, whose limits it would pass by.
 	CallerRuns
 
 	overflows // how many there are
@@ -60,29 +61,28 @@ func (o Overflow) drops() bool { return o == DropNewest || o == DropOldest || o 
 
 // setOverflow looks for what the overflow policy needs of the queue.
 func (p *Pool[T]) setOverflow() error {
-	lacks := func(capability string) error {
-		return fmt.Errorf("scheduler: the overflow policy %v needs a queue that implements queue.%s, and %T does not; "+
-			"choose another policy or another queue", p.cfg.Overflow, capability, p.queue)
-	}
 	switch p.cfg.Overflow {
 	case DropOldest:
-		q, ok := p.queue.(queue.OldestEvictor[T])
-		if !ok {
-			return lacks("OldestEvictor")
-		}
-		p.evict = q.EvictOldest
+		return p.setVictim(queue.Oldest, "oldest")
 	case DropWorst:
-		q, ok := p.queue.(queue.Evictor[T])
-		if !ok {
-			return lacks("Evictor")
-		}
-		p.evict = q.Evict
+		return p.setVictim(queue.Worst, "worst")
 	case CallerRuns:
-		if p.finisher != nil {
+		if p.holder != nil {
 			return fmt.Errorf("scheduler: the overflow policy CallerRuns would run items past the limits of %T; choose another policy", p.queue)
 		}
 	case Block, Reject, DropNewest:
 	}
+	return nil
+}
+
+// setVictim sets which item the overflow policy evicts, if the queue can find it.
+func (p *Pool[T]) setVictim(v queue.Victim, name string) error {
+	e, ok := p.queue.(queue.Evictor[T])
+	if !ok || !e.CanEvict(v) {
+		return fmt.Errorf("scheduler: the overflow policy %v needs a queue that implements queue.Evictor for its %s item, and %T does not; "+
+			"choose another policy or another queue", p.cfg.Overflow, name, p.queue)
+	}
+	p.evictor, p.victim = e, v
 	return nil
 }
 
@@ -136,15 +136,15 @@ func (p *Pool[T]) pushOver(item T) {
 	before := p.queue.Len()
 	p.push(item)
 	for gone := p.queue.Len() == before; !gone; { // until it is one that was not withdrawn
-		victim, ok := p.evict()
+		victim, ok := p.evictor.Evict(p.victim)
 		if !ok {
 			return
 		}
 		if p.meter != nil {
-			p.meter.evict(p.cfg.Overflow == DropOldest)
+			p.meter.evict(p.victim)
 		}
 		gone = p.discard(victim, ErrDropped)
-		p.collectRefused()
+		p.collectDiscarded()
 		if !gone && p.withdrawn > 0 && p.sweeps() {
 			p.sweep() // there may be any number of them, each as dear to evict
 		}

@@ -32,11 +32,11 @@ type Pool[T any] struct {
 	fifo      *queue.FIFO[T]                 // the queue, if it is one
 	remover   queue.Remover[T]               // the queue, if it has the capability
 	finisher  queue.Finisher[T]              // likewise
-	clocked   queue.Clocked[T]               // likewise
 	holder    queue.Holder                   // likewise
-	skipper   queue.Skipper[T]               // likewise
-	refuser   queue.Refuser[T]               // likewise
-	evict     func() (T, bool)               // what the queue does to make room; nil unless the overflow policy needs it
+	discarder queue.Discarder[T]             // likewise
+	clocked   queue.Clocked                  // the queue, if it needs the time
+	evictor   queue.Evictor[T]               // the queue, if the overflow policy evicts
+	victim    queue.Victim                   // which item the overflow policy evicts
 	plain     bool                           // an item need only be popped: see take
 	meter     *meter                         // nil: nobody needs to know the time; guarded by mu
 	done      chan struct{}                  // closed when the pool has stopped
@@ -116,10 +116,11 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.fifo, _ = p.queue.(*queue.FIFO[T])
 	p.remover, _ = p.queue.(queue.Remover[T])
 	p.finisher, _ = p.queue.(queue.Finisher[T])
-	p.clocked, _ = p.queue.(queue.Clocked[T])
 	p.holder, _ = p.queue.(queue.Holder)
-	p.skipper, _ = p.queue.(queue.Skipper[T])
-	p.refuser, _ = p.queue.(queue.Refuser[T])
+	p.discarder, _ = p.queue.(queue.Discarder[T])
+	if c, ok := p.queue.(queue.Clocked); ok && c.NeedsTime() {
+		p.clocked = c
+	}
 	if p.fifo == nil {
 		p.inbox.limit = inboxLimit
 	}
@@ -144,7 +145,7 @@ func (p *Pool[T]) validate() error {
 	if p.queue == nil {
 		faults = append(faults, errors.New("scheduler: the queue factory returned nil"))
 	}
-	if v, ok := p.queue.(queue.Validator); ok {
+	if v, ok := p.queue.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
 			faults = append(faults, fmt.Errorf("scheduler: %w", err))
 		}
@@ -152,8 +153,8 @@ func (p *Pool[T]) validate() error {
 	if err := p.setOverflow(); err != nil {
 		faults = append(faults, err)
 	}
-	if p.finisher != nil && p.remover == nil {
-		faults = append(faults, fmt.Errorf("scheduler: %T implements queue.Finisher, so it may hold items back; "+
+	if p.holder != nil && p.remover == nil {
+		faults = append(faults, fmt.Errorf("scheduler: %T implements queue.Holder, so it may hold items back; "+
 			"it must implement queue.Remover too, for Stop to reach them", p.queue))
 	}
 	return errors.Join(faults...)
@@ -342,7 +343,7 @@ func (p *Pool[T]) enqueueGuarded(item T) {
 			return
 		}
 		if p.meter != nil {
-			p.meter.arrivals.Evict()
+			p.meter.evict(queue.Worst)
 		}
 		p.discard(item, fmt.Errorf("scheduler: the queue could not take an item: %w", crash(v)))
 	}()

@@ -35,7 +35,7 @@ func (p *Pool[T]) sweepDue() bool {
 		return false
 	}
 	n := p.queue.Len() + p.inboxLen()
-	if p.finisher != nil {
+	if p.holder != nil {
 		return 8*p.withdrawn >= n
 	}
 	return p.withdrawn == n || p.withdrawn > 16 && p.withdrawn > n/2
@@ -55,7 +55,7 @@ func (p *Pool[T]) sweepRest() {
 // sweep takes the withdrawn items out of the queue. mu is held.
 func (p *Pool[T]) sweep() {
 	p.tick()
-	defer p.collectRefused()
+	defer p.collectDiscarded()
 	if p.meter == nil {
 		p.withdrawn -= p.remover.Remove(p.cfg.Hooks.Withdrawn)
 		return

@@ -2,11 +2,14 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
+
+	"github.com/seed56799101/taskmanager/queue"
 )
 
 // worker is a goroutine that runs items, and what the pool knows about it.
@@ -143,7 +146,7 @@ func (p *Pool[T]) takeWithCare(w *worker[T]) (item T, ok bool) {
 			p.admitWaiters()
 		}
 	}
-	shed := p.clocked != nil && p.collectShed()
+	discarded := p.collectDiscarded()
 	p.sweepRest()
 	given := p.takeDiscarded()
 	if given != nil {
@@ -155,7 +158,7 @@ func (p *Pool[T]) takeWithCare(w *worker[T]) (item T, ok bool) {
 		w.reporting = false
 		p.mu.Lock()
 	}
-	if !ok && (shed || given != nil) {
+	if !ok && (discarded || given != nil) {
 		return p.take(w) // something may have come in its place
 	}
 	return item, ok
@@ -176,26 +179,27 @@ func (p *Pool[T]) skip(item T) {
 	if p.meter != nil {
 		p.meter.leave()
 	}
-	if p.skipper != nil {
-		p.skipper.Skip(item)
-	}
 	if p.finisher != nil {
-		p.finished(item)
+		p.finished(item, false)
 	}
 }
 
 // finished tells the queue that an item has ended. mu is held.
-func (p *Pool[T]) finished(item T) {
+func (p *Pool[T]) finished(item T, ran bool) {
 	p.tick()
-	p.finisher.Finish(item)
-	p.collectRefused()
+	p.finisher.Finish(item, ran)
+	p.collectDiscarded()
 }
 
-// collectShed takes over what the queue has given up, and reports whether there was
-// anything. mu is held. Time was metered before the pop that shed.
-func (p *Pool[T]) collectShed() (some bool) {
+// collectDiscarded takes over what the queue has given up, and reports whether there
+// was anything. mu is held. Time was metered before the call of the queue.
+func (p *Pool[T]) collectDiscarded() bool {
+	return p.discarder != nil && p.collectFrom(p.discarder)
+}
+
+func (p *Pool[T]) collectFrom(d queue.Discarder[T]) (some bool) {
 	for {
-		item, ok := p.clocked.Shed()
+		item, ok, reason := d.Discarded()
 		if !ok {
 			return some
 		}
@@ -203,22 +207,11 @@ func (p *Pool[T]) collectShed() (some bool) {
 		if p.meter != nil {
 			p.meter.leave()
 		}
-		p.discard(item, ErrShed)
-		p.collectRefused()
-	}
-}
-
-// collectRefused takes over what the queue could not take after all. mu is held.
-func (p *Pool[T]) collectRefused() {
-	for p.refuser != nil {
-		item, ok, reason := p.refuser.Refused()
-		if !ok {
-			return
+		if errors.Is(reason, queue.ErrShed) {
+			p.discard(item, ErrShed)
+		} else {
+			p.discard(item, fmt.Errorf("scheduler: %w", reason))
 		}
-		if p.meter != nil {
-			p.meter.leave()
-		}
-		p.discard(item, fmt.Errorf("scheduler: %w", reason))
 	}
 }
 
@@ -244,7 +237,7 @@ func (p *Pool[T]) finishWithCare(w *worker[T], count *uint64) {
 		p.endLease(w)
 	}
 	if p.finisher != nil {
-		p.finished(w.item)
+		p.finished(w.item, true)
 	}
 }
 

@@ -34,7 +34,7 @@ func (d Discipline) fault() error {
 	if d.custom {
 		return nil // its factory is called once, by the pool, which asks too
 	}
-	if v, ok := d.queue().(queue.Validator); ok {
+	if v, ok := d.queue().(interface{ Validate() error }); ok {
 		return v.Validate()
 	}
 	return nil
@@ -46,13 +46,13 @@ func (d Discipline) clash(o Overflow) error {
 		return nil // the pool will tell
 	}
 	q := d.queue()
-	_, evicts := q.(queue.Evictor[*Handle])
-	_, evictsOldest := q.(queue.OldestEvictor[*Handle])
-	_, limits := q.(queue.Finisher[*Handle])
+	evictor, evicts := q.(queue.Evictor[*Handle])
+	cannotEvict := func(v queue.Victim) bool { return !evicts || !evictor.CanEvict(v) }
+	_, limits := q.(queue.Holder)
 	switch {
-	case o == DropOldest && !evictsOldest:
+	case o == DropOldest && cannotEvict(queue.Oldest):
 		return fmt.Errorf("taskmanager: WithLimit: DropOldest does not go with %s, which cannot tell the oldest task; choose DropWorst or DropNewest", d.name)
-	case o == DropWorst && !evicts:
+	case o == DropWorst && cannotEvict(queue.Worst):
 		return fmt.Errorf("taskmanager: WithLimit: DropWorst does not go with %s, which cannot tell the worst task; choose DropNewest", d.name)
 	case o == CallerRuns && limits:
 		return fmt.Errorf("taskmanager: WithLimit: CallerRuns does not go with %s, whose limits it would pass by; choose Block or Reject", d.name)

@@ -44,7 +44,7 @@ func (m *model) waiting() (n int) {
 
 // limits reports whether the discipline limits what runs of a key.
 func (m *model) limits() bool {
-	_, ok := m.queue.(queue.Finisher[*modelTask])
+	_, ok := m.queue.(queue.Holder)
 	return ok
 }
 
@@ -146,12 +146,12 @@ func (m *model) admit(tasks []*modelTask) {
 
 // evict drops a task that was not cancelled.
 func (m *model) evict() {
-	take := m.queue.(queue.Evictor[*modelTask]).Evict
+	which := queue.Worst
 	if m.overflow == taskmanager.DropOldest {
-		take = m.queue.(queue.OldestEvictor[*modelTask]).EvictOldest
+		which = queue.Oldest
 	}
 	for {
-		victim, _ := take()
+		victim, _ := m.queue.(queue.Evictor[*modelTask]).Evict(which)
 		if !victim.cancelled() {
 			m.drop(victim)
 			return
@@ -231,10 +231,7 @@ func (m *model) start() bool {
 		return false
 	case x.cancelled():
 		m.withdrawn--
-		if s, ok := m.queue.(queue.Skipper[*modelTask]); ok {
-			s.Skip(x)
-		}
-		m.over(x)
+		m.over(x, false)
 	default:
 		m.slots++
 		x.phase, x.started, x.slot, x.startedAt = taskmanager.Running, true, true, time.Now()
@@ -246,9 +243,9 @@ func (m *model) start() bool {
 }
 
 // over tells the queue that a task which it has handed out has ended.
-func (m *model) over(x *modelTask) {
+func (m *model) over(x *modelTask, ran bool) {
 	if f, ok := m.queue.(queue.Finisher[*modelTask]); ok {
-		f.Finish(x)
+		f.Finish(x, ran)
 	}
 }
 
@@ -257,7 +254,7 @@ func (m *model) release(x *modelTask) {
 	if x.slot {
 		x.slot = false
 		m.slots--
-		m.over(x)
+		m.over(x, true)
 	}
 	x.inline = false
 }

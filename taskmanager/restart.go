@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
@@ -89,7 +88,7 @@ func newRestartRule(p restart.Policy) (rule restartRule, err error) {
 	}
 	rule.policy = p
 	err = guarded(func() error {
-		if v, ok := p.(queue.Validator); ok {
+		if v, ok := p.(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
 				return err
 			}

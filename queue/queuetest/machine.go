@@ -1,6 +1,7 @@
 package queuetest
 
 import (
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -11,25 +12,30 @@ import (
 // owned is a queue used as an owner does, with the capabilities that it has.
 type owned struct {
 	queue.Queue[*Item]
-	remover  queue.Remover[*Item]
-	evictor  queue.Evictor[*Item]
-	oldest   queue.OldestEvictor[*Item]
-	finisher queue.Finisher[*Item]
-	holder   queue.Holder
-	clock    queue.Clocked[*Item]
-	now      time.Time
+	remover   queue.Remover[*Item]
+	evictor   queue.Evictor[*Item]
+	finisher  queue.Finisher[*Item]
+	holder    queue.Holder
+	discarder queue.Discarder[*Item]
+	clock     queue.Clocked // nil also if the queue needs no time
+	now       time.Time
 }
 
 func own(q queue.Queue[*Item]) *owned {
 	o := &owned{Queue: q, now: time.Unix(0, 0)}
 	o.remover, _ = q.(queue.Remover[*Item])
 	o.evictor, _ = q.(queue.Evictor[*Item])
-	o.oldest, _ = q.(queue.OldestEvictor[*Item])
 	o.finisher, _ = q.(queue.Finisher[*Item])
 	o.holder, _ = q.(queue.Holder)
-	o.clock, _ = q.(queue.Clocked[*Item])
+	o.discarder, _ = q.(queue.Discarder[*Item])
+	if c, ok := q.(queue.Clocked); ok && c.NeedsTime() {
+		o.clock = c
+	}
 	return o
 }
+
+// canEvict reports whether the queue can find the victim.
+func (o *owned) canEvict(v queue.Victim) bool { return o.evictor != nil && o.evictor.CanEvict(v) }
 
 func (o *owned) tick() {
 	if o.clock != nil {
@@ -42,26 +48,49 @@ func (o *owned) Push(item *Item) {
 	o.Queue.Push(item)
 }
 
-// Pop pops, and also returns what was shed.
-func (o *owned) Pop() (item *Item, ok bool, shed []*Item) {
+// Pop pops, and also returns what the queue gave up.
+func (o *owned) Pop() (item *Item, ok bool, given []discarded) {
 	o.tick()
 	item, ok = o.Queue.Pop()
-	for o.clock != nil {
-		given, more := o.clock.Shed()
-		if !more {
-			break
-		}
-		shed = append(shed, given)
-	}
-	return item, ok, shed
+	return item, ok, o.discarded()
 }
 
-// Finish does nothing for a queue that does not want to know.
-func (o *owned) Finish(item *Item) {
+// Finish does nothing for a queue that is no queue.Finisher.
+func (o *owned) Finish(item *Item, ran bool) {
 	if o.finisher != nil {
 		o.tick()
-		o.finisher.Finish(item)
+		o.finisher.Finish(item, ran)
 	}
+}
+
+// Evict takes out a victim.
+func (o *owned) Evict(v queue.Victim) (*Item, bool) {
+	o.tick()
+	return o.evictor.Evict(v)
+}
+
+// Remove takes out items.
+func (o *owned) Remove(gone func(*Item) bool) int {
+	o.tick()
+	return o.remover.Remove(gone)
+}
+
+// discarded is an item that the queue has given up, and why.
+type discarded struct {
+	item   *Item
+	reason error
+}
+
+// discarded collects what the queue has given up.
+func (o *owned) discarded() (given []discarded) {
+	for o.discarder != nil {
+		item, ok, reason := o.discarder.Discarded()
+		if !ok {
+			break
+		}
+		given = append(given, discarded{item, reason})
+	}
+	return given
 }
 
 // machine is a queue under test beside the facts that must hold for it.
@@ -88,10 +117,10 @@ func (s *suite) conservation(t *rapid.T) {
 	if m.q.remover != nil {
 		actions["remove"] = m.remove
 	}
-	if m.q.evictor != nil {
+	if m.q.canEvict(queue.Worst) {
 		actions["evict"] = m.evict
 	}
-	if m.q.oldest != nil {
+	if m.q.canEvict(queue.Oldest) {
 		actions["evictOldest"] = m.evictOldest
 	}
 	if m.q.finisher != nil {
@@ -112,8 +141,9 @@ func (m *machine) checkModel(t *rapid.T) {
 			t.Fatalf("the model %T must implement queue.%s, to follow %T", m.model.Queue, capability, m.q.Queue)
 		}
 	}
-	demand(m.q.remover != nil || m.q.evictor != nil || m.q.oldest != nil, m.model.remover != nil, "Remover")
+	demand(m.q.remover != nil || m.q.evictor != nil, m.model.remover != nil, "Remover")
 	demand(m.q.finisher != nil, m.model.finisher != nil, "Finisher")
+	demand(m.q.discarder != nil && m.q.clock != nil, m.model.discarder != nil, "Discarder")
 	demand(m.q.clock != nil, m.model.clock != nil, "Clocked")
 }
 
@@ -145,41 +175,58 @@ func (m *machine) pop(t *rapid.T) {
 
 // popOne pops an item and reports whether it is worth while to go on.
 func (m *machine) popOne(t *rapid.T) bool {
-	item, ok, shed := m.q.Pop()
+	item, ok, given := m.q.Pop()
 	if ok {
 		m.left(t, "Pop", item)
 		if m.q.finisher != nil {
 			m.running = append(m.running, item)
 		}
 	}
-	for _, given := range shed {
-		m.left(t, "Shed", given)
-	}
+	var wanted []discarded
 	if m.model != nil {
-		m.compare(t, item, ok, shed)
+		var want *Item
+		var wantOK bool
+		want, wantOK, wanted = m.model.Pop()
+		if item != want || ok != wantOK {
+			t.Fatalf("Pop returned %v, %v; the model says %v, %v", item, ok, want, wantOK)
+		}
 	}
-	if !ok && len(shed) == 0 && len(m.held) > 0 && len(m.running) == 0 {
+	m.gaveUp(t, "Pop", given, wanted)
+	if ok || len(given) > 0 {
+		return true
+	}
+	if len(m.held) > 0 && len(m.running) == 0 {
 		t.Fatalf("Pop returned nothing while %d items are held and none runs", len(m.held))
 	}
-	if m.q.holder != nil && !ok && len(shed) == 0 && m.q.holder.Held() != len(m.held) {
-		t.Fatalf("Pop returned nothing, while by Held only %d of %d items may not run", m.q.holder.Held(), len(m.held))
+	held := 0
+	if m.q.holder != nil {
+		held = m.q.holder.Held()
 	}
-	return ok || len(shed) > 0
+	if held != len(m.held) {
+		t.Fatalf("Pop returned nothing, while only %d of %d items may not run, by queue.Holder", held, len(m.held))
+	}
+	return false
 }
 
-// compare has the model do the same.
-func (m *machine) compare(t *rapid.T, item *Item, ok bool, shed []*Item) {
-	want, wantOK, wantShed := m.model.Pop()
-	if item != want || ok != wantOK {
-		t.Fatalf("Pop returned %v, %v; the model says %v, %v", item, ok, want, wantOK)
+// settle takes what the queue has given up in the course of a call.
+func (m *machine) settle(t *rapid.T, call string) {
+	var wanted []discarded
+	if m.model != nil {
+		wanted = m.model.discarded()
 	}
-	if len(shed) != len(wantShed) {
-		t.Fatalf("Pop shed %v; the model says %v", shed, wantShed)
-	}
-	for i := range shed {
-		if shed[i] != wantShed[i] {
-			t.Fatalf("Pop shed %v; the model says %v", shed, wantShed)
+	m.gaveUp(t, call, m.q.discarded(), wanted)
+}
+
+// gaveUp checks what the queue has given up in the course of a call.
+func (m *machine) gaveUp(t *rapid.T, call string, given, wanted []discarded) {
+	for _, d := range given {
+		if d.reason == nil {
+			t.Fatalf("Discarded returned %v after %s, and no reason", d.item, call)
 		}
+		m.left(t, "Discarded", d.item)
+	}
+	if m.model != nil && !slices.Equal(given, wanted) {
+		t.Fatalf("%s discarded %v; the model says %v", call, given, wanted)
 	}
 }
 
@@ -197,18 +244,20 @@ func (m *machine) finish(t *rapid.T) {
 	if len(m.running) == 0 {
 		t.Skip("nothing runs")
 	}
-	m.finishOne(rapid.IntRange(0, len(m.running)-1).Draw(t, "which"))
+	which := rapid.IntRange(0, len(m.running)-1).Draw(t, "which")
+	m.finishOne(t, which, rapid.Bool().Draw(t, "ran"))
 }
 
-func (m *machine) finishOne(i int) {
+func (m *machine) finishOne(t *rapid.T, i int, ran bool) {
 	item := m.running[i]
 	last := len(m.running) - 1
 	m.running[i] = m.running[last]
 	m.running = m.running[:last]
-	m.q.Finish(item)
+	m.q.Finish(item, ran)
 	if m.model != nil {
-		m.model.Finish(item)
+		m.model.Finish(item, ran)
 	}
+	m.settle(t, "Finish")
 }
 
 // left records that call handed item out, which must have been held.
@@ -224,8 +273,7 @@ func (m *machine) remove(t *rapid.T) {
 	asked := map[*Item]int{}
 	gone := func(item *Item) bool { return item.Value <= value }
 	before := m.q.Len()
-	m.q.tick()
-	got := m.q.remover.Remove(func(item *Item) bool { asked[item]++; return gone(item) })
+	got := m.q.Remove(func(item *Item) bool { asked[item]++; return gone(item) })
 	want := 0
 	for item := range m.held {
 		if asked[item] != 1 {
@@ -240,55 +288,43 @@ func (m *machine) remove(t *rapid.T) {
 		t.Fatalf("Remove asked about %d items and returned %d; want %d asked, %d removed", len(asked), got, before, want)
 	}
 	if m.model != nil {
-		m.model.tick()
-		m.model.remover.Remove(gone)
+		m.model.Remove(gone)
 	}
+	m.settle(t, "Remove")
 }
 
-func (m *machine) evict(t *rapid.T) {
-	m.q.tick()
-	item, ok := m.q.evictor.Evict()
-	if !m.evicted(t, "Evict", item, ok) || m.model == nil {
-		return
-	}
-	m.model.tick()
-	if m.model.evictor == nil {
-		m.dropFromModel(item)
-	} else if want, _ := m.model.evictor.Evict(); item != want {
-		t.Fatalf("Evict returned %v; the model says %v", item, want)
-	}
-}
+func (m *machine) evict(t *rapid.T) { m.evictVictim(t, queue.Worst) }
 
 func (m *machine) evictOldest(t *rapid.T) {
-	m.q.tick()
-	item, ok := m.q.oldest.EvictOldest()
-	if !m.evicted(t, "EvictOldest", item, ok) {
-		return
-	}
+	item, ok := m.evictVictim(t, queue.Oldest)
 	for other := range m.held {
-		if other.Seq < item.Seq {
-			t.Fatalf("EvictOldest returned %v; %v is older", item, other)
+		if ok && other.Seq < item.Seq {
+			t.Fatalf("Evict(Oldest) returned %v; %v is older", item, other)
 		}
 	}
-	if m.model != nil {
-		m.model.tick()
-		m.dropFromModel(item)
-	}
 }
 
-func (m *machine) dropFromModel(item *Item) {
-	m.model.remover.Remove(func(x *Item) bool { return x == item })
-}
-
-// evicted checks what every eviction must do, and reports whether there was one.
-func (m *machine) evicted(t *rapid.T, call string, item *Item, ok bool) bool {
+// evictVictim checks what every eviction must do.
+func (m *machine) evictVictim(t *rapid.T, v queue.Victim) (item *Item, ok bool) {
+	item, ok = m.q.Evict(v)
 	if ok != (len(m.held) > 0) {
-		t.Fatalf("%s reported %v with %d items held", call, ok, len(m.held))
+		t.Fatalf("Evict reported %v with %d items held", ok, len(m.held))
 	}
-	if ok {
-		m.left(t, call, item)
+	if !ok {
+		return nil, false
 	}
-	return ok
+	m.left(t, "Evict", item)
+	switch {
+	case m.model == nil:
+	case m.model.canEvict(v):
+		if want, _ := m.model.Evict(v); item != want {
+			t.Fatalf("Evict returned %v; the model says %v", item, want)
+		}
+	default:
+		m.model.Remove(func(x *Item) bool { return x == item })
+	}
+	m.settle(t, "Evict")
+	return item, true
 }
 
 func (m *machine) check(t *rapid.T) {
@@ -305,7 +341,7 @@ func (m *machine) drain(t *rapid.T) {
 	for m.popOne(t) || len(m.running) > 0 {
 		m.check(t)
 		for len(m.running) > 0 {
-			m.finishOne(0)
+			m.finishOne(t, 0, true)
 		}
 	}
 	if len(m.held) > 0 {

@@ -7,8 +7,8 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// base is a correct FIFO with every capability but the clock and the Finisher,
-// without which it must conserve work. A mutant overrides what it gets wrong.
+// base is a correct FIFO that can remove and evict. A mutant overrides what it gets
+// wrong.
 type base struct {
 	items []*Item // a window that slides over buf
 	buf   []*Item
@@ -44,9 +44,12 @@ func (q *base) Remove(gone func(*Item) bool) int {
 	return before - len(q.items)
 }
 
-func (q *base) Evict() (*Item, bool) {
-	if len(q.items) == 0 {
-		return nil, false
+func (q *base) CanEvict(queue.Victim) bool { return true }
+
+// Evict takes the front if it is to be the oldest: nothing here overtakes.
+func (q *base) Evict(v queue.Victim) (*Item, bool) {
+	if len(q.items) == 0 || v == queue.Oldest {
+		return q.Pop()
 	}
 	last := len(q.items) - 1
 	i := q.items[last]
@@ -54,9 +57,6 @@ func (q *base) Evict() (*Item, bool) {
 	q.items = q.items[:last]
 	return i, true
 }
-
-// EvictOldest takes the front, which is the oldest: nothing here overtakes.
-func (q *base) EvictOldest() (*Item, bool) { return q.Pop() }
 
 // every reports true once in n calls.
 func (q *base) every(n int) bool { q.calls++; return q.calls%n == 0 }
@@ -235,11 +235,11 @@ func (q *reorders) Remove(gone func(*Item) bool) int {
 
 type evictsNothing struct{ base }
 
-func (q *evictsNothing) Evict() (*Item, bool) { return nil, false }
+func (q *evictsNothing) Evict(queue.Victim) (*Item, bool) { return nil, false }
 
 type evictsACopy struct{ base }
 
-func (q *evictsACopy) Evict() (*Item, bool) {
+func (q *evictsACopy) Evict(queue.Victim) (*Item, bool) {
 	if len(q.items) == 0 {
 		return nil, false
 	}
@@ -251,15 +251,15 @@ type keepsEvicted struct {
 	last *Item
 }
 
-func (q *keepsEvicted) Evict() (*Item, bool) {
-	i, ok := q.base.Evict()
+func (q *keepsEvicted) Evict(v queue.Victim) (*Item, bool) {
+	i, ok := q.base.Evict(v)
 	q.last = i
 	return i, ok
 }
 
 type evictsTheNewest struct{ base }
 
-func (q *evictsTheNewest) EvictOldest() (*Item, bool) { return q.Evict() }
+func (q *evictsTheNewest) Evict(queue.Victim) (*Item, bool) { return q.base.Evict(queue.Worst) }
 
 // pauses makes a worker come twice, now and then.
 type pauses struct{ base }
@@ -271,20 +271,31 @@ func (q *pauses) Pop() (*Item, bool) {
 	return q.base.Pop()
 }
 
-// twoAtOnce is correct: it lets two items run at a time.
-type twoAtOnce struct {
+// holdsUnseen lets two items run at a time, and does not tell that it holds others
+// back.
+type holdsUnseen struct {
 	base
 	running int
 }
 
-func (q *twoAtOnce) Finish(*Item) { q.running-- }
+func (q *holdsUnseen) Finish(*Item, bool) { q.running-- }
 
-func (q *twoAtOnce) Pop() (*Item, bool) {
+func (q *holdsUnseen) Pop() (*Item, bool) {
 	if q.running == 2 || len(q.items) == 0 {
 		return nil, false
 	}
 	q.running++
 	return q.base.Pop()
+}
+
+// twoAtOnce is correct: it lets two items run at a time.
+type twoAtOnce struct{ holdsUnseen }
+
+func (q *twoAtOnce) Held() int {
+	if q.running == 2 {
+		return len(q.items)
+	}
+	return 0
 }
 
 // heldWrong is twoAtOnce, which tells too few of those that it holds back.
@@ -314,7 +325,14 @@ func (q *leaksSlots) Pop() (*Item, bool) {
 	return i, ok
 }
 
-func (q *leaksSlots) Finish(*Item) {
+func (q *leaksSlots) Held() int {
+	if q.running == 10 {
+		return len(q.items)
+	}
+	return 0
+}
+
+func (q *leaksSlots) Finish(*Item, bool) {
 	if !q.every(3) {
 		q.running--
 	}
@@ -328,7 +346,8 @@ type clocked struct {
 	shed   []*Item
 }
 
-func (q *clocked) Tick(time.Time) { q.ticked = true }
+func (q *clocked) NeedsTime() bool { return true }
+func (q *clocked) Tick(time.Time)  { q.ticked = true }
 
 func (q *clocked) expect() {
 	if !q.ticked {
@@ -350,13 +369,46 @@ func (q *clocked) Pop() (*Item, bool) {
 	}
 }
 
-func (q *clocked) Shed() (*Item, bool) {
+func (q *clocked) Discarded() (*Item, bool, error) {
 	if len(q.shed) == 0 {
-		return nil, false
+		return nil, false, nil
 	}
 	i := q.shed[0]
 	q.shed = slices.Delete(q.shed, 0, 1)
-	return i, true
+	return i, true, queue.ErrShed
 }
 
-var _ queue.Clocked[*Item] = (*clocked)(nil)
+// discardsWordlessly gives items up and does not say why.
+type discardsWordlessly struct{ clocked }
+
+func (q *discardsWordlessly) Discarded() (*Item, bool, error) {
+	i, ok, _ := q.clocked.Discarded()
+	return i, ok, nil
+}
+
+// neverTold is correct: it could be told the time, and does not need it.
+type neverTold struct{ base }
+
+func (q *neverTold) NeedsTime() bool { return false }
+func (q *neverTold) Tick(time.Time)  { panic("Tick, though the time is not needed") }
+
+// takesBack is correct: it hands out the newest item after one that did not run.
+type takesBack struct {
+	base
+	newest bool
+}
+
+func (q *takesBack) Finish(_ *Item, ran bool) { q.newest = !ran }
+
+func (q *takesBack) Pop() (*Item, bool) {
+	if q.newest {
+		q.newest = false
+		return q.Evict(queue.Worst)
+	}
+	return q.base.Pop()
+}
+
+// ignoresRan is takesBack, which takes every item for one that ran.
+type ignoresRan struct{ takesBack }
+
+func (q *ignoresRan) Finish(i *Item, _ bool) { q.takesBack.Finish(i, true) }

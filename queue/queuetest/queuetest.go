@@ -14,16 +14,16 @@
 //     comes out next is what the model says.
 //   - WorkConservation: a worker is never idle beside an item that waits, so the
 //     queue has as many items as a FIFO at every step of the same work. Not for
-//     queues that may hold back (queue.Finisher) or give up (queue.Clocked).
+//     queues that may hold back (queue.Holder) or give up (queue.Discarder).
 //   - Independence: two queues of one factory share nothing.
 //   - Memory: what has left the queue can be collected.
 //   - Allocations: a push and a pop allocate no more than the budget, which is
 //     nothing, or [WithAllocs].
 //
 // Optional capabilities of package queue are checked when the queue implements
-// them: removed, evicted, shed and finished items obey the same rules,
-// queue.OldestEvictor gives up the oldest, and what queue.Holder counts is what Pop
-// holds back.
+// them: removed, evicted, discarded and finished items obey the same rules, the
+// oldest victim of queue.Evictor is the oldest, and what queue.Holder counts is what
+// Pop holds back.
 package queuetest
 
 import (
@@ -67,8 +67,9 @@ func (f optionFunc) apply(s *suite) { f(s) }
 // any order is accepted.
 //
 // The model needs queue.Remover where the queue under test implements that or
-// can evict, and queue.Finisher and queue.Clocked where that one does. If it
-// implements queue.Evictor, the victims are compared too.
+// can evict, queue.Finisher and queue.Clocked where that one does, and
+// queue.Discarder where that one sheds. If it implements queue.Evictor, the victims
+// are compared too.
 func WithModel(model queue.Factory[*Item]) Option {
 	return optionFunc(func(s *suite) { s.model = model })
 }

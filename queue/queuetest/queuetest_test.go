@@ -21,42 +21,49 @@ type subject struct {
 
 func correct() queue.Queue[*Item] { return new(base) }
 
+func newTakesBack() queue.Queue[*Item] { return new(takesBack) }
+
 var shared = new(base)
 
 var subjects = map[string]subject{
-	"correct":           {make: correct},
-	"correctWithModel":  {make: correct, model: true},
-	"correctLIFO":       {make: func() queue.Queue[*Item] { return new(stack) }},
-	"correctClocked":    {make: func() queue.Queue[*Item] { return new(clocked) }, alone: true},
-	"correctFinisher":   {make: func() queue.Queue[*Item] { return new(twoAtOnce) }},
-	"keepsEvicted":      {make: func() queue.Queue[*Item] { return new(keepsEvicted) }, rule: "Memory"},
-	"evictsTheNewest":   {make: func() queue.Queue[*Item] { return new(evictsTheNewest) }, rule: "Conservation"},
-	"pauses":            {make: func() queue.Queue[*Item] { return new(pauses) }, rule: "WorkConservation"},
-	"heldWrong":         {make: func() queue.Queue[*Item] { return new(heldWrong) }, rule: "Conservation"},
-	"withinItsBudget":   {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(2)}},
-	"aboveItsBudget":    {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(1)}, rule: "Allocations"},
-	"loses":             {make: func() queue.Queue[*Item] { return new(loses) }, rule: "Conservation"},
-	"losesQuietly":      {make: func() queue.Queue[*Item] { return new(losesQuietly) }, rule: "Conservation"},
-	"duplicates":        {make: func() queue.Queue[*Item] { return new(duplicates) }, rule: "Conservation"},
-	"swaps":             {make: func() queue.Queue[*Item] { return new(swaps) }, rule: "Conservation"},
-	"wrongLen":          {make: func() queue.Queue[*Item] { return new(wrongLen) }, rule: "Conservation"},
-	"nilWhenEmpty":      {make: func() queue.Queue[*Item] { return new(nilWhenEmpty) }, rule: "Conservation"},
-	"holdsBack":         {make: func() queue.Queue[*Item] { return new(holdsBack) }, rule: "Conservation"},
-	"wrongOrder":        {make: func() queue.Queue[*Item] { return new(wrongOrder) }, rule: "Conservation", model: true},
-	"LIFOAgainstAFIFO":  {make: func() queue.Queue[*Item] { return new(stack) }, rule: "Conservation", model: true},
-	"removesTooFew":     {make: func() queue.Queue[*Item] { return new(removesTooFew) }, rule: "Conservation"},
-	"removesTooMany":    {make: func() queue.Queue[*Item] { return new(removesTooMany) }, rule: "Conservation"},
-	"asksTwice":         {make: func() queue.Queue[*Item] { return new(asksTwice) }, rule: "Conservation"},
-	"forgetsToAsk":      {make: func() queue.Queue[*Item] { return new(forgetsToAsk) }, rule: "Conservation"},
-	"miscounts":         {make: func() queue.Queue[*Item] { return new(miscounts) }, rule: "Conservation"},
-	"reorders":          {make: func() queue.Queue[*Item] { return new(reorders) }, rule: "Conservation", model: true},
-	"evictsNothing":     {make: func() queue.Queue[*Item] { return new(evictsNothing) }, rule: "Conservation"},
-	"evictsACopy":       {make: func() queue.Queue[*Item] { return new(evictsACopy) }, rule: "Conservation"},
-	"leaksSlots":        {make: func() queue.Queue[*Item] { return new(leaksSlots) }, rule: "Conservation"},
-	"keepsSlots":        {make: func() queue.Queue[*Item] { return new(keepsSlots) }, rule: "Memory"},
-	"keepsLast":         {make: func() queue.Queue[*Item] { return new(keepsLast) }, rule: "Memory"},
-	"allocates":         {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
-	"sharesOneInstance": {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
+	"correct":            {make: correct},
+	"correctWithModel":   {make: correct, model: true},
+	"correctLIFO":        {make: func() queue.Queue[*Item] { return new(stack) }},
+	"correctClocked":     {make: func() queue.Queue[*Item] { return new(clocked) }, alone: true},
+	"correctHolder":      {make: func() queue.Queue[*Item] { return new(twoAtOnce) }},
+	"correctFinisher":    {make: func() queue.Queue[*Item] { return new(takesBack) }, opts: []Option{WithModel(newTakesBack)}},
+	"ignoresRan":         {make: func() queue.Queue[*Item] { return new(ignoresRan) }, opts: []Option{WithModel(newTakesBack)}, rule: "Conservation"},
+	"neverTold":          {make: func() queue.Queue[*Item] { return new(neverTold) }},
+	"holdsUnseen":        {make: func() queue.Queue[*Item] { return new(holdsUnseen) }, rule: "Conservation"},
+	"discardsWordlessly": {make: func() queue.Queue[*Item] { return new(discardsWordlessly) }, rule: "Conservation"},
+	"keepsEvicted":       {make: func() queue.Queue[*Item] { return new(keepsEvicted) }, rule: "Memory"},
+	"evictsTheNewest":    {make: func() queue.Queue[*Item] { return new(evictsTheNewest) }, rule: "Conservation"},
+	"pauses":             {make: func() queue.Queue[*Item] { return new(pauses) }, rule: "WorkConservation"},
+	"heldWrong":          {make: func() queue.Queue[*Item] { return new(heldWrong) }, rule: "Conservation"},
+	"withinItsBudget":    {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(2)}},
+	"aboveItsBudget":     {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(1)}, rule: "Allocations"},
+	"loses":              {make: func() queue.Queue[*Item] { return new(loses) }, rule: "Conservation"},
+	"losesQuietly":       {make: func() queue.Queue[*Item] { return new(losesQuietly) }, rule: "Conservation"},
+	"duplicates":         {make: func() queue.Queue[*Item] { return new(duplicates) }, rule: "Conservation"},
+	"swaps":              {make: func() queue.Queue[*Item] { return new(swaps) }, rule: "Conservation"},
+	"wrongLen":           {make: func() queue.Queue[*Item] { return new(wrongLen) }, rule: "Conservation"},
+	"nilWhenEmpty":       {make: func() queue.Queue[*Item] { return new(nilWhenEmpty) }, rule: "Conservation"},
+	"holdsBack":          {make: func() queue.Queue[*Item] { return new(holdsBack) }, rule: "Conservation"},
+	"wrongOrder":         {make: func() queue.Queue[*Item] { return new(wrongOrder) }, rule: "Conservation", model: true},
+	"LIFOAgainstAFIFO":   {make: func() queue.Queue[*Item] { return new(stack) }, rule: "Conservation", model: true},
+	"removesTooFew":      {make: func() queue.Queue[*Item] { return new(removesTooFew) }, rule: "Conservation"},
+	"removesTooMany":     {make: func() queue.Queue[*Item] { return new(removesTooMany) }, rule: "Conservation"},
+	"asksTwice":          {make: func() queue.Queue[*Item] { return new(asksTwice) }, rule: "Conservation"},
+	"forgetsToAsk":       {make: func() queue.Queue[*Item] { return new(forgetsToAsk) }, rule: "Conservation"},
+	"miscounts":          {make: func() queue.Queue[*Item] { return new(miscounts) }, rule: "Conservation"},
+	"reorders":           {make: func() queue.Queue[*Item] { return new(reorders) }, rule: "Conservation", model: true},
+	"evictsNothing":      {make: func() queue.Queue[*Item] { return new(evictsNothing) }, rule: "Conservation"},
+	"evictsACopy":        {make: func() queue.Queue[*Item] { return new(evictsACopy) }, rule: "Conservation"},
+	"leaksSlots":         {make: func() queue.Queue[*Item] { return new(leaksSlots) }, rule: "Conservation"},
+	"keepsSlots":         {make: func() queue.Queue[*Item] { return new(keepsSlots) }, rule: "Memory"},
+	"keepsLast":          {make: func() queue.Queue[*Item] { return new(keepsLast) }, rule: "Memory"},
+	"allocates":          {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
+	"sharesOneInstance":  {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
 }
 
 // stack is a correct LIFO without capabilities.
@@ -64,7 +71,7 @@ type stack struct{ b base }
 
 func (q *stack) Push(i *Item)       { q.b.Push(i) }
 func (q *stack) Len() int           { return q.b.Len() }
-func (q *stack) Pop() (*Item, bool) { return q.b.Evict() }
+func (q *stack) Pop() (*Item, bool) { return q.b.Evict(queue.Worst) }
 
 // judge is set in the process that runs the suite against a subject: the
 // suite's verdict on a mutant is a failed test.

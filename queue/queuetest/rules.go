@@ -13,7 +13,7 @@ import (
 // conservesWork reports whether the queue has no reason to leave a worker idle.
 func (s *suite) conservesWork() bool {
 	q := own(s.make())
-	return q.finisher == nil && q.clock == nil
+	return q.holder == nil && q.discarder == nil
 }
 
 // station is a queue with workers.
@@ -84,21 +84,23 @@ func (s *suite) independence(t *testing.T) {
 // memory: the queue keeps no item that has left it, in whichever way.
 func (s *suite) memory(t *testing.T) {
 	s.collectable(t, "Pop", func(q *owned) []*Item {
-		item, ok, left := q.Pop()
+		item, ok, given := q.Pop()
+		left := one(item, ok)
 		if ok {
-			q.Finish(item)
-			left = append(left, item)
+			q.Finish(item, true)
+		}
+		for _, d := range given {
+			left = append(left, d.item)
 		}
 		return left
 	})
 	if q := own(s.make()); q.remover != nil {
 		s.collectable(t, "Remove", func(q *owned) []*Item { return one(removeOne(q)) })
 	}
-	if q := own(s.make()); q.evictor != nil {
-		s.collectable(t, "Evict", func(q *owned) []*Item { return one(q.evictor.Evict()) })
-	}
-	if q := own(s.make()); q.oldest != nil {
-		s.collectable(t, "EvictOldest", func(q *owned) []*Item { return one(q.oldest.EvictOldest()) })
+	for _, v := range []queue.Victim{queue.Worst, queue.Oldest} {
+		if q := own(s.make()); q.canEvict(v) {
+			s.collectable(t, "Evict", func(q *owned) []*Item { return one(q.Evict(v)) })
+		}
 	}
 }
 
@@ -159,7 +161,7 @@ func (s *suite) allocations(t *testing.T) {
 		got := testing.AllocsPerRun(1000, func() {
 			q.Push(next)
 			next, _, _ = q.Pop()
-			q.Finish(next)
+			q.Finish(next, true)
 		})
 		if got > s.allocs {
 			t.Errorf("a push and a pop at depth %d cost %v allocations, want at most %v", depth, got, s.allocs)
