@@ -33,20 +33,20 @@ func (a *alarm) stop() {
 	a.at, a.scaleAt = time.Time{}, time.Time{}
 }
 
-// watchIdle sets the alarm for the worker that has been idle longest, if it may expire.
+// watchIdleLocked sets the alarm for the worker that has been idle longest, if it may expire.
 // That is the worker at the bottom of the stack, which is ordered by idleSince. If this
 // worker is woken, the alarm stays set. It then rings once for nothing and is set for the
-// new bottom of the stack, which is cheaper than a change for each item. mu is held.
-func (p *Pool[T]) watchIdle() {
+// new bottom of the stack, which is cheaper than a change for each item.
+func (p *Pool[T]) watchIdleLocked() {
 	if p.workers > p.min && len(p.idle) > 0 && p.phase != stopped {
 		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout))
 	}
 }
 
-// watchDormant sets the alarm for the dormant workers, if they may expire. It is called
+// watchDormantLocked sets the alarm for the dormant workers, if they may expire. It is called
 // when workers become dormant and when the alarm has rung, but not when a worker parks:
-// dormant workers that the scaler keeps would make the alarm ring each time. mu is held.
-func (p *Pool[T]) watchDormant() {
+// dormant workers that the scaler keeps would make the alarm ring each time.
+func (p *Pool[T]) watchDormantLocked() {
 	if p.workers > p.min && p.dormant > 0 && p.phase != stopped {
 		p.alarm.set(p.dormantSince.Add(p.cfg.IdleTimeout))
 	}
@@ -64,7 +64,7 @@ func (p *Pool[T]) ring() {
 		return
 	}
 	keep := 0
-	if p.expired(now) > 0 || !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt) {
+	if p.expiredLocked(now) > 0 || !p.alarm.scaleAt.IsZero() && !now.Before(p.alarm.scaleAt) {
 		p.goroutines++
 		p.mu.Unlock()
 		keep = p.scale()
@@ -72,28 +72,28 @@ func (p *Pool[T]) ring() {
 		p.goroutines--
 	}
 	if p.phase == stopped {
-		p.finishStop()
+		p.finishStopLocked()
 		p.mu.Unlock()
 		return
 	}
-	spare := p.spare()
-	if !p.halted() { // the other spare workers are about to take what waits
-		spare -= p.queued() - p.held() + p.blocked
+	spare := p.spareLocked()
+	if !p.haltedLocked() { // the other spare workers are about to take what waits
+		spare -= p.queuedLocked() - p.heldLocked() + p.blocked
 	}
 	before := p.workers
-	leaving := p.dismissExpired(now, min(p.workers-max(p.min, keep), spare))
-	if p.expired(now) > 0 { // the scaler keeps them; ask it again after another timeout
+	leaving := p.dismissExpiredLocked(now, min(p.workers-max(p.min, keep), spare))
+	if p.expiredLocked(now) > 0 { // the scaler keeps them; ask it again after another timeout
 		p.alarm.set(now.Add(p.cfg.IdleTimeout))
 	} else {
-		p.watchIdle()
-		p.watchDormant()
+		p.watchIdleLocked()
+		p.watchDormantLocked()
 	}
 	if !p.alarm.scaleAt.IsZero() {
 		p.alarm.set(p.alarm.scaleAt)
 	}
-	p.finishStop()
+	p.finishStopLocked()
 	if p.workers < before {
-		p.dispatch() // unlocks; items that arrived while the scaler was asked may need new workers
+		p.dispatchAndUnlock() // items that arrived while the scaler was asked may need new workers
 	} else {
 		p.mu.Unlock()
 	}
@@ -102,15 +102,15 @@ func (p *Pool[T]) ring() {
 	}
 }
 
-// expired returns the number of workers, idle or dormant, that may exit because they have
-// been so for the timeout. It leaves out those that the minimum needs. mu is held.
-func (p *Pool[T]) expired(now time.Time) int {
-	return min(p.expiredIdle(now)+p.expiredDormant(now), p.workers-p.min)
+// expiredLocked returns the number of workers, idle or dormant, that may exit because they have
+// been so for the timeout. It leaves out those that the minimum needs.
+func (p *Pool[T]) expiredLocked(now time.Time) int {
+	return min(p.expiredIdleLocked(now)+p.expiredDormantLocked(now), p.workers-p.min)
 }
 
-// expiredIdle returns the number of workers that have been idle for the timeout. They are
-// at the bottom of the stack. mu is held.
-func (p *Pool[T]) expiredIdle(now time.Time) int {
+// expiredIdleLocked returns the number of workers that have been idle for the timeout. They are
+// at the bottom of the stack.
+func (p *Pool[T]) expiredIdleLocked(now time.Time) int {
 	n := 0
 	for n < len(p.idle) && now.Sub(p.idle[n].idleSince) >= p.cfg.IdleTimeout {
 		n++
@@ -118,35 +118,35 @@ func (p *Pool[T]) expiredIdle(now time.Time) int {
 	return n
 }
 
-// expiredDormant returns the number of workers that have been dormant for the timeout. mu
-// is held.
-func (p *Pool[T]) expiredDormant(now time.Time) int {
+// expiredDormantLocked returns the number of workers that have been dormant for the timeout.
+
+func (p *Pool[T]) expiredDormantLocked(now time.Time) int {
 	if now.Sub(p.dormantSince) < p.cfg.IdleTimeout {
 		return 0
 	}
 	return p.dormant
 }
 
-// dismissExpired dismisses at most n expired workers, dormant ones first. The caller must
-// signal the workers that it returns. mu is held.
-func (p *Pool[T]) dismissExpired(now time.Time, n int) []*worker[T] {
-	asleep := max(min(n, p.expiredDormant(now)), 0)
-	idle := min(n-asleep, p.expiredIdle(now))
-	p.dismissDormant(asleep)
-	return p.dismissIdle(idle)
+// dismissExpiredLocked dismisses at most n expired workers, dormant ones first. The caller must
+// signal the workers that it returns.
+func (p *Pool[T]) dismissExpiredLocked(now time.Time, n int) []*worker[T] {
+	asleep := max(min(n, p.expiredDormantLocked(now)), 0)
+	idle := min(n-asleep, p.expiredIdleLocked(now))
+	p.dismissDormantLocked(asleep)
+	return p.dismissIdleLocked(idle)
 }
 
-// dismissSpare dismisses n spare workers, dormant ones first. The caller must signal the
-// workers that it returns. mu is held.
-func (p *Pool[T]) dismissSpare(n int) []*worker[T] {
+// dismissSpareLocked dismisses n spare workers, dormant ones first. The caller must signal the
+// workers that it returns.
+func (p *Pool[T]) dismissSpareLocked(n int) []*worker[T] {
 	asleep := max(min(n, p.dormant), 0)
-	p.dismissDormant(asleep)
-	return p.dismissIdle(n - asleep)
+	p.dismissDormantLocked(asleep)
+	return p.dismissIdleLocked(n - asleep)
 }
 
-// dismissIdle dismisses the n workers that have been idle longest and returns them. The
-// caller must signal them after it has released mu. mu is held.
-func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
+// dismissIdleLocked dismisses the n workers that have been idle longest and returns them. The
+// caller must signal them after it has released mu.
+func (p *Pool[T]) dismissIdleLocked(n int) []*worker[T] {
 	if n <= 0 {
 		return nil
 	}
@@ -156,14 +156,14 @@ func (p *Pool[T]) dismissIdle(n int) []*worker[T] {
 	clear(p.idle[rest:])
 	p.idle = p.idle[:rest]
 	for _, w := range leaving {
-		p.dismiss(w)
+		p.dismissLocked(w)
 	}
 	return leaving
 }
 
-// restampIdle restarts the idle time of all idle and dormant workers. Workers that parked
-// while the pool had a fixed size have no idleSince. mu is held.
-func (p *Pool[T]) restampIdle() {
+// restampIdleLocked restarts the idle time of all idle and dormant workers. Workers that parked
+// while the pool had a fixed size have no idleSince.
+func (p *Pool[T]) restampIdleLocked() {
 	now := time.Now()
 	p.dormantSince = now
 	for _, w := range p.idle {

@@ -7,12 +7,12 @@ import (
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
-// batch is how many items SubmitAll pushes before it lets go of the lock.
+// batch is the largest number of items that SubmitAll pushes while it holds the lock.
 const batch = 1024
 
-// SubmitAll submits items in their order, at a lower price than one by one. In
-// a bounded pool without room it does with each what Submit does. If it is cut
-// short, the error is a *BatchError that says how many it had submitted.
+// SubmitAll submits items in order, at a lower cost than one by one. If the pool is full it
+// does for each item what [Pool.Submit] does. If it ends early, the error is a [*BatchError]
+// with the number of accepted items and an error of Submit. A nil ctx is [ErrNilContext].
 func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -27,32 +27,33 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 			continue
 		}
 		p.mu.Lock()
-		if err := p.admissible(1); err != nil {
-			n, err := p.overflow(ctx, items[admitted:], false, err) // unlocks
+		if err := p.admissibleLocked(1); err != nil {
+			n, err := p.overflowAndUnlock(ctx, items[admitted:], false, err)
 			admitted += n
 			if err != nil {
 				return &BatchError{admitted, err}
 			}
 			continue
 		}
-		for ; admitted < end && p.hasRoom(1); admitted++ {
-			p.push(items[admitted])
+		for ; admitted < end && p.hasRoomLocked(1); admitted++ {
+			p.pushLocked(items[admitted])
 		}
-		p.dispatch()
+		p.dispatchAndUnlock()
 	}
 	return nil
 }
 
-// SubmitTogether submits items in their order, all of them or none: after an error
-// none will run. In a bounded pool without room for all of them it does what the
-// overflow policy says. Block waits for room for all at once, and Reject returns
-// ErrQueueFull; so does Block for more items than the limit and all workers could
-// ever take. Those that drop take all, and give up one for each that is too many.
-// CallerRuns queues as many as there is room for, and runs the others, one after
-// another. A batch that has become too large while it waits, because of a Resize, is let
-// in when the pool has nothing else to do.
+// SubmitTogether submits items in order, all of them or none. After an error none of them
+// will run. If the pool has no room for all of them, the overflow policy decides:
 //
-// Errors: as those of Submit.
+//   - [Block] waits for room for all at once. It returns [ErrQueueFull] for a batch that is
+//     larger than the limit plus the maximum of workers. A batch that becomes too large while
+//     it waits, by a Resize, is admitted when the pool has nothing else to do.
+//   - [Reject] returns ErrQueueFull.
+//   - Policies that drop accept all items and give up one for each that has no room.
+//   - [CallerRuns] queues items while there is room and runs the others, one after another.
+//
+// The errors are those of [Pool.Submit].
 func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -64,10 +65,10 @@ func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 		return nil
 	}
 	p.mu.Lock()
-	switch err := p.admissible(len(items)); {
+	switch err := p.admissibleLocked(len(items)); {
 	case err == nil:
 		for _, item := range items {
-			p.push(item)
+			p.pushLocked(item)
 		}
 	case !errors.Is(err, ErrQueueFull):
 		p.mu.Unlock()
@@ -77,44 +78,44 @@ func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 			p.mu.Unlock()
 			return ErrQueueFull
 		}
-		_, err := p.overflow(ctx, items, true, err)
+		_, err := p.overflowAndUnlock(ctx, items, true, err)
 		return err
-	case p.cfg.Overflow == CallerRuns && !p.halted():
-		p.runRest(items) // unlocks
+	case p.cfg.Overflow == CallerRuns && !p.haltedLocked():
+		p.runRestAndUnlock(items)
 		return nil
 	case p.cfg.Overflow.drops():
-		if p.workers < p.ceiling && !p.halted() { // what is held back now may be given up
-			p.growFor(len(items))
+		if p.workers < p.ceiling && !p.haltedLocked() { // held items do not prevent growth, since they may be given up
+			p.growForLocked(len(items))
 			if p.phase != open {
 				p.mu.Unlock()
 				return ErrStopped
 			}
 		}
 		for _, item := range items {
-			if p.hasRoom(1) {
-				p.push(item)
+			if p.hasRoomLocked(1) {
+				p.pushLocked(item)
 			} else {
-				p.pushOver(item)
+				p.pushOverLocked(item)
 			}
 		}
 	default:
 		p.mu.Unlock()
 		return err
 	}
-	p.dispatch()
+	p.dispatchAndUnlock()
 	return nil
 }
 
-// runRest submits items, and runs those that there is no room for. It is called with
+// runRestAndUnlock submits items, and runs those that there is no room for. It is called with
 // mu held and lets go of it.
-func (p *Pool[T]) runRest(items []T) {
-	for len(items) > 0 && p.hasRoom(1) {
-		p.push(items[0])
+func (p *Pool[T]) runRestAndUnlock(items []T) {
+	for len(items) > 0 && p.hasRoomLocked(1) {
+		p.pushLocked(items[0])
 		items = items[1:]
 	}
 	p.goroutines++         // Drain waits for all of them
 	defer p.runEach(items) // deferred, as Dropped may end the goroutine before that
-	p.dispatch()
+	p.dispatchAndUnlock()
 }
 
 // runEach runs items in the place of their submitter, one after another, unless the pool
@@ -123,15 +124,15 @@ func (p *Pool[T]) runRest(items []T) {
 func (p *Pool[T]) runEach(items []T) {
 	p.mu.Lock()
 	for len(items) > 0 && p.phase != stopped {
-		p.runInline(items[0]) // unlocks
+		p.runInlineAndUnlock(items[0])
 		items = items[1:]
 		p.mu.Lock()
 	}
 	for _, item := range items {
 		p.counts.submitted++
-		p.discard(item, ErrStopped)
+		p.discardLocked(item, ErrStopped)
 	}
 	p.goroutines--
-	p.finishStop()
-	p.dispatch() // unlocks
+	p.finishStopLocked()
+	p.dispatchAndUnlock()
 }

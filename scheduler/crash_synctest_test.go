@@ -133,8 +133,8 @@ func TestCrashesTakeNoWorker(t *testing.T) {
 	})
 }
 
-// TestCallbacksThatCrash: Crashed and Dropped are the user's and may be broken.
-func TestCallbacksThatCrash(t *testing.T) {
+// TestCrashedThatCrashes checks that the worker continues.
+func TestCrashedThatCrashes(t *testing.T) {
 	quiet(t)
 	for name, crash := range map[string]func(){"panic": func() { panic("callback") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {

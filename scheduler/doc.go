@@ -48,11 +48,12 @@
 //   - The scaler. After a panic or Goexit, scale.Demand takes its place for that decision.
 //   - Push of a queue. After a panic the item is dropped. A Goexit ends the process with a
 //     message, because it would leave the pool locked.
-//   - Config.Crashed, Config.Dropped and Config.Decided. A panic is logged.
+//   - Config.Crashed, Config.Dropped and Config.Decided. A panic is logged. A Goexit is
+//     guarded in Crashed only, where a framework decides about a restart.
 //
-// All other code is trusted: the other methods of a queue, the functions of [Hooks], the
-// methods of contexts, and a Goexit in Crashed, Dropped or Decided. A panic in such code may
-// leave the pool locked. On a worker it ends the process.
+// All other code is trusted: the other methods of a queue, the functions of [Hooks], and the
+// methods of contexts. A panic in such code may leave the pool locked. On a worker it ends
+// the process.
 //
 // # Time
 //

@@ -44,7 +44,7 @@ type Hooks[T any] struct {
 // resume does nothing.
 func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func(hurry <-chan struct{})) {
 	p.mu.Lock()
-	w := p.workerOf(worker)
+	w := p.workerOfLocked(worker)
 	if w == nil || !w.busy || holds != nil && !holds(w.item) {
 		p.mu.Unlock()
 		return func(<-chan struct{}) {}
@@ -54,14 +54,14 @@ func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func(hurry
 	case l == nil:
 		l = &lease[T]{w: w}
 		w.lease = l
-		p.giveUpSlot(l)
+		p.giveUpSlotLocked(l)
 	case l.back != nil: // another goroutine of the item waits for a slot, and need not
 		p.returning.Remove(l.place)
 		close(l.back)
 		l.back = nil
 	}
 	l.waits++
-	p.dispatch() // unlocks
+	p.dispatchAndUnlock()
 	return func(hurry <-chan struct{}) { p.resume(l, hurry) }
 }
 
@@ -71,6 +71,60 @@ func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func(hurry
 func (p *Pool[T]) HasLent(worker int32, holds func(item T) bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := p.workerOf(worker)
+	w := p.workerOfLocked(worker)
 	return w != nil && w.lease != nil && holds(w.item)
+}
+
+// Requeue queues an item again that the pool has run before, for a restart. The limit does
+// not apply, since the item was admitted once, and a draining pool accepts it. Once queued,
+// it may be dropped or shed like any other item.
+//
+// A call from the run function passes the number of its worker. That worker is about to
+// take another item, so the scaler is not asked for one. Other callers pass 0. The error is
+// [ErrStopped].
+func (p *Pool[T]) Requeue(item T, worker int32) error {
+	if p.inbox.offer(item) {
+		return nil
+	}
+	p.mu.Lock()
+	if p.phase == stopped || p.phase == draining && p.workers+p.inline+p.lent == 0 {
+		p.mu.Unlock()
+		return ErrStopped
+	}
+	p.pushLocked(item)
+	if p.phase == draining {
+		p.growToLocked(1) // it may be the last item, and have run without a worker
+	}
+	p.dispatchAskingAndUnlock(worker == 0 && p.shortLocked())
+	return nil
+}
+
+// Withdraw tells the pool that one waiting item was withdrawn: from now on Hooks.Withdrawn
+// returns true for it and Hooks.Claim false. The item no longer counts as queued, and its
+// room is free at once. Its memory is freed when the item is popped. If the queue is a
+// queue.Remover, it is freed earlier: when half of the queue is withdrawn, or all of it, or
+// an eighth of a queue that limits running items.
+//
+// An item may be withdrawn while it is being submitted. If the pool then refuses the item,
+// [Pool.UndoWithdraw] must follow.
+func (p *Pool[T]) Withdraw() {
+	p.mu.Lock()
+	p.advanceLocked()
+	p.withdrawn++ // may have been decremented before, by a worker that skipped the item
+	p.rare.withdrawn++
+	if p.sweepDueLocked() {
+		p.absorbInboxLocked()
+		p.sweepLocked()
+	}
+	p.admitWaitersLocked()
+	p.dispatchAndUnlock()
+}
+
+// UndoWithdraw takes back a Withdraw of an item that was withdrawn while it was being
+// submitted, and that the pool then refused.
+func (p *Pool[T]) UndoWithdraw() {
+	p.mu.Lock()
+	p.withdrawn--
+	p.rare.withdrawn--
+	p.mu.Unlock()
 }

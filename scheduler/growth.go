@@ -3,7 +3,7 @@ package scheduler
 import "time"
 
 // A new worker above the minimum is dormant: it counts as a worker, but it has no
-// goroutine until rouse finds no idle worker for an item. At most one dormant worker is
+// goroutine until rouseLocked finds no idle worker for an item. At most one dormant worker is
 // being started at any time; once it runs, it rouses the next one. Goroutines are thus
 // started at the rate at which the scheduler of Go runs them. When items block, each gets
 // a worker of its own, one right after the other. When items keep all processors busy, or
@@ -14,11 +14,12 @@ import "time"
 // Rejected: a new worker that first yields the processor. It saved a fifth of the
 // goroutines, but with other busy goroutines a hundred workers took seconds to start.
 
-// growTo raises the number of workers to n, unless it is higher. The workers of the
-// minimum get goroutines at once. mu is held, and the caller must call rouse.
-func (p *Pool[T]) growTo(n int) {
-	if p.meter != nil && p.workers < n {
-		p.meter.advance(p)
+// growToLocked raises the number of workers to n, unless it is higher. The workers of the
+// minimum get goroutines at once. The caller must call rouseLocked
+// afterwards.
+func (p *Pool[T]) growToLocked(n int) {
+	if p.workers < n {
+		p.advanceLocked()
 	}
 	for p.workers-p.dormant < min(n, p.min) {
 		if p.dormant > 0 {
@@ -26,22 +27,22 @@ func (p *Pool[T]) growTo(n int) {
 		} else {
 			p.workers++
 		}
-		go p.work(p.newWorker())
+		go p.work(p.newWorkerLocked())
 	}
 	if p.workers < n {
 		p.dormant += n - p.workers
 		p.workers = n
 		p.dormantSince = time.Now()
-		p.watchDormant()
+		p.watchDormantLocked()
 	}
 	if p.waiters.Len() > 0 {
-		p.admitWaiters()
+		p.admitWaitersLocked()
 	}
 }
 
-// newWorker returns a worker whose goroutine the caller must start. mu is held.
-func (p *Pool[T]) newWorker() *worker[T] {
-	w := &worker[T]{id: p.nextID(0), wake: make(chan struct{}, 1)}
+// newWorkerLocked returns a worker whose goroutine the caller must start.
+func (p *Pool[T]) newWorkerLocked() *worker[T] {
+	w := &worker[T]{id: p.nextIDLocked(0), wake: make(chan struct{}, 1)}
 	if last := len(p.freeIDs) - 1; last >= 0 {
 		p.freeIDs = p.freeIDs[:last]
 		p.live[w.id-1] = w
@@ -52,8 +53,8 @@ func (p *Pool[T]) newWorker() *worker[T] {
 	return w
 }
 
-// nextID returns the number that the worker made after i others will get. mu is held.
-func (p *Pool[T]) nextID(i int) int32 {
+// nextIDLocked returns the number that the worker made after i others will get.
+func (p *Pool[T]) nextIDLocked(i int) int32 {
 	free := len(p.freeIDs)
 	if i < free {
 		return p.freeIDs[free-1-i]
@@ -61,19 +62,17 @@ func (p *Pool[T]) nextID(i int) int32 {
 	return int32(len(p.live) + 1 + i - free) //nolint:gosec // max is at most MaxInt32
 }
 
-// spare returns the number of workers that have nothing to do. mu is held.
-func (p *Pool[T]) spare() int { return len(p.idle) + p.dormant }
+// spareLocked returns the number of workers that have nothing to do.
+func (p *Pool[T]) spareLocked() int { return len(p.idle) + p.dormant }
 
-// dismissDormant removes n dormant workers. mu is held.
-func (p *Pool[T]) dismissDormant(n int) {
+// dismissDormantLocked removes n dormant workers.
+func (p *Pool[T]) dismissDormantLocked(n int) {
 	if n == 0 {
 		return
 	}
-	if p.meter != nil {
-		p.meter.advance(p)
-	}
-	p.closeInbox() // it may be open only while the pool cannot grow
+	p.advanceLocked()
+	p.closeInboxLocked() // it may be open only while the pool cannot grow
 	p.dormant -= n
 	p.workers -= n
-	p.giveSlots()
+	p.giveSlotsLocked()
 }

@@ -7,47 +7,49 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// inbox is where submitters leave items while there is nothing else for them to
-// do: every worker that there may be is there, and each is busy or one that was
-// woken is on its way to look.
+// inbox is a second queue, with a lock of its own, in which submitters leave items while
+// they need do nothing else: the pool cannot grow, and each worker is busy or one that was
+// woken is on its way to the queue.
 //
-// It exists for speed. Two cores that take turns at one lock exchange the cache
-// lines behind it for every item, which costs several times the work done under
-// it. With the inbox, submitters share a lock with each other, workers share one
-// with each other, and the two sides meet only when a worker has emptied the
-// queue and takes over all that has come in meanwhile.
+// The inbox exists for speed. Two processors that take turns at one lock exchange its cache
+// lines for each item, which costs several times the work under the lock. With the inbox,
+// submitters share one lock and workers share another. The two sides meet only when a worker
+// that has emptied the queue takes all items from the inbox.
 //
-// Invariants. open changes only under both locks (the pool's mu is taken
-// first). While it is false the inbox is empty. While it is true, the pool takes
-// work, all workers that the maximum allows are there, and no worker parks or
-// leaves, nor does an idle one stay unwoken, without closing it first. So an
-// item left in an open inbox is always seen by some worker.
+// Invariants:
+//
+//   - open changes only under both locks. The pool's mu is taken first.
+//   - While open is false, the inbox is empty.
+//   - While open is true, the pool accepts items and has as many workers as the ceiling
+//     allows. Before a worker parks or leaves, and before an idle worker stays unwoken, the
+//     inbox is closed. So a worker always comes for an item in the inbox.
 type inbox[T any] struct {
 	_     [cacheLine]byte
 	mu    sync.Mutex
 	open  atomic.Bool
-	limit int // the most items that it takes; 0: any number
+	limit int // largest number of items; 0 means no limit
 	items queue.FIFO[T]
 	_     [cacheLine]byte
 }
 
-// inboxLimit is how many items an inbox takes before a queue that is no FIFO, so that
-// the worker that moves them there one by one does not keep everybody waiting.
+// inboxLimit is the limit of an inbox whose queue is not a FIFO. A worker moves the items to
+// such a queue one by one, with both locks held.
 const inboxLimit = 1024
 
-// takes reports whether n more items may be left. in.mu is held.
-func (in *inbox[T]) takes(n int) bool {
+// takesLocked reports whether n more items may be left. It requires the lock of the inbox.
+func (in *inbox[T]) takesLocked(n int) bool {
 	return in.open.Load() && (in.limit == 0 || in.items.Len()+n <= in.limit)
 }
 
-// offer leaves an item if the inbox is open. A look without the lock may miss that it was
-// opened just now; the other way to the workers is always right.
+// offer leaves an item if the inbox is open, and reports whether it did. The first check,
+// without the lock, may miss that the inbox was just opened. The path through the pool's
+// mu, which the caller takes then, is always correct.
 func (in *inbox[T]) offer(item T) bool {
 	if !in.open.Load() {
 		return false
 	}
 	in.mu.Lock()
-	if !in.takes(1) {
+	if !in.takesLocked(1) {
 		in.mu.Unlock()
 		return false
 	}
@@ -56,13 +58,13 @@ func (in *inbox[T]) offer(item T) bool {
 	return true
 }
 
-// offerAll leaves several items if the inbox is open.
+// offerAll leaves all items, or none, if the inbox is open.
 func (in *inbox[T]) offerAll(items []T) bool {
 	if !in.open.Load() {
 		return false
 	}
 	in.mu.Lock()
-	if !in.takes(len(items)) {
+	if !in.takesLocked(len(items)) {
 		in.mu.Unlock()
 		return false
 	}
@@ -71,14 +73,14 @@ func (in *inbox[T]) offerAll(items []T) bool {
 	return true
 }
 
-// openInbox lets submitters leave items without taking mu, if nothing depends
-// on the moment of their arrival, and a worker is sure to look. (A discipline that
-// holds items back would see an end before items that came earlier.) mu is held.
-func (p *Pool[T]) openInbox() {
+// openInboxLocked lets submitters leave items without mu, if a worker is sure to come and
+// nothing depends on the moment of arrival. A discipline that holds items back would see the
+// end of an item before items that arrived earlier.
+func (p *Pool[T]) openInboxLocked() {
 	if p.inboxOpen || p.cfg.Limit != 0 || p.meter != nil || p.clocked != nil || p.holder != nil {
 		return
 	}
-	if p.phase != open || p.paused || p.workers < p.ceiling || p.ready() {
+	if p.phase != open || p.paused || p.workers < p.ceiling || p.readyLocked() {
 		return
 	}
 	p.inboxOpen = true
@@ -87,25 +89,25 @@ func (p *Pool[T]) openInbox() {
 	p.inbox.mu.Unlock()
 }
 
-// closeInbox makes submitters take mu again, and takes over what they left. It
-// reports whether there was anything. mu is held.
-func (p *Pool[T]) closeInbox() bool {
+// closeInboxLocked makes submitters take mu again, and moves their items to the queue. It
+// reports whether there were any.
+func (p *Pool[T]) closeInboxLocked() bool {
 	if !p.inboxOpen {
 		return false
 	}
 	p.inboxOpen = false
-	return p.takeInbox(false)
+	return p.takeInboxLocked(false)
 }
 
-// absorb takes over what submitters have left. mu is held.
-func (p *Pool[T]) absorb() {
+// absorbInboxLocked moves the items of the inbox to the queue.
+func (p *Pool[T]) absorbInboxLocked() {
 	if p.inboxOpen {
-		p.takeInbox(true)
+		p.takeInboxLocked(true)
 	}
 }
 
-// inboxLen is the number of items that submitters have left. mu is held.
-func (p *Pool[T]) inboxLen() int {
+// inboxLenLocked returns the number of items in the inbox.
+func (p *Pool[T]) inboxLenLocked() int {
 	if !p.inboxOpen {
 		return 0
 	}
@@ -114,8 +116,9 @@ func (p *Pool[T]) inboxLen() int {
 	return p.inbox.items.Len()
 }
 
-// takeInbox moves the items into the queue and leaves the inbox open or not. mu is held.
-func (p *Pool[T]) takeInbox(open bool) bool {
+// takeInboxLocked moves the items of the inbox to the queue and sets whether the inbox is
+// open. It reports whether there were any.
+func (p *Pool[T]) takeInboxLocked(open bool) bool {
 	in := &p.inbox
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -131,6 +134,6 @@ func (p *Pool[T]) takeInbox(open bool) bool {
 		if !ok {
 			return n > 0
 		}
-		p.enqueue(item)
+		p.enqueueLocked(item)
 	}
 }

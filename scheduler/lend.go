@@ -27,28 +27,26 @@ type lease[T any] struct {
 	ended bool          // the item has its slot back or has ended
 }
 
-// workerOf returns the worker with the given number, or nil. mu is held.
-func (p *Pool[T]) workerOf(id int32) *worker[T] {
+// workerOfLocked returns the worker with the given number, or nil.
+func (p *Pool[T]) workerOfLocked(id int32) *worker[T] {
 	if id < 1 || int(id) > len(p.live) {
 		return nil
 	}
 	return p.live[id-1]
 }
 
-// giveUpSlot frees the slot and adds a worker to use it if items wait. It does not ask the
-// scaler, since the number of workers that should run does not change. mu is held.
-func (p *Pool[T]) giveUpSlot(l *lease[T]) {
-	if p.meter != nil {
-		l.since = p.meter.advance(p)
-	}
-	p.closeInbox() // it may be open only while the pool cannot grow
+// giveUpSlotLocked frees the slot and adds a worker to use it if items wait. It does not ask the
+// scaler, since the number of workers that should run does not change.
+func (p *Pool[T]) giveUpSlotLocked(l *lease[T]) {
+	l.since = p.advanceLocked()
+	p.closeInboxLocked() // it may be open only while the pool cannot grow
 	p.workers--
 	p.lent++
-	p.giveSlots()
-	p.admitWaiters()
-	p.growTo(min(p.min, p.ceiling))
-	if !p.halted() && p.queued()-p.held()+p.blocked > p.free() {
-		p.growTo(min(p.workers+1, p.ceiling))
+	p.giveSlotsLocked()
+	p.admitWaitersLocked()
+	p.growToLocked(min(p.min, p.ceiling))
+	if !p.haltedLocked() && p.queuedLocked()-p.heldLocked()+p.blocked > p.freeLocked() {
+		p.growToLocked(min(p.workers+1, p.ceiling))
 	}
 }
 
@@ -64,12 +62,12 @@ func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 	back := make(chan struct{})
 	l.back = back
 	l.place = p.returning.PushBack(l)
-	p.giveSlots()
+	p.giveSlotsLocked()
 	var leaving []*worker[T]
 	if l.back != nil {
-		leaving = p.dismissSpare(min(1, p.spare())) // which gives its slot to the item
+		leaving = p.dismissSpareLocked(min(1, p.spareLocked())) // which gives its slot to the item
 	}
-	p.watchIdle() // an idle worker may now be above the minimum
+	p.watchIdleLocked() // an idle worker may now be above the minimum
 	p.mu.Unlock()
 	for _, w := range leaving {
 		p.signal(w)
@@ -80,26 +78,26 @@ func (p *Pool[T]) resume(l *lease[T], hurry <-chan struct{}) {
 		p.mu.Lock()
 		if l.back == back {
 			p.returning.Remove(l.place)
-			p.restore(l)
+			p.restoreLocked(l)
 		}
 		p.mu.Unlock()
 	}
 }
 
-// endLease ends the lease of an item that has ended while one of its goroutines still
-// waits. Its worker counts again, and leaves if there are too many. mu is held.
-func (p *Pool[T]) endLease(w *worker[T]) {
+// endLeaseLocked ends the lease of an item that has ended while one of its goroutines still
+// waits. Its worker counts again, and leaves if there are too many.
+func (p *Pool[T]) endLeaseLocked(w *worker[T]) {
 	l := w.lease
 	if l.back != nil {
 		p.returning.Remove(l.place)
 	}
-	p.restore(l)
+	p.restoreLocked(l)
 }
 
-// restore makes the worker of a lease, which runs an item, count again. mu is held.
-func (p *Pool[T]) restore(l *lease[T]) {
+// restoreLocked makes the worker of a lease, which runs an item, count again.
+func (p *Pool[T]) restoreLocked(l *lease[T]) {
 	if p.meter != nil {
-		l.w.startedAt += p.meter.advance(p) - l.since // lent time is not service time
+		l.w.startedAt += p.advanceLocked() - l.since // lent time is not service time
 	}
 	p.workers++
 	p.lent--
@@ -110,12 +108,12 @@ func (p *Pool[T]) restore(l *lease[T]) {
 	}
 }
 
-// giveSlots gives free slots to the items that wait for one, in the order in which they
-// asked. mu is held.
-func (p *Pool[T]) giveSlots() {
+// giveSlotsLocked gives free slots to the items that wait for one, in the order in which they
+// asked.
+func (p *Pool[T]) giveSlotsLocked() {
 	for p.workers < p.ceiling && p.returning.Len() > 0 {
 		l := p.returning.Remove(p.returning.Front()).(*lease[T])
-		p.restore(l)
+		p.restoreLocked(l)
 	}
 }
 

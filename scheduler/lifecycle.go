@@ -9,8 +9,8 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// Pause keeps workers from taking items. What runs goes on; submits still queue
-// up to the limit. Stop and Drain end a pause.
+// Pause keeps workers from taking items. Running items continue, and submits are accepted up
+// to the limit. [Pool.Resume], Stop and Drain end a pause.
 func (p *Pool[T]) Pause() {
 	p.mu.Lock()
 	p.paused = true
@@ -21,13 +21,13 @@ func (p *Pool[T]) Pause() {
 func (p *Pool[T]) Resume() {
 	p.mu.Lock()
 	p.paused = false
-	p.admitWaiters()
-	p.dispatchAsking(true) // what the scaler wanted during the pause was not done
+	p.admitWaitersLocked()
+	p.dispatchAskingAndUnlock(true) // decisions during the pause were not applied
 }
 
-// Resize sets new bounds on the number of workers, at once: workers are started
-// up to the minimum, idle ones above the maximum leave now and busy ones when
-// their item has ended. The error says which bound is impossible.
+// Resize sets new bounds on the number of workers. Workers up to the minimum start at once.
+// Idle workers above the maximum leave at once, and busy ones when their item has ended. The
+// error is [ErrStopped], or says which bound is invalid.
 func (p *Pool[T]) Resize(minimum, maximum int) error {
 	if err := validWorkers(minimum, maximum); err != nil {
 		return err
@@ -37,34 +37,34 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 		p.mu.Unlock()
 		return ErrStopped
 	}
-	p.closeInbox() // it is for a pool that cannot grow
+	p.closeInboxLocked() // it may be open only while the pool cannot grow
 	p.min, p.max, p.ceiling = minimum, maximum, maximum
-	p.giveSlots()
-	p.growTo(minimum)
-	leaving := p.dismissSpare(min(p.workers-maximum, p.spare()))
-	p.restampIdle()
-	p.watchIdle()
-	p.watchDormant()
-	p.dispatchAsking(true) // the scaler's target may have been out of bounds
+	p.giveSlotsLocked()
+	p.growToLocked(minimum)
+	leaving := p.dismissSpareLocked(min(p.workers-maximum, p.spareLocked()))
+	p.restampIdleLocked()
+	p.watchIdleLocked()
+	p.watchDormantLocked()
+	p.dispatchAskingAndUnlock(true) // the last target may have been limited by the old bounds
 	for _, w := range leaving {
 		p.signal(w)
 	}
 	return nil
 }
 
-// Drain refuses new items, waits until those that the pool has taken have run,
-// and stops the pool. Submits that wait for room get ErrStopped. If ctx ends
-// first, the error says so; the pool goes on draining until Stop is called.
+// Drain stops the pool after it has run all accepted items. New submits, and those that wait
+// for room, return [ErrStopped]. If ctx ends first, Drain returns an error that wraps the
+// cause, and the pool continues to drain. Drain may be called concurrently and repeatedly.
 func (p *Pool[T]) Drain(ctx context.Context) error { return p.end(ctx, draining) }
 
-// Stop refuses new items, passes those that wait to Config.Dropped with
-// ErrStopped, and waits for the workers to finish what they run. If ctx ends
-// first, the error says so, and Stop may be called again to wait on. It may be
-// called at any time, from several goroutines at once. Called by an item that
-// runs, or by Config.Dropped, it waits for that too, so ctx must end.
+// Stop stops the pool. It drops the waiting items with [ErrStopped] and waits for the running
+// items and for [Config].Dropped. New submits, and those that wait for room, return
+// ErrStopped. If ctx ends first, Stop returns an error that wraps the cause, and may be
+// called again. Stop may be called concurrently and repeatedly, also during a Drain. Called
+// by an item of the pool or by Dropped, it waits for its caller until ctx ends.
 func (p *Pool[T]) Stop(ctx context.Context) error { return p.end(ctx, stopped) }
 
-// end moves the pool to the given phase and waits for the workers.
+// end moves the pool to the given phase and waits until it has ended.
 func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -72,26 +72,26 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	p.mu.Lock()
 	if p.phase < to {
 		p.phase = to
-		p.closeInbox()
-		p.refuseWaiters(ErrStopped)
+		p.closeInboxLocked()
+		p.refuseWaitersLocked(ErrStopped)
 		if to == stopped {
 			p.alarm.stop()
-			p.dismissDormant(p.dormant)
-			p.dropQueued()
+			p.dismissDormantLocked(p.dormant)
+			p.dropQueuedLocked()
 		}
 		if p.queue.Len() > 0 {
-			p.growTo(1) // somebody has to run what waits, whatever the scaler says
+			p.growToLocked(1) // to run the waiting items, whatever the scaler says
 		}
-		p.finishStop()
+		p.finishStopLocked()
 	}
-	next, given, ask := p.rouse(), p.takeDiscarded(), p.short()
+	next, dropped, ask := p.rouseLocked(), p.takeDiscardedLocked(), p.shortLocked()
 	p.mu.Unlock()
 	p.signal(next)
 	if ask {
 		p.scale()
 	}
-	if given != nil {
-		go p.report(given) // which may take longer than ctx allows
+	if dropped != nil {
+		go p.report(dropped) // on its own goroutine, since it may take longer than ctx allows
 	}
 
 	select {
@@ -104,26 +104,26 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 		return nil
 	case <-ctx.Done():
 		p.mu.Lock()
-		s := p.snapshot()
+		s := p.snapshotLocked()
 		p.mu.Unlock()
 		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
 			s.Busy+s.Inline+s.Lent, s.Queued, cause.Of(ctx))
 	}
 }
 
-// finishStop marks the end of the pool when the last worker has gone and all
-// that was dropped has been reported. mu is held.
-func (p *Pool[T]) finishStop() {
+// finishStopLocked ends the pool when its last goroutine has left and all dropped items have
+// been reported.
+func (p *Pool[T]) finishStopLocked() {
 	if p.phase == open || p.goroutines > 0 || p.dropping+len(p.discarded) > 0 || p.ended() ||
 		p.phase == draining && p.queue.Len() > 0 {
 		return
 	}
 	p.alarm.stop()
-	p.dismissDormant(p.dormant)
+	p.dismissDormantLocked(p.dormant)
 	close(p.done)
 }
 
-// ended reports whether the pool has stopped or drained for good.
+// ended reports whether the pool has ended.
 func (p *Pool[T]) ended() bool {
 	select {
 	case <-p.done:
@@ -133,21 +133,21 @@ func (p *Pool[T]) ended() bool {
 	}
 }
 
-// dropQueued empties the queue and discards what was in it. mu is held.
-func (p *Pool[T]) dropQueued() {
+// dropQueuedLocked empties the queue and drops its items.
+func (p *Pool[T]) dropQueuedLocked() {
 	if p.meter != nil {
-		p.meter.advance(p)
+		p.advanceLocked()
 		p.meter.arrivals = queue.FIFO[time.Duration]{}
 	}
-	p.tick()
-	if p.remover != nil { // reaches items, too, that may not be popped now
+	p.tickLocked()
+	if p.remover != nil { // reaches held items too
 		all := make([]T, 0, p.queue.Len())
 		p.remover.Remove(func(item T) bool {
 			all = append(all, item)
 			return true
 		})
 		for _, item := range all {
-			p.discard(item, ErrStopped)
+			p.discardLocked(item, ErrStopped)
 		}
 	}
 	for {
@@ -155,13 +155,13 @@ func (p *Pool[T]) dropQueued() {
 		if !ok {
 			break
 		}
-		p.discard(item, ErrStopped)
+		p.discardLocked(item, ErrStopped)
 	}
 	for p.discarder != nil {
 		item, ok, _ := p.discarder.Discarded()
 		if !ok {
 			break
 		}
-		p.discard(item, ErrStopped)
+		p.discardLocked(item, ErrStopped)
 	}
 }

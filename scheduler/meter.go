@@ -8,7 +8,8 @@ import (
 
 // meter measures what needs a clock, for scalers that want it. A reading of the clock
 // costs about as much as the rest of a dispatch, so a pool whose scaler does not need
-// time has no meter. The pool's mu guards it.
+// time has no meter. The methods for items that leave the queue accept a nil meter. The
+// pool's mu guards it.
 type meter struct {
 	epoch time.Time
 	last  time.Duration // time since epoch up to which the integrals are computed
@@ -25,24 +26,25 @@ type meter struct {
 
 func newMeter() *meter { return &meter{epoch: time.Now()} }
 
-// metered is the part of a pool that its meter reads.
-type metered interface {
-	busy() int
-	queued() int
-	held() int
-	workerCount() int
-}
-
-// advance extends the integrals to now and returns now, as the time since epoch. It must
-// be called before any of the integrated counts changes.
-func (m *meter) advance(p metered) time.Duration {
+// advance extends the integrals to now and returns now, as the time since epoch.
+func (m *meter) advance(busy, queued, workers int) time.Duration {
 	now := time.Since(m.epoch)
 	dt := (now - m.last).Seconds()
 	m.last = now
-	m.busyTime += dt * float64(p.busy())
-	m.queuedTime += dt * float64(max(p.queued()-p.held(), 0))
-	m.workerTime += dt * float64(p.workerCount())
+	m.busyTime += dt * float64(busy)
+	m.queuedTime += dt * float64(queued)
+	m.workerTime += dt * float64(workers)
 	return now
+}
+
+// advanceLocked extends the integrals of the meter to now. It must be called before any of
+// the integrated counts changes. It returns the time on the meter's clock, or 0 if the pool
+// has no meter.
+func (p *Pool[T]) advanceLocked() time.Duration {
+	if p.meter == nil {
+		return 0
+	}
+	return p.meter.advance(p.busyLocked(), max(p.queuedLocked()-p.heldLocked(), 0), p.workers)
 }
 
 // arrive records that an item was pushed.
@@ -59,14 +61,25 @@ func (m *meter) sweep(verdicts []bool) {
 }
 
 // leave records that an item has left the queue and will not run.
-func (m *meter) leave() { m.arrivals.Pop() }
+func (m *meter) leave() {
+	if m != nil {
+		m.arrivals.Pop()
+	}
+}
 
-// evict records that an item was evicted to make room: the oldest item, or else one that
-// is taken to be the newest.
-func (m *meter) evict(v queue.Victim) { m.arrivals.Evict(v) }
+// evict records that an item was evicted to make room: the oldest item, or the worst one,
+// which is taken to be the newest.
+func (m *meter) evict(v queue.Victim) {
+	if m != nil {
+		m.arrivals.Evict(v)
+	}
+}
 
 // start records that an item was popped to run.
 func (m *meter) start(now time.Duration) {
+	if m == nil {
+		return
+	}
 	if at, ok := m.arrivals.Pop(); ok {
 		m.waitTime += (now - at).Seconds()
 	}

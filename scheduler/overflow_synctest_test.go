@@ -3,7 +3,6 @@ package scheduler_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -216,8 +215,7 @@ func TestAPanicInPushIsContained(t *testing.T) {
 	}
 }
 
-// TestDroppedRunsWithoutALock: it may do what it likes with the pool, and even
-// end its goroutine.
+// TestDroppedRunsWithoutALock checks that Dropped may call the pool.
 func TestDroppedRunsWithoutALock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p *scheduler.Pool[int]
@@ -232,7 +230,6 @@ func TestDroppedRunsWithoutALock(t *testing.T) {
 				if item < 4 {
 					mustSubmit(t, p, item+2)
 				}
-				runtime.Goexit()
 			},
 		}, func(int32, int) { <-release })
 		if err != nil {

@@ -2,7 +2,6 @@ package scheduler_test
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,19 +12,20 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// TestDroppedMayEndItsGoroutine: the rest is told all the same, on whatever
-// goroutine it is called, and no worker is lost.
-func TestDroppedMayEndItsGoroutine(t *testing.T) {
+// TestDroppedMayPanic checks that Dropped is called for the remaining items, whichever
+// goroutine calls it, and that no worker is lost.
+func TestDroppedMayPanic(t *testing.T) {
+	quiet(t)
 	synctest.Test(t, func(t *testing.T) {
 		var told atomic.Int32
 		p, err := scheduler.NewPool(scheduler.Config[int]{
 			Min: 1, Max: 1, Queue: queue.CoDel[int](queue.CoDelConfig{}),
-			Dropped: func(int, error) { told.Add(1); runtime.Goexit() },
+			Dropped: func(int, error) { told.Add(1); panic("callback") },
 		}, func(int32, int) { time.Sleep(150 * time.Millisecond) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustSubmit(t, p, 1, 2, 3, 4, 5, 6, 7) // most are shed, on the worker
+		mustSubmit(t, p, 1, 2, 3, 4, 5, 6, 7) // the worker sheds most of them
 		time.Sleep(time.Second)
 		s := p.Snapshot()
 		if s.Shed < 3 || uint64(told.Load()) != s.Shed || s.Shed+s.Completed != 7 {
@@ -40,13 +40,15 @@ func TestDroppedMayEndItsGoroutine(t *testing.T) {
 	})
 }
 
-// TestAWorkerKeepsItsItem when Dropped ends its goroutine after the pop.
+// TestAWorkerKeepsItsItem checks that an item runs if Dropped panics between its pop and its
+// run.
 func TestAWorkerKeepsItsItem(t *testing.T) {
+	quiet(t)
 	synctest.Test(t, func(t *testing.T) {
 		var ran []int
 		p, err := scheduler.NewPool(scheduler.Config[int]{
 			Min: 1, Max: 1, Queue: queue.CoDel[int](queue.CoDelConfig{}),
-			Dropped: func(int, error) { runtime.Goexit() },
+			Dropped: func(int, error) { panic("callback") },
 		}, func(_ int32, i int) { ran = append(ran, i); time.Sleep(150 * time.Millisecond) })
 		if err != nil {
 			t.Fatal(err)

@@ -43,8 +43,8 @@ func (p *Pool[T]) rescale() (target int, changed *Decided) {
 	defer p.scaling.Unlock()
 
 	p.mu.Lock()
-	s := p.snapshot()
-	s.Queued -= min(p.held(), s.Queued) // no worker could take those
+	s := p.snapshotLocked()
+	s.Queued -= min(p.heldLocked(), s.Queued) // no worker could take those
 	p.mu.Unlock()
 	d := p.decide(s)
 
@@ -55,19 +55,19 @@ func (p *Pool[T]) rescale() (target int, changed *Decided) {
 		return 0, nil // the workers are leaving or have left
 	}
 	target = max(min(s.Bound(d.Target), p.max), p.min) // the bounds may have changed meanwhile
-	changed = p.record(s, target, d.Reason)
+	changed = p.recordLocked(s, target, d.Reason)
 	var leaving []*worker[T]
 	before := p.workers
-	if !p.halted() {
+	if !p.haltedLocked() {
 		p.ceiling = p.max
 		if d.Firm {
 			p.ceiling = max(target, 1)
-			leaving = p.dismissSpare(min(p.workers-p.ceiling, p.spare()))
+			leaving = p.dismissSpareLocked(min(p.workers-p.ceiling, p.spareLocked()))
 		}
-		p.giveSlots()
-		p.growTo(target)
+		p.giveSlotsLocked()
+		p.growToLocked(target)
 	}
-	if p.workers < p.ceiling && p.closeInbox() && p.short() && d.Again == 0 {
+	if p.workers < p.ceiling && p.closeInboxLocked() && p.shortLocked() && d.Again == 0 {
 		d.Again = 1 // the scaler has not seen the items from the inbox
 	}
 	if d.Again > 0 {
@@ -76,7 +76,7 @@ func (p *Pool[T]) rescale() (target int, changed *Decided) {
 	}
 	var next *worker[T]
 	if p.workers > before { // otherwise items that no worker may take would wake workers forever
-		next = p.rouse()
+		next = p.rouseLocked()
 	}
 	p.mu.Unlock()
 	p.signal(next)
@@ -114,11 +114,11 @@ func askApart(scaler scale.Scaler[scale.Snapshot], s scale.Snapshot) scale.Decis
 	return <-answer
 }
 
-// growFor asks the scaler for workers on behalf of a submitter of n items for which there
+// growForLocked asks the scaler for workers on behalf of a submitter of n items for which there
 // is no room. The items count as blocked meanwhile. Otherwise workers that were started
 // for them could expire before the submitter is back. It requires mu, releases it and
 // locks it again.
-func (p *Pool[T]) growFor(n int) {
+func (p *Pool[T]) growForLocked(n int) {
 	p.blocked += n
 	p.mu.Unlock()
 	p.scale()
@@ -137,9 +137,8 @@ type Decided struct {
 // decisionsKept is the number of decisions that a pool keeps.
 const decisionsKept = 32
 
-// record keeps a decision that changes the target and returns it, or nil if it does not.
-// mu is held.
-func (p *Pool[T]) record(s scale.Snapshot, target int, reason string) *Decided {
+// recordLocked keeps a decision that changes the target and returns it, or nil if it does not.
+func (p *Pool[T]) recordLocked(s scale.Snapshot, target int, reason string) *Decided {
 	if n := len(p.decisions); n > 0 && p.decisions[n-1].Target == target {
 		return nil
 	}

@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"math"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,15 +49,21 @@ func TestStepForOneItem(t *testing.T) {
 	})
 }
 
-func TestScalerThatPanics(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Max: 10, Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
-			panic("broken")
-		})})
-		defer r.close(t)
-		mustSubmit(t, r.pool, newJobs(4)...)
-		wantWorkers(t, r, 4)
-	})
+// TestScalerThatCrashes checks that Demand takes the place of the scaler.
+func TestScalerThatCrashes(t *testing.T) {
+	for name, crash := range map[string]func(){"panic": func() { panic("broken") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, scheduler.Config[*job]{Max: 10, Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
+					crash()
+					return scale.Decision{}
+				})})
+				defer r.close(t)
+				mustSubmit(t, r.pool, newJobs(4)...)
+				wantWorkers(t, r, 4)
+			})
+		})
+	}
 }
 
 // TestAgain checks that a scaler is asked again after Again, for as long as it is positive.

@@ -13,19 +13,19 @@ import (
 func (p *Pool[T]) Snapshot() scale.Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.snapshot()
+	s := p.snapshotLocked()
 	if s.Now.IsZero() {
 		s.Now = time.Now()
 	}
 	return s
 }
 
-// snapshot returns the current state, with a zero Now if the pool has no meter. mu is held.
-func (p *Pool[T]) snapshot() scale.Snapshot {
-	left := p.inboxLen()
+// snapshotLocked returns the current state, with a zero Now if the pool has no meter.
+func (p *Pool[T]) snapshotLocked() scale.Snapshot {
+	left := p.inboxLenLocked()
 	s := scale.Snapshot{
 		Min: p.min, Max: p.max,
-		Workers: p.workers, Busy: p.busy(), Inline: p.inline, Lent: p.lent, Queued: max(p.queued()+left, 0), Blocked: p.blocked,
+		Workers: p.workers, Busy: p.busyLocked(), Inline: p.inline, Lent: p.lent, Queued: max(p.queuedLocked()+left, 0), Blocked: p.blocked,
 		Submitted: p.counts.submitted + uint64(left),
 		Started:   p.counts.started,
 		Completed: p.counts.completed,
@@ -39,13 +39,13 @@ func (p *Pool[T]) snapshot() scale.Snapshot {
 	if m == nil {
 		return s
 	}
-	now := m.advance(p)
+	now := p.advanceLocked()
 	s.Now = m.epoch.Add(now)
-	p.skim()
+	p.skimLocked()
 	if at, ok := m.arrivals.Peek(); ok {
 		s.OldestWait = now - at
 	}
-	if w := p.firstWaiter(); w != nil {
+	if w := p.firstWaiterLocked(); w != nil {
 		s.OldestWait = max(s.OldestWait, now-w.since)
 	}
 	s.BusyTime, s.QueuedTime, s.WorkerTime = m.busyTime, m.queuedTime, m.workerTime
@@ -53,21 +53,18 @@ func (p *Pool[T]) snapshot() scale.Snapshot {
 	return s
 }
 
-// skim removes withdrawn items from the front of a FIFO, so that OldestWait is that of an
-// item that waits. mu is held.
-func (p *Pool[T]) skim() {
+// skimLocked removes withdrawn items from the front of a FIFO, so that OldestWait is that of an
+// item that waits.
+func (p *Pool[T]) skimLocked() {
 	for p.fifo != nil && p.cfg.Hooks.Withdrawn != nil {
 		item, ok := p.fifo.Peek()
 		if !ok || !p.cfg.Hooks.Withdrawn(item) {
 			return
 		}
 		p.fifo.Pop()
-		p.skip(item)
+		p.skipLocked(item)
 	}
 }
-
-// workerCount returns the number of workers. mu is held.
-func (p *Pool[T]) workerCount() int { return p.workers }
 
 // WorkerState is the state of one worker.
 type WorkerState[T any] struct {
@@ -90,7 +87,7 @@ func (p *Pool[T]) Workers() []WorkerState[T] {
 	}
 	begun := len(states)
 	for i := range p.dormant {
-		states = append(states, WorkerState[T]{ID: p.nextID(i)})
+		states = append(states, WorkerState[T]{ID: p.nextIDLocked(i)})
 	}
 	p.mu.Unlock()
 	if len(states) > begun {

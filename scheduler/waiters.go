@@ -19,30 +19,27 @@ type waiter[T any] struct {
 	place    *list.Element // in Pool.waiters
 }
 
-// await queues the caller as a waiter and returns when all items are admitted, the pool
-// stops, or ctx ends. It returns the number of admitted items. It requires mu and releases
-// it; done is the Done channel of ctx.
+// awaitAndUnlock queues the caller as a waiter and returns when all items are admitted, the pool
+// stops, or ctx ends. It returns the number of admitted items.
 //
 // A goroutine that makes room pushes the items of the first waiter itself, under the
 // lock, and then closes admitted. Submitters are thus served in the order of their
 // arrival, and no other submitter can take the room while the waiter wakes up.
-func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T, together bool) (int, error) {
+func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) (int, error) {
 	if p.phase != open {
 		p.mu.Unlock()
 		return 0, ErrStopped
 	}
 	w := &waiter[T]{items: items, together: together, admitted: make(chan struct{})}
-	if p.meter != nil {
-		w.since = p.meter.advance(p)
-	}
+	w.since = p.advanceLocked()
 	w.place = p.waiters.PushBack(w)
 	p.blocked += len(items)
-	p.admitWaiters()
-	p.dispatch() // unlocks; there may have been room for the first items of a batch
+	p.admitWaitersLocked()
+	p.dispatchAndUnlock() // there may have been room for the first items of a batch
 	select {
 	case <-w.admitted:
 		return len(items) - len(w.items), w.refused
-	case <-done:
+	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	left := len(w.items)
@@ -52,32 +49,32 @@ func (p *Pool[T]) await(ctx context.Context, done <-chan struct{}, items []T, to
 	}
 	p.waiters.Remove(w.place)
 	p.blocked -= left
-	p.admitWaiters() // waiters behind it may need less room
-	p.dispatch()
+	p.admitWaitersLocked() // waiters behind it may need less room
+	p.dispatchAndUnlock()
 	return len(items) - left, cause.Of(ctx)
 }
 
-// firstWaiter returns the submitter that has waited longest, or nil. mu is held.
-func (p *Pool[T]) firstWaiter() *waiter[T] {
+// firstWaiterLocked returns the submitter that has waited longest, or nil.
+func (p *Pool[T]) firstWaiterLocked() *waiter[T] {
 	if p.waiters.Len() == 0 {
 		return nil
 	}
 	return p.waiters.Front().Value.(*waiter[T])
 }
 
-// admitWaiters pushes the items of waiters while there is room. Each caller is a worker
-// about to pop, or calls rouse afterwards, so a worker comes for the items. mu is held.
-func (p *Pool[T]) admitWaiters() {
+// admitWaitersLocked pushes the items of waiters while there is room. Each caller is a worker
+// about to pop, or calls rouseLocked afterwards, so a worker comes for the items.
+func (p *Pool[T]) admitWaitersLocked() {
 	for {
-		w := p.firstWaiter()
+		w := p.firstWaiterLocked()
 		if w == nil {
 			return
 		}
-		if w.together && !p.hasRoom(len(w.items)) && !p.deserted() {
+		if w.together && !p.hasRoomLocked(len(w.items)) && !p.desertedLocked() {
 			return
 		}
-		for len(w.items) > 0 && (w.together || p.hasRoom(1)) {
-			p.push(w.items[0])
+		for len(w.items) > 0 && (w.together || p.hasRoomLocked(1)) {
+			p.pushLocked(w.items[0])
 			w.items = w.items[1:]
 			p.blocked--
 		}
@@ -89,10 +86,12 @@ func (p *Pool[T]) admitWaiters() {
 	}
 }
 
-// deserted reports whether the pool has nothing to do. There will never be more room than
+// desertedLocked reports whether the pool has nothing to do. There will never be more room than
 // then. A batch that has become too large, for example after a Resize, is admitted at that
-// moment, because it would block the waiters behind it forever. mu is held.
-func (p *Pool[T]) deserted() bool { return p.queued() <= 0 && p.busy() == 0 && !p.halted() }
+// moment, because it would block the waiters behind it forever.
+func (p *Pool[T]) desertedLocked() bool {
+	return p.queuedLocked() <= 0 && p.busyLocked() == 0 && !p.haltedLocked()
+}
 
 // Blocked reports whether an item for which is holds waits for room, with its
 // submitter. is is called with the pool locked.
@@ -107,10 +106,10 @@ func (p *Pool[T]) Blocked(is func(item T) bool) bool {
 	return false
 }
 
-// refuseWaiters makes each waiting submitter return reason. mu is held.
-func (p *Pool[T]) refuseWaiters(reason error) {
+// refuseWaitersLocked makes each waiting submitter return reason.
+func (p *Pool[T]) refuseWaitersLocked(reason error) {
 	for {
-		w := p.firstWaiter()
+		w := p.firstWaiterLocked()
 		if w == nil {
 			return
 		}

@@ -1,61 +1,34 @@
 package scheduler
 
-// Withdraw tells the pool that one item which waits was given up, so that
-// Config.Withdrawn now reports true for it and Config.Claim false. The item no
-// longer counts as queued and its room is free at once. Its memory is given back
-// when it is popped, or earlier, if the queue can remove: when half of the queue has
-// been withdrawn, an eighth of one that limits what runs, or all that is left.
-//
-// The mark on the item and this call are two steps, between which a worker may
-// pop and skip the item: withdrawn is then below the true number for a moment,
-// and this call makes up for it.
-//
-// An item may be withdrawn while it is being submitted. If the pool refuses it
-// then, UndoWithdraw has to follow.
-func (p *Pool[T]) Withdraw() {
-	p.mu.Lock()
-	if p.meter != nil {
-		p.meter.advance(p)
-	}
-	p.withdrawn++
-	p.rare.withdrawn++
-	if p.sweepDue() {
-		p.absorb()
-		p.sweep()
-	}
-	p.admitWaiters()
-	p.dispatch()
-}
-
-// sweepDue reports whether there are enough withdrawn items in the queue to take
-// them out, at a cost that is O(1) for each. Where they keep others from running,
-// since they count for the limit of their key, fewer are enough. mu is held.
-func (p *Pool[T]) sweepDue() bool {
+// sweepDueLocked reports whether the queue has so many withdrawn items that a sweep costs
+// O(1) for each of them. Fewer suffice if they keep other items from running, because they
+// count for the limit of their key.
+func (p *Pool[T]) sweepDueLocked() bool {
 	if !p.sweeps() {
 		return false
 	}
-	n := p.queue.Len() + p.inboxLen()
+	n := p.queue.Len() + p.inboxLenLocked()
 	if p.holder != nil {
 		return 8*p.withdrawn >= n
 	}
 	return p.withdrawn == n || p.withdrawn > 16 && p.withdrawn > n/2
 }
 
-// sweeps reports whether withdrawn items can be found in the queue.
+// sweeps reports whether the pool can find withdrawn items in its queue.
 func (p *Pool[T]) sweeps() bool { return p.remover != nil && p.cfg.Hooks.Withdrawn != nil }
 
-// sweepRest takes out what is left in the queue if all of it was withdrawn: no worker
-// would come for that. mu is held.
-func (p *Pool[T]) sweepRest() {
+// sweepRestLocked empties the queue if all items in it are withdrawn, since no worker comes
+// for them.
+func (p *Pool[T]) sweepRestLocked() {
 	if p.withdrawn > 0 && p.withdrawn == p.queue.Len() && p.sweeps() {
-		p.sweep()
+		p.sweepLocked()
 	}
 }
 
-// sweep takes the withdrawn items out of the queue. mu is held.
-func (p *Pool[T]) sweep() {
-	p.tick()
-	defer p.collectDiscarded()
+// sweepLocked removes the withdrawn items from the queue.
+func (p *Pool[T]) sweepLocked() {
+	p.tickLocked()
+	defer p.collectDiscardedLocked()
 	if p.meter == nil {
 		p.withdrawn -= p.remover.Remove(p.cfg.Hooks.Withdrawn)
 		return
@@ -67,13 +40,4 @@ func (p *Pool[T]) sweep() {
 		return gone
 	})
 	p.meter.sweep(verdicts)
-}
-
-// UndoWithdraw takes a Withdraw back, for an item that was withdrawn while it
-// was being submitted, and then refused.
-func (p *Pool[T]) UndoWithdraw() {
-	p.mu.Lock()
-	p.withdrawn--
-	p.rare.withdrawn--
-	p.mu.Unlock()
 }

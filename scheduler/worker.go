@@ -2,80 +2,55 @@ package scheduler
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"runtime/pprof"
 	"time"
-
-	"github.com/seed56799101/taskmanager/queue"
 )
 
-// worker is a goroutine that runs items, and what the pool knows about it.
-// Its fields are guarded by the pool's mu, save that the goroutine itself may
-// read what only it writes.
+// worker is a goroutine that runs items, with its state. The pool's mu guards the fields, but
+// the goroutine itself may read those that only it writes.
 type worker[T any] struct {
 	id        int32
-	wake      chan struct{} // one slot; each signal follows a removal from the idle stack
-	idleSince time.Time     // meaningful while idle in a pool that can shrink
-	item      T             // what it runs, while busy
+	wake      chan struct{} // of capacity 1; each signal follows a removal from the idle stack
+	idleSince time.Time     // start of the idle time; only in a pool that can shrink
+	item      T             // the running item, while busy
 	busy      bool
-	newborn   bool          // on its way to the lock for the first time, and roused
-	running   bool          // in the function that runs items; for mend, to tell crashes of it from others
-	reporting bool          // in Config.Dropped, likewise
-	startedAt time.Duration // when it took the item; only in a pool with a meter
-	lease     *lease[T]     // nil: its item has not lent the slot
-	patience  patience      // with which it comes back for another item
-	dismissed bool          // taken off the counts while idle; it only has to return
-	returned  bool          // left its loop, so that its deferred function has nothing to mend
+	dormant   bool          // its goroutine has not locked mu yet
+	running   bool          // in the run function; tells mend a crash of the item from others
+	startedAt time.Duration // time at which it took the item; only in a pool with a meter
+	lease     *lease[T]     // nil unless its item has lent the slot
+	patience  patience      // backoff at mu
+	dismissed bool          // no longer counts; it only has to return
+	returned  bool          // has left its loop, so mend has nothing to do
 }
 
-// signal wakes an idle worker that rouse has chosen, or starts the goroutine of one that
-// has none yet. The slot is empty, so this never blocks. It must not be called with the lock
-// held, lest the worker wake up only to wait for it. A nil worker is ignored.
-func (p *Pool[T]) signal(w *worker[T]) {
-	if w != nil { // inlined where it is called, as nearly always there is nobody to wake
-		p.wake(w)
-	}
-}
-
-func (p *Pool[T]) wake(w *worker[T]) {
-	if w.newborn {
-		go p.work(w)
-	} else {
-		w.wake <- struct{}{}
-	}
-}
-
-// work is the loop of a worker: the other half of the hot path.
+// work is the loop of a worker.
 func (p *Pool[T]) work(w *worker[T]) {
-	// Or profiles would count all that it does for whoever happened to have it started.
+	// Without this, profiles would attribute the worker's time to the goroutine that started it.
 	pprof.SetGoroutineLabels(context.Background())
 	if p.cfg.Hooks.TrackCallers || p.cfg.Limit != 0 && p.cfg.Overflow == Block {
 		defer p.callers.Register(w)() // until after mend, which calls Crashed
 	}
 	defer p.mend(w)
 	p.mu.Lock()
-	if w.newborn {
-		w.newborn = false
-		p.bearing = false
+	if w.dormant {
+		w.dormant = false
+		p.starting = false
 	}
-	if w.running { // takes over from a goroutine that crashed
+	if w.running { // this goroutine replaces one that crashed
 		w.running = false
-		p.finish(w, &p.rare.failed)
+		p.finishLocked(w, &p.rare.failed)
 	}
 	for {
-		item, ok := p.take(w)
+		item, ok := p.takeLocked(w)
 		if !ok {
-			if p.leaves(w) {
-				p.retire(w) // unlocks
+			if p.leavesLocked(w) {
+				p.retireAndUnlock(w)
 				return
 			}
-			p.park(w)
+			p.parkLocked(w)
 			continue
 		}
-		next := p.rouse()
+		next := p.rouseLocked()
 		p.mu.Unlock()
 		p.signal(next)
 
@@ -84,270 +59,172 @@ func (p *Pool[T]) work(w *worker[T]) {
 		w.running = false
 
 		if !p.mu.TryLock() {
-			w.patience.lock(&p.mu, p.inbox.open.Load()) // while it is open, submitters meet there
+			w.patience.lock(&p.mu, p.inbox.open.Load()) // while the inbox is open, submitters do not lock mu
 		}
-		p.finish(w, &p.counts.completed)
+		p.finishLocked(w, &p.counts.completed)
 	}
 }
 
-// take pops the item that w is to run, if there is one and w may. mu is held;
-// it may be let go of and taken again meanwhile.
-func (p *Pool[T]) take(w *worker[T]) (item T, ok bool) {
-	if w.busy { // takes over from a goroutine that ended while it reported
-		return w.item, true
-	}
-	if w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.halted() {
+// takeLocked pops an item for w to run. It returns false if there is none or w must not take
+// one. It may release mu and lock it again.
+func (p *Pool[T]) takeLocked(w *worker[T]) (item T, ok bool) {
+	if w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.haltedLocked() {
 		return item, false
 	}
 	if !p.plain || p.fifo.Len() == 0 || p.withdrawn != 0 {
-		return p.takeWithCare(w)
+		return p.takeSlowLocked(w)
 	}
 	item, _ = p.fifo.Pop()
 	if p.cfg.Hooks.Claim != nil && !p.cfg.Hooks.Claim(item) {
-		p.skip(item)
-		return p.takeWithCare(w)
+		p.skipLocked(item)
+		return p.takeSlowLocked(w)
 	}
 	w.item, w.busy = item, true
 	p.counts.started++
 	return item, true
 }
 
-// takeWithCare is take where more may have to be done than to pop an item: a meter, a
-// clock or submitters that wait want to know of it, or withdrawn items are on the way.
-// mu is held; it may be let go of and taken again meanwhile.
-func (p *Pool[T]) takeWithCare(w *worker[T]) (item T, ok bool) {
-	w.item = item // none: the last one is over, whoever looks meanwhile
+// takeSlowLocked is takeLocked for all other cases: the queue is empty, some items are
+// withdrawn, or the pool has a limit, a meter or a discipline.
+func (p *Pool[T]) takeSlowLocked(w *worker[T]) (item T, ok bool) {
+	w.item = item // zero, since the last item has ended
 	if p.waiters.Len() > 0 {
-		p.admitWaiters()
+		p.admitWaitersLocked()
 	}
-	p.tick()
-	var now time.Duration
-	if p.meter != nil {
-		now = p.meter.advance(p)
-	}
+	p.tickLocked()
+	now := p.advanceLocked()
 	if p.fifo == nil || p.fifo.Len() == 0 {
-		p.absorb() // a FIFO need not know of an item before its turn has come
+		p.absorbInboxLocked() // a FIFO does not need an item before its turn
 	}
 	for {
-		item, ok = p.pop()
+		item, ok = p.popLocked()
 		if !ok || p.cfg.Hooks.Claim == nil || p.cfg.Hooks.Claim(item) {
 			break
 		}
-		p.skip(item)
+		p.skipLocked(item)
 	}
 	if ok {
-		if p.meter != nil {
-			w.startedAt = now
-			p.meter.start(now)
-		}
+		w.startedAt = now
+		p.meter.start(now)
 		w.item, w.busy = item, true
 		p.counts.started++
 		if p.waiters.Len() > 0 {
-			p.admitWaiters()
+			p.admitWaitersLocked()
 		}
 	}
-	discarded := p.collectDiscarded()
-	p.sweepRest()
-	given := p.takeDiscarded()
-	if given != nil {
-		next := p.rouse()
+	discarded := p.collectDiscardedLocked()
+	p.sweepRestLocked()
+	dropped := p.takeDiscardedLocked()
+	if dropped != nil {
+		next := p.rouseLocked()
 		p.mu.Unlock()
 		p.signal(next)
-		w.reporting = true
-		p.report(given)
-		w.reporting = false
+		p.report(dropped)
 		p.mu.Lock()
 	}
-	if !ok && (discarded || given != nil) {
-		return p.take(w) // something may have come in its place
+	if !ok && (discarded || dropped != nil) {
+		return p.takeLocked(w) // waiters or Dropped may have added items meanwhile
 	}
 	return item, ok
 }
 
-// pop takes the next item off the queue: for the default one without the detour
-// through the interface. mu is held.
-func (p *Pool[T]) pop() (T, bool) {
+// popLocked pops an item from the queue. It calls the default queue directly, without the
+// interface.
+func (p *Pool[T]) popLocked() (T, bool) {
 	if p.fifo != nil {
 		return p.fifo.Pop()
 	}
 	return p.queue.Pop()
 }
 
-// skip forgets an item that was withdrawn, and has been popped now. mu is held.
-func (p *Pool[T]) skip(item T) {
+// skipLocked accounts for a withdrawn item that was popped.
+func (p *Pool[T]) skipLocked(item T) {
 	p.withdrawn--
-	if p.meter != nil {
-		p.meter.leave()
-	}
+	p.meter.leave()
 	if p.finisher != nil {
-		p.finished(item, false)
+		p.finishedLocked(item, false)
 	}
 }
 
-// finished tells the queue that an item has ended. mu is held.
-func (p *Pool[T]) finished(item T, ran bool) {
-	p.tick()
+// finishedLocked tells the queue that a popped item has ended, and whether it ran.
+func (p *Pool[T]) finishedLocked(item T, ran bool) {
+	p.tickLocked()
 	p.finisher.Finish(item, ran)
-	p.collectDiscarded()
+	p.collectDiscardedLocked()
 }
 
-// collectDiscarded takes over what the queue has given up, and reports whether there
-// was anything. mu is held. Time was metered before the call of the queue.
-func (p *Pool[T]) collectDiscarded() bool {
-	return p.discarder != nil && p.collectFrom(p.discarder)
-}
-
-func (p *Pool[T]) collectFrom(d queue.Discarder[T]) (some bool) {
-	for {
-		item, ok, reason := d.Discarded()
-		if !ok {
-			return some
-		}
-		some = true
-		if p.meter != nil {
-			p.meter.leave()
-		}
-		if errors.Is(reason, queue.ErrShed) {
-			p.discard(item, ErrShed)
-		} else {
-			p.discard(item, fmt.Errorf("scheduler: %w", reason))
-		}
-	}
-}
-
-// finish records that w's item has ended and raises the count to which it
-// belongs. mu is held.
-func (p *Pool[T]) finish(w *worker[T], count *uint64) {
+// finishLocked records that the item of w has ended, and increments the given count.
+func (p *Pool[T]) finishLocked(w *worker[T], count *uint64) {
 	if p.plain && w.lease == nil {
 		*count++
 	} else {
-		p.finishWithCare(w, count)
+		p.finishSlowLocked(w, count)
 	}
 	w.busy = false
 }
 
-// finishWithCare is the part of finish where more may have to be done than to count. mu
-// is held.
-func (p *Pool[T]) finishWithCare(w *worker[T], count *uint64) {
+// finishSlowLocked is the part of finishLocked for an item with a lease, or a pool with a
+// limit, a meter or a discipline.
+func (p *Pool[T]) finishSlowLocked(w *worker[T], count *uint64) {
 	if p.meter != nil {
-		p.meter.finish(p.meter.advance(p) - w.startedAt)
+		p.meter.finish(p.advanceLocked() - w.startedAt)
 	}
 	*count++
 	if w.lease != nil {
-		p.endLease(w)
+		p.endLeaseLocked(w)
 	}
 	if p.finisher != nil {
-		p.finished(w.item, true)
+		p.finishedLocked(w.item, true)
 	}
 }
 
-// leaves reports whether w must go. mu is held.
-func (p *Pool[T]) leaves(w *worker[T]) bool {
+// leavesLocked reports whether w must leave the pool.
+func (p *Pool[T]) leavesLocked(w *worker[T]) bool {
 	return w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.phase == stopped ||
 		p.phase == draining && p.queue.Len() == 0
 }
 
-// park puts w on the idle stack and waits until it is signalled, unless there is
-// something to do after all. mu is held on entry and on return, and not while
-// it waits.
-func (p *Pool[T]) park(w *worker[T]) {
-	if p.closeInbox() {
-		return // something came in just now
+// parkLocked puts w on the idle stack and waits until it is signalled, unless the inbox has
+// items. It releases mu while it waits.
+func (p *Pool[T]) parkLocked(w *worker[T]) {
+	if p.closeInboxLocked() {
+		return
 	}
-	if p.min < p.max { // a worker of a pool of fixed size never expires
+	if p.min < p.max { // workers of a pool of fixed size never expire
 		w.idleSince = time.Now()
 	}
 	var none T
 	w.item = none // so that it can be collected
 	p.idle = append(p.idle, w)
-	p.watchIdle()
+	p.watchIdleLocked()
 	p.mu.Unlock()
 	<-w.wake
 	p.mu.Lock()
-	if !w.dismissed { // it was roused
+	if !w.dismissed { // woken by rouseLocked
 		p.waking = false
 	}
 }
 
-// retire takes w out of the pool for good. It is called with mu held and lets
-// go of it.
-func (p *Pool[T]) retire(w *worker[T]) {
+// retireAndUnlock removes w from the pool. Its goroutine must return.
+func (p *Pool[T]) retireAndUnlock(w *worker[T]) {
 	if !w.dismissed {
-		p.dismiss(w)
+		p.dismissLocked(w)
 	}
 	w.returned = true
 	p.goroutines--
-	next := p.rouse() // others may have to leave too, or to do what w was woken for
-	p.finishStop()
+	next := p.rouseLocked() // other workers may have to leave too, or to take an item for which w was woken
+	p.finishStopLocked()
 	p.mu.Unlock()
 	p.signal(next)
 }
 
-// dismiss takes w off the counts. mu is held.
-func (p *Pool[T]) dismiss(w *worker[T]) {
-	if p.meter != nil {
-		p.meter.advance(p)
-	}
-	p.closeInbox() // it is for a pool that cannot grow
+// dismissLocked makes w no longer count. Its goroutine returns later.
+func (p *Pool[T]) dismissLocked(w *worker[T]) {
+	p.advanceLocked()
+	p.closeInboxLocked() // it may be open only while the pool cannot grow
 	w.dismissed = true
 	p.workers--
 	p.live[w.id-1] = nil
 	p.freeIDs = append(p.freeIDs, w.id)
-	p.giveSlots()
-}
-
-// mend keeps the worker alive when running its item panicked or called
-// runtime.Goexit. One deferred call for each worker, rather than one for each
-// item, keeps the hot path free of it. The goroutine of a Goexit cannot go on,
-// so a new one takes the worker over; the count of workers never changes.
-func (p *Pool[T]) mend(w *worker[T]) {
-	if w.returned {
-		return
-	}
-	v := recover() // directly in the deferred function, or it does nothing
-	if w.reporting && v == nil {
-		w.reporting = false
-		go p.work(w)
-		return
-	}
-	if !w.running {
-		// Not the work: the queue discipline or the pool itself is broken, and
-		// going on, with the lock held, would hang or lose items.
-		if v == nil {
-			v = "scheduler: the queue or a function of the configuration called runtime.Goexit on a worker"
-		}
-		panic(v)
-	}
-	err := crash(v)
-	// Deferred, for Crashed may call code that ends the goroutine once more.
-	defer func() { go p.work(w) }()
-	guard("Crashed", func() { p.cfg.Crashed(w.id, w.item, err) })
-}
-
-// crash is how work ends that did not return, given what was recovered.
-func crash(v any) error {
-	if v == nil {
-		return ErrGoexit
-	}
-	return &PanicError{Value: v, Stack: debug.Stack()}
-}
-
-// guard calls a function of the configuration, whose own panic must not take
-// a worker, or the rest of the items, with it.
-func guard(name string, call func()) {
-	defer func() {
-		if v := recover(); v != nil {
-			slog.Error("scheduler: a function of the configuration panicked", "name", name, "value", v)
-		}
-	}()
-	call()
-}
-
-// logCrash is the default of Config.Crashed.
-func logCrash[T any](worker int32, _ T, err error) {
-	attrs := []any{"worker", worker, "error", err}
-	if pe, ok := err.(*PanicError); ok { //nolint:errorlint // made by mend, never wrapped
-		attrs = append(attrs, "stack", string(pe.Stack))
-	}
-	slog.Error("scheduler: an item crashed", attrs...)
+	p.giveSlotsLocked()
 }

@@ -1,0 +1,137 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/cause"
+	"github.com/seed56799101/taskmanager/queue"
+)
+
+// Submit submits an item. If the pool is full it does what [Config].Overflow says; under
+// [Block], the default, it waits for room until ctx ends. The context has no effect on the
+// item after Submit has returned. After an error the item will not run.
+//
+// The error is [ErrStopped], [ErrQueueFull], [ErrWouldDeadlock], [ErrNilContext], or the
+// cause of the end of ctx.
+func (p *Pool[T]) Submit(ctx context.Context, item T) error {
+	if ctx == nil {
+		return ErrNilContext
+	}
+	if ctx.Err() != nil {
+		return cause.Of(ctx)
+	}
+	if p.inbox.offer(item) {
+		return nil
+	}
+	p.mu.Lock()
+	if err := p.admissibleLocked(1); err != nil {
+		_, err = p.overflowAndUnlock(ctx, []T{item}, false, err)
+		return err
+	}
+	p.pushLocked(item)
+	p.dispatchAndUnlock()
+	return nil
+}
+
+// TrySubmit is [Pool.Submit] without waiting. If the pool is full, it applies an overflow
+// policy that drops, and returns [ErrQueueFull] under any other policy.
+func (p *Pool[T]) TrySubmit(item T) error {
+	if p.inbox.offer(item) {
+		return nil
+	}
+	p.mu.Lock()
+	err := p.admissibleLocked(1)
+	switch {
+	case err == nil:
+		p.pushLocked(item)
+	case errors.Is(err, ErrQueueFull) && p.cfg.Overflow.drops():
+		p.pushOverLocked(item)
+	default:
+		p.mu.Unlock()
+		return err
+	}
+	p.dispatchAndUnlock()
+	return nil
+}
+
+// pushLocked counts a submitted item and adds it to the queue. The caller must call
+// dispatchAndUnlock afterwards.
+func (p *Pool[T]) pushLocked(item T) {
+	if p.meter != nil {
+		p.meter.arrive(p.advanceLocked())
+	}
+	p.tickLocked()
+	p.counts.submitted++
+	if p.fifo == nil {
+		p.absorbInboxLocked() // its items arrived before this one
+	}
+	p.enqueueLocked(item)
+}
+
+// tickLocked tells the time to a queue that needs it.
+func (p *Pool[T]) tickLocked() {
+	if p.clocked != nil {
+		p.clocked.Tick(time.Now())
+	}
+}
+
+// enqueueLocked adds an item to the queue. It calls the default queue directly, without the
+// interface and the guard.
+func (p *Pool[T]) enqueueLocked(item T) {
+	if p.fifo != nil {
+		p.fifo.Push(item)
+	} else {
+		p.enqueueGuardedLocked(item)
+	}
+}
+
+// enqueueGuardedLocked adds an item to a queue whose Push may call functions of the user. If
+// one of them panics, the item is dropped and the pool continues.
+func (p *Pool[T]) enqueueGuardedLocked(item T) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		v := recover()
+		if v == nil { // runtime.Goexit ends this goroutine, which must release mu here or in a caller
+			go panic("scheduler: the Push method of the queue called runtime.Goexit, which would leave the pool locked; have it return, or panic")
+			return
+		}
+		p.meter.evict(queue.Worst)
+		p.discardLocked(item, fmt.Errorf("scheduler: the queue could not take an item: %w", crash(v)))
+	}()
+	p.queue.Push(item)
+	returned = true
+}
+
+// dispatchAndUnlock wakes a worker for what was pushed, and asks the scaler if there are too
+// few workers. It also reports what was dropped.
+func (p *Pool[T]) dispatchAndUnlock() { p.dispatchAskingAndUnlock(p.shortLocked()) }
+
+// dispatchAskingAndUnlock is dispatchAndUnlock for callers that decide whether to ask the
+// scaler.
+func (p *Pool[T]) dispatchAskingAndUnlock(ask bool) {
+	w := p.rouseLocked()
+	if w == nil {
+		p.openInboxLocked()
+	}
+	dropped := p.takeDiscardedLocked()
+	p.mu.Unlock()
+	p.signal(w)
+	if ask {
+		p.scale()
+	}
+	if dropped != nil {
+		p.report(dropped)
+	}
+}
+
+// shortLocked reports whether more items wait, in the queue or for room in it, than workers
+// are free, and the pool may grow.
+func (p *Pool[T]) shortLocked() bool {
+	return p.workers < p.ceiling && p.queuedLocked()-p.heldLocked()+p.blocked > p.workers-p.busyLocked() && !p.haltedLocked()
+}
