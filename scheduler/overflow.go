@@ -150,8 +150,7 @@ func (p *Pool[T]) runInlineAndUnlock(item T) {
 		p.mu.Unlock()
 		return
 	}
-	var begin time.Duration
-	begin = p.advanceLocked()
+	begin := p.advanceLocked()
 	p.counts.started++
 	p.inline++
 	p.goroutines++ // Stop waits for it
