@@ -8,17 +8,16 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// load is an item of the benchmarks. Its attributes follow from its number, by
-// multiplication with a large odd number: no two runs differ.
+// load is an item of the benchmarks.
 type load struct {
 	key         int
 	level, cost int
 	due         time.Time
 }
 
-// loads are made beforehand. Their number is no multiple of a depth.
+// loads makes items whose attributes are pseudo-random and the same in each run.
 func loads(keys int) []*load {
-	all := make([]*load, 1<<17)
+	all := make([]*load, 1<<17) // no multiple of a depth
 	epoch := time.Unix(1_800_000_000, 0)
 	for i := range all {
 		r := uint64(i) * 0x9E3779B97F4A7C15 >> 32
@@ -27,8 +26,8 @@ func loads(keys int) []*load {
 	return all
 }
 
-// BenchmarkPushPop is one push and one pop (and one Tick and Finish, where the
-// discipline wants to know) at a steady depth.
+// BenchmarkPushPop measures a Push and a Pop, with Tick and Finish where the discipline needs
+// them, at a constant depth.
 func BenchmarkPushPop(b *testing.B) {
 	const keys = 1000
 	items := loads(keys)
@@ -69,7 +68,7 @@ func BenchmarkPushPop(b *testing.B) {
 					q.Push(items[i%len(items)])
 					item, ok := q.Pop()
 					if !ok {
-						b.Fatalf("nothing came out of a queue of %d", q.Len())
+						b.Fatalf("Pop returned nothing from a queue of %d", q.Len())
 					}
 					if finisher != nil {
 						finisher.Finish(item, true)

@@ -5,45 +5,41 @@ import (
 	"time"
 )
 
-// The defaults of [CoDel].
+// The defaults of [CoDelConfig].
 const (
 	DefaultCoDelTarget   = 5 * time.Millisecond
 	DefaultCoDelInterval = 100 * time.Millisecond
 )
 
-// CoDelConfig adjusts [CoDel]. Zero values mean the defaults.
+// CoDelConfig configures [CoDel]. Zero values mean the defaults.
 type CoDelConfig struct {
-	// Target is the wait that a queue may always have: less than that is of no
-	// concern, however long it lasts. The default is DefaultCoDelTarget.
+	// Target is the acceptable waiting time of a standing queue. The default is
+	// DefaultCoDelTarget.
 	Target time.Duration
-	// Interval is how long a burst may take to be worked off: waits above the
-	// target are no concern if one within it is seen in that time. The default
-	// is DefaultCoDelInterval.
+	// Interval is the time in which the queue should work off a burst. Waits above the
+	// target for a whole interval are overload. The default is DefaultCoDelInterval.
 	Interval time.Duration
-	// AdaptiveLIFO hands out the newest item first while the queue is overloaded,
-	// so that those that run have hardly waited at all, and the wait of the
-	// others is cut short by shedding. The default is first come, first served.
+	// AdaptiveLIFO makes the newest item run first during overload. Then the items that
+	// run have hardly waited, and the others are shed. The default is first in, first
+	// out at all times.
 	AdaptiveLIFO bool
 }
 
-// CoDel returns the discipline that hands items out in the order of arrival and
-// sheds load while it is overloaded, by controlled delay (Nichols and Jacobson,
-// Controlling queue delay, ACM Queue 10, 2012), in the form made for servers
-// (Maurer, Fail at scale, ACM Queue 13, 2015): what overload leaves behind in a
-// queue makes everything late that comes after it, so it is better to give some
-// items up and serve the others in time.
+// CoDel returns a first-in, first-out discipline that sheds items during overload: controlled
+// delay (Nichols and Jacobson, Controlling queue delay, ACM Queue 10, 2012), in the variant
+// for servers with optional adaptive LIFO (Maurer, Fail at scale, ACM Queue 13, 2015).
+// Overload leaves a standing queue, which delays all later items. CoDel gives some items
+// up so that the others run in time.
 //
-// Time is cut into intervals. If even the least wait in an interval was above
-// the target, the queue is overloaded in the next one: an item that has then
-// waited for more than twice the target is shed in place of being handed out.
-// The first wait within the target ends the overload, and with it the
-// interval. So nothing is ever shed in an interval in which a wait was within
-// the target, nor in the one after it.
+// Time is divided into intervals. If the minimum wait in an interval is above the target,
+// the queue is overloaded in the next one: Pop then sheds each item that has waited
+// for more than twice the target. The first wait within the target ends the overload and
+// starts a new interval. CoDel therefore sheds nothing in an interval that contains a
+// wait within the target, nor in the interval after it.
 //
-// Every operation but Remove is O(1) on average; a single Pop sheds all that it comes
-// upon. It implements [Clocked], so its owner reads the clock for each item,
-// [Discarder], [Remover] and [Evictor]; the worst item is the newest. Bad values of
-// the configuration are reported by Validate; see [Factory].
+// Push, Pop and Evict cost O(1) amortised. A single Pop costs O(1) for each item that it
+// sheds. The queue implements [Clocked], [Discarder], [Remover] and [Evictor]. The [Worst]
+// item is the newest. Validate reports an invalid configuration; see [Factory].
 func CoDel[T any](cfg CoDelConfig) Factory[T] {
 	if cfg.Target == 0 {
 		cfg.Target = DefaultCoDelTarget
@@ -53,40 +49,38 @@ func CoDel[T any](cfg CoDelConfig) Factory[T] {
 	}
 	var fault error
 	if cfg.Target < 0 || cfg.Interval < cfg.Target {
-		fault = fmt.Errorf("queue: CoDel: the target is %v and the interval %v; the target must be positive, and the interval no less", cfg.Target, cfg.Interval)
+		fault = fmt.Errorf("queue: CoDel: the target is %v and the interval %v; the target must be positive and not exceed the interval", cfg.Target, cfg.Interval)
 	}
 	return func() Queue[T] { return &codel[T]{cfg: cfg, fault: fault} }
 }
 
-// codel is a FIFO whose items carry the time of their arrival. What it observes
-// is the wait of the item at the front, the longest that there is: in the order
-// of arrival that is the wait of what is handed out, and with AdaptiveLIFO it is
-// what tells whether there is a standing queue, which the waits of the newest
-// items do not. An empty queue counts as a wait of nothing.
+// codel is a FIFO whose items carry the time at which they were pushed. It observes the wait
+// of the item at the front, the longest wait of all. Also with AdaptiveLIFO: the waits of
+// the newest items would not show a standing queue. An empty queue counts as a wait of 0.
 type codel[T any] struct {
 	cfg   CoDelConfig
-	fault error
+	fault error // the result of Validate
 	items FIFO[stamped[T]]
 	shed  FIFO[T]
 
-	epoch time.Time     // the first that was told
-	now   time.Duration // since epoch
+	epoch time.Time     // the time of the first Tick
+	now   time.Duration // the time of the last Tick, since epoch
 
-	begun      bool          // there is an interval
-	end        time.Duration // of the interval
-	least      time.Duration // the least wait in it, so far
-	overloaded bool          // as the interval before it has shown
+	begun      bool          // an interval has begun
+	end        time.Duration // the end of the interval, since epoch
+	least      time.Duration // the minimum wait in the interval so far
+	overloaded bool          // the queue is overloaded in the interval
 }
 
 type stamped[T any] struct {
 	item T
-	at   time.Duration // of its arrival, since epoch
+	at   time.Duration // the time of the push, since epoch
 }
 
-// Validate reports bad values of the configuration.
+// Validate reports an invalid configuration.
 func (q *codel[T]) Validate() error { return q.fault }
 
-// NeedsTime reports that the owner has to call Tick.
+// NeedsTime returns true.
 func (q *codel[T]) NeedsTime() bool { return true }
 
 // Tick sets the time.
@@ -100,12 +94,12 @@ func (q *codel[T]) Tick(now time.Time) {
 // Push adds an item at the back.
 func (q *codel[T]) Push(item T) {
 	if q.items.Len() == 0 {
-		q.observe(0) // nobody may have looked while it was empty
+		q.observe(0) // there may have been no Pop while the queue was empty
 	}
 	q.items.Push(stamped[T]{item, q.now})
 }
 
-// Pop sheds what has waited for too long, and takes the next item.
+// Pop sheds the items that have waited too long, and removes and returns the next one.
 func (q *codel[T]) Pop() (item T, ok bool) {
 	for {
 		front, ok := q.items.Peek()
@@ -127,7 +121,7 @@ func (q *codel[T]) Pop() (item T, ok bool) {
 	return unstamped(q.items.Pop())
 }
 
-// observe takes a wait into account.
+// observe updates the state with a wait of the item at the front.
 func (q *codel[T]) observe(wait time.Duration) {
 	if !q.begun || q.now >= q.end {
 		q.overloaded = q.begun && q.least > q.cfg.Target
@@ -140,7 +134,7 @@ func (q *codel[T]) observe(wait time.Duration) {
 	}
 }
 
-// begin begins an interval.
+// begin starts an interval at the current time.
 func (q *codel[T]) begin(wait time.Duration) {
 	q.begun, q.end, q.least = true, q.now+q.cfg.Interval, wait
 }
@@ -151,19 +145,19 @@ func (q *codel[T]) Discarded() (item T, ok bool, reason error) {
 	return item, ok, ErrShed
 }
 
-// Len is the number of items held.
+// Len returns the number of items in the queue.
 func (q *codel[T]) Len() int { return q.items.Len() }
 
-// Remove takes out every item for which gone reports true. O(n).
+// Remove removes each item for which gone returns true. It costs O(n).
 func (q *codel[T]) Remove(gone func(item T) bool) int {
 	return q.items.Remove(func(s stamped[T]) bool { return gone(s.item) })
 }
 
-// CanEvict reports that CoDel can find any victim.
+// CanEvict returns true.
 func (q *codel[T]) CanEvict(Victim) bool { return true }
 
-// Evict takes the item at the front if it is to be the oldest, and else that at the
-// back.
+// Evict removes and returns the item at the front for [Oldest], and the item at the back
+// for [Worst].
 func (q *codel[T]) Evict(v Victim) (T, bool) { return unstamped(q.items.Evict(v)) }
 
 func unstamped[T any](s stamped[T], ok bool) (T, bool) { return s.item, ok }

@@ -14,15 +14,14 @@ import (
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
-// delayed is CoDel as its documentation has it: it keeps every wait that it has
-// seen in its interval.
+// delayed is a model of CoDel. It records all waits in an interval.
 type delayed struct {
 	cfg        queue.CoDelConfig
 	now        time.Time
 	items      []*queuetest.Item
 	at         []time.Time
 	shed       []*queuetest.Item
-	end        time.Time // of the interval; zero: none has begun
+	end        time.Time // of the interval; zero if none has begun
 	waits      []time.Duration
 	overloaded bool
 }
@@ -102,8 +101,8 @@ func (q *delayed) Remove(gone func(*queuetest.Item) bool) int {
 func TestCoDelConforms(t *testing.T) {
 	for _, cfg := range []queue.CoDelConfig{
 		{}, {AdaptiveLIFO: true}, {Target: 3 * time.Millisecond, Interval: 8 * time.Millisecond},
-		// Times like those that the suite lets pass at once, so that items between
-		// the target and twice that are there in overload.
+		// Similar to the times by which the suite advances, so that items wait between
+		// one and two targets during overload.
 		{Target: 600 * time.Millisecond, Interval: 700 * time.Millisecond, AdaptiveLIFO: true},
 		{Target: 600 * time.Millisecond, Interval: 700 * time.Millisecond},
 	} {
@@ -118,10 +117,9 @@ func TestCoDelConforms(t *testing.T) {
 	}
 }
 
-// TestCoDelShedsOnlyUnderLastingOverload: whatever is shed has waited for more
-// than twice the target, and for a whole interval before it no wait within the
-// target was seen, nor an empty queue. Load comes in waves of random height, so
-// that the queue is overloaded for a while again and again.
+// TestCoDelShedsOnlyUnderLastingOverload checks that each item that is shed has waited for
+// more than twice the target, and that for at least one interval the queue was not empty and
+// no wait was within the target. The load varies, so that the queue is overloaded repeatedly.
 func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 	sheds := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -129,7 +127,7 @@ func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 		q := queue.CoDel[time.Time](queue.CoDelConfig{AdaptiveLIFO: rapid.Bool().Draw(t, "adaptive")})()
 		clock := q.(queue.Clocked)
 		now := time.Unix(0, 0)
-		good := now // when a wait within the target was seen last
+		good := now // the last time at which a wait was within the target
 		var front []time.Time
 		see := func() {
 			if len(front) == 0 || now.Sub(front[0]) <= target {
@@ -152,12 +150,12 @@ func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 				for _, shed := range discarded(q) {
 					sheds++
 					if wait := now.Sub(shed); wait <= 2*target {
-						t.Fatalf("an item was shed that had waited for %v; want more than %v", wait, 2*target)
+						t.Fatalf("an item was shed after waiting for %v; want more than %v", wait, 2*target)
 					}
 					if since := now.Sub(good); since < interval {
 						t.Fatalf("an item was shed %v after a wait within the target; want at least %v", since, interval)
 					}
-					front = front[1:] // the oldest, shed in order
+					front = front[1:] // the oldest is shed first
 				}
 				see()
 				if ok {
@@ -167,12 +165,12 @@ func TestCoDelShedsOnlyUnderLastingOverload(t *testing.T) {
 		}
 	})
 	if sheds == 0 && !t.Failed() {
-		t.Error("nothing was ever shed, so nothing was tested")
+		t.Error("no item was shed, so the test checked nothing")
 	}
 }
 
-// TestCoDelAdaptiveLIFO: in overload the newest comes first, of those that have not
-// waited for too long, and the first wait within the target brings the order back.
+// TestCoDelAdaptiveLIFO checks that the newest item runs first during overload, and the
+// oldest item after the first wait within the target.
 func TestCoDelAdaptiveLIFO(t *testing.T) {
 	q := queue.CoDel[string](queue.CoDelConfig{AdaptiveLIFO: true})()
 	clock := q.(queue.Clocked)
@@ -180,7 +178,7 @@ func TestCoDelAdaptiveLIFO(t *testing.T) {
 	pop := func(want string) {
 		t.Helper()
 		if got, _ := q.Pop(); got != want {
-			t.Errorf("%q comes out, want %q", got, want)
+			t.Errorf("Pop returned %q, want %q", got, want)
 		}
 	}
 	at(0)
@@ -188,59 +186,58 @@ func TestCoDelAdaptiveLIFO(t *testing.T) {
 		q.Push(item)
 	}
 	at(105)
-	pop("a") // begins an interval in which every wait is above the target
+	pop("a") // starts an interval in which all waits are above the target
 	at(200)
 	pop("b")
 	for i := 201; i <= 204; i++ {
 		at(i)
 		q.Push(fmt.Sprint("at ", i))
 	}
-	at(210) // overload, by the interval before: the old ones have waited too long
+	at(210) // overload after that interval: the old items are shed
 	pop("at 204")
 	pop("at 203")
 	at(211)
 	q.Push("late")
 	pop("late")
 	pop("at 202")
-	at(212) // now the front has waited for 11 ms, and goes
+	at(212) // the front has waited for 11 ms and is shed
 	pop("")
 	for _, item := range []string{"new 1", "new 2"} {
 		q.Push(item)
 	}
-	pop("new 1") // the empty queue was a wait within the target
+	pop("new 1") // the empty queue counted as a wait of 0
 	check.Equal(t, "shed", discarded(q), []string{"old 1", "old 2", "at 201"})
 }
 
-// TestCoDelTakesAnyTime: the time before the first item does not matter, and
-// neither do long silences.
-func TestCoDelTakesAnyTime(t *testing.T) {
+// TestCoDelAcceptsAnyTime checks the zero time, and long periods without a call.
+func TestCoDelAcceptsAnyTime(t *testing.T) {
 	q := queue.CoDel[int](queue.CoDelConfig{})()
 	clock := q.(queue.Clocked)
 	for _, now := range []time.Time{{}, time.Unix(math.MaxInt32, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		clock.Tick(now)
 		q.Push(1)
 		if _, ok := q.Pop(); !ok {
-			t.Errorf("nothing comes out at %v", now)
+			t.Errorf("Pop returned nothing at %v", now)
 		}
 	}
 }
 
-// TestCoDelForgetsOverAnEmptyQueue: what was before the queue ran empty says nothing
-// about now, though nobody looked while it was empty.
-func TestCoDelForgetsOverAnEmptyQueue(t *testing.T) {
+// TestCoDelEmptyQueueEndsOverload checks that waits before the queue became empty do not
+// count afterwards, even without a Pop of the empty queue.
+func TestCoDelEmptyQueueEndsOverload(t *testing.T) {
 	q := queue.CoDel[int](queue.CoDelConfig{})()
 	clock := q.(queue.Clocked)
 	at := func(d time.Duration) { clock.Tick(time.Unix(0, 0).Add(d)) }
 	at(0)
 	q.Push(1)
 	at(time.Second)
-	if _, ok := q.Pop(); !ok { // waited for a second, and nothing is left
-		t.Fatal("nothing comes out")
+	if _, ok := q.Pop(); !ok { // after a wait of a second; leaves the queue empty
+		t.Fatal("Pop returned nothing")
 	}
 	at(time.Minute)
 	q.Push(2)
 	at(time.Minute + 15*time.Millisecond)
 	if _, ok := q.Pop(); !ok {
-		t.Error("an item was shed that came to a queue which had been empty for a minute")
+		t.Error("an item was shed that was pushed to a queue empty for a minute")
 	}
 }

@@ -6,34 +6,35 @@ import (
 	"time"
 )
 
-// DeadlineConfig says how [Deadline] learns what it orders by.
+// DeadlineConfig configures [Deadline].
 type DeadlineConfig[T any] struct {
-	// Deadline is the time by which an item ought to run; false: it has none.
-	// Required.
+	// Deadline returns the time by which an item should start, and false if the item has no
+	// deadline. Required.
 	Deadline func(item T) (deadline time.Time, ok bool)
-	// Horizon and Enqueued are for items without a deadline: they count as due
-	// the Horizon after the time at which they were Enqueued. So they are neither
-	// always last nor ever first, and a stream of urgent items cannot starve
-	// them. Without a Horizon, the default, they come after all that have a
-	// deadline, in the order of arrival.
-	Horizon  time.Duration
+	// Horizon sets the deadline of items without one: they are due Horizon after they were
+	// Enqueued. A stream of urgent items then cannot starve them. If Horizon is 0, the
+	// default, they run after all items with a deadline, in the order in which they were
+	// pushed.
+	Horizon time.Duration
+	// Enqueued returns the time at which an item was pushed. Required if Horizon is
+	// positive.
 	Enqueued func(item T) time.Time
 }
 
-// Deadline returns the discipline that hands out the item with the earliest
-// deadline first (EDF), and among equals the one that came first.
+// Deadline returns the discipline that runs the item with the earliest deadline first
+// (EDF), and items of equal deadline in the order in which they were pushed.
 //
-// Of all orders, this one has the smallest largest lateness when one worker
-// serves what is there (Jackson, Scheduling a production line to minimize
-// maximum tardiness, UCLA, 1955), and meets every deadline whenever any order
-// does (Liu and Layland, Scheduling algorithms for multiprogramming in a
-// hard-real-time environment, JACM 20, 1973). Nothing is given up for being late.
-// Under lasting overload everything ends up late: drop what is due last
-// ([Evictor]), or use [CoDel].
+// With one worker, this order minimises the maximum lateness of the items in the queue
+// (Jackson, Scheduling a production line to minimize maximum tardiness, UCLA, 1955). With
+// preemption, EDF meets all deadlines if any order does (Liu and Layland, Scheduling
+// algorithms for multiprogramming in a hard-real-time environment, JACM 20, 1973).
 //
-// It costs O(log n) a push and pop. It implements [Remover] and [Evictor]; the worst
-// item is the last in order, and the oldest is found in O(n). Bad values of the
-// configuration are reported by Validate; see [Factory].
+// The discipline also runs items that are late. Under lasting overload all items become
+// late; then drop the [Worst], or use [CoDel].
+//
+// Push and Pop cost O(log n). The queue implements [Remover] and [Evictor]. The [Worst]
+// item is the one due last; evicting the [Oldest] costs O(n). Validate reports an invalid
+// configuration; see [Factory].
 func Deadline[T any](cfg DeadlineConfig[T]) Factory[T] {
 	key := func(item T, _ int64) int64 {
 		if deadline, ok := cfg.Deadline(item); ok {
@@ -51,18 +52,18 @@ func Deadline[T any](cfg DeadlineConfig[T]) Factory[T] {
 	case cfg.Horizon < 0:
 		fault = fmt.Errorf("queue: Deadline: the horizon is %v; it must be positive, or 0 for none", cfg.Horizon)
 	case cfg.Horizon > 0 && cfg.Enqueued == nil:
-		fault = fmt.Errorf("queue: Deadline: the horizon of %v counts from the time of arrival; set Enqueued to tell it", cfg.Horizon)
+		fault = fmt.Errorf("queue: Deadline: the horizon is %v and Enqueued is nil; set Enqueued", cfg.Horizon)
 	}
 	return func() Queue[T] { return &heap[T]{key: key, fault: fault} }
 }
 
-// unixNano is t as the nanoseconds since 1970, or the nearest that there are:
-// the years 1678 to 2261 are told apart.
+// unixNano returns t in nanoseconds since 1970. Times outside the years 1678 to 2261 are
+// limited to that range.
 func unixNano(t time.Time) int64 {
 	const last = math.MaxInt64/int64(time.Second) - 1
 	switch s := t.Unix(); {
 	case s > last:
-		return math.MaxInt64 - 1 // still before an item without a deadline
+		return math.MaxInt64 - 1 // before items without a deadline
 	case s < -last:
 		return math.MinInt64
 	}

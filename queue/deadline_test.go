@@ -12,19 +12,19 @@ import (
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
-// dueIn is the deadline of an item: its value in seconds after the epoch, and
-// none for each third value.
+// dueIn returns the deadline of an item: its value in seconds since 1970. Multiples of 3
+// mean no deadline.
 func dueIn(i *queuetest.Item) (time.Time, bool) {
 	return time.Unix(int64(i.Value), 0), i.Value%3 != 0
 }
 
-// enqueued lets a hundred items come in a second.
+// enqueued returns the time of the push of an item, at 100 items per second.
 func enqueued(i *queuetest.Item) time.Time { return time.Unix(0, 1e7*int64(i.Seq)) }
 
 func TestDeadlineConforms(t *testing.T) {
 	for name, horizon := range map[string]time.Duration{"no horizon": 0, "horizon": 2 * time.Second} {
 		t.Run(name, func(t *testing.T) {
-			key := func(i *queuetest.Item) int64 { // nanoseconds, without the package time: quick
+			key := func(i *queuetest.Item) int64 { // in nanoseconds; faster than package time
 				switch {
 				case i.Value%3 != 0:
 					return 1e9 * int64(i.Value)
@@ -41,10 +41,10 @@ func TestDeadlineConforms(t *testing.T) {
 	}
 }
 
-// timedJob is work with a length and a deadline, both in seconds.
+// timedJob is a job with a length and a deadline, both in seconds.
 type timedJob struct{ length, due int }
 
-// lateness is the largest lateness when one worker runs jobs in their order.
+// lateness returns the maximum lateness if one worker runs the jobs in this order.
 func lateness(jobs []timedJob) int {
 	now, worst := 0, math.MinInt
 	for _, j := range jobs {
@@ -54,7 +54,7 @@ func lateness(jobs []timedJob) int {
 	return worst
 }
 
-// best is the least largest lateness of all orders of jobs[n:].
+// best returns the minimum, over all orders of jobs[n:], of the maximum lateness.
 func best(jobs []timedJob, n int) int {
 	if n == len(jobs) {
 		return lateness(jobs)
@@ -68,9 +68,8 @@ func best(jobs []timedJob, n int) int {
 	return least
 }
 
-// TestDeadlineMinimisesTheLargestLateness: of all orders of what is queued, none
-// does better.
-func TestDeadlineMinimisesTheLargestLateness(t *testing.T) {
+// TestDeadlineMinimisesMaximumLateness compares the order with all other orders.
+func TestDeadlineMinimisesMaximumLateness(t *testing.T) {
 	newQueue := queue.Deadline(queue.DeadlineConfig[timedJob]{
 		Deadline: func(j timedJob) (time.Time, bool) { return time.Unix(int64(j.due), 0), true },
 	})
@@ -88,14 +87,14 @@ func TestDeadlineMinimisesTheLargestLateness(t *testing.T) {
 			order = append(order, j)
 		}
 		if got, want := lateness(order), best(jobs, 0); got != want {
-			t.Fatalf("the largest lateness is %d in the order %v; the best order has %d", got, order, want)
+			t.Fatalf("the maximum lateness in the order %v is %d; the minimum is %d", order, got, want)
 		}
 	})
 }
 
-// TestDeadlineTakesAnyTime: the extremes of time order as they should.
-func TestDeadlineTakesAnyTime(t *testing.T) {
-	never := time.Time{}.Add(-time.Hour) // stands for no deadline
+// TestDeadlineAcceptsAnyTime checks times that do not fit into an int64 of nanoseconds.
+func TestDeadlineAcceptsAnyTime(t *testing.T) {
+	never := time.Time{}.Add(-time.Hour) // means no deadline
 	q := queue.Deadline(queue.DeadlineConfig[time.Time]{
 		Deadline: func(d time.Time) (time.Time, bool) { return d, !d.Equal(never) },
 	})()

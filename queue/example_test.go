@@ -17,7 +17,7 @@ func drain(q queue.Queue[order]) {
 	}
 }
 
-// With an ageing of 2, one level makes up for two places.
+// With an ageing of 2, one level is worth two places in the order of arrival.
 func ExamplePriority() {
 	q := queue.Priority(func(o order) int { return o.level }, 2)()
 	for i, level := range []int{0, 0, 0, 1, 5} {
@@ -32,8 +32,8 @@ func ExamplePriority() {
 	// customer 2 0
 }
 
-// A customer who floods the queue delays only himself, and one with twice the
-// weight gets two for one.
+// A customer who floods the queue delays only their own orders. A customer with twice the
+// weight is served twice as often.
 func ExampleFair() {
 	q := queue.Fair(queue.FairConfig[order, string]{
 		Key: func(o order) string { return o.customer },
@@ -64,8 +64,7 @@ func ExampleFair() {
 	// flood 0
 }
 
-// What one customer orders is done one after the other; others do not wait for
-// it.
+// The orders of one customer run one after another. Other customers do not wait for them.
 func ExampleLimitByKey() {
 	q := queue.LimitByKey(1, func(o order) string { return o.customer }, queue.NewFIFO[order])()
 	q.Push(order{"a", 1})

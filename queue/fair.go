@@ -5,44 +5,41 @@ import (
 	"iter"
 )
 
-// FairConfig says how [Fair] shares.
+// FairConfig configures [Fair].
 type FairConfig[T any, K comparable] struct {
-	// Key tells whose an item is: the tenant, the user, the folder. Required.
+	// Key returns the key of an item: its tenant, user or folder, for example. Required.
 	Key func(item T) K
-	// Weight is what the item's key is worth in proportion to others. It is read
-	// off an item that finds no other of its key waiting, and holds until none
-	// is left. Weights below 1 count as 1, above 2²⁰ as that. The default is
-	// the same for all.
+	// Weight returns the weight of the item's key, from 1 to 2²⁰; other values are limited
+	// to that range. Fair reads it when an item is pushed while no other item of the key is
+	// waiting, and uses it until none is waiting. The default is 1.
 	Weight func(item T) int
-	// Cost is how much of its key's share an item uses up: a time, a size. It is
-	// read when the item is pushed. Costs below 1 count as 1, above 2⁴⁰ as that.
-	// The default is 1 for each.
+	// Cost returns the cost of an item, from 1 to 2⁴⁰, in any unit: a time or a size, for
+	// example. Other values are limited to that range. Fair reads it at Push. The
+	// default is 1.
 	Cost func(item T) int64
-	// Quantum is the cost that a key of weight 1 may run in each of its turns.
-	// The smaller it is, the more often keys take turns, and the more of them pass
-	// before one has saved up enough for its next item. The default, 0, is the
-	// mean cost of what waits, taken anew in each round: turns are then about an
-	// item long, whatever the unit of the costs, and about one of them passes for
-	// each item.
+	// Quantum is the cost that a key of weight 1 may run in one turn, at most 2⁴⁰. With a
+	// smaller quantum, keys alternate more often, and Pop passes more keys that may not run
+	// their next item yet. The default, 0, is the mean cost of the waiting items, computed
+	// in each round: a turn is then about one item long, and Pop passes about one key.
 	Quantum int64
 }
 
-// Fair returns the discipline that serves the keys of the items by turns, each
-// in proportion to its weight, and the items of one key in their order: deficit
-// round robin (Shreedhar and Varghese, Efficient fair queueing using deficit
-// round robin, SIGCOMM 1995). A key that floods the queue delays its own items
-// and no others.
+// Fair returns the discipline that serves the keys of the items in turn and in proportion to
+// their weights: deficit round robin (Shreedhar and Varghese, Efficient fair queueing using
+// deficit round robin, SIGCOMM 1995). Items of one key run in the order in which they
+// were pushed. A key that floods the queue delays only its own items.
 //
-// While two keys wait all the time, what they are served differs by no more
-// than Q + Max/w₁ + Max/w₂ in cost over weight, with quantum Q, largest cost
-// Max and weights w₁ and w₂; however many other keys there are. (No default quantum
-// exceeds Max.) A key that had nothing waiting has no claim to make up for.
+// While two keys have items waiting, the service that they get, as cost divided by weight,
+// differs by at most Q + Max/w₁ + Max/w₂, independent of other keys. Q is the quantum, Max
+// the largest cost, and w₁ and w₂ are the weights. The default quantum is at most Max. A key
+// that had no items waiting is not compensated for that time. An item that was withdrawn and
+// did not run is not charged; see [Finisher].
 //
-// A push costs O(1). So does a pop if no cost exceeds the quantum, and on average
-// with the default one; a single pop may look at each key twice. It implements
-// [Remover], [Finisher] and, in O(keys), [Evictor]; the worst item is the newest of the
-// key with the most cost waiting for its weight. Bad values of the configuration are
-// reported by Validate; see [Factory].
+// Push costs O(1). Pop costs O(1) amortised with the default quantum, and O(1) if no cost
+// exceeds the quantum; a single Pop looks at each key at most twice. The queue implements
+// [Remover], [Finisher] and [Evictor]. The [Worst] item is the newest of the key whose
+// waiting cost divided by its weight is the largest. Evict costs O(number of keys). Validate
+// reports an invalid configuration; see [Factory].
 func Fair[T any, K comparable](cfg FairConfig[T, K]) Factory[T] {
 	var fault error
 	switch {
@@ -56,54 +53,53 @@ func Fair[T any, K comparable](cfg FairConfig[T, K]) Factory[T] {
 
 const (
 	maxCost   = 1 << 40
-	maxWeight = 1 << 20 // a quantum of maxCost times this leaves room in an int64
+	maxWeight = 1 << 20 // maxCost·maxWeight fits into an int64
 )
 
-// fair is a ring of the keys that have items waiting. The key whose turn it is
-// may run items as long as their cost fits into its deficit, which its quantum
-// is added to when its turn begins; what it could not use for want of a fitting
-// item it keeps for its next turn. One that runs out of items leaves the ring
-// and forfeits its deficit.
+// fair is a ring of the keys that have items waiting. At the start of a key's turn, the
+// quantum times its weight is added to its deficit. The key runs items while their cost
+// fits into the deficit, which decreases by that cost. The rest of the deficit remains for
+// the next turn. A key without items leaves the ring and loses its deficit.
 //
-// A round is one pass over the ring, from first to first, and its quantum is the
-// same for all. So the default quantum may change from round to round, and two
-// keys that wait all the time are still granted the same but for one round.
+// A round is one pass over the ring, and starts with the turn of first. The quantum is the
+// same for all turns of a round. The default quantum can therefore change between rounds:
+// of two keys that always wait, one is at most one turn ahead.
 type fair[T any, K comparable] struct {
 	cfg     FairConfig[T, K]
-	fault   error
-	flows   table[K, flow[T]]
-	turn    *flow[T] // whose turn it is; nil: the ring is empty
-	first   *flow[T] // with whose turn a round begins
+	fault   error             // the result of Validate
+	flows   table[K, flow[T]] // active: in the ring
+	turn    *flow[T]          // the key whose turn it is; nil if the ring is empty
+	first   *flow[T]          // the key that starts a round
 	nodes   nodes[T]
 	quantum int64 // of this round
-	cost    int64 // of all that waits
-	n       int
+	cost    int64 // of all items in the queue
+	n       int   // items in the queue
 	seq     int64 // items pushed so far
 }
 
 // flow is the state of one key.
 type flow[T any] struct {
 	waiting line[T]
-	cost    int64 // of all that waits
+	cost    int64 // of all waiting items
 	weight  int64
-	deficit int64 // what it may still run; below the cost of its next item between turns
-	begun   bool  // this turn's quantum has been added
-	// The neighbours in the ring, while something waits.
+	deficit int64 // the cost that the key may still run
+	begun   bool  // the quantum of this turn has been added
+	// The neighbours in the ring, while items are waiting.
 	next, prev *flow[T]
 }
 
-// backlog is the cost that waits for the weight of the key.
+// backlog returns the cost of the waiting items divided by the weight.
 func (f *flow[T]) backlog() float64 { return float64(f.cost) / float64(f.weight) }
 
-// Validate reports bad values of the configuration.
+// Validate reports an invalid configuration.
 func (q *fair[T, K]) Validate() error { return q.fault }
 
-// Len is the number of items held.
+// Len returns the number of items in the queue.
 func (q *fair[T, K]) Len() int { return q.n }
 
-// Push adds an item at the end of its key's line.
+// Push adds an item to the line of its key.
 func (q *fair[T, K]) Push(item T) {
-	// First what others wrote: if it panics, nothing has changed.
+	// The functions of the configuration come first, because they may panic.
 	key, weight, cost := q.cfg.Key(item), 1, q.costOf(item)
 	f := q.flows.states[key]
 	if q.cfg.Weight != nil && (f == nil || f.waiting.n == 0) {
@@ -116,14 +112,14 @@ func (q *fair[T, K]) Push(item T) {
 		f.weight = int64(weight)
 		q.join(f)
 	}
-	f.waiting.push(q.nodes.of(item, q.seq, cost))
+	f.waiting.push(q.nodes.alloc(item, q.seq, cost))
 	f.cost += cost
 	q.cost += cost
 	q.seq++
 	q.n++
 }
 
-// costOf is what an item costs.
+// costOf returns the cost of an item.
 func (q *fair[T, K]) costOf(item T) int64 {
 	if q.cfg.Cost == nil {
 		return 1
@@ -131,7 +127,7 @@ func (q *fair[T, K]) costOf(item T) int64 {
 	return min(max(q.cfg.Cost(item), 1), maxCost)
 }
 
-// Finish gives the key back what an item that did not run has used up of its share.
+// Finish refunds the cost of an item that did not run.
 func (q *fair[T, K]) Finish(item T, ran bool) {
 	if ran {
 		return
@@ -141,13 +137,13 @@ func (q *fair[T, K]) Finish(item T, ran bool) {
 	}
 }
 
-// Pop takes the first item of the key whose turn it is.
+// Pop removes and returns the first item of the next key whose deficit suffices for it.
 func (q *fair[T, K]) Pop() (item T, ok bool) {
 	if q.n == 0 {
 		return item, false
 	}
 	for passed := 0; ; passed++ {
-		if passed == q.flows.active { // once round, and nothing fitted
+		if passed == q.flows.active { // no deficit sufficed
 			q.skipRounds()
 		}
 		f := q.turn
@@ -167,16 +163,16 @@ func (q *fair[T, K]) Pop() (item T, ok bool) {
 	}
 }
 
-// beginRound sets the quantum.
+// beginRound sets the quantum of a round.
 func (q *fair[T, K]) beginRound() {
 	if q.quantum = q.cfg.Quantum; q.quantum == 0 {
 		q.quantum = min(max(1+(q.cost-1)/int64(q.n), 1), maxCost) // the sum may overflow
 	}
 }
 
-// skipRounds passes over those rounds in which no key could run anything, with
-// what they would add to the deficits, so that a quantum far below the costs
-// does not make Pop go round for ever.
+// skipRounds adds to the deficits what they gain in the full rounds in which no key could
+// run an item. Pop then looks at each key at most twice, also if the quantum is far below
+// the costs.
 func (q *fair[T, K]) skipRounds() {
 	if q.turn == q.first {
 		q.beginRound()
@@ -184,15 +180,15 @@ func (q *fair[T, K]) skipRounds() {
 	rounds := int64(maxCost)
 	for f := range q.ring() {
 		grant := q.quantum * f.weight
-		rounds = min(rounds, (f.waiting.front.cost-f.deficit-1)/grant) // full rounds that do not suffice
+		rounds = min(rounds, (f.waiting.front.cost-f.deficit-1)/grant) // that do not suffice for this key
 	}
 	for f := range q.ring() {
 		f.deficit += rounds * q.quantum * f.weight
 	}
 }
 
-// ring ranges over the keys that have items waiting, from the one whose turn it
-// is. None may leave meanwhile.
+// ring ranges over the keys in the ring, starting with the one whose turn it is. No key may
+// leave meanwhile.
 func (q *fair[T, K]) ring() iter.Seq[*flow[T]] {
 	return func(yield func(*flow[T]) bool) {
 		f := q.turn
@@ -205,7 +201,7 @@ func (q *fair[T, K]) ring() iter.Seq[*flow[T]] {
 	}
 }
 
-// join puts a key at the end of the ring.
+// join adds a key to the ring, as the last one to get a turn.
 func (q *fair[T, K]) join(f *flow[T]) {
 	q.flows.wake()
 	if q.turn == nil {
@@ -216,7 +212,7 @@ func (q *fair[T, K]) join(f *flow[T]) {
 	f.prev.next, f.next.prev = f, f
 }
 
-// leave takes a key without items out of the ring.
+// leave removes a key without items from the ring.
 func (q *fair[T, K]) leave(f *flow[T]) {
 	f.next.prev, f.prev.next = f.prev, f.next
 	if q.turn == f {
@@ -232,7 +228,7 @@ func (q *fair[T, K]) leave(f *flow[T]) {
 	q.flows.rest(func(f *flow[T]) bool { return f.waiting.n == 0 })
 }
 
-// take removes an item, and with the last one its key.
+// take removes an item of the key f, and f from the ring if it was the last one.
 func (q *fair[T, K]) take(f *flow[T], e *node[T]) T {
 	f.waiting.remove(e)
 	f.cost -= e.cost
@@ -242,17 +238,17 @@ func (q *fair[T, K]) take(f *flow[T], e *node[T]) T {
 		q.leave(f)
 	}
 	if q.n == 0 {
-		q.nodes.dwindle()
+		q.nodes.shrink()
 	}
 	return q.nodes.free(e)
 }
 
-// Remove takes out every item for which gone reports true. O(n).
+// Remove removes each item for which gone returns true. It costs O(n).
 func (q *fair[T, K]) Remove(gone func(item T) bool) int {
 	before := q.n
 	f := q.turn
 	for range q.flows.active {
-		following := f.next // f may leave
+		following := f.next // f may leave the ring
 		for e := f.waiting.front; e != nil; {
 			next := e.next
 			if gone(e.item) {
@@ -265,11 +261,11 @@ func (q *fair[T, K]) Remove(gone func(item T) bool) int {
 	return before - q.n
 }
 
-// CanEvict reports that Fair can find any victim.
+// CanEvict returns true.
 func (q *fair[T, K]) CanEvict(Victim) bool { return true }
 
-// Evict takes the oldest item, or the newest item of the key that has the most cost
-// waiting for its weight, as fq_codel does (RFC 8290): the one that floods pays.
+// Evict removes and returns the oldest item, or the newest item of the key with the largest
+// backlog, as fq_codel does (RFC 8290).
 func (q *fair[T, K]) Evict(v Victim) (item T, ok bool) {
 	if q.n == 0 {
 		return item, false
@@ -278,22 +274,22 @@ func (q *fair[T, K]) Evict(v Victim) (item T, ok bool) {
 		f := q.oldest()
 		return q.take(f, f.waiting.front), true
 	}
-	f := q.fattest()
+	f := q.heaviest()
 	return q.take(f, f.waiting.back), true
 }
 
-// fattest is the key with the most cost waiting for its weight. Something waits.
-func (q *fair[T, K]) fattest() *flow[T] {
-	fattest := q.turn
+// heaviest returns the key with the largest backlog. The queue is not empty.
+func (q *fair[T, K]) heaviest() *flow[T] {
+	heaviest := q.turn
 	for f := range q.ring() {
-		if f.backlog() > fattest.backlog() {
-			fattest = f
+		if f.backlog() > heaviest.backlog() {
+			heaviest = f
 		}
 	}
-	return fattest
+	return heaviest
 }
 
-// oldest is the key whose first item was pushed before all others. Something waits.
+// oldest returns the key of the item that was pushed first. The queue is not empty.
 func (q *fair[T, K]) oldest() *flow[T] {
 	oldest := q.turn
 	for f := range q.ring() {

@@ -13,19 +13,18 @@ import (
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
-// The suite's items as Fair sees them: ten keys, with weights from 1 to 3 and
-// costs from 1 to 14.
+// The attributes of the suite's items: ten keys, weights from 1 to 3, costs from 1 to 14.
 func tenant(i *queuetest.Item) int { return i.Value }
 func weight(i *queuetest.Item) int { return 1 + i.Value%3 }
 func cost(i *queuetest.Item) int64 { return int64(1 + (i.Value+3*i.Seq)%14) }
 
-// roundRobin is deficit round robin word for word: no ring, no short cuts.
+// roundRobin is a model of Fair: deficit round robin without optimisations.
 type roundRobin struct {
-	quantum int64   // 0: the mean cost at the begin of the round
-	now     int64   // the quantum of the round
-	keys    []*lane // that have items, the one whose turn it is first
-	cut     *lane   // with whose turn a round begins
-	begun   bool
+	quantum int64   // 0 means the mean cost at the start of the round
+	now     int64   // the quantum of this round
+	keys    []*lane // with items, starting with the one whose turn it is
+	cut     *lane   // the key that starts a round
+	begun   bool    // the quantum of this turn has been added
 }
 
 type lane struct {
@@ -78,7 +77,7 @@ func (q *roundRobin) Pop() (*queuetest.Item, bool) {
 	}
 }
 
-// Finish gives the key of an item that did not run its cost back.
+// Finish refunds the cost of an item that did not run.
 func (q *roundRobin) Finish(i *queuetest.Item, ran bool) {
 	for _, l := range q.keys {
 		if l.key == tenant(i) && !ran {
@@ -87,7 +86,7 @@ func (q *roundRobin) Finish(i *queuetest.Item, ran bool) {
 	}
 }
 
-// roundQuantum is the mean cost, rounded up, unless a quantum was given.
+// roundQuantum returns the quantum, or the mean cost, rounded up.
 func (q *roundRobin) roundQuantum() int64 {
 	if q.quantum > 0 {
 		return q.quantum
@@ -102,8 +101,8 @@ func (q *roundRobin) roundQuantum() int64 {
 	return (sum + n - 1) / n
 }
 
-// tidy drops keys without items. The next key takes the place of one that was the
-// first of a round.
+// tidy deletes keys without items. If one of them starts a round, the next key does so from
+// now on.
 func (q *roundRobin) tidy() {
 	if len(q.keys) > 0 && len(q.keys[0].items) == 0 {
 		q.begun = false
@@ -132,7 +131,7 @@ func (q *roundRobin) Remove(gone func(*queuetest.Item) bool) int {
 
 func (q *roundRobin) CanEvict(v queue.Victim) bool { return v == queue.Worst }
 
-// Evict takes the newest of the key with the most cost for its weight.
+// Evict takes the newest item of the key with the largest cost divided by weight.
 func (q *roundRobin) Evict(queue.Victim) (*queuetest.Item, bool) {
 	if len(q.keys) == 0 {
 		return nil, false
@@ -169,7 +168,7 @@ func TestFairConforms(t *testing.T) {
 	})
 }
 
-// parcel is an item with everything that Fair wants to know.
+// parcel is an item with the attributes that Fair reads.
 type parcel struct {
 	key, weight int
 	cost        int64
@@ -184,26 +183,24 @@ func newFair(quantum int64) queue.Queue[parcel] {
 	})()
 }
 
-// rivalry follows what two keys are served, from a time at which both wait.
+// rivalry is the difference in service, as cost divided by weight, between two keys that
+// always wait: now, and its minimum and maximum so far.
 type rivalry struct{ least, most, now float64 }
 
-// served notes that the first key was served more, in cost over weight, or, if
-// negative, the second.
-func (r *rivalry) served(more float64) {
-	r.now += more
+// served changes the difference.
+func (r *rivalry) served(by float64) {
+	r.now += by
 	r.least, r.most = min(r.least, r.now), max(r.most, r.now)
 }
 
-// spread is the most by which one was served more than the other, in any
-// stretch of time.
+// spread returns the maximum difference over all periods of time.
 func (r *rivalry) spread() float64 { return r.most - r.least }
 
-// TestFairServesByWeight: of any two keys that wait all the time, what they are
-// served over their weight differs by at most Q + Max/wi + Max/wj, in any
-// stretch of time and whatever other keys do.
+// TestFairServesByWeight checks that the service of two keys that always wait differs by at
+// most Q + Max/wi + Max/wj in each period of time, independent of other keys.
 func TestFairServesByWeight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const keys = 4 // wait all the time
+		const keys = 4 // that always wait
 		maxCost := rapid.SampledFrom([]int64{1, 3, 40}).Draw(t, "largest cost")
 		quantum := rapid.SampledFrom([]int64{0, 1, 7, 100}).Draw(t, "quantum")
 		q := newFair(quantum)
@@ -234,7 +231,7 @@ func TestFairServesByWeight(t *testing.T) {
 			},
 			"pop": func(t *rapid.T) {
 				for range rapid.IntRange(1, 30).Draw(t, "items") {
-					for k := range weights { // nobody runs out
+					for k := range weights { // keep the keys waiting
 						if held[k] < 2 {
 							push(t, k, weights[k])
 						}
@@ -266,8 +263,8 @@ func TestFairServesByWeight(t *testing.T) {
 	})
 }
 
-// TestFairTenantsInProportion: three tenants of weights 1, 2 and 4 with a backlog
-// get a seventh, two and four sevenths of the service, within the bound.
+// TestFairTenantsInProportion checks that three tenants with weights 1, 2 and 4 get service in
+// this proportion, within the bound.
 func TestFairTenantsInProportion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := []int{1, 2, 4}
@@ -297,9 +294,9 @@ func TestFairTenantsInProportion(t *testing.T) {
 	})
 }
 
-// TestFairTakesAnyNumbers: costs and weights out of range count as the nearest
-// in it, and a tiny quantum beside huge costs does not go round for ever.
-func TestFairTakesAnyNumbers(t *testing.T) {
+// TestFairAcceptsAnyNumbers checks costs and weights outside their ranges, and a quantum far
+// below the costs.
+func TestFairAcceptsAnyNumbers(t *testing.T) {
 	for _, quantum := range []int64{0, 1, 1 << 40} {
 		q := newFair(quantum)
 		parcels := []parcel{
@@ -314,7 +311,7 @@ func TestFairTakesAnyNumbers(t *testing.T) {
 		for q.Len() > 0 {
 			p, ok := q.Pop()
 			if !ok {
-				t.Fatalf("Pop returned nothing with %d items held", q.Len())
+				t.Fatalf("Pop returned nothing, with %d items in the queue", q.Len())
 			}
 			got[p.key]++
 		}
@@ -322,8 +319,8 @@ func TestFairTakesAnyNumbers(t *testing.T) {
 	}
 }
 
-// TestFairForgetsKeys: keys that were seen once take no memory for long.
-func TestFairForgetsKeys(t *testing.T) {
+// TestFairFreesKeys checks the memory used by keys that do not come back.
+func TestFairFreesKeys(t *testing.T) {
 	q := newFair(0)
 	before := heapInUse()
 	for k := range 200_000 {
@@ -331,7 +328,7 @@ func TestFairForgetsKeys(t *testing.T) {
 		q.Pop()
 	}
 	if kept := heapInUse() - before; kept > 256<<10 {
-		t.Errorf("after 200,000 keys that came and went the queue keeps %d bytes; want at most 256 KiB", kept)
+		t.Errorf("after 200,000 keys, one at a time, the queue keeps %d bytes; want at most 256 KiB", kept)
 	}
 	for k := range 200_000 { // all at once
 		q.Push(parcel{k, 1, 1})
@@ -339,20 +336,20 @@ func TestFairForgetsKeys(t *testing.T) {
 	for q.Len() > 0 {
 		q.Pop()
 	}
-	for k := range 100_000 { // and a trickle
+	for k := range 100_000 { // then one at a time
 		q.Push(parcel{k, 1, 1})
 		q.Pop()
 	}
 	if kept := heapInUse() - before; kept > 512<<10 {
-		t.Errorf("after a burst of 200,000 keys and a trickle the queue keeps %d bytes; want at most 512 KiB", kept)
+		t.Errorf("after a burst of 200,000 keys, and 100,000 one at a time, the queue keeps %d bytes; want at most 512 KiB", kept)
 	}
 }
 
-// TestFairGivesUpOfTheOneThatFloods, where all weigh more than their cost, and where
-// they differ by less than one.
-func TestFairGivesUpOfTheOneThatFloods(t *testing.T) {
+// TestFairEvictsFromTheFloodingKey checks weights above the costs, and backlogs that differ by
+// less than 1.
+func TestFairEvictsFromTheFloodingKey(t *testing.T) {
 	for name, flood := range map[string]parcel{
-		"all of great weight": {2, 1000, 1}, "weights that differ": {2, 10, 1},
+		"large weights": {2, 1000, 1}, "different weights": {2, 10, 1},
 	} {
 		q := newFair(0)
 		innocent := parcel{1, 1, 1}
@@ -364,7 +361,7 @@ func TestFairGivesUpOfTheOneThatFloods(t *testing.T) {
 			q.Push(flood)
 		}
 		if p, _ := q.(queue.Evictor[parcel]).Evict(queue.Worst); p.key != flood.key {
-			t.Errorf("%s: the only item of key %d was given up, with 19 of key %d waiting", name, p.key, flood.key)
+			t.Errorf("%s: Evict returned the only item of key %d, with 19 items of key %d waiting", name, p.key, flood.key)
 		}
 	}
 }

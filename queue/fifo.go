@@ -4,47 +4,38 @@ import (
 	"unsafe"
 )
 
-// segmentLen is how many items a segment of a FIFO holds: enough that the
-// allocation of one costs each item next to nothing, and few enough that an
-// almost empty queue takes little. With its links and the header of the
-// allocator, a segment of pointers is exactly a kilobyte, one of the allocator's
-// sizes.
+// segmentLen is the number of items in a segment of a FIFO. It is large enough to make
+// the cost of allocation per item negligible, and small enough for a nearly empty
+// queue to be small. A segment of pointers, with its links and the allocator's header,
+// takes exactly 1 KiB, which is a size class of the allocator.
 const segmentLen = 125
 
 const (
-	// minSpares is how many empty segments a FIFO keeps in any case, once it has
-	// had them: a queue that swings between empty and a thousand items never
-	// allocates.
+	// minSpares is the number of empty segments that a FIFO keeps in any case. A queue
+	// whose length varies between 0 and 1,000 allocates nothing.
 	minSpares = 8
-	// maxSpareBytes bounds what the empty segments that it keeps may take.
-	// Memory fresh from the allocator made the dispatch of a pool whose queue
-	// swings by some 100,000 items three times as slow as memory used again.
+	// maxSpareBytes limits the total size of the empty segments that a FIFO keeps.
+	// When the length of a pool's queue varies by 100,000 items, dispatch is three times
+	// as fast with reused segments as with new ones.
 	maxSpareBytes = 4 << 20
 )
 
-// FIFO hands items out in the order in which they came.
+// FIFO is a first-in, first-out queue. The zero value is an empty queue, ready to use.
+// A FIFO is not safe for concurrent use.
 //
-// It is a chain of segments of fixed length. Items enter at the tail and leave
-// at the head; a segment that has been emptied is kept for the tail to use
-// again. What a burst took is given back in two steps: of the segments that
-// drain, no more than four megabytes are kept, and of those one is let go each
-// time that the queue runs empty, so that a queue back at a trickle soon keeps
-// only a few. A queue of steady depth allocates nothing.
+// It implements [Remover] and [Evictor]. The [Worst] item is the newest.
 //
-// No operation moves what others have put in. A ring that doubles when it is
-// full would: at a million items it stops its owner for milliseconds, and needs
-// up to three times the memory of its items. Slots are zeroed as they are
-// popped: an item that has left can be collected.
-//
-// The zero value is an empty queue, ready to use. A FIFO is not safe for
-// concurrent use; its owner serialises the calls. It implements [Remover] and
-// [Evictor]; the worst item is the newest, which would run last.
+// A FIFO is a doubly linked list of segments of fixed length. Items enter at the tail
+// and leave at the head, and emptied segments are reused. A queue of steady length
+// allocates nothing. No operation but Remove moves items, so there is no pause to
+// grow. After a burst, the queue keeps at most 4 MiB of empty segments, and frees one
+// of them each time it becomes empty. It does not keep items that have left reachable.
 type FIFO[T any] struct {
 	head, tail  *segment[T]
-	first, last int // the oldest item in head; the first free slot in tail
-	n           int // items held
-	spares      int // empty segments kept for later, in a list from spare
-	spare       *segment[T]
+	first, last int         // the oldest item in head; the first free slot in tail
+	n           int         // items in the queue
+	spare       *segment[T] // a list of empty segments, linked by next
+	spares      int         // its length
 }
 
 type segment[T any] struct {
@@ -52,10 +43,10 @@ type segment[T any] struct {
 	next, prev *segment[T] // towards the tail and towards the head
 }
 
-// NewFIFO returns an empty FIFO. It is a [Factory].
+// NewFIFO returns an empty [FIFO]. It is a [Factory].
 func NewFIFO[T any]() Queue[T] { return new(FIFO[T]) }
 
-// Push adds an item at the back. O(1).
+// Push adds an item at the back. It costs O(1).
 func (q *FIFO[T]) Push(item T) {
 	if q.tail == nil || q.last == segmentLen {
 		q.extend()
@@ -65,7 +56,7 @@ func (q *FIFO[T]) Push(item T) {
 	q.n++
 }
 
-// PushAll adds items at the back, in their order. O(len(items)).
+// PushAll adds items at the back in their order. It costs O(len(items)).
 func (q *FIFO[T]) PushAll(items []T) {
 	for len(items) > 0 {
 		if q.tail == nil || q.last == segmentLen {
@@ -78,7 +69,7 @@ func (q *FIFO[T]) PushAll(items []T) {
 	}
 }
 
-// Pop takes the item at the front. O(1).
+// Pop removes and returns the item at the front. It costs O(1).
 func (q *FIFO[T]) Pop() (item T, ok bool) {
 	if q.n == 0 {
 		return item, false
@@ -99,12 +90,12 @@ func (q *FIFO[T]) Pop() (item T, ok bool) {
 	return item, true
 }
 
-// popBack takes the item at the back. O(1).
+// popBack removes and returns the item at the back.
 func (q *FIFO[T]) popBack() (item T, ok bool) {
 	if q.n == 0 {
 		return item, false
 	}
-	q.last-- // the tail of a queue that is not empty has an item
+	q.last-- // the tail of a nonempty queue is not empty
 	slot := &q.tail.items[q.last]
 	var zero T
 	item, *slot = *slot, zero
@@ -120,11 +111,11 @@ func (q *FIFO[T]) popBack() (item T, ok bool) {
 	return item, true
 }
 
-// CanEvict reports that a FIFO can find any victim.
+// CanEvict returns true.
 func (q *FIFO[T]) CanEvict(Victim) bool { return true }
 
-// Evict takes the item at the front if it is to be the oldest, and else that at the
-// back. O(1).
+// Evict removes and returns the item at the front for [Oldest], and the item at the back
+// for [Worst]. It costs O(1).
 func (q *FIFO[T]) Evict(v Victim) (T, bool) {
 	if v == Oldest {
 		return q.Pop()
@@ -132,7 +123,7 @@ func (q *FIFO[T]) Evict(v Victim) (T, bool) {
 	return q.popBack()
 }
 
-// Peek returns the item at the front and leaves it there. O(1).
+// Peek returns the item at the front without removing it. It costs O(1).
 func (q *FIFO[T]) Peek() (item T, ok bool) {
 	if q.n == 0 {
 		return item, false
@@ -140,13 +131,13 @@ func (q *FIFO[T]) Peek() (item T, ok bool) {
 	return q.head.items[q.first], true
 }
 
-// Len is the number of items held.
+// Len returns the number of items in the queue.
 func (q *FIFO[T]) Len() int { return q.n }
 
-// Remove takes out every item for which gone reports true. O(n).
+// Remove removes each item for which gone returns true. It costs O(n).
 func (q *FIFO[T]) Remove(gone func(item T) bool) int {
 	before := q.n
-	for range before { // a full turn leaves the others in their order
+	for range before { // one full rotation keeps the order
 		if item, _ := q.Pop(); !gone(item) {
 			q.Push(item)
 		}
@@ -154,7 +145,7 @@ func (q *FIFO[T]) Remove(gone func(item T) bool) int {
 	return before - q.n
 }
 
-// extend adds an empty segment at the tail.
+// extend appends an empty segment.
 func (q *FIFO[T]) extend() {
 	s := q.spare
 	if s != nil {
@@ -172,7 +163,8 @@ func (q *FIFO[T]) extend() {
 	q.last = 0
 }
 
-// emptied starts afresh in the one segment that is left, all of it free again.
+// emptied resets the positions in the only segment of an empty queue, and frees a spare
+// segment.
 func (q *FIFO[T]) emptied() {
 	q.first, q.last = 0, 0
 	if q.spares > minSpares {
@@ -181,8 +173,7 @@ func (q *FIFO[T]) emptied() {
 	}
 }
 
-// keep saves an emptied segment for later, if there is not enough of that
-// already.
+// keep adds an emptied segment to the spares, unless there are enough of them.
 func (q *FIFO[T]) keep(s *segment[T]) {
 	if q.spares < max(minSpares, maxSpareBytes/int(unsafe.Sizeof(*s))) {
 		s.next, s.prev, q.spare = q.spare, nil, s

@@ -14,7 +14,7 @@ func TestFIFOConforms(t *testing.T) {
 	queuetest.Run(t, queue.NewFIFO[*queuetest.Item], list(first, last))
 }
 
-func TestFIFOPeekShowsWhatPopReturns(t *testing.T) {
+func TestFIFOPeekReturnsTheSameAsPop(t *testing.T) {
 	var q queue.FIFO[int]
 	if v, ok := q.Peek(); ok {
 		t.Fatalf("Peek on an empty queue returned %d", v)
@@ -31,7 +31,7 @@ func TestFIFOPeekShowsWhatPopReturns(t *testing.T) {
 	}
 }
 
-func TestFIFOPushAllEqualsPushes(t *testing.T) {
+func TestFIFOPushAllIsSeveralPushes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var q, want queue.FIFO[int]
 		next := 0
@@ -62,7 +62,7 @@ func TestFIFOPushAllEqualsPushes(t *testing.T) {
 	})
 }
 
-func TestFIFOGivesMemoryBackAfterABurst(t *testing.T) {
+func TestFIFOFreesMemoryAfterABurst(t *testing.T) {
 	const burst = 1_000_000
 	before := heapInUse()
 	kept := func() int64 { return heapInUse() - before }
@@ -71,25 +71,25 @@ func TestFIFOGivesMemoryBackAfterABurst(t *testing.T) {
 		q.Push(i)
 	}
 	if full := kept(); full < 8*burst || full > 9*burst {
-		t.Errorf("a queue of %d 8-byte items takes %d bytes; want them and at most an eighth more", burst, full)
+		t.Errorf("a queue of %d items of 8 bytes uses %d bytes; want at most an eighth more than the items", burst, full)
 	}
 	for q.Len() > 0 {
 		q.Pop()
 	}
 	if got := kept(); got > 4<<20+64<<10 {
-		t.Errorf("the drained queue keeps %d bytes; want at most 4 MiB", got)
+		t.Errorf("the empty queue keeps %d bytes; want at most 4 MiB", got)
 	}
-	for range 5000 { // back at a trickle
+	for range 5000 { // one item at a time
 		q.Push(1)
 		q.Pop()
 	}
 	if got := kept(); got > 64<<10 {
-		t.Errorf("the queue keeps %d bytes after a trickle of work; want at most 64 KiB", got)
+		t.Errorf("after 5,000 single items, the queue keeps %d bytes; want at most 64 KiB", got)
 	}
 	runtime.KeepAlive(&q)
 }
 
-func TestFIFOAllocatesNothingWhenBurstsRepeat(t *testing.T) {
+func TestFIFORepeatedBurstsAllocateNothing(t *testing.T) {
 	var q queue.FIFO[int]
 	burst := func() {
 		for i := range 50_000 {
@@ -101,6 +101,6 @@ func TestFIFOAllocatesNothingWhenBurstsRepeat(t *testing.T) {
 	}
 	burst()
 	if got := testing.AllocsPerRun(10, burst); got > 1 {
-		t.Errorf("a repeated burst of 50,000 items costs %v allocations, want at most 1", got)
+		t.Errorf("a repeated burst of 50,000 items makes %v allocations, want at most 1", got)
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// validate asks a queue what is wrong with how it was made.
+// validate calls Validate on a queue of the factory.
 func validate[T any](f queue.Factory[T]) error {
 	return f().(interface{ Validate() error }).Validate()
 }
 
-// discarded lists what a queue has given up.
+// discarded returns the items that a queue has given up.
 func discarded[T any](q queue.Queue[T]) (items []T) {
 	d := q.(queue.Discarder[T])
 	for item, ok, _ := d.Discarded(); ok; item, ok, _ = d.Discarded() {
@@ -20,7 +20,7 @@ func discarded[T any](q queue.Queue[T]) (items []T) {
 	return items
 }
 
-// heapInUse is the size of what is reachable.
+// heapInUse returns the size of all reachable objects.
 func heapInUse() int64 {
 	runtime.GC()
 	var ms runtime.MemStats

@@ -1,36 +1,33 @@
 package queue
 
-// NewLIFO returns an empty queue that hands out the newest item first. It is a
-// [Factory].
+// NewLIFO returns an empty queue whose newest item runs first. It is a [Factory].
 //
-// It is last come, first served. Under overload most items of a FIFO come too
-// late, each having waited for the whole backlog; a LIFO serves some at once and
-// lets the others wait, perhaps for ever. With a limit on what waits, and the oldest
-// dropped beyond it, that is the discipline for work whose value fades.
+// Under overload, each item of a FIFO waits for the whole backlog, and most items run too
+// late. A LIFO runs new items soon, and old ones late or never. With a limited length
+// and [Oldest] as the victim it suits work that loses its value with time.
 //
-// Every operation but Remove is O(1), and a queue of steady depth allocates
-// nothing. It implements [Remover] and [Evictor]; the worst item is the oldest, which
-// would run last.
+// Remove costs O(n), the other operations O(1). A queue of steady length allocates
+// nothing. The queue implements [Remover] and [Evictor]. The [Worst] item is the
+// oldest.
 func NewLIFO[T any]() Queue[T] { return new(lifo[T]) }
 
-// lifo is a stack: the chain of segments of a [FIFO], entered and left at the
-// back, so that it too grows without moving what it holds.
+// lifo is a stack. It uses only the back of a FIFO for Push and Pop.
 type lifo[T any] struct{ chain FIFO[T] }
 
 // Push adds an item on top.
 func (q *lifo[T]) Push(item T) { q.chain.Push(item) }
 
-// Pop takes the item on top.
+// Pop removes and returns the item on top.
 func (q *lifo[T]) Pop() (T, bool) { return q.chain.popBack() }
 
-// Len is the number of items held.
+// Len returns the number of items in the queue.
 func (q *lifo[T]) Len() int { return q.chain.Len() }
 
-// Remove takes out every item for which gone reports true. O(n).
+// Remove removes each item for which gone returns true.
 func (q *lifo[T]) Remove(gone func(item T) bool) int { return q.chain.Remove(gone) }
 
-// CanEvict reports that a LIFO can find any victim.
+// CanEvict returns true.
 func (q *lifo[T]) CanEvict(Victim) bool { return true }
 
-// Evict takes the item at the bottom, which is both the worst and the oldest.
+// Evict removes and returns the item at the bottom: it is both the worst and the oldest.
 func (q *lifo[T]) Evict(Victim) (T, bool) { return q.chain.Pop() }

@@ -8,8 +8,8 @@ import (
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
-// listQueue is a queue as simple as can be: a list in the order of arrival, of
-// which pick finds the next to run and worst what to give up.
+// listQueue is a model: a list of items in the order in which they were pushed. The function
+// pick chooses the next item to run, and worst the item to evict.
 type listQueue[T any] struct {
 	items       []T
 	pick, worst func(items []T) int
@@ -38,7 +38,7 @@ func (q *listQueue[T]) Remove(gone func(T) bool) int {
 	return before - len(q.items)
 }
 
-// list is a factory of models.
+// list is the option that compares with a listQueue.
 func list(pick, worst func(items []*queuetest.Item) int) queuetest.Option {
 	return queuetest.WithModel(func() queue.Queue[*queuetest.Item] {
 		return &listQueue[*queuetest.Item]{pick: pick, worst: worst}

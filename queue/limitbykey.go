@@ -6,29 +6,28 @@ import (
 	"time"
 )
 
-// LimitByKey returns the discipline that lets at most n items of a key run at
-// once, and orders what may run as the inner discipline does; no inner one means
-// NewFIFO. With an n of 1 the items of a key run strictly one after the other,
-// in the order of arrival.
+// LimitByKey returns the discipline that runs at most n items of a key at once. The inner
+// discipline orders the items that may run; nil means [NewFIFO]. With n = 1, the items of a
+// key run one after another, in the order in which they were pushed.
 //
-// An item whose key has fewer than n items running or about to run enters the
-// inner queue at once. Others wait in the line of their key, first come, first
-// served, and the first enters the inner queue when one of its key has ended, as in
-// the work queues of Kubernetes' client-go. So a busy key holds up neither
-// workers nor other keys. Over a FIFO its next item comes after all that may run
-// already, also after what came later than it.
+// An item is admitted to the inner queue at Push if fewer than n items of its key are
+// admitted. Otherwise it waits in the line of its key. When an admitted item ends, the first
+// item in the line of its key is admitted, as in the work queues of Kubernetes' client-go. A
+// busy key therefore delays neither workers nor other keys. Over a FIFO, the item that
+// is admitted runs after all items that are already admitted, even if they are newer.
 //
-// Whatever the inner discipline counts, it counts from when an item is let in: its
-// place among equals, the ageing of Priority, the waits of CoDel. It reads an
-// item's attributes only then.
+// The inner discipline sees an item when it is admitted. Its sequence, the ageing of
+// [Priority] and the waits of [CoDel] start at that time, and it reads the attributes then.
+// If it panics in Push while LimitByKey admits an item from a line, LimitByKey recovers
+// and discards the item; see [Discarder].
 //
-// It costs what the inner discipline costs, and O(1). It implements [Holder],
-// [Finisher], [Remover], [Discarder] and, as far as the inner discipline does,
-// [Evictor] and [Clocked]. Of the victims it can find the worst: of the longest line
-// the newest item, in O(keys); without lines the worst of the inner discipline. If the
-// inner discipline does not implement [Remover], those that a Remove leaves come
-// before all that is pushed later. Bad arguments are reported by Validate; see
-// [Factory].
+// The queue adds a cost of O(1) to that of the inner discipline. It implements [Holder],
+// [Finisher], [Remover], [Discarder], and, as far as the inner queue does, [Evictor] and
+// [Clocked]. The [Worst] item is the newest in the longest line, found in O(number of keys),
+// or that of the inner queue if there are no lines. The queue cannot find the [Oldest] item.
+// If the inner queue does not implement [Remover], the items that a Remove leaves in it
+// run before all items that are admitted later. Validate reports invalid arguments, also
+// those of the inner discipline; see [Factory].
 func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]) Factory[T] {
 	if inner == nil {
 		inner = NewFIFO[T]
@@ -45,34 +44,35 @@ func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]
 	}
 }
 
-// limit keeps in its inner queue only items that may run.
+// limit keeps only admitted items in its inner queue, so each item that the inner queue
+// pops may run.
 //
-// Invariant: of each key, the items in the inner queue (or set aside from it) and
-// those that were popped and have not ended are admitted in number, at most n; and
-// fewer than n only if none waits in line. So whatever the inner queue pops may
-// run, and what waits in line has somebody whose end will let it in: no wake-up is
-// lost.
+// Invariant: for each key, gate.admitted is the number of its items that are in the inner
+// queue, in aside, popped and not ended, or discarded by the inner queue and not yet returned
+// by Discarded. It is at most n, and exactly n if the line of the key is not empty.
+// Therefore each item in a line is admitted when enough other items have left.
 type limit[T any, K comparable] struct {
-	n         int
-	key       func(item T) K
-	inner     Queue[T]
-	remover   Remover[T]   // the inner queue, if it has the capability
-	evictor   Evictor[T]   // likewise
-	finisher  Finisher[T]  // likewise
-	holder    Holder       // likewise
-	clock     Clocked      // likewise
-	discarder Discarder[T] // likewise
-	aside     FIFO[T]      // popped from an inner queue that cannot remove; the next to run
+	n     int
+	key   func(item T) K
+	inner Queue[T]
+	// The optional interfaces of the inner queue; nil if it does not implement them.
+	remover   Remover[T]
+	evictor   Evictor[T]
+	finisher  Finisher[T]
+	holder    Holder
+	clock     Clocked
+	discarder Discarder[T]
 
-	refused FIFO[refusal[T]]
+	aside   FIFO[T]          // items popped by Remove from an inner queue that is no Remover; they run next
+	refused FIFO[refusal[T]] // items to be discarded
 
-	gates   table[K, gate[T]]
+	gates   table[K, gate[T]] // active: admitted > 0
 	nodes   nodes[T]
-	waiting int // items in lines
-	seq     int64
+	waiting int   // items in lines
+	seq     int64 // items that have entered a line
 }
 
-// refusal is an item that the inner queue could not take, and why.
+// refusal is an item whose Push on the inner queue panicked.
 type refusal[T any] struct {
 	item   T
 	reason error
@@ -84,7 +84,7 @@ type gate[T any] struct {
 	line     line[T]
 }
 
-// Validate reports bad arguments of the constructor, of the inner one too.
+// Validate reports invalid arguments of the constructor and of the inner discipline.
 func (q *limit[T, K]) Validate() error {
 	var faults []error
 	if q.n < 1 {
@@ -106,23 +106,23 @@ func (q *limit[T, K]) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Len is the number of items held.
+// Len returns the number of items in the queue.
 func (q *limit[T, K]) Len() int { return q.inner.Len() + q.aside.Len() + q.waiting }
 
 // Push adds an item to the inner queue, or to the line of its key.
 func (q *limit[T, K]) Push(item T) {
 	g := q.gates.at(q.key(item))
 	if g.admitted < q.n {
-		q.inner.Push(item) // first: if it panics, nothing has changed
+		q.inner.Push(item) // first, because it may panic
 		q.admit(g)
 		return
 	}
-	g.line.push(q.nodes.of(item, q.seq, 0))
+	g.line.push(q.nodes.alloc(item, q.seq, 0))
 	q.seq++
 	q.waiting++
 }
 
-// Held is the number of items in lines, here or in an inner queue that has some.
+// Held returns the number of items in lines, including those of the inner queue.
 func (q *limit[T, K]) Held() int {
 	if q.holder != nil {
 		return q.waiting + q.holder.Held()
@@ -130,7 +130,7 @@ func (q *limit[T, K]) Held() int {
 	return q.waiting
 }
 
-// Pop takes the next item of the inner queue.
+// Pop removes and returns the next admitted item.
 func (q *limit[T, K]) Pop() (T, bool) {
 	if item, ok := q.aside.Pop(); ok {
 		return item, true
@@ -138,7 +138,7 @@ func (q *limit[T, K]) Pop() (T, bool) {
 	return q.inner.Pop()
 }
 
-// Finish lets the next of the item's key in.
+// Finish admits the next item of the key.
 func (q *limit[T, K]) Finish(item T, ran bool) {
 	if q.finisher != nil {
 		q.finisher.Finish(item, ran)
@@ -146,6 +146,7 @@ func (q *limit[T, K]) Finish(item T, ran bool) {
 	q.left(item)
 }
 
+// admit counts an item that was pushed to the inner queue.
 func (q *limit[T, K]) admit(g *gate[T]) {
 	if g.admitted == 0 {
 		q.gates.wake()
@@ -153,11 +154,12 @@ func (q *limit[T, K]) admit(g *gate[T]) {
 	g.admitted++
 }
 
-// left gives the place of an admitted item to the next in its line.
+// left replaces an admitted item that has ended, or left in another way, by the first
+// item in the line of its key.
 func (q *limit[T, K]) left(item T) {
 	g := q.gates.at(q.key(item))
 	for g.line.n > 0 {
-		if q.letIn(q.drop(g, g.line.front)) {
+		if q.pushInner(q.drop(g, g.line.front)) {
 			return
 		}
 	}
@@ -167,10 +169,10 @@ func (q *limit[T, K]) left(item T) {
 	}
 }
 
-// letIn pushes an item into the inner queue. It is not its submitter who waits for
-// that, but somebody else whose item has ended; so if a function that reads an
-// attribute panics, the item is handed back to the owner.
-func (q *limit[T, K]) letIn(item T) (in bool) {
+// pushInner pushes an item from a line to the inner queue, and reports whether that
+// succeeded. The caller is not the submitter of the item, so a panic of a function that reads
+// an attribute must not reach it. The item is discarded instead.
+func (q *limit[T, K]) pushInner(item T) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			q.refused.Push(refusal[T]{item, fmt.Errorf("queue: LimitByKey: the inner discipline panicked: %v", v)})
@@ -180,8 +182,8 @@ func (q *limit[T, K]) letIn(item T) (in bool) {
 	return true
 }
 
-// Discarded returns an item that the inner queue could not take, or one that it has
-// given up. The place of the latter goes to the next of its key.
+// Discarded returns an item that the inner queue refused, or one that the inner queue
+// discards.
 func (q *limit[T, K]) Discarded() (item T, ok bool, reason error) {
 	if r, ok := q.refused.Pop(); ok {
 		return r.item, true, r.reason
@@ -195,23 +197,23 @@ func (q *limit[T, K]) Discarded() (item T, ok bool, reason error) {
 	return item, ok, reason
 }
 
-// NeedsTime reports whether the inner queue has to be told the time.
+// NeedsTime reports whether the inner queue needs the time.
 func (q *limit[T, K]) NeedsTime() bool { return q.clock != nil && q.clock.NeedsTime() }
 
-// Tick sets the time of the inner queue. It is called only if NeedsTime says so.
+// Tick sets the time of the inner queue, which needs it.
 func (q *limit[T, K]) Tick(now time.Time) { q.clock.Tick(now) }
 
-// drop takes an item out of its line.
+// drop removes an item from its line.
 func (q *limit[T, K]) drop(g *gate[T], e *node[T]) T {
 	g.line.remove(e)
 	if q.waiting--; q.waiting == 0 {
-		q.nodes.dwindle()
+		q.nodes.shrink()
 	}
 	return q.nodes.free(e)
 }
 
-// Remove takes out every item for which gone reports true. O(n). Lines come
-// first: what is let in meanwhile must not be asked about again.
+// Remove removes each item for which gone returns true. It costs O(n). It visits the
+// lines before it admits any of their items, so that gone is called once for each.
 func (q *limit[T, K]) Remove(gone func(item T) bool) int {
 	before := q.Len()
 	for _, g := range q.gates.states {
@@ -244,7 +246,8 @@ func (q *limit[T, K]) Remove(gone func(item T) bool) int {
 	return before - after
 }
 
-// setAside takes everything out of the inner queue, in its order.
+// setAside moves all items of the inner queue to aside, in the order in which they would
+// run.
 func (q *limit[T, K]) setAside() {
 	for {
 		item, ok := q.inner.Pop()
@@ -255,14 +258,15 @@ func (q *limit[T, K]) setAside() {
 	}
 }
 
-// CanEvict reports whether the worst item can be found: if the inner queue can find
-// its own. The oldest may be in the inner queue or in a line, and nothing tells which.
+// CanEvict reports whether the queue can find the victim: only the worst item, and only if
+// the inner queue can. The oldest item is in the inner queue or in a line, and the queue does
+// not know which.
 func (q *limit[T, K]) CanEvict(v Victim) bool {
 	return v == Worst && q.evictor != nil && q.evictor.CanEvict(v)
 }
 
-// Evict takes the newest item of the longest line, which could not run for the
-// longest time, or, without lines, what the inner queue would give up.
+// Evict removes and returns the newest item in the longest line: the one that waits
+// longest. If there are no lines, it evicts an item of the inner queue.
 func (q *limit[T, K]) Evict(v Victim) (item T, ok bool) {
 	if q.waiting > 0 {
 		var longest *gate[T]
@@ -282,8 +286,8 @@ func (q *limit[T, K]) Evict(v Victim) (item T, ok bool) {
 	return item, ok
 }
 
-// longerThan compares the lines of two gates, and, so that the same calls give the
-// same victim, the last items of lines of equal length.
+// longerThan compares the lines of two gates by length, then by their last item. The
+// second criterion makes the victim independent of the order of the map.
 func (g *gate[T]) longerThan(other *gate[T]) bool {
 	if g.line.n != other.line.n {
 		return g.line.n > other.line.n

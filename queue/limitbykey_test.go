@@ -16,8 +16,8 @@ import (
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
-// gated is LimitByKey over a FIFO, as a list of what may run and a list of what
-// may not yet.
+// gated is a model of LimitByKey over a FIFO: a list of the items that may run, and a list of
+// the items that wait for them.
 type gated struct {
 	n              int
 	ready, waiting []*queuetest.Item
@@ -76,8 +76,8 @@ func (q *gated) Remove(gone func(*queuetest.Item) bool) int {
 
 func (q *gated) CanEvict(v queue.Victim) bool { return v == queue.Worst }
 
-// Evict takes the newest of the key with the most in waiting, or the newest of
-// what is ready.
+// Evict takes the newest waiting item of the key with the most of them, or else the newest
+// item that may run.
 func (q *gated) Evict(queue.Victim) (*queuetest.Item, bool) {
 	if q.Len() == 0 {
 		return nil, false
@@ -114,12 +114,12 @@ func TestLimitByKeyConforms(t *testing.T) {
 	}
 	parity := func(i *queuetest.Item) int { return i.Value % 2 }
 	for name, inner := range map[string]queue.Factory[*queuetest.Item]{
-		"Priority":               queue.Priority(value, 10),
-		"Fair":                   queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant, Cost: cost}),
-		"CoDel":                  queue.CoDel[*queuetest.Item](queue.CoDelConfig{}),
-		"LimitByKey":             queue.LimitByKey(5, parity, nil),
-		"one that cannot remove": func() queue.Queue[*queuetest.Item] { return plain{queue.NewLIFO[*queuetest.Item]()} },
-		"one that knows the time, and cannot evict": func() queue.Queue[*queuetest.Item] {
+		"Priority":      queue.Priority(value, 10),
+		"Fair":          queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant, Cost: cost}),
+		"CoDel":         queue.CoDel[*queuetest.Item](queue.CoDelConfig{}),
+		"LimitByKey":    queue.LimitByKey(5, parity, nil),
+		"not a Remover": func() queue.Queue[*queuetest.Item] { return plain{queue.NewLIFO[*queuetest.Item]()} },
+		"a Clocked, not an Evictor": func() queue.Queue[*queuetest.Item] {
 			return clocked{plain{queue.NewFIFO[*queuetest.Item]()}}
 		},
 	} {
@@ -127,16 +127,16 @@ func TestLimitByKeyConforms(t *testing.T) {
 	}
 }
 
-// plain is a queue without capabilities.
+// plain hides the optional interfaces of a queue.
 type plain struct{ queue.Queue[*queuetest.Item] }
 
-// clocked is one that is told the time, of which it makes nothing.
+// clocked is a queue that needs the time and ignores it.
 type clocked struct{ plain }
 
 func (clocked) NeedsTime() bool { return true }
 func (clocked) Tick(time.Time)  {}
 
-// TestLimitByKeyKeepsTheOrder of an inner queue that cannot remove.
+// TestLimitByKeyKeepsTheOrder checks a Remove over an inner queue that is not a Remover.
 func TestLimitByKeyKeepsTheOrder(t *testing.T) {
 	q := queue.LimitByKey(9, value, func() queue.Queue[*queuetest.Item] { return plain{queue.NewLIFO[*queuetest.Item]()} })()
 	for i := range 5 {
@@ -151,9 +151,9 @@ func TestLimitByKeyKeepsTheOrder(t *testing.T) {
 	check.Equal(t, "items in order", got, []int{4, 3, 1, 0, 5})
 }
 
-// TestLimitByKeyBounds: never more than n of a key run; of each key the oldest
-// run first; and as soon as something may run, it is handed out. Over a LIFO,
-// which would have it otherwise, the order within a key holds for n=1.
+// TestLimitByKeyBounds checks that at most n items of a key run at once, that the oldest item
+// of a key runs first, and that Pop returns an item whenever one may run. Over a LIFO, the
+// order within a key is guaranteed only for n = 1.
 func TestLimitByKeyBounds(t *testing.T) {
 	for name, inner := range map[string]queue.Factory[*queuetest.Item]{
 		"FIFO": nil, "LIFO": queue.NewLIFO[*queuetest.Item],
@@ -179,7 +179,7 @@ func TestLimitByKeyBounds(t *testing.T) {
 						if !ok {
 							for key, w := range waiting {
 								if len(w) > 0 && len(running[key]) < n {
-									t.Fatalf("nothing comes out, while %v wait and only %v of the key run", w, running[key])
+									t.Fatalf("Pop returned nothing, with %v waiting and only %v of key %d running", w, running[key], key)
 								}
 							}
 							return
@@ -187,19 +187,19 @@ func TestLimitByKeyBounds(t *testing.T) {
 						key := i.Value
 						if n == 1 || inner == nil {
 							if first := waiting[key][0]; i != first {
-								t.Fatalf("%v comes out before %v", i, first)
+								t.Fatalf("Pop returned %v before %v", i, first)
 							}
 						}
 						waiting[key] = slices.DeleteFunc(waiting[key], func(x *queuetest.Item) bool { return x == i })
 						running[key] = append(running[key], i)
 						if len(running[key]) > n {
-							t.Fatalf("%v run at once; at most %d may", running[key], n)
+							t.Fatalf("%v run at once, want at most %d items of a key", running[key], n)
 						}
 					},
 					"finish": func(t *rapid.T) {
 						key := rapid.IntRange(0, 4).Draw(t, "key")
 						if len(running[key]) == 0 {
-							t.Skip("none of this key runs")
+							t.Skip("no item of this key is running")
 						}
 						which := rapid.IntRange(0, len(running[key])-1).Draw(t, "which")
 						i := running[key][which]
@@ -212,36 +212,36 @@ func TestLimitByKeyBounds(t *testing.T) {
 	}
 }
 
-// TestBadArgumentsAreReported: each by the discipline that cannot work with it.
-func TestBadArgumentsAreReported(t *testing.T) {
+// TestValidate checks the errors for invalid arguments.
+func TestValidate(t *testing.T) {
 	type item = *queuetest.Item
 	none := func() queue.Queue[item] { return nil }
 	for name, test := range map[string]struct {
 		err  error
 		want []string // parts of the message
 	}{
-		"priority without levels": {validate(queue.Priority[item](nil, 1)), []string{"Priority", "level", "nil"}},
-		"negative ageing":         {validate(queue.Priority(value, -1)), []string{"ageing is -1", "0 for strict"}},
-		"vast ageing":             {validate(queue.Priority(value, 1<<30+1)), []string{"ageing is 1073741825"}},
-		"no deadlines":            {validate(queue.Deadline(queue.DeadlineConfig[item]{})), []string{"Deadline", "nil"}},
-		"negative horizon":        {validate(queue.Deadline(queue.DeadlineConfig[item]{Deadline: dueIn, Horizon: -1})), []string{"horizon is -1ns"}},
-		"horizon from nowhere":    {validate(queue.Deadline(queue.DeadlineConfig[item]{Deadline: dueIn, Horizon: 1})), []string{"set Enqueued"}},
-		"fair without keys":       {validate(queue.Fair(queue.FairConfig[item, int]{})), []string{"Fair", "Key", "nil"}},
-		"negative quantum":        {validate(queue.Fair(queue.FairConfig[item, int]{Key: tenant, Quantum: -1})), []string{"quantum is -1"}},
-		"negative target":         {validate(queue.CoDel[item](queue.CoDelConfig{Target: -1})), []string{"target is -1ns"}},
-		"target over interval":    {validate(queue.CoDel[item](queue.CoDelConfig{Target: 2, Interval: 1})), []string{"interval 1ns"}},
-		"limit without keys":      {validate(queue.LimitByKey[item, int](1, nil, nil)), []string{"LimitByKey", "key", "nil"}},
-		"limit of none":           {validate(queue.LimitByKey(0, value, nil)), []string{"limit is 0", "1 or more"}},
-		"limit over what nobody can reach": {validate(queue.LimitByKey(1, value, func() queue.Queue[item] {
+		"priority without levels":  {validate(queue.Priority[item](nil, 1)), []string{"Priority", "level", "nil"}},
+		"negative ageing":          {validate(queue.Priority(value, -1)), []string{"ageing is -1", "0 for strict"}},
+		"vast ageing":              {validate(queue.Priority(value, 1<<30+1)), []string{"ageing is 1073741825"}},
+		"no deadlines":             {validate(queue.Deadline(queue.DeadlineConfig[item]{})), []string{"Deadline", "nil"}},
+		"negative horizon":         {validate(queue.Deadline(queue.DeadlineConfig[item]{Deadline: dueIn, Horizon: -1})), []string{"horizon is -1ns"}},
+		"horizon without Enqueued": {validate(queue.Deadline(queue.DeadlineConfig[item]{Deadline: dueIn, Horizon: 1})), []string{"set Enqueued"}},
+		"fair without keys":        {validate(queue.Fair(queue.FairConfig[item, int]{})), []string{"Fair", "Key", "nil"}},
+		"negative quantum":         {validate(queue.Fair(queue.FairConfig[item, int]{Key: tenant, Quantum: -1})), []string{"quantum is -1"}},
+		"negative target":          {validate(queue.CoDel[item](queue.CoDelConfig{Target: -1})), []string{"target is -1ns"}},
+		"target over interval":     {validate(queue.CoDel[item](queue.CoDelConfig{Target: 2, Interval: 1})), []string{"interval 1ns"}},
+		"limit without keys":       {validate(queue.LimitByKey[item, int](1, nil, nil)), []string{"LimitByKey", "key", "nil"}},
+		"limit of 0":               {validate(queue.LimitByKey(0, value, nil)), []string{"limit is 0", "1 or more"}},
+		"limit over a Holder that is not a Remover": {validate(queue.LimitByKey(1, value, func() queue.Queue[item] {
 			return holder{plain{queue.NewFIFO[item]()}}
 		})), []string{"queue_test.holder", "queue.Remover"}},
-		"limit over nothing": {validate(queue.LimitByKey(1, value, none)), []string{"LimitByKey", "returned nil"}},
-		"two faults at once": {validate(queue.LimitByKey(-1, value, queue.Priority[item](nil, 0))), []string{"limit is -1", "Priority"}},
+		"limit over nil": {validate(queue.LimitByKey(1, value, none)), []string{"LimitByKey", "returned nil"}},
+		"two faults":     {validate(queue.LimitByKey(-1, value, queue.Priority[item](nil, 0))), []string{"limit is -1", "Priority"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, part := range test.want {
 				if test.err == nil || !strings.Contains(test.err.Error(), part) {
-					t.Errorf("the error is %v; want one that says %q", test.err, part)
+					t.Errorf("the error is %v; want one that contains %q", test.err, part)
 				}
 			}
 		})
@@ -252,14 +252,14 @@ func TestBadArgumentsAreReported(t *testing.T) {
 		"LimitByKey": queue.LimitByKey(1, value, nil),
 	} {
 		if err := validate(f); err != nil {
-			t.Errorf("%s, with good arguments, reports %v", name, err)
+			t.Errorf("%s with valid arguments reports %v", name, err)
 		}
 	}
 }
 
-// TestAPanicInPushChangesNothing: the functions that a discipline is given are
-// called before it changes anything.
-func TestAPanicInPushChangesNothing(t *testing.T) {
+// TestPanicInPushChangesNothing checks that a queue still works after a function that reads an
+// attribute has panicked in Push.
+func TestPanicInPushChangesNothing(t *testing.T) {
 	bad := &queuetest.Item{Seq: 13, Value: 13}
 	wary := func(i *queuetest.Item) int {
 		if i == bad {
@@ -282,7 +282,7 @@ func TestAPanicInPushChangesNothing(t *testing.T) {
 			a, b := &queuetest.Item{Seq: 1, Value: 1}, &queuetest.Item{Seq: 2, Value: 13}
 			push(a)
 			if !push(bad) {
-				t.Fatal("the push did not panic; want a queue that asked")
+				t.Fatal("Push did not panic; want it to read the attribute")
 			}
 			push(b)
 			var got []*queuetest.Item
@@ -293,15 +293,15 @@ func TestAPanicInPushChangesNothing(t *testing.T) {
 			}
 			slices.SortFunc(got, func(a, b *queuetest.Item) int { return a.Seq - b.Seq })
 			if q.Len() != 0 || len(got) != 2 || got[0] != a || got[1] != b {
-				t.Errorf("the queue returned %v and holds %d; want the two good items", got, q.Len())
+				t.Errorf("Pop returned %v, with %d items left; want the two items that did not panic", got, q.Len())
 			}
 		})
 	}
 }
 
-// TestLimitByKeyHandsBackWhatIsRefusedBelow: an item that panics as it is let in is
-// handed back through all limits, and its place at each goes to the next item.
-func TestLimitByKeyHandsBackWhatIsRefusedBelow(t *testing.T) {
+// TestNestedLimitByKeyDiscards checks that an item is discarded by all nested limits if its
+// attribute function panics, and that each limit admits another item instead.
+func TestNestedLimitByKeyDiscards(t *testing.T) {
 	type item struct{ Outer, Inner, Level int }
 	level := func(i item) int {
 		if i.Level < 0 {
@@ -324,8 +324,8 @@ func TestLimitByKeyHandsBackWhatIsRefusedBelow(t *testing.T) {
 	check.Equal(t, "Len", q.Len(), 0)
 }
 
-// TestImpossibleKeys: a key that is not equal to itself could never be found again.
-func TestImpossibleKeys(t *testing.T) {
+// TestNaNKeyPanics checks a key that is not equal to itself.
+func TestNaNKeyPanics(t *testing.T) {
 	self := func(f float64) float64 { return f }
 	for name, f := range map[string]queue.Factory[float64]{
 		"Fair":       queue.Fair(queue.FairConfig[float64, float64]{Key: self}),
@@ -335,7 +335,7 @@ func TestImpossibleKeys(t *testing.T) {
 			q := f()
 			defer func() {
 				if recover() == nil || q.Len() != 0 {
-					t.Errorf("a NaN is taken for a key; the queue holds %d", q.Len())
+					t.Errorf("Push accepted NaN as a key; the queue has %d items", q.Len())
 				}
 			}()
 			q.Push(math.NaN())
@@ -343,8 +343,8 @@ func TestImpossibleKeys(t *testing.T) {
 	}
 }
 
-// TestFairKeepsNothingOfAPanic: a weight that panics leaves no state behind.
-func TestFairKeepsNothingOfAPanic(t *testing.T) {
+// TestFairPanicLeavesNoState checks that Push adds no key if the weight function panics.
+func TestFairPanicLeavesNoState(t *testing.T) {
 	q := queue.Fair(queue.FairConfig[int, int]{
 		Key: func(i int) int { return i }, Weight: func(int) int { panic("weight") },
 	})()
@@ -356,12 +356,12 @@ func TestFairKeepsNothingOfAPanic(t *testing.T) {
 		}()
 	}
 	if kept := heapInUse() - before; kept > 64<<10 {
-		t.Errorf("100,000 items that panicked have left %d bytes", kept)
+		t.Errorf("after 100,000 panics in Push, the queue keeps %d bytes; want at most 64 KiB", kept)
 	}
 	runtime.KeepAlive(q)
 }
 
-// evictor is a queue that can evict, and not remove.
+// evictor is an Evictor that is not a Remover.
 type evictor struct{ plain }
 
 func (evictor) CanEvict(queue.Victim) bool { return true }
@@ -370,23 +370,24 @@ func (e evictor) Evict(v queue.Victim) (*queuetest.Item, bool) {
 	return e.Queue.(queue.Evictor[*queuetest.Item]).Evict(v)
 }
 
-// TestLimitByKeyGivesUpTheInnerVictim, and not what is next to run.
-func TestLimitByKeyGivesUpTheInnerVictim(t *testing.T) {
+// TestLimitByKeyEvictsTheInnerVictim checks an inner queue that is not a Remover: the items
+// set aside by Remove, which run next, are evicted last.
+func TestLimitByKeyEvictsTheInnerVictim(t *testing.T) {
 	q := queue.LimitByKey(9, value, func() queue.Queue[*queuetest.Item] { return evictor{plain{queue.NewFIFO[*queuetest.Item]()}} })()
 	push := func(seq int) { q.Push(&queuetest.Item{Seq: seq, Value: seq}) }
 	for seq := range 5 {
 		push(seq)
 	}
-	q.(queue.Remover[*queuetest.Item]).Remove(func(*queuetest.Item) bool { return false }) // sets all aside
+	q.(queue.Remover[*queuetest.Item]).Remove(func(*queuetest.Item) bool { return false }) // sets all items aside
 	push(5)
 	for _, want := range []int{5, 4, 3} {
 		if i, _ := q.(queue.Evictor[*queuetest.Item]).Evict(queue.Worst); i.Seq != want {
-			t.Errorf("%v was given up, want #%d", i, want)
+			t.Errorf("Evict returned %v, want #%d", i, want)
 		}
 	}
 }
 
-// holder is a queue that may hold back, and cannot remove.
+// holder is a Holder that is not a Remover.
 type holder struct{ plain }
 
 func (holder) Held() int { return 0 }

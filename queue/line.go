@@ -4,9 +4,8 @@ import (
 	"unsafe"
 )
 
-// line is a list of the items of one key, in the order of arrival. Disciplines
-// that sort items by key have one for each. Its nodes come from the
-// discipline's [nodes].
+// line is a linked list of the items of one key, in the order in which they were pushed.
+// Its nodes are allocated by the [nodes] of the discipline.
 type line[T any] struct {
 	front, back *node[T]
 	n           int
@@ -15,12 +14,12 @@ type line[T any] struct {
 // node is an item in a line.
 type node[T any] struct {
 	item       T
-	seq        int64 // the place of the item in the order of arrival
-	cost       int64 // what the item costs, in a discipline that wants to know
+	seq        int64 // increases with each item pushed
+	cost       int64 // only used by Fair
 	next, prev *node[T]
 }
 
-// push adds a node at the back.
+// push appends a node.
 func (l *line[T]) push(e *node[T]) {
 	e.prev = l.back
 	if l.back == nil {
@@ -32,7 +31,7 @@ func (l *line[T]) push(e *node[T]) {
 	l.n++
 }
 
-// remove takes out a node of the line.
+// remove unlinks a node of the line.
 func (l *line[T]) remove(e *node[T]) {
 	if e.prev == nil {
 		l.front = e.next
@@ -47,18 +46,19 @@ func (l *line[T]) remove(e *node[T]) {
 	l.n--
 }
 
-// nodes keeps the nodes that lines have no use for, to be used again: a
-// discipline of steady depth allocates nothing. As in a [FIFO], what a burst
-// took is given back in two steps.
+// nodes allocates and reuses the nodes of lines. A discipline of steady length allocates
+// nothing. As in a [FIFO], the memory kept after a burst is limited, and shrinks each time
+// the discipline becomes empty.
 type nodes[T any] struct {
-	spare  *node[T]
-	spares int
+	spare  *node[T] // a list of free nodes, linked by next
+	spares int      // its length
 }
 
+// minSpareNodes is the number of free nodes that are kept in any case.
 const minSpareNodes = 1024
 
-// of returns a node for an item.
-func (p *nodes[T]) of(item T, seq, cost int64) *node[T] {
+// alloc returns a node for an item.
+func (p *nodes[T]) alloc(item T, seq, cost int64) *node[T] {
 	e := p.spare
 	if e == nil {
 		e = new(node[T])
@@ -70,10 +70,10 @@ func (p *nodes[T]) of(item T, seq, cost int64) *node[T] {
 	return e
 }
 
-// free takes back a node that is in no line any more, and returns its item.
+// free takes a node that is no longer in a line, and returns its item.
 func (p *nodes[T]) free(e *node[T]) T {
 	item := e.item
-	*e = node[T]{} // the item can be collected
+	*e = node[T]{} // do not keep the item reachable
 	if p.spares < max(minSpareNodes, maxSpareBytes/int(unsafe.Sizeof(*e))) {
 		e.next, p.spare = p.spare, e
 		p.spares++
@@ -81,8 +81,8 @@ func (p *nodes[T]) free(e *node[T]) T {
 	return item
 }
 
-// dwindle lets some spare nodes go. Disciplines call it when they run empty.
-func (p *nodes[T]) dwindle() {
+// shrink drops some free nodes. A discipline calls it when it becomes empty.
+func (p *nodes[T]) shrink() {
 	for range min(segmentLen, p.spares-minSpareNodes) {
 		p.spare = p.spare.next
 		p.spares--

@@ -4,30 +4,27 @@ import (
 	"fmt"
 )
 
-// Priority returns the discipline that hands out the item of the highest level
-// first, and among equals the one that came first.
+// Priority returns the discipline that runs the item with the highest level first, and
+// items of equal level in the order in which they were pushed.
 //
-// With an ageing of 0 it is strict: while items of a higher level come, those of
-// a lower one wait, if need be for ever. A positive ageing prevents that: an
-// item counts as one level higher than it is, compared with those that come
-// later, for each ageing items pushed after it. Of items of level p, with pmax
-// the highest level there is, no more than (pmax−p)·ageing later ones overtake
-// any. So an ageing of 1,000 lets a level be worth a head start of 1,000 items.
+// An ageing of 0 means strict priority: an item waits as long as items of higher level
+// arrive, possibly for ever. With a positive ageing, an item gains one level relative to
+// newer items for each ageing items pushed after it. At most (pmax−p)·ageing newer items
+// then overtake an item of level p, where pmax is the highest level in use. With an ageing
+// of 1,000, for example, one level is worth a lead of 1,000 items.
 //
-// The order is by time of arrival less a head start for the level, so it is decided
-// once and for all at the push: the urgency numbers of Jackson (Some problems in
-// queueing with dynamic priorities, Naval Research Logistics Quarterly 7, 1960),
-// with items for a clock.
+// Ageing follows Jackson's urgency numbers (Some problems in queueing with dynamic
+// priorities, Naval Research Logistics Quarterly 7, 1960), with the number of items
+// pushed as the time. The relative order of two items never changes, so it is computed
+// once, at Push.
 //
-// It costs O(log n) a push and pop. It implements [Remover] and [Evictor]; the worst
-// item is the last in order, and the oldest is found in O(n).
-// Levels beyond ±2³⁰ count as that. A level that is nil, or an ageing that is
-// negative or above 2³⁰, is reported by Validate; see [Factory].
+// Push and Pop cost O(log n). The queue implements [Remover] and [Evictor]. The [Worst]
+// item is the last in this order; evicting the [Oldest] costs O(n). Levels are limited to ±2³⁰. Validate reports a nil level, and an
+// ageing that is negative or above 2³⁰; see [Factory].
 func Priority[T any](level func(item T) int, ageing int) Factory[T] {
-	// An item of level p that is pushed as the seq-th goes before one of level p'
-	// pushed as the seq'-th if seq − p·ageing < seq' − p'·ageing.
+	// Item i runs before item j if seqᵢ − levelᵢ·ageing < seqⱼ − levelⱼ·ageing.
 	key := func(item T, seq int64) int64 { return seq - clampLevel(level(item))*int64(ageing) }
-	if ageing == 0 { // that is, without end: the level alone counts
+	if ageing == 0 {
 		key = func(item T, _ int64) int64 { return -clampLevel(level(item)) }
 	}
 	var fault error
@@ -40,12 +37,13 @@ func Priority[T any](level func(item T) int, ageing int) Factory[T] {
 	return func() Queue[T] { return &heap[T]{key: key, fault: fault} }
 }
 
-// maxLevel squared leaves room in an int64 for the number of items ever pushed.
+// maxLevel is the largest level and the largest ageing. Their product leaves enough room
+// in an int64 for the sequence number of an item.
 const maxLevel = 1 << 30
 
 func clampLevel(level int) int64 { return int64(max(min(level, maxLevel), -maxLevel)) }
 
-// errNilFunc reports a function that a constructor cannot do without.
+// errNilFunc reports that a required function is nil.
 func errNilFunc(constructor, parameter string) error {
-	return fmt.Errorf("queue: %s: the function %s is nil; the discipline reads it off each item", constructor, parameter)
+	return fmt.Errorf("queue: %s: the function %s is nil; it is required", constructor, parameter)
 }

@@ -14,8 +14,7 @@ import (
 
 func value(i *queuetest.Item) int { return i.Value }
 
-// least returns the index of the first item with the least key, and most the
-// last with the greatest.
+// least returns a function that finds the first item with the smallest key.
 func least[T any](key func(T) int64) func([]T) int {
 	return func(items []T) int {
 		best, bestKey := 0, key(items[0])
@@ -28,6 +27,7 @@ func least[T any](key func(T) int64) func([]T) int {
 	}
 }
 
+// most returns a function that finds the last item with the largest key.
 func most[T any](key func(T) int64) func([]T) int {
 	return func(items []T) int {
 		best, bestKey := 0, key(items[0])
@@ -52,8 +52,8 @@ func TestPriorityConforms(t *testing.T) {
 	}
 }
 
-// TestPriorityBoundsOvertaking: of the items that come after one of level p, at
-// most (pmax−p)·ageing are handed out before it.
+// TestPriorityBoundsOvertaking checks that at most (pmax−p)·ageing newer items run before an
+// item of level p.
 func TestPriorityBoundsOvertaking(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ageing := rapid.IntRange(1, 20).Draw(t, "ageing")
@@ -64,7 +64,7 @@ func TestPriorityBoundsOvertaking(t *testing.T) {
 		seq := 0
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
-				// Often the same level many times over: a flood of important items.
+				// Often many items of one level, such as a flood of important items.
 				level := rapid.IntRange(0, pmax).Draw(t, "level")
 				for range rapid.SampledFrom([]int{1, 2, 50}).Draw(t, "items") {
 					seq++
@@ -90,7 +90,7 @@ func TestPriorityBoundsOvertaking(t *testing.T) {
 						}
 						overtaken[i]++
 						if most := (pmax - i.Value) * ageing; overtaken[i] > most {
-							t.Fatalf("%v was overtaken by %d items, the last of them %v; at most %d may", i, overtaken[i], popped, most)
+							t.Fatalf("%d newer items ran before %v, the last one %v; want at most %d", overtaken[i], i, popped, most)
 						}
 					}
 					waiting = rest
@@ -100,9 +100,8 @@ func TestPriorityBoundsOvertaking(t *testing.T) {
 	})
 }
 
-// TestPriorityTakesAnyLevel: the extremes order as they should, and do not
-// overflow.
-func TestPriorityTakesAnyLevel(t *testing.T) {
+// TestPriorityAcceptsAnyLevel checks that extreme levels do not overflow.
+func TestPriorityAcceptsAnyLevel(t *testing.T) {
 	self := func(level int) int { return level }
 	for _, ageing := range []int{0, 1, 1 << 30} {
 		q := queue.Priority(self, ageing)()
@@ -115,7 +114,7 @@ func TestPriorityTakesAnyLevel(t *testing.T) {
 			got = append(got, level)
 		}
 		want := []int{math.MaxInt, 1, 0, -1, math.MinInt}
-		if ageing == 1 { // -1 came first, and a level is worth one place
+		if ageing == 1 { // -1 was pushed first, and a level is worth one place
 			want = []int{math.MaxInt, -1, 0, 1, math.MinInt}
 		}
 		check.Equal(t, fmt.Sprintf("levels in order, with an ageing of %d", ageing), got, want)

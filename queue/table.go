@@ -5,24 +5,26 @@ import (
 	"maps"
 )
 
-// table holds a state of type V for each key. A state that has come to rest
-// could be dropped, as it is like new, but most keys come again: it stays until
-// those at rest are the great majority and are swept out together, at a cost of
-// O(1) for each time that one came to rest. So the keys of the past take no
-// memory for long, and a key that comes and goes costs one look-up a time.
+// table stores a state of type V for each key. A state is active, or at rest and equal to
+// a new one.
+//
+// States at rest stay in the table, because most keys come back. When they outnumber the
+// active states by far, all of them are deleted, at an amortised cost of O(1) per state.
+// A key that alternates between active and at rest therefore costs one map lookup each
+// time, and keys that do not come back use no memory for long.
 type table[K comparable, V any] struct {
 	states map[K]*V
-	active int  // states not at rest
-	spare  []*V // swept out, to be used again
-	peak   int  // the most states since the map was made
+	active int  // number of active states
+	spare  []*V // deleted states for reuse
+	peak   int  // maximum of len(states) since the map was made
 }
 
 const (
-	minStates      = 64
-	maxSpareStates = 1024
+	minStates      = 64   // a smaller table is not swept
+	maxSpareStates = 1024 // limits len(spare)
 )
 
-// at returns the state of a key.
+// at returns the state of a key, and adds one if there is none.
 func (t *table[K, V]) at(key K) *V {
 	v := t.states[key]
 	if v == nil {
@@ -31,8 +33,8 @@ func (t *table[K, V]) at(key K) *V {
 	return v
 }
 
-// add makes a state for a key that has none. A key that is not equal to itself, and
-// so could never be found again, is as impossible as one that cannot be compared.
+// add adds a state for a key that has none. It panics if the key is not equal to itself,
+// like NaN, because such a key could not be found again.
 func (t *table[K, V]) add(key K) *V {
 	if key != key { //nolint:gocritic // this is how to tell NaN
 		panic(fmt.Sprintf("queue: the key %v is not equal to itself", key))
@@ -52,10 +54,11 @@ func (t *table[K, V]) add(key K) *V {
 	return v
 }
 
-// wake says that a state comes out of its rest.
+// wake counts a state that becomes active.
 func (t *table[K, V]) wake() { t.active++ }
 
-// rest says that a state has come to rest. The function tells those that have.
+// rest counts a state that comes to rest. The function resting reports whether a state is
+// at rest.
 func (t *table[K, V]) rest(resting func(*V) bool) {
 	t.active--
 	if len(t.states) >= minStates+4*t.active {
@@ -63,6 +66,7 @@ func (t *table[K, V]) rest(resting func(*V) bool) {
 	}
 }
 
+// sweep deletes the states at rest.
 func (t *table[K, V]) sweep(resting func(*V) bool) {
 	for key, v := range t.states {
 		if !resting(v) {
@@ -74,7 +78,7 @@ func (t *table[K, V]) sweep(resting func(*V) bool) {
 			t.spare = append(t.spare, v)
 		}
 	}
-	if n := max(len(t.states), minStates); t.peak > 16*n { // maps do not shrink
+	if n := max(len(t.states), minStates); t.peak > 16*n { // a map does not shrink
 		states := make(map[K]*V, n)
 		maps.Copy(states, t.states)
 		t.states, t.peak = states, len(states)

@@ -7,9 +7,8 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// shuffled is a discipline of somebody's own: it hands out items in an order
-// that is hard to guess and the same each time, by always taking the one in
-// the middle.
+// shuffled is a custom discipline. It always pops the item in the middle, so its order is
+// hard to guess, but the same each time.
 type shuffled[T any] struct{ items []T }
 
 func newShuffled[T any]() queue.Queue[T] { return new(shuffled[T]) }
@@ -23,12 +22,11 @@ func (q *shuffled[T]) Pop() (item T, ok bool) {
 	}
 	i := len(q.items) / 2
 	item = q.items[i]
-	q.items = slices.Delete(q.items, i, i+1) // also clears the slot that is free now
+	q.items = slices.Delete(q.items, i, i+1) // also zeroes the free slot
 	return item, true
 }
 
-// A discipline of one's own is three methods. To check it takes one line, in a file
-// of tests:
+// A custom discipline needs three methods. One line in a test file checks it:
 //
 //	func TestShuffled(t *testing.T) { queuetest.Run(t, newShuffled[*queuetest.Item]) }
 func Example() {

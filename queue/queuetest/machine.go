@@ -9,7 +9,8 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// owned is a queue used as an owner does, with the capabilities that it has.
+// owned is a queue with its optional interfaces, nil if the queue does not implement them.
+// Its methods call the queue as an owner has to.
 type owned struct {
 	queue.Queue[*Item]
 	remover   queue.Remover[*Item]
@@ -48,14 +49,14 @@ func (o *owned) Push(item *Item) {
 	o.Queue.Push(item)
 }
 
-// Pop pops, and also returns what the queue gave up.
+// Pop also returns the items that the queue has discarded.
 func (o *owned) Pop() (item *Item, ok bool, given []discarded) {
 	o.tick()
 	item, ok = o.Queue.Pop()
 	return item, ok, o.discarded()
 }
 
-// Finish does nothing for a queue that is no queue.Finisher.
+// Finish does nothing if the queue is not a queue.Finisher.
 func (o *owned) Finish(item *Item, ran bool) {
 	if o.finisher != nil {
 		o.tick()
@@ -63,25 +64,25 @@ func (o *owned) Finish(item *Item, ran bool) {
 	}
 }
 
-// Evict takes out a victim.
+// Evict requires that canEvict is true.
 func (o *owned) Evict(v queue.Victim) (*Item, bool) {
 	o.tick()
 	return o.evictor.Evict(v)
 }
 
-// Remove takes out items.
+// Remove requires that the queue is a queue.Remover.
 func (o *owned) Remove(gone func(*Item) bool) int {
 	o.tick()
 	return o.remover.Remove(gone)
 }
 
-// discarded is an item that the queue has given up, and why.
+// discarded is an item that the queue has given up, with the reason.
 type discarded struct {
 	item   *Item
 	reason error
 }
 
-// discarded collects what the queue has given up.
+// discarded returns all items that the queue has given up.
 func (o *owned) discarded() (given []discarded) {
 	for o.discarder != nil {
 		item, ok, reason := o.discarder.Discarded()
@@ -93,16 +94,16 @@ func (o *owned) discarded() (given []discarded) {
 	return given
 }
 
-// machine is a queue under test beside the facts that must hold for it.
+// machine is the state machine of the rule Conservation.
 type machine struct {
 	q       *owned
-	model   *owned         // nil: any order
-	held    map[*Item]bool // pushed, and not yet left in whichever way
-	running []*Item        // popped, and not yet finished; only of a queue.Finisher
-	seq     int
+	model   *owned         // nil: any order is accepted
+	held    map[*Item]bool // in the queue
+	running []*Item        // popped and not finished; empty if the queue is not a queue.Finisher
+	seq     int            // of the last item pushed
 }
 
-// conservation: what comes out is exactly what went in, once, and Len is exact.
+// conservation checks the rule Conservation.
 func (s *suite) conservation(t *rapid.T) {
 	m := &machine{q: own(s.make()), held: map[*Item]bool{}}
 	if s.model != nil {
@@ -133,22 +134,21 @@ func (s *suite) conservation(t *rapid.T) {
 	m.drain(t)
 }
 
-// checkModel demands of the model the capabilities without which it could not
-// follow the queue.
+// checkModel fails if the model lacks an interface that it needs to follow the queue.
 func (m *machine) checkModel(t *rapid.T) {
-	demand := func(needed, has bool, capability string) {
+	require := func(needed, has bool, name string) {
 		if needed && !has {
-			t.Fatalf("the model %T must implement queue.%s, to follow %T", m.model.Queue, capability, m.q.Queue)
+			t.Fatalf("the model %T must implement queue.%s to follow %T", m.model.Queue, name, m.q.Queue)
 		}
 	}
-	demand(m.q.remover != nil || m.q.evictor != nil, m.model.remover != nil, "Remover")
-	demand(m.q.finisher != nil, m.model.finisher != nil, "Finisher")
-	demand(m.q.discarder != nil && m.q.clock != nil, m.model.discarder != nil, "Discarder")
-	demand(m.q.clock != nil, m.model.clock != nil, "Clocked")
+	require(m.q.remover != nil || m.q.evictor != nil, m.model.remover != nil, "Remover")
+	require(m.q.finisher != nil, m.model.finisher != nil, "Finisher")
+	require(m.q.discarder != nil && m.q.clock != nil, m.model.discarder != nil, "Discarder")
+	require(m.q.clock != nil, m.model.clock != nil, "Clocked")
 }
 
-// several draws a number of items. Runs of pushes and pops reach the sizes at
-// which a structure grows and shrinks.
+// several draws a number of items. Large numbers reach the lengths at which a data structure
+// grows or shrinks.
 func several(t *rapid.T) int {
 	return rapid.SampledFrom([]int{1, 1, 1, 5, 40, 1100}).Draw(t, "items")
 }
@@ -173,7 +173,7 @@ func (m *machine) pop(t *rapid.T) {
 	}
 }
 
-// popOne pops an item and reports whether it is worth while to go on.
+// popOne calls Pop once and reports whether another call could return an item.
 func (m *machine) popOne(t *rapid.T) bool {
 	item, ok, given := m.q.Pop()
 	if ok {
@@ -188,7 +188,7 @@ func (m *machine) popOne(t *rapid.T) bool {
 		var wantOK bool
 		want, wantOK, wanted = m.model.Pop()
 		if item != want || ok != wantOK {
-			t.Fatalf("Pop returned %v, %v; the model says %v, %v", item, ok, want, wantOK)
+			t.Fatalf("Pop returned %v, %v; the model returned %v, %v", item, ok, want, wantOK)
 		}
 	}
 	m.gaveUp(t, "Pop", given, wanted)
@@ -196,19 +196,19 @@ func (m *machine) popOne(t *rapid.T) bool {
 		return true
 	}
 	if len(m.held) > 0 && len(m.running) == 0 {
-		t.Fatalf("Pop returned nothing while %d items are held and none runs", len(m.held))
+		t.Fatalf("Pop returned nothing, with %d items in the queue and none running", len(m.held))
 	}
 	held := 0
 	if m.q.holder != nil {
 		held = m.q.holder.Held()
 	}
 	if held != len(m.held) {
-		t.Fatalf("Pop returned nothing, while only %d of %d items may not run, by queue.Holder", held, len(m.held))
+		t.Fatalf("Pop returned nothing, with %d items in the queue; according to Held, %d of them may not run", len(m.held), held)
 	}
 	return false
 }
 
-// settle takes what the queue has given up in the course of a call.
+// settle checks the items that the queue and the model have discarded during a call.
 func (m *machine) settle(t *rapid.T, call string) {
 	var wanted []discarded
 	if m.model != nil {
@@ -217,20 +217,21 @@ func (m *machine) settle(t *rapid.T, call string) {
 	m.gaveUp(t, call, m.q.discarded(), wanted)
 }
 
-// gaveUp checks what the queue has given up in the course of a call.
+// gaveUp checks the items that the queue has discarded during a call; wanted are those of
+// the model.
 func (m *machine) gaveUp(t *rapid.T, call string, given, wanted []discarded) {
 	for _, d := range given {
 		if d.reason == nil {
-			t.Fatalf("Discarded returned %v after %s, and no reason", d.item, call)
+			t.Fatalf("after %s, Discarded returned %v without a reason", call, d.item)
 		}
 		m.left(t, "Discarded", d.item)
 	}
 	if m.model != nil && !slices.Equal(given, wanted) {
-		t.Fatalf("%s discarded %v; the model says %v", call, given, wanted)
+		t.Fatalf("%s discarded %v; the model discarded %v", call, given, wanted)
 	}
 }
 
-// wait lets time pass for a queue that wants to know it.
+// wait advances the time.
 func (m *machine) wait(t *rapid.T) {
 	d := time.Duration(rapid.SampledFrom([]int{1, 1000, 4_000, 7_000, 30_000, 100_000, 1_000_000}).Draw(t, "µs")) * time.Microsecond
 	m.q.now = m.q.now.Add(d)
@@ -239,10 +240,10 @@ func (m *machine) wait(t *rapid.T) {
 	}
 }
 
-// finish ends one of the items that run.
+// finish ends one of the running items.
 func (m *machine) finish(t *rapid.T) {
 	if len(m.running) == 0 {
-		t.Skip("nothing runs")
+		t.Skip("no item is running")
 	}
 	which := rapid.IntRange(0, len(m.running)-1).Draw(t, "which")
 	m.finishOne(t, which, rapid.Bool().Draw(t, "ran"))
@@ -260,10 +261,10 @@ func (m *machine) finishOne(t *rapid.T, i int, ran bool) {
 	m.settle(t, "Finish")
 }
 
-// left records that call handed item out, which must have been held.
+// left records that an item has left the queue by a call.
 func (m *machine) left(t *rapid.T, call string, item *Item) {
 	if !m.held[item] {
-		t.Fatalf("%s returned %v, which is not held: it was never pushed or has left before", call, item)
+		t.Fatalf("%s returned %v, which is not in the queue: it was never pushed, or has already left", call, item)
 	}
 	delete(m.held, item)
 }
@@ -277,7 +278,7 @@ func (m *machine) remove(t *rapid.T) {
 	want := 0
 	for item := range m.held {
 		if asked[item] != 1 {
-			t.Fatalf("Remove asked %d times about %v, want once for each item held", asked[item], item)
+			t.Fatalf("Remove called gone %d times for %v, want once for each item in the queue", asked[item], item)
 		}
 		if gone(item) {
 			want++
@@ -285,7 +286,7 @@ func (m *machine) remove(t *rapid.T) {
 		}
 	}
 	if len(asked) != before || got != want {
-		t.Fatalf("Remove asked about %d items and returned %d; want %d asked, %d removed", len(asked), got, before, want)
+		t.Fatalf("Remove called gone for %d items and returned %d; want %d calls and %d items removed", len(asked), got, before, want)
 	}
 	if m.model != nil {
 		m.model.Remove(gone)
@@ -304,11 +305,11 @@ func (m *machine) evictOldest(t *rapid.T) {
 	}
 }
 
-// evictVictim checks what every eviction must do.
+// evictVictim evicts an item and checks the result.
 func (m *machine) evictVictim(t *rapid.T, v queue.Victim) (item *Item, ok bool) {
 	item, ok = m.q.Evict(v)
 	if ok != (len(m.held) > 0) {
-		t.Fatalf("Evict reported %v with %d items held", ok, len(m.held))
+		t.Fatalf("Evict reported %v with %d items in the queue", ok, len(m.held))
 	}
 	if !ok {
 		return nil, false
@@ -318,7 +319,7 @@ func (m *machine) evictVictim(t *rapid.T, v queue.Victim) (item *Item, ok bool) 
 	case m.model == nil:
 	case m.model.canEvict(v):
 		if want, _ := m.model.Evict(v); item != want {
-			t.Fatalf("Evict returned %v; the model says %v", item, want)
+			t.Fatalf("Evict returned %v; the model returned %v", item, want)
 		}
 	default:
 		m.model.Remove(func(x *Item) bool { return x == item })
@@ -327,16 +328,17 @@ func (m *machine) evictVictim(t *rapid.T, v queue.Victim) (item *Item, ok bool) 
 	return item, true
 }
 
+// check checks the counts after each action.
 func (m *machine) check(t *rapid.T) {
 	if got := m.q.Len(); got != len(m.held) {
-		t.Fatalf("Len is %d with %d items held", got, len(m.held))
+		t.Fatalf("Len is %d with %d items in the queue", got, len(m.held))
 	}
 	if h := m.q.holder; h != nil && (h.Held() < 0 || h.Held() > m.q.Len()) {
 		t.Fatalf("Held is %d with %d items in the queue", h.Held(), m.q.Len())
 	}
 }
 
-// drain takes everything out, and ends what runs when nothing else comes.
+// drain pops all items and finishes them.
 func (m *machine) drain(t *rapid.T) {
 	for m.popOne(t) || len(m.running) > 0 {
 		m.check(t)
@@ -345,6 +347,6 @@ func (m *machine) drain(t *rapid.T) {
 		}
 	}
 	if len(m.held) > 0 {
-		t.Fatalf("%d items never came out: %v", len(m.held), m.held)
+		t.Fatalf("%d items have not left the queue: %v", len(m.held), m.held)
 	}
 }

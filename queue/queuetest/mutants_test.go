@@ -7,12 +7,12 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// base is a correct FIFO that can remove and evict. A mutant overrides what it gets
-// wrong.
+// base is a correct FIFO, a Remover and an Evictor. A mutant embeds it and overrides a method
+// with a wrong one.
 type base struct {
-	items []*Item // a window that slides over buf
+	items []*Item // a part of buf
 	buf   []*Item
-	calls int // of whatever a mutant counts
+	calls int // of every
 }
 
 func (q *base) Len() int { return len(q.items) }
@@ -46,7 +46,7 @@ func (q *base) Remove(gone func(*Item) bool) int {
 
 func (q *base) CanEvict(queue.Victim) bool { return true }
 
-// Evict takes the front if it is to be the oldest: nothing here overtakes.
+// Evict removes the front for queue.Oldest, and the back for queue.Worst.
 func (q *base) Evict(v queue.Victim) (*Item, bool) {
 	if len(q.items) == 0 || v == queue.Oldest {
 		return q.Pop()
@@ -58,7 +58,7 @@ func (q *base) Evict(v queue.Victim) (*Item, bool) {
 	return i, true
 }
 
-// every reports true once in n calls.
+// every returns true in each n-th call.
 func (q *base) every(n int) bool { q.calls++; return q.calls%n == 0 }
 
 type loses struct{ base }
@@ -69,7 +69,7 @@ func (q *loses) Push(i *Item) {
 	}
 }
 
-// losesQuietly still counts what it has lost.
+// losesQuietly counts lost items in Len.
 type losesQuietly struct {
 	base
 	lost int
@@ -93,7 +93,7 @@ func (q *duplicates) Push(i *Item) {
 	}
 }
 
-// swaps hands out one item twice in the place of another.
+// swaps returns an item again instead of the next one.
 type swaps struct {
 	base
 	last *Item
@@ -133,7 +133,7 @@ func (q *holdsBack) Pop() (*Item, bool) {
 	return q.base.Pop()
 }
 
-// wrongOrder is a FIFO up to 30 items.
+// wrongOrder is a FIFO only while it has at most 30 items.
 type wrongOrder struct{ base }
 
 func (q *wrongOrder) Pop() (*Item, bool) {
@@ -261,7 +261,7 @@ type evictsTheNewest struct{ base }
 
 func (q *evictsTheNewest) Evict(queue.Victim) (*Item, bool) { return q.base.Evict(queue.Worst) }
 
-// pauses makes a worker come twice, now and then.
+// pauses sometimes returns nothing, and the item in the next call.
 type pauses struct{ base }
 
 func (q *pauses) Pop() (*Item, bool) {
@@ -271,8 +271,7 @@ func (q *pauses) Pop() (*Item, bool) {
 	return q.base.Pop()
 }
 
-// holdsUnseen lets two items run at a time, and does not tell that it holds others
-// back.
+// holdsUnseen runs at most two items at once, but is not a Holder.
 type holdsUnseen struct {
 	base
 	running int
@@ -288,7 +287,7 @@ func (q *holdsUnseen) Pop() (*Item, bool) {
 	return q.base.Pop()
 }
 
-// twoAtOnce is correct: it lets two items run at a time.
+// twoAtOnce is correct. It runs at most two items at once.
 type twoAtOnce struct{ holdsUnseen }
 
 func (q *twoAtOnce) Held() int {
@@ -298,7 +297,7 @@ func (q *twoAtOnce) Held() int {
 	return 0
 }
 
-// heldWrong is twoAtOnce, which tells too few of those that it holds back.
+// heldWrong returns too small a number of held items.
 type heldWrong struct{ twoAtOnce }
 
 func (q *heldWrong) Held() int {
@@ -308,7 +307,7 @@ func (q *heldWrong) Held() int {
 	return 0
 }
 
-// leaksSlots lets 10 items run at once, and forgets some that have ended.
+// leaksSlots runs at most 10 items at once, and ignores some calls of Finish.
 type leaksSlots struct {
 	base
 	running int
@@ -338,8 +337,7 @@ func (q *leaksSlots) Finish(*Item, bool) {
 	}
 }
 
-// clocked is correct: it relies on what queue.Clocked promises, and gives up
-// each third item.
+// clocked is correct. It discards each third item, and panics if a call of Tick is missing.
 type clocked struct {
 	base
 	ticked bool
@@ -378,21 +376,21 @@ func (q *clocked) Discarded() (*Item, bool, error) {
 	return i, true, queue.ErrShed
 }
 
-// discardsWordlessly gives items up and does not say why.
-type discardsWordlessly struct{ clocked }
+// discardsWithoutReason discards items without a reason.
+type discardsWithoutReason struct{ clocked }
 
-func (q *discardsWordlessly) Discarded() (*Item, bool, error) {
+func (q *discardsWithoutReason) Discarded() (*Item, bool, error) {
 	i, ok, _ := q.clocked.Discarded()
 	return i, ok, nil
 }
 
-// neverTold is correct: it could be told the time, and does not need it.
-type neverTold struct{ base }
+// needsNoTime is correct. Its NeedsTime returns false, so Tick must not be called.
+type needsNoTime struct{ base }
 
-func (q *neverTold) NeedsTime() bool { return false }
-func (q *neverTold) Tick(time.Time)  { panic("Tick, though the time is not needed") }
+func (q *needsNoTime) NeedsTime() bool { return false }
+func (q *needsNoTime) Tick(time.Time)  { panic("Tick called although NeedsTime is false") }
 
-// takesBack is correct: it hands out the newest item after one that did not run.
+// takesBack is correct. After an item that did not run, it pops the newest item.
 type takesBack struct {
 	base
 	newest bool
@@ -408,7 +406,7 @@ func (q *takesBack) Pop() (*Item, bool) {
 	return q.base.Pop()
 }
 
-// ignoresRan is takesBack, which takes every item for one that ran.
+// ignoresRan ignores that an item did not run.
 type ignoresRan struct{ takesBack }
 
 func (q *ignoresRan) Finish(i *Item, _ bool) { q.takesBack.Finish(i, true) }

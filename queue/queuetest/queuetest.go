@@ -1,29 +1,28 @@
-// Package queuetest checks that an implementation of queue.Queue behaves as
-// its contract says, for the disciplines of package queue and for your own:
+// Package queuetest checks that an implementation of queue.Queue meets its contract:
 //
 //	func TestMine(t *testing.T) {
 //		queuetest.Run(t, func() queue.Queue[*queuetest.Item] { return mine.New() })
 //	}
 //
-// It drives the queue with random sequences of calls (a rapid state machine)
-// and prints the shortest sequence that breaks a rule, with the way to replay
-// it. These are the rules:
+// [Run] drives queues with random sequences of calls, as a state machine of package rapid.
+// When a rule is broken, rapid prints the shortest sequence that it finds and how to
+// replay it. Each rule is a subtest:
 //
-//   - Conservation: what comes out is exactly what went in, each item once; Len
-//     is exact; nothing is held back while nothing runs. With [WithModel], what
-//     comes out next is what the model says.
-//   - WorkConservation: a worker is never idle beside an item that waits, so the
-//     queue has as many items as a FIFO at every step of the same work. Not for
-//     queues that may hold back (queue.Holder) or give up (queue.Discarder).
-//   - Independence: two queues of one factory share nothing.
-//   - Memory: what has left the queue can be collected.
-//   - Allocations: a push and a pop allocate no more than the budget, which is
-//     nothing, or [WithAllocs].
+//   - Conservation: each pushed item leaves the queue once, and Len is exact. Pop returns
+//     an item unless all items are held. With [WithModel], the items leave in the order of
+//     the model.
+//   - WorkConservation: no worker is idle while an item waits. At each step of the same
+//     workload, the queue is as long as a FIFO. This rule does not apply to an implementation
+//     of queue.Holder or queue.Discarder.
+//   - Independence: two queues of one factory share no state.
+//   - Memory: an item that has left the queue can be garbage-collected.
+//   - Allocations: a Push followed by a Pop allocates nothing, or at most the budget of
+//     [WithAllocs].
 //
-// Optional capabilities of package queue are checked when the queue implements
-// them: removed, evicted, discarded and finished items obey the same rules, the
-// oldest victim of queue.Evictor is the oldest, and what queue.Holder counts is what
-// Pop holds back.
+// The suite uses and checks the optional interfaces of package queue that the queue
+// implements. The rules apply to items that are removed, evicted or discarded, too. An item
+// evicted as queue.Oldest must be the oldest one, a discarded item needs a reason, and
+// Pop must hold back exactly the items that queue.Holder counts.
 package queuetest
 
 import (
@@ -35,19 +34,20 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// Item is what the suite pushes. Seq is its place in the order of arrival,
-// from 1. Value is drawn at random from 0 to 9; a discipline under test reads
-// it as whatever it orders by: a priority, a key, a cost.
+// Item is the type of the items that the suite pushes.
 type Item struct {
-	Seq   int
+	// Seq numbers the items in the order in which they are pushed, starting with 1.
+	Seq int
+	// Value is a random number from 0 to 9. A discipline can use it as the attribute that
+	// it needs: a priority, a key or a cost.
 	Value int
 
-	// A pointer, because small values without one may share memory, and then a queue that
-	// holds one item keeps its neighbours reachable.
+	// The pointer keeps the allocator from placing several small items in one block of
+	// memory, where one item keeps all others reachable.
 	_ *Item
 }
 
-// String shows an item in failure messages.
+// String returns the form used in failure messages.
 func (i *Item) String() string {
 	if i == nil {
 		return "nil"
@@ -55,29 +55,24 @@ func (i *Item) String() string {
 	return fmt.Sprintf("#%d(%d)", i.Seq, i.Value)
 }
 
-// Option adjusts what [Run] expects.
-type Option interface{ apply(*suite) }
+// Option configures [Run].
+type Option func(*suite)
 
-type optionFunc func(*suite)
-
-func (f optionFunc) apply(s *suite) { f(s) }
-
-// WithModel demands that every Pop returns what model's queue returns: a
-// reference implementation of the order, as simple as possible. Without it
-// any order is accepted.
+// WithModel compares the queue with a model: each Pop must return the same item. The model
+// should be the simplest implementation of the order. The default is to accept any order.
 //
-// The model needs queue.Remover where the queue under test implements that or
-// can evict, queue.Finisher and queue.Clocked where that one does, and
-// queue.Discarder where that one sheds. If it implements queue.Evictor, the victims
-// are compared too.
+// If the queue under test implements queue.Remover or queue.Evictor, the model must implement
+// queue.Remover. The model must also implement queue.Finisher and queue.Clocked if the
+// queue does, and queue.Discarder if the queue implements it together with queue.Clocked. If
+// the model can evict a victim, it must be the same one as that of the queue.
 func WithModel(model queue.Factory[*Item]) Option {
-	return optionFunc(func(s *suite) { s.model = model })
+	return func(s *suite) { s.model = model }
 }
 
-// WithAllocs sets how many allocations a Push followed by a Pop may cost in
-// the steady state, on average. The default is 0.
+// WithAllocs sets the average number of allocations that a Push followed by a Pop may make
+// in the steady state. The default is 0.
 func WithAllocs(budget float64) Option {
-	return optionFunc(func(s *suite) { s.allocs = budget })
+	return func(s *suite) { s.allocs = budget }
 }
 
 type suite struct {
@@ -86,12 +81,12 @@ type suite struct {
 	allocs float64
 }
 
-// Run checks the queues that make returns, each rule in a subtest of its own.
+// Run checks the queues made by makeQueue, with one subtest for each rule.
 func Run(t *testing.T, makeQueue queue.Factory[*Item], opts ...Option) {
 	t.Helper()
 	s := &suite{make: makeQueue}
 	for _, o := range opts {
-		o.apply(s)
+		o(s)
 	}
 	t.Run("Conservation", func(t *testing.T) { rapid.Check(t, s.conservation) })
 	if s.conservesWork() {

@@ -10,13 +10,13 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// subject is a queue for the suite to judge.
+// subject is a queue that the suite has to accept or reject.
 type subject struct {
 	make  queue.Factory[*Item]
 	opts  []Option
-	rule  string // the subtest that must fail; empty: none may
-	model bool   // only a model shows the fault
-	alone bool   // it may crash the process
+	rule  string // the subtest that must fail; empty if none may fail
+	model bool   // use correct as the model
+	alone bool   // run it in its own process, because it may crash
 }
 
 func correct() queue.Queue[*Item] { return new(base) }
@@ -26,58 +26,58 @@ func newTakesBack() queue.Queue[*Item] { return new(takesBack) }
 var shared = new(base)
 
 var subjects = map[string]subject{
-	"correct":            {make: correct},
-	"correctWithModel":   {make: correct, model: true},
-	"correctLIFO":        {make: func() queue.Queue[*Item] { return new(stack) }},
-	"correctClocked":     {make: func() queue.Queue[*Item] { return new(clocked) }, alone: true},
-	"correctHolder":      {make: func() queue.Queue[*Item] { return new(twoAtOnce) }},
-	"correctFinisher":    {make: func() queue.Queue[*Item] { return new(takesBack) }, opts: []Option{WithModel(newTakesBack)}},
-	"ignoresRan":         {make: func() queue.Queue[*Item] { return new(ignoresRan) }, opts: []Option{WithModel(newTakesBack)}, rule: "Conservation"},
-	"neverTold":          {make: func() queue.Queue[*Item] { return new(neverTold) }},
-	"holdsUnseen":        {make: func() queue.Queue[*Item] { return new(holdsUnseen) }, rule: "Conservation"},
-	"discardsWordlessly": {make: func() queue.Queue[*Item] { return new(discardsWordlessly) }, rule: "Conservation"},
-	"keepsEvicted":       {make: func() queue.Queue[*Item] { return new(keepsEvicted) }, rule: "Memory"},
-	"evictsTheNewest":    {make: func() queue.Queue[*Item] { return new(evictsTheNewest) }, rule: "Conservation"},
-	"pauses":             {make: func() queue.Queue[*Item] { return new(pauses) }, rule: "WorkConservation"},
-	"heldWrong":          {make: func() queue.Queue[*Item] { return new(heldWrong) }, rule: "Conservation"},
-	"withinItsBudget":    {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(2)}},
-	"aboveItsBudget":     {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(1)}, rule: "Allocations"},
-	"loses":              {make: func() queue.Queue[*Item] { return new(loses) }, rule: "Conservation"},
-	"losesQuietly":       {make: func() queue.Queue[*Item] { return new(losesQuietly) }, rule: "Conservation"},
-	"duplicates":         {make: func() queue.Queue[*Item] { return new(duplicates) }, rule: "Conservation"},
-	"swaps":              {make: func() queue.Queue[*Item] { return new(swaps) }, rule: "Conservation"},
-	"wrongLen":           {make: func() queue.Queue[*Item] { return new(wrongLen) }, rule: "Conservation"},
-	"nilWhenEmpty":       {make: func() queue.Queue[*Item] { return new(nilWhenEmpty) }, rule: "Conservation"},
-	"holdsBack":          {make: func() queue.Queue[*Item] { return new(holdsBack) }, rule: "Conservation"},
-	"wrongOrder":         {make: func() queue.Queue[*Item] { return new(wrongOrder) }, rule: "Conservation", model: true},
-	"LIFOAgainstAFIFO":   {make: func() queue.Queue[*Item] { return new(stack) }, rule: "Conservation", model: true},
-	"removesTooFew":      {make: func() queue.Queue[*Item] { return new(removesTooFew) }, rule: "Conservation"},
-	"removesTooMany":     {make: func() queue.Queue[*Item] { return new(removesTooMany) }, rule: "Conservation"},
-	"asksTwice":          {make: func() queue.Queue[*Item] { return new(asksTwice) }, rule: "Conservation"},
-	"forgetsToAsk":       {make: func() queue.Queue[*Item] { return new(forgetsToAsk) }, rule: "Conservation"},
-	"miscounts":          {make: func() queue.Queue[*Item] { return new(miscounts) }, rule: "Conservation"},
-	"reorders":           {make: func() queue.Queue[*Item] { return new(reorders) }, rule: "Conservation", model: true},
-	"evictsNothing":      {make: func() queue.Queue[*Item] { return new(evictsNothing) }, rule: "Conservation"},
-	"evictsACopy":        {make: func() queue.Queue[*Item] { return new(evictsACopy) }, rule: "Conservation"},
-	"leaksSlots":         {make: func() queue.Queue[*Item] { return new(leaksSlots) }, rule: "Conservation"},
-	"keepsSlots":         {make: func() queue.Queue[*Item] { return new(keepsSlots) }, rule: "Memory"},
-	"keepsLast":          {make: func() queue.Queue[*Item] { return new(keepsLast) }, rule: "Memory"},
-	"allocates":          {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
-	"sharesOneInstance":  {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
+	"correct":               {make: correct},
+	"correctWithModel":      {make: correct, model: true},
+	"correctLIFO":           {make: func() queue.Queue[*Item] { return new(stack) }},
+	"correctClocked":        {make: func() queue.Queue[*Item] { return new(clocked) }, alone: true},
+	"correctHolder":         {make: func() queue.Queue[*Item] { return new(twoAtOnce) }},
+	"correctFinisher":       {make: func() queue.Queue[*Item] { return new(takesBack) }, opts: []Option{WithModel(newTakesBack)}},
+	"ignoresRan":            {make: func() queue.Queue[*Item] { return new(ignoresRan) }, opts: []Option{WithModel(newTakesBack)}, rule: "Conservation"},
+	"needsNoTime":           {make: func() queue.Queue[*Item] { return new(needsNoTime) }},
+	"holdsUnseen":           {make: func() queue.Queue[*Item] { return new(holdsUnseen) }, rule: "Conservation"},
+	"discardsWithoutReason": {make: func() queue.Queue[*Item] { return new(discardsWithoutReason) }, rule: "Conservation"},
+	"keepsEvicted":          {make: func() queue.Queue[*Item] { return new(keepsEvicted) }, rule: "Memory"},
+	"evictsTheNewest":       {make: func() queue.Queue[*Item] { return new(evictsTheNewest) }, rule: "Conservation"},
+	"pauses":                {make: func() queue.Queue[*Item] { return new(pauses) }, rule: "WorkConservation"},
+	"heldWrong":             {make: func() queue.Queue[*Item] { return new(heldWrong) }, rule: "Conservation"},
+	"withinItsBudget":       {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(2)}},
+	"aboveItsBudget":        {make: func() queue.Queue[*Item] { return new(allocates) }, opts: []Option{WithAllocs(1)}, rule: "Allocations"},
+	"loses":                 {make: func() queue.Queue[*Item] { return new(loses) }, rule: "Conservation"},
+	"losesQuietly":          {make: func() queue.Queue[*Item] { return new(losesQuietly) }, rule: "Conservation"},
+	"duplicates":            {make: func() queue.Queue[*Item] { return new(duplicates) }, rule: "Conservation"},
+	"swaps":                 {make: func() queue.Queue[*Item] { return new(swaps) }, rule: "Conservation"},
+	"wrongLen":              {make: func() queue.Queue[*Item] { return new(wrongLen) }, rule: "Conservation"},
+	"nilWhenEmpty":          {make: func() queue.Queue[*Item] { return new(nilWhenEmpty) }, rule: "Conservation"},
+	"holdsBack":             {make: func() queue.Queue[*Item] { return new(holdsBack) }, rule: "Conservation"},
+	"wrongOrder":            {make: func() queue.Queue[*Item] { return new(wrongOrder) }, rule: "Conservation", model: true},
+	"LIFOAgainstAFIFO":      {make: func() queue.Queue[*Item] { return new(stack) }, rule: "Conservation", model: true},
+	"removesTooFew":         {make: func() queue.Queue[*Item] { return new(removesTooFew) }, rule: "Conservation"},
+	"removesTooMany":        {make: func() queue.Queue[*Item] { return new(removesTooMany) }, rule: "Conservation"},
+	"asksTwice":             {make: func() queue.Queue[*Item] { return new(asksTwice) }, rule: "Conservation"},
+	"forgetsToAsk":          {make: func() queue.Queue[*Item] { return new(forgetsToAsk) }, rule: "Conservation"},
+	"miscounts":             {make: func() queue.Queue[*Item] { return new(miscounts) }, rule: "Conservation"},
+	"reorders":              {make: func() queue.Queue[*Item] { return new(reorders) }, rule: "Conservation", model: true},
+	"evictsNothing":         {make: func() queue.Queue[*Item] { return new(evictsNothing) }, rule: "Conservation"},
+	"evictsACopy":           {make: func() queue.Queue[*Item] { return new(evictsACopy) }, rule: "Conservation"},
+	"leaksSlots":            {make: func() queue.Queue[*Item] { return new(leaksSlots) }, rule: "Conservation"},
+	"keepsSlots":            {make: func() queue.Queue[*Item] { return new(keepsSlots) }, rule: "Memory"},
+	"keepsLast":             {make: func() queue.Queue[*Item] { return new(keepsLast) }, rule: "Memory"},
+	"allocates":             {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
+	"sharesOneInstance":     {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
 }
 
-// stack is a correct LIFO without capabilities.
+// stack is a correct LIFO without optional interfaces.
 type stack struct{ b base }
 
 func (q *stack) Push(i *Item)       { q.b.Push(i) }
 func (q *stack) Len() int           { return q.b.Len() }
 func (q *stack) Pop() (*Item, bool) { return q.b.Evict(queue.Worst) }
 
-// judge is set in the process that runs the suite against a subject: the
-// suite's verdict on a mutant is a failed test.
+// judge is the environment variable that names the subjects for TestJudge: one subject, or
+// all of them. The tests of mutants fail, so they run in a process of their own.
 const judge = "QUEUETEST_SUBJECT"
 
-// TestJudge runs the suite against the subjects, in a process of its own.
+// TestJudge runs the suite on the subjects.
 func TestJudge(t *testing.T) {
 	wanted := os.Getenv(judge)
 	if wanted == "" {
@@ -97,7 +97,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func verdict(t *testing.T, wanted string) (failed [][]string, out []byte, err error) {
+// judged runs TestJudge in another process. It returns the subjects and rules that failed.
+func judged(t *testing.T, wanted string) (failed [][]string, out []byte, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestJudge$", "-test.v",
 		"-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=100", "-rapid.steps=10")
@@ -106,7 +107,8 @@ func verdict(t *testing.T, wanted string) (failed [][]string, out []byte, err er
 	return failLine.FindAllStringSubmatch(string(out), -1), out, err
 }
 
-func stringsOf(matches [][]string, name string) []string {
+// failedRules returns the rules that a subject has failed.
+func failedRules(matches [][]string, name string) []string {
 	rules := []string{}
 	for _, m := range matches {
 		if m[1] == name {
@@ -118,15 +120,15 @@ func stringsOf(matches [][]string, name string) []string {
 
 var failLine = regexp.MustCompile(`--- FAIL: TestJudge/(\w+)/(\w+) `)
 
-// TestSuiteCatchesBrokenQueues: every mutant fails the rule that it breaks, and
-// a correct queue fails none.
+// TestSuiteCatchesBrokenQueues checks that each mutant fails the rule that it breaks, and that
+// correct queues pass.
 func TestSuiteCatchesBrokenQueues(t *testing.T) {
-	failed, out, _ := verdict(t, "all") // that it fails is what is wanted
+	failed, out, _ := judged(t, "all") // an error is expected
 	for name, s := range subjects {
 		if s.alone {
 			continue
 		}
-		rules := stringsOf(failed, name)
+		rules := failedRules(failed, name)
 		if s.rule == "" && len(rules) > 0 {
 			t.Errorf("%s fails %v, want it to pass", name, rules)
 		}
@@ -139,10 +141,9 @@ func TestSuiteCatchesBrokenQueues(t *testing.T) {
 	}
 }
 
-// TestSuiteDrivesClockedQueues: the suite owes a Clocked queue what the owner
-// does, a Tick before each Push and Pop, and takes what it sheds.
+// TestSuiteDrivesClockedQueues checks that the suite calls Tick before each Push and Pop.
 func TestSuiteDrivesClockedQueues(t *testing.T) {
-	if _, out, err := verdict(t, "correctClocked"); err != nil {
+	if _, out, err := judged(t, "correctClocked"); err != nil {
 		t.Errorf("a correct queue.Clocked does not pass: %v\n%.2000s", err, out)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// conservesWork reports whether the queue has no reason to leave a worker idle.
+// conservesWork reports whether the rule WorkConservation applies.
 func (s *suite) conservesWork() bool {
 	q := own(s.make())
 	return q.holder == nil && q.discarder == nil
@@ -19,24 +19,33 @@ func (s *suite) conservesWork() bool {
 // station is a queue with workers.
 type station struct {
 	q       *owned
-	running int
+	running []*Item
 }
 
-// serve gives work to workers that are idle.
-func (s *station) serve(workers int) {
-	for s.running < workers {
-		if _, ok, _ := s.q.Pop(); !ok {
+// start gives items to idle workers.
+func (s *station) start(workers int) {
+	for len(s.running) < workers {
+		item, ok, _ := s.q.Pop()
+		if !ok {
 			return
 		}
-		s.running++
+		s.running = append(s.running, item)
 	}
 }
 
-// inSystem is the number of items that wait or run.
-func (s *station) inSystem() int { return s.q.Len() + s.running }
+// finish ends n running items.
+func (s *station) finish(n int) {
+	for _, item := range s.running[:n] {
+		s.q.Finish(item, true)
+	}
+	s.running = s.running[n:]
+}
 
-// workConservation: no worker is idle while something waits. So the order may
-// change who waits, but not how many.
+// inSystem returns the number of items that wait or run.
+func (s *station) inSystem() int { return s.q.Len() + len(s.running) }
+
+// workConservation compares a queue and a FIFO under the same workload. The discipline decides
+// which items wait, but not how many.
 func (s *suite) workConservation(t *rapid.T) {
 	workers := rapid.IntRange(1, 4).Draw(t, "workers")
 	ours, fifo := &station{q: own(s.make())}, &station{q: own(queue.NewFIFO[*Item]())}
@@ -51,37 +60,37 @@ func (s *suite) workConservation(t *rapid.T) {
 			}
 		},
 		"end": func(t *rapid.T) {
-			if fifo.running == 0 {
-				t.Skip("nothing runs")
+			if len(fifo.running) == 0 {
+				t.Skip("no item is running")
 			}
-			n := rapid.IntRange(1, fifo.running).Draw(t, "items")
-			ours.running -= n
-			fifo.running -= n
+			n := rapid.IntRange(1, len(fifo.running)).Draw(t, "items")
+			ours.finish(n)
+			fifo.finish(n)
 		},
 		"": func(t *rapid.T) {
-			ours.serve(workers)
-			fifo.serve(workers)
-			if ours.running != fifo.running || ours.inSystem() != fifo.inSystem() {
-				t.Fatalf("%d of %d workers are busy with %d items in the system; under FIFO %d are, with %d",
-					ours.running, workers, ours.inSystem(), fifo.running, fifo.inSystem())
+			ours.start(workers)
+			fifo.start(workers)
+			if len(ours.running) != len(fifo.running) || ours.inSystem() != fifo.inSystem() {
+				t.Fatalf("%d of %d workers are busy, with %d items waiting or running; with a FIFO, %d workers and %d items",
+					len(ours.running), workers, ours.inSystem(), len(fifo.running), fifo.inSystem())
 			}
 		},
 	})
 }
 
-// independence: two queues of one factory share nothing.
+// independence checks that two queues of one factory share no state.
 func (s *suite) independence(t *testing.T) {
 	a, b := own(s.make()), own(s.make())
 	a.Push(&Item{Seq: 1})
 	if got := b.Len(); got != 0 {
-		t.Fatalf("a second queue has Len %d after a push to the first", got)
+		t.Fatalf("after a Push to one queue, the Len of another is %d", got)
 	}
 	if item, ok, _ := b.Pop(); ok {
-		t.Fatalf("a second queue pops %v, which was pushed to the first", item)
+		t.Fatalf("a queue pops %v, which was pushed to another one", item)
 	}
 }
 
-// memory: the queue keeps no item that has left it, in whichever way.
+// memory checks that the queue does not keep items reachable that have left it.
 func (s *suite) memory(t *testing.T) {
 	s.collectable(t, "Pop", func(q *owned) []*Item {
 		item, ok, given := q.Pop()
@@ -104,7 +113,8 @@ func (s *suite) memory(t *testing.T) {
 	}
 }
 
-// collectable checks one way to leave a queue, which returns what has left.
+// collectable checks one way of leaving a queue. The function leave makes items leave, and
+// returns them.
 func (s *suite) collectable(t *testing.T, way string, leave func(q *owned) []*Item) {
 	t.Helper()
 	const items = 100
@@ -113,24 +123,24 @@ func (s *suite) collectable(t *testing.T, way string, leave func(q *owned) []*It
 		q.Push(&Item{Seq: i + 1, Value: i % 10})
 	}
 	gone := make([]weak.Pointer[Item], 0, items)
-	for tries := 0; q.Len() > 1 && tries < items; tries++ { // one stays, so that no slice is dropped whole
+	for tries := 0; q.Len() > 1 && tries < items; tries++ { // the queue keeps one item, and thus its memory
 		for _, item := range leave(q) {
 			gone = append(gone, weak.Make(item))
 		}
 	}
 	if q.Len() > 1 {
-		t.Fatalf("%d items of %d are left after %d calls of %s", q.Len(), items, items, way)
+		t.Fatalf("after %d calls of %s, %d of %d items are still in the queue", items, way, q.Len(), items)
 	}
 	runtime.GC()
 	for _, w := range gone {
 		if item := w.Value(); item != nil {
-			t.Errorf("%v has left by %s and is still reachable from the queue: zero the slot", item, way)
+			t.Errorf("%v has left by %s and is still reachable from the queue; zero its slot", item, way)
 		}
 	}
 	runtime.KeepAlive(q)
 }
 
-// one is a list of what a call returned.
+// one returns a slice with the item if ok is true.
 func one(item *Item, ok bool) []*Item {
 	if !ok {
 		return nil
@@ -150,7 +160,7 @@ func removeOne(q *owned) (removed *Item, ok bool) {
 	return removed, ok
 }
 
-// allocations: a push and a pop cost no more than the budget at several depths.
+// allocations checks the rule Allocations at several lengths of the queue.
 func (s *suite) allocations(t *testing.T) {
 	for _, depth := range []int{0, 1, 1000} {
 		q := own(s.make())
@@ -164,7 +174,7 @@ func (s *suite) allocations(t *testing.T) {
 			q.Finish(next, true)
 		})
 		if got > s.allocs {
-			t.Errorf("a push and a pop at depth %d cost %v allocations, want at most %v", depth, got, s.allocs)
+			t.Errorf("a Push and a Pop at length %d make %v allocations, want at most %v", depth, got, s.allocs)
 		}
 	}
 }
