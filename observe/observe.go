@@ -10,8 +10,7 @@ import (
 //
 // The manager calls an observer synchronously and holds no lock: the submitter or the worker
 // waits for the call to return. The methods must return quickly and be safe for concurrent use.
-// Calls that report an error run on a goroutine of their own, since they may call methods of
-// that error. A panic is logged and does not affect the task. Do not call [runtime.Goexit].
+// A panic is logged and does not affect the task. A method must not call [runtime.Goexit].
 type Observer any
 
 // Task identifies a task to observers.

@@ -1,59 +1,57 @@
-// Package failsafe puts the policies of github.com/failsafe-go/failsafe-go around the
-// executions of tasks: rate limiters, circuit breakers, bulkheads, retries, timeouts.
+// Package failsafe applies the policies of github.com/failsafe-go/failsafe-go to the executions of
+// tasks: rate limiters, circuit breakers, bulkheads, retries and timeouts.
 //
 //	limiter := ratelimiter.NewSmoothBuilder[any](10, time.Second).WithMaxWaitTime(time.Minute).Build()
 //	m, err := taskmanager.Start(taskmanager.WithMiddleware(
 //		failsafe.Middleware(failsafego.With(limiter)),
 //	))
 //
-// The policies see every execution of every task of the manager. For those of some
-// tasks only, wrap the middleware; see the second example.
+// The policies apply to every execution of every task of the manager. To apply them to some tasks
+// only, wrap the middleware; see the example of a circuit breaker.
 //
 // # Policies
 //
-// A policy that waits, such as a rate limiter or a bulkhead with a maximal wait, or a
-// retry with a delay, keeps its worker meanwhile. For long waits the restart policies
-// of the manager are better, which give the worker back; an execution that a policy
-// refuses is a failure, after which the task may restart like after any other.
+// A policy that waits keeps the worker of the task: a rate limiter or a bulkhead with a maximum
+// wait, or a retry with a delay. For long waits use the restart policies of the manager, which
+// release the worker. An execution that a policy rejects is a failure, after which the task may
+// restart.
 //
-// The task runs on the goroutine of its worker. Therefore a hedge policy does not go
-// with this package: it runs what it is given on goroutines of its own, and does not
-// wait for them. An attempt on another goroutine fails with ErrGoroutine, without a call
-// of the task. A timeout does go with it: it ends the context of an attempt, and
-// waits until the task has returned.
+// Policies must call the task on the goroutine of its worker. A hedge policy does not: it starts
+// goroutines and does not wait for them. An attempt on another goroutine fails with [ErrGoroutine]
+// and does not call the task. A timeout works: it ends the context of the attempt, and waits until
+// the task has returned.
 //
-// Executions have no result. What a policy is told to do with results, and a fallback
-// returns as one, concerns the zero value of R.
+// Executions have no result. A policy that handles results sees the zero value of R, and the result
+// of a fallback is ignored.
 //
 // # Contexts
 //
-// The context of the task is the one that the policies wait with, and the task gets
-// what the executor makes of it. A context of the executor's own, by its WithContext,
-// is replaced.
+// Policies wait with the context of the task. The task gets the context of the attempt, which the
+// executor derives from it. A context set with WithContext of the executor is replaced.
 //
-// # How an execution ends
+// # Errors
 //
-// It ends with the error that the executor returns, as it is: that of the task if no
-// policy interfered, or one of failsafe's, which errors.Is finds, even in how the task
-// ends: ratelimiter.ErrExceeded, circuitbreaker.ErrOpen, bulkhead.ErrFull,
-// timeout.ErrExceeded, and retrypolicy.ErrExceeded, which wraps the last failure of the
-// task (ReturnLastFailure of its builder gives that alone).
+// The execution ends with the error that the executor returns: the error of the task or, if a policy
+// intervened, one of ratelimiter.ErrExceeded, circuitbreaker.ErrOpen, bulkhead.ErrFull,
+// timeout.ErrExceeded and retrypolicy.ErrExceeded. [errors.Is] finds it in the error of the handle.
+// retrypolicy.ErrExceeded wraps the last failure of the task; with ReturnLastFailure of the builder,
+// the execution ends with that failure alone.
 //
-// When the context of the task is done, some policies would have its error in place of
-// what the task returned, even of success. In place of that error an execution ends as
-// its last attempt did, or, if there was none, with the cause of the context, such as
-// ErrCancelled or ErrStopped of package taskmanager.
+// When the context of the task is done, some policies return its error even if the task succeeded.
+// The execution then ends as its last attempt did or, if there was no attempt, with the cause of the
+// context, such as [taskmanager.ErrCancelled] or [taskmanager.ErrStopped].
 //
-// A panic of the task counts as a failure with the policies, as a
-// *taskmanager.PanicError, and ends the execution as such unless they retry it. One of
-// a policy's own functions goes on to the manager. After runtime.Goexit no Go code can
-// go on, so that no policy learns of it: a bulkhead does not get its permit back, nor
-// does a circuit breaker that is half-open. Do not combine them with tasks that call it.
+// A panic of the task is a failure for the policies, with a [*taskmanager.PanicError]. The execution
+// ends with it unless a policy retries. A panic in a function of a policy propagates to the manager.
+//
+// Policies do not learn of a [runtime.Goexit] in the task: a bulkhead does not get its permit back,
+// and a half-open circuit breaker stays half-open. Do not use these policies with tasks that call
+// Goexit.
 //
 // # Concurrency
 //
-// A middleware is safe for concurrent use, as executors and policies are. An executor
-// must not be composed or given listeners any more when it is in use.
+// A middleware is safe for concurrent use, as executors and policies are. Do not compose an executor
+// or add listeners to it once it is in use.
 package failsafe
 
 import (
@@ -69,15 +67,15 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// ErrGoroutine is how an attempt ends that a policy makes on another goroutine than that
-// of the worker. Leave the policy out; in place of a hedge, retry, or submit two tasks.
+// ErrGoroutine is the error of an attempt that a policy makes on a goroutine other than that of the
+// worker. Remove the policy. Instead of a hedge policy use retries, or submit two tasks.
 var ErrGoroutine = errors.New("failsafe: a policy, such as a hedge, would run the task on another goroutine; leave it out")
 
-// errNilExecutor is what Start fails with.
+// errNilExecutor is the reason for which Start fails.
 var errNilExecutor = errors.New("failsafe: nil executor; make one with failsafe.With and its policies")
 
-// Middleware runs each execution of a task by an executor. It is for
-// taskmanager.WithMiddleware; with a nil executor, Start fails.
+// Middleware returns a middleware for [taskmanager.WithMiddleware] that runs each execution through
+// an executor. If the executor is nil, [taskmanager.Start] returns an error.
 func Middleware[R any](executor failsafe.Executor[R]) func(next taskmanager.Runner) taskmanager.Runner {
 	return func(next taskmanager.Runner) taskmanager.Runner {
 		if executor == nil {

@@ -1,4 +1,8 @@
-// Package logging makes the loggers of others fit the task manager.
+// Package logging provides loggers for [taskmanager.WithLogger].
+//
+//	m, err := taskmanager.Start(taskmanager.WithLogger(logging.Slog(slog.Default())))
+//
+// The sugared logger of zap and the loggers of logrus implement [taskmanager.Logger] themselves.
 package logging
 
 import (
@@ -11,11 +15,13 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Slog returns a Logger that writes to l: Info and Infof at level info, Error
-// and Errorf at level error. What concerns a task is logged with a context that has the
-// values of the task's own, so a handler made by observe.NewLogHandler adds the ids of the
-// span. The source of a record is the caller of the Logger. It is safe for concurrent use.
-// A nil l means slog.Default(), as it is at each call.
+// Slog returns a logger that writes to l. Info and Infof log at [slog.LevelInfo], Error and Errorf at
+// [slog.LevelError]. If l is nil, each call uses the result of [slog.Default] at that moment.
+//
+// The logger implements [taskmanager.ContextLogger]: messages about a task are logged with the values
+// of its context, so a handler made with observe.NewLogHandler adds the name of the task and the ids
+// of its span. The source of a record is the caller of the logger. The logger is safe for concurrent
+// use.
 func Slog(l *slog.Logger) taskmanager.Logger { return slogLogger{l} }
 
 type slogLogger struct{ to *slog.Logger }
@@ -42,17 +48,17 @@ func (s slogLogger) Error(args ...any) {
 	s.log(context.Background(), slog.LevelError, func() string { return fmt.Sprint(args...) })
 }
 
-// InfofContext is Infof for a task.
+// InfofContext is Infof with the context of a task.
 func (s slogLogger) InfofContext(ctx context.Context, format string, args ...any) {
 	s.log(ctx, slog.LevelInfo, func() string { return fmt.Sprintf(format, args...) })
 }
 
-// ErrorfContext is Errorf for a task.
+// ErrorfContext is Errorf with the context of a task.
 func (s slogLogger) ErrorfContext(ctx context.Context, format string, args ...any) {
 	s.log(ctx, slog.LevelError, func() string { return fmt.Sprintf(format, args...) })
 }
 
-// log formats the message only if somebody wants it.
+// log logs a message. It formats the message only if the level is enabled.
 func (s slogLogger) log(ctx context.Context, level slog.Level, message func() string) {
 	to := s.to
 	if to == nil {
@@ -64,5 +70,5 @@ func (s slogLogger) log(ctx context.Context, level slog.Level, message func() st
 	var pcs [1]uintptr
 	runtime.Callers(3, pcs[:]) // skip Callers, log and the method of the interface
 	r := slog.NewRecord(time.Now(), level, message(), pcs[0])
-	_ = to.Handler().Handle(ctx, r) // as slog itself does: there is nobody to tell
+	_ = to.Handler().Handle(ctx, r) // slog ignores the error too
 }
