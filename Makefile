@@ -5,21 +5,31 @@ PROMETHEUS := .bin/prometheus
 JAEGER_VERSION := v1.76.0
 JAEGER := .bin/jaeger-$(JAEGER_VERSION)
 
-# Every module that holds packages; internal/tools only pins the tools.
+# Every module that holds packages; internal/tools and internal/tools/collector only pin tools.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod \
-	-not -path '*/.*/*' -not -path '*/testdata/*' -not -path './internal/tools/*')))
+	-not -path '*/.*/*' -not -path '*/testdata/*' \
+	-not -path './internal/tools/go.mod' -not -path './internal/tools/collector/*')))
+
+RELEASE := go -C internal/tools/release run .
+
+# Where the packages must compile, besides the system of the developer.
+PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy bench bench-quick bench-micro bench-guard demo stress soak e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-micro bench-guard demo stress soak e2e e2e-jaeger cc
 
 help:
-	@echo 'make test    vet, lint, and all tests with the race detector'
+	@echo 'make test    vet, and all tests with the race detector'
 	@echo 'make lint    golangci-lint (the first run builds it, which takes minutes)'
 	@echo 'make vet     go vet'
 	@echo 'make fmt     format the code and group the imports'
 	@echo 'make tidy    go mod tidy in every module'
+	@echo 'make tidy-check  fail if that would change a file'
+	@echo 'make platforms  vet for other systems, and some tests on 32 bits'
+	@echo 'make install-check  install every published module as its users do'
+	@echo 'make release VERSION=v1.2.3  prepare a release and print its tags'
 	@echo 'make bench   the pools side by side: benchmarks/RESULTS.md (ten to twenty minutes)'
 	@echo 'make bench-quick  a part of that, in .bin/bench (two minutes)'
 	@echo 'make bench-micro  the benchmarks of the packages'
@@ -30,7 +40,7 @@ help:
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
 	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
 
-test: vet lint cc
+test: vet cc
 	$(call each,$(MODULES),"$(CURDIR)/.ci/race" ./...)
 
 lint: $(LINT)
@@ -43,7 +53,31 @@ fmt: $(LINT)
 	$(LINT) fmt
 
 tidy:
-	$(call each,$(MODULES) ./internal/tools ./internal/tools/collector,go mod tidy)
+	$(RELEASE) tidy
+
+tidy-check:
+	$(RELEASE) tidy -diff
+
+# The programs of benchmarks show progress in a terminal, for which their packages have no code
+# on js/wasm. A machine that runs linux/amd64 runs linux/386 too: the packages that hold no
+# goroutines are tested there, where int, the allocator and alignment differ.
+platforms:
+	@set -e; for p in $(PLATFORMS); do for m in $(filter-out ./internal/%,$(MODULES)); do \
+		case $$p:$$m in js/wasm:./benchmarks) continue ;; esac; \
+		echo "== $$p $$m"; \
+		(cd "$$m" && CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...); \
+	done; done
+	@case $$(go env GOHOSTOS)/$$(go env GOHOSTARCH) in linux/amd64) \
+		CGO_ENABLED=0 GOOS=linux GOARCH=386 go test ./queue/... ;; \
+	esac
+
+install-check:
+	$(RELEASE) install-check
+
+# VERSION reaches the program as it is, whatever it contains.
+release: export VERSION := $(value VERSION)
+release:
+	@$(RELEASE) prepare "$$VERSION"
 
 bench:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/poolbench" ./cmd/poolbench

@@ -2,6 +2,7 @@ package taskmanager_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"time"
@@ -24,7 +25,7 @@ func Example() {
 	fmt.Println(status.Name, status.Status)
 
 	_, err = m.GoFunc("mail/1", func(context.Context) error { return nil })
-	fmt.Println(err == taskmanager.ErrAlreadyExists)
+	fmt.Println(errors.Is(err, taskmanager.ErrAlreadyExists))
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

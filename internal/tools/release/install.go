@@ -37,7 +37,7 @@ const (
 // installCheck installs each published module by itself, as its users do: from a proxy, which
 // serves what a commit of the working tree would have, into an empty module cache. Third-party
 // modules come from the usual module cache and proxy.
-func (r *repository) installCheck(ctx context.Context, commands []program) error {
+func (r *repository) installCheck(ctx context.Context, commands []program) (err error) {
 	version, err := r.version()
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (r *repository) installCheck(ctx context.Context, commands []program) error
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	i, err := r.newInstaller(ctx, temp, version)
 	if err != nil {
 		return err

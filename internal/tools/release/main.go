@@ -20,8 +20,7 @@ import (
 const usage = `usage:
   release prepare VERSION   set the version that the modules require of one another, and print the tags
   release tidy [-diff]      run "go mod tidy" in every module
-  release install-check     install every published module as its users do
-`
+  release install-check     install every published module as its users do`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

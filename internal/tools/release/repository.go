@@ -117,7 +117,9 @@ func (r *repository) path(m goModule, name string) string {
 	return filepath.Join(r.dir, filepath.FromSlash(m.dir), name)
 }
 
-func (r *repository) say(format string, args ...any) { fmt.Fprintf(r.out, format+"\n", args...) }
+func (r *repository) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(r.out, format+"\n", args...)
+}
 
 // git runs git in the repository.
 func (r *repository) git(ctx context.Context, args ...string) (stdout string, err error) {

@@ -31,7 +31,7 @@ func (r *repository) tidy(ctx context.Context, diff bool) error {
 // development in a go.work file instead of its go.mod would be tidied against released
 // versions of the other modules, and before the first release there are none. So such a
 // module is tidied by a copy of its go.mod that has the directives.
-func (r *repository) tidyModule(ctx context.Context, m goModule, diff bool) error {
+func (r *repository) tidyModule(ctx context.Context, m goModule, diff bool) (err error) {
 	args := []string{"mod", "tidy"}
 	if diff {
 		args = append(args, "-diff")
@@ -51,7 +51,7 @@ func (r *repository) tidyModule(ctx context.Context, m goModule, diff bool) erro
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	goMod, goSum := filepath.Join(temp, "go.mod"), filepath.Join(temp, "go.sum")
 	if err := errors.Join(
 		edit(r.path(m, "go.mod"), goMod, work.Replace, addReplace),
