@@ -1,261 +1,269 @@
-// Tasklab puts the task manager to work on real input.
+// Tasklab tries the task manager on real files and synthetic workloads.
 //
 //	tasklab run -dir DIR [flags]
 //	tasklab compare [flags]
 //
-// The command run makes a named task of every regular file below DIR, which reads
-// the file, computes its SHA-256 and counts its lines, and ends with a table of what
-// was done and how long things waited and ran. For example
+// The command run makes a named task of every regular file below DIR. The task reads
+// the file, computes its SHA-256 and counts its lines. The command ends with a table
+// of what was read and how long tasks waited and ran. For example
 //
 //	tasklab run -dir "$(go env GOROOT)/src" -max 16 -list files.txt
 //
-// A file that cannot be read is tried again, when -restart says and up to -retries
-// times, and then reported with its path and error; so is a directory that cannot
-// be read. What is neither a file nor a directory (a symbolic link, a socket) is
-// only counted.
+// A file that cannot be read is tried up to -retries more times, at the times that
+// -restart selects, and then reported with its path and error. A directory that cannot
+// be read is reported too. Other entries, such as symbolic links and sockets, are only
+// counted.
 //
-// The command compare puts one workload, made up or read, under several settings of
-// the manager, one after the other, and ends with a table of what each made of it,
-// and a chart; see below.
+// The command compare runs one workload, synthetic or of files, under several settings
+// of the manager, one after the other. It ends with a table of the results, and a
+// chart; see below.
 //
-// The results go to the standard output, with -json as one JSON object. The
-// progress goes to the standard error: a bar if that is a terminal, a line every
-// two seconds if not. An interrupt ends a command in good order, with the table of
-// what was done; a second one ends it at once.
+// Results go to the standard output, with -json as one JSON object. Progress goes to
+// the standard error: a bar on a terminal, otherwise a line every two seconds. An
+// interrupt ends a command in good order, with the table of what was done; a second
+// interrupt ends it at once.
 //
-// The flags are listed by
+// These commands list the flags:
 //
 //	tasklab run -h
 //	tasklab compare -h
 //
-// The exit status is 0 if all is well, 1 if something could not be read or
-// written, or, with run, was shed or dropped, 2 if the arguments are wrong, and 130
-// after an interrupt.
+// The exit status is 0 on success; 1 if something could not be read or written or,
+// with run, if a file was shed or dropped; 2 if the arguments are wrong; and 130 after
+// an interrupt.
 //
 // # The queue
 //
-// At most -limit files wait for a worker at the same time. Which of them is read
-// next is for the discipline to say, which -queue names. What it goes by comes
-// from the walk, before a file is read; a size that cannot be told counts as 0.
+// At most -limit files wait for a worker at the same time. The discipline that -queue
+// names selects the next file to be read. It uses what the walk found out before the
+// file is read; an unknown size counts as 0.
 //
 //	fifo      the order in which the files were found
 //	lifo      the reverse
-//	priority  smaller files first. A file is one level down for each doubling of
-//	          its size; of those found later, at most 100 for each level between
-//	          them go before it
-//	deadline  the earliest deadline first: 100 ms after the file was found, and
-//	          1 ms more for each KiB
-//	fair      the folders at the top of the directory in turns, the files that lie
-//	          beside them as one more folder, with equal shares of the bytes; a
-//	          turn is as long as the mean file that waits
-//	codel     as fifo, but in overload files that have waited for too long are
-//	          shed: they end without having been read
+//	priority  smaller files first. A file is one level lower for each doubling of
+//	          its size. At most 100 files that were found later pass it for each
+//	          level between them
+//	deadline  the earliest deadline first. The deadline is 100 ms after the file was
+//	          found, and 1 ms later for each KiB
+//	fair      the top-level folders in turn, with equal shares of the bytes. The
+//	          files beside the folders count as one more folder. The mean size of
+//	          the waiting files is the length of a turn
+//	codel     as fifo, but under overload, files that have waited too long are shed:
+//	          they end without being read
 //
-// A discipline can choose only among the files that wait. The walk goes through
-// one folder after the other, so with the default -limit most of them are of the
-// same one. The differences show when all may wait:
+// A discipline can choose only among waiting files. The walk visits one folder after
+// the other, so with the default -limit most waiting files are in the same folder. The
+// disciplines differ when all files may wait:
 //
 //	tasklab run -dir "$(go env GOROOT)/src" -limit 20000 -max 2 -queue fair
 //
-// For codel it is overload if for 100 ms every file that was taken had waited for
-// more than 5 ms, and too long is 10 ms. As each file waits for up to -limit
-// others, that is so whenever it takes longer than 5 ms to read so many, for
-// instance from a slow disk, and a large part of them is shed then. A -limit of a
-// few files for each worker keeps the waits short without that.
+// For codel, overload means that for 100 ms every file that a worker took had waited
+// more than 5 ms, and too long means 10 ms. Each file waits for up to -limit others.
+// If reading that many takes longer than 5 ms, for instance from a slow disk, a large
+// part of the files is shed. With a -limit of a few files per worker the waits stay
+// short.
 //
-// If there is no room for a file that the walk has found, -overflow names what
-// happens: block (the walk waits), drop-newest, drop-oldest, drop-worst (that file,
-// the one that has waited longest, or the one that the discipline can best do
-// without ends without having been read) or caller-runs (the walk reads it, beside
-// the workers).
+// The overflow policy that -overflow names decides what happens when the walk finds a
+// file and the queue is full: block (the walk waits), drop-newest (the new file ends
+// without being read), drop-oldest (the file that has waited longest does), drop-worst
+// (the file that the discipline ranks last does) or caller-runs (the walk reads the
+// file itself, beside the workers).
 //
 // # The workers
 //
-// There are from -min to -max workers. How many is for the scaler to say, which
-// -scaler names:
+// There are from -min to -max workers. The scaler that -scaler names sets the number:
 //
-//	demand       one for each file that is read or waits
-//	fixed        -max, all the time
-//	step         half-way to -max whenever a file has waited for 500 ms
-//	targetwait   as many as let 95% of the files begin within 100 ms
-//	utilisation  as many as are each busy for 70% of the time, on average over 6 s
-//	probe        one more or less each second, in the direction that raises the
-//	             throughput
+//	demand       one for each file that is being read or waits
+//	fixed        always -max
+//	step         raised half-way to -max whenever a file has waited for 500 ms
+//	targetwait   large enough that 95% of the files start within 100 ms
+//	utilisation  such that each worker is busy for 70% of the time, averaged over 6 s
+//	probe        raised or lowered by one every second, in the direction that raises
+//	             the throughput
 //
-// What it says can be changed, by a name behind a +, as in demand+stabilise:
+// A name after a + modifies the target of the scaler, as in demand+stabilise:
 //
-//	stabilise    the most that it said in the last 5 s
-//	tolerance    no change if it would be one of 10% or less
-//	ratelimit    no more than 10 new ones a second
+//	stabilise    the highest target of the last 5 s
+//	tolerance    without changes of 10% or less
+//	ratelimit    with at most 10 new workers a second
 //
 // # Retries
 //
-// A file that could not be read is tried again up to -retries times. When, and
-// whether at all, is for the policy to say, which -restart names. The last two are
-// exponential, but give up sooner.
+// A file that could not be read is tried up to -retries more times. The policy that
+// -restart names decides when, and whether at all. The last two policies use the delays
+// of exponential, but give up sooner.
 //
-//	exponential   at once, then after up to 10 ms, 20 ms and so on to 10 s, at random
+//	exponential   at once, then after random delays of up to 10 ms, 20 ms and so on
+//	              to 10 s
 //	constant      after 100 ms each time
-//	decorrelated  after 10 ms or more, at random up to three times the time before
+//	decorrelated  after a random delay of 10 ms or more, up to three times the
+//	              previous delay
 //	never         not at all
-//	intensity     no more than once in 5 s, for each file
-//	budget        10 times, and once more for each 10 files that are begun, for all
-//	              files together
+//	intensity     each file at most once in 5 s
+//	budget        over all files at most 10 times, plus once for each 10 files started
 //
 // # Telemetry
 //
-// With OTEL_EXPORTER_OTLP_ENDPOINT set, or the variable of one signal, the command run
-// exports a span for each attempt and each wait for another one, metrics, and what the
-// manager logs, to an OpenTelemetry backend:
+// If OTEL_EXPORTER_OTLP_ENDPOINT or the variable of one signal is set, the command run
+// exports to an OpenTelemetry backend: a span for each attempt and for each wait for a
+// retry, metrics, and the manager's log.
 //
 //	OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 tasklab run -dir .
 //
-// The other standard variables count too, such as OTEL_SERVICE_NAME (the default is tasklab),
-// OTEL_TRACES_SAMPLER, and OTEL_TRACES_EXPORTER for another exporter; a signal for which none
-// of them names somewhere to go is not exported. If the export fails the
-// run says so at its end, and its exit status is that of the run.
+// The other standard variables apply too, such as OTEL_SERVICE_NAME (default tasklab),
+// OTEL_TRACES_SAMPLER, and OTEL_TRACES_EXPORTER for another exporter. A signal is not
+// exported if no variable says where to. If the export fails, the run reports that at
+// its end; its exit status is not affected.
 //
 // # Comparing
 //
-// The command compare tries each discipline in the list -queue with each scaler in
-// the list -scaler. Each combination gets a manager of its own, and the same tasks.
-// They are the files below -dir, in the order of the walk and each submitted as
-// soon as the one before was taken; or, without -dir, made up, from the seed -seed:
-// for -duration -rate of them come each second, at times of which -shape says
+// The command compare tries each discipline in the list -queue with each scaler in the
+// list -scaler. Each combination gets its own manager and the same tasks. With -dir
+// the tasks are the files below it, in the order of the walk; each is submitted as soon
+// as the previous submit returns. Otherwise the tasks are synthetic, drawn from the
+// seed -seed. For -duration, -rate tasks arrive each second. Their shape is -shape:
 //
-//	step     evenly, at a tenth of -rate for a fifth of the time, at -rate for two
-//	         fifths, and at a tenth again
+//	step     evenly: at -rate/10 for a fifth of the time, at -rate for two fifths,
+//	         and at -rate/10 again
 //	steady   evenly, at -rate
 //	poisson  at random, at -rate on average: a Poisson process
-//	burst    those of each second at its begin, all at once
+//	burst    all tasks of a second at once, when the second begins
 //
-// A task takes -service on average, exponentially distributed, and waits meanwhile,
-// as for a remote call; with -cpu it computes as much as takes a processor that
-// long by itself. Half of the tasks have the key a, a quarter b, and c and d an
-// eighth each; the levels of priority are from 0 to 3; a task is due 1 to 10 times
-// -service after it came. (Files are as with run, but tried only once, and read
-// once in advance, so that no setting finds less of them in memory than others.)
+// A task takes -service on average, exponentially distributed. It waits for that time,
+// as for a remote call; with -cpu, it computes what a processor computes alone in that
+// time. Half of the tasks have the key a, a quarter b, and an eighth each c and d. The
+// levels of priority are 0 to 3. A deadline is 1 to 10 times -service after the
+// arrival. (Files have the attributes that they have with run, but are tried only once.
+// All files are read once in advance, so that every setting finds them in memory.)
 //
-// For example, with the defaults at a longer duration,
+// For example, the defaults with a longer duration,
 //
 //	tasklab compare -duration 30s -chart compare.svg
 //
 // drew benchmarks/compare.svg of this repository. It shows a load that rises from 20
 // tasks a second to 200, which keep 20 workers busy, and falls again. The grey
-// backdrop is the offered load: how many workers would be busy if no task had to
-// wait.
+// backdrop is the offered load: how many workers would be busy if no task waited.
 //
-// Nothing is to slow down the arrivals, but a submit that waits for room in the queue
-// does, and so does a machine with too much to do. A task that is submitted late
-// for that has waited since it was due, and the largest lag is reported.
+// Arrivals should not depend on the manager, but a submit that waits for room in the
+// queue delays the next ones, and so does a busy machine. The wait of a task that is
+// submitted late still starts when the task was due, and the table has the largest lag.
 //
 // # JSON of run
 //
-// All fields are always there. What became of a file is counted in one of five:
+// All fields are always present. Each file is counted in exactly one of five fields:
 // files_found is the sum of files_read, files_failed, shed, dropped and
-// files_unfinished. A file is done when it was read or has failed for good.
+// files_unfinished. A file is done when it was read or its last attempt failed.
 //
-//	dir                the directory, as it was given
+//	dir                the directory, as given
 //	interrupted        whether an interrupt cut the run short
-//	queue              the discipline, the most files that may wait, and what happens
-//	limit              to more, as they were given
+//	queue              the discipline, the most files that may wait, and the overflow
+//	limit              policy, as given
 //	overflow
-//	scaler             the strategy that says how many workers there are
-//	restart            the policy for files that could not be read, and how often one
-//	retries            may be tried again, as they were given
+//	scaler             the scaler, as given
+//	restart            the restart policy, and how often a file may be tried again,
+//	retries            as given
 //	files_found        regular files that the walk found
 //	files_read         files that were read to their end
-//	files_failed       files whose last attempt failed that was not interrupted
-//	shed               files that the discipline gave up before the first attempt
-//	dropped            files that the overflow policy gave up before the first attempt
+//	files_failed       files whose last attempt failed, not counting attempts that
+//	                   were interrupted
+//	shed               files that the discipline shed before the first attempt
+//	dropped            files that the overflow policy dropped before the first attempt
 //	files_unfinished   files that an interrupt left undone
-//	late               files done that began after their deadline: under every
-//	                   discipline that of the discipline deadline, but under others
-//	                   by the size that the file had when it was first opened
+//	late               files done that started after their deadline. The deadline is
+//	                   that of the discipline deadline. Other disciplines do not ask
+//	                   for it, so there it depends on the size at the first opening
 //	bytes              bytes of the files that were read
 //	skipped            entries that are neither regular files nor directories
 //	lines              newlines in the files that were read
 //	digest             SHA-256 of the list of the files that were read, in the form
-//	                   and order described below; in hexadecimal, like all digests
+//	                   and order described below; hexadecimal, like all digests
 //	elapsed_s          seconds from the start of the manager to the end of the last task
 //	files_per_s        files_read / elapsed_s
 //	bytes_per_s        bytes / elapsed_s
-//	queue_wait_p50_ms  milliseconds from the submit of a file's task, which may wait
-//	queue_wait_p99_ms  while the queue is full, to its first execution; of files done
+//	queue_wait_p50_ms  milliseconds from the submit of a file's task to its first
+//	queue_wait_p99_ms  execution, including the time for which the submit waits while
+//	                   the queue is full; of files done
 //	run_time_p50_ms    milliseconds of the last execution of a file's task;
 //	run_time_p99_ms    of files done
-//	workers_min        the bounds on the number of workers, as they were given
+//	workers_min        the bounds on the number of workers, as given
 //	workers_max
-//	peak_workers       the most workers that there were when a task began
-//	peak_busy          the most tasks that were being executed at the same time, with
-//	                   the one that caller-runs adds
+//	peak_workers       the most workers that existed when a task started
+//	peak_busy          the most tasks that were executed at the same time, including
+//	                   a task that caller-runs adds
 //	restarts           executions other than the first of their file
-//	failures           list of what could not be read, in the order of the paths:
+//	failures           list of what could not be read, sorted by path:
 //	  path             below dir, with slashes; "." is dir itself
-//	  error            why the last attempt failed that was not interrupted
+//	  error            of the last attempt that was not interrupted
 //	  attempts         how often it was tried; directories are tried once
-//	keys               list of the folders at the top of the directory, by name:
+//	keys               list of the top-level folders, sorted by name:
 //	  key              the name; "." stands for the files beside the folders
 //	  bytes_share      bytes / bytes of the whole run
 //	  files_found, files_read, files_failed, shed, dropped, files_unfinished, late,
 //	  bytes, queue_wait_p50_ms, queue_wait_p99_ms
 //	                   as above, of the files in that folder, at any depth
 //
-// The percentiles are exact to three digits, those of keys are exact, and those of
-// no files are 0. The digest is that of one line per file, "SHA-256  path", in the
-// byte-wise order of the paths: what
+// Percentiles are exact to three digits; those of keys are exact; those of no files are
+// 0. The digest covers one line per file, "SHA-256  path", in the byte-wise order of
+// the paths. It equals the output of
 //
 //	find * -type f | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum
 //
-// prints in a directory that has no hidden files at its top and no line breaks or
-// backslashes in names. Two runs with the same digest have read the same.
+// in a directory without hidden files at its top and without line breaks or backslashes
+// in names. Two runs with the same digest have read the same files.
 //
 // # JSON of compare
 //
-// All fields are always there; those that are for a synthetic workload are 0 or empty
-// with a directory, and the other way about.
+// All fields are always present. With a directory, the fields of a synthetic workload
+// are 0 or empty, and vice versa.
 //
-//	dir                 the directory, as it was given
-//	shape               the synthetic workload, as it was given
+//	dir                 the directory, as given
+//	shape               the synthetic workload, as given
 //	rate_per_s
 //	service_ms
 //	duration_s
 //	seed
 //	cpu
-//	tasks               how many tasks there are
-//	workers_min         the manager, but for what is compared, as it was given
+//	tasks               number of tasks
+//	workers_min         what all settings have in common, as given
 //	workers_max
 //	idle_timeout_s
 //	limit
 //	overflow
 //	sample_interval_ms  the time between two samples
 //	interrupted         whether an interrupt cut the comparison short
-//	settings            list of the settings, in the order in which they were measured:
+//	settings            list of the settings, in the order of their measurement:
 //	  queue             the discipline
 //	  scaler            the scaler
 //	  tasks             tasks that were submitted: the sum of done, failed, shed,
 //	                    dropped and unfinished
-//	  done              tasks that ended well
-//	  failed            tasks that failed, such as files that cannot be read
-//	  shed              tasks that the discipline gave up
-//	  dropped           tasks that the overflow policy gave up
+//	  done              tasks that succeeded
+//	  failed            tasks that failed, such as files that could not be read
+//	  shed              tasks that the discipline shed
+//	  dropped           tasks that the overflow policy dropped
 //	  unfinished        tasks that an interrupt left undone
-//	  late              tasks done or failed that began after their deadline
+//	  late              tasks done or failed that started after their deadline
 //	  elapsed_s         seconds from the start of the manager to the end of the last task
 //	  queue_wait_p50_ms, queue_wait_p95_ms, queue_wait_p99_ms
-//	                    milliseconds from when a task was due to its execution, or, for
-//	                    files, from the submit; of tasks done or failed
+//	                    milliseconds from when a task was due, or for files from the
+//	                    submit, to its execution; of tasks done or failed
 //	  run_time_p50_ms   milliseconds of the execution of a task done or failed
 //	  mean_workers      worker_s / elapsed_s
-//	  peak_workers      the most workers that there were in a sample or when a task began
-//	  worker_s          sum of the times for which each worker was there, in seconds: what
-//	                    the setting costs
-//	  turns             how often the number of workers went from growing to shrinking
-//	                    or back, from sample to sample
-//	  lag_ms            the most milliseconds by which the submit of a task was late
+//	  peak_workers      the most workers that existed in a sample or when a task started
+//	  worker_s          sum of the lifetimes of all workers in seconds: the cost of the
+//	                    setting
+//	  turns             how often the number of workers changed from growing to
+//	                    shrinking or back, from sample to sample
+//	  lag_ms            the longest time by which the submit of a task was late, in
+//	                    milliseconds
 //	  samples           list of the samples:
 //	    at_s            seconds since the start of the manager
-//	    workers         workers there are
+//	    workers         workers that exist
 //	    busy            tasks that workers execute
 //	    queued          tasks that wait in the queue
+//
+// # Extending
+//
+// A subcommand is a package below internal/subcommand and an entry in the table of
+// main.go. A discipline, overflow policy, scaler or restart policy is an entry of a
+// menu in internal/settings, and a shape an entry of the menu in internal/workload.
 package main

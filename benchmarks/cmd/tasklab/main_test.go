@@ -3,129 +3,36 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
+
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/comparison"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/labtest"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/settings"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/run"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/workload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // command runs the program as a user would.
-func command(t *testing.T, args ...string) (status int, stdout, stderr string) {
+func command(t *testing.T, args ...string) (status subcommand.Status, stdout, stderr string) {
 	t.Helper()
 	return commandContext(t.Context(), args...)
 }
 
-func commandContext(ctx context.Context, args ...string) (status int, stdout, stderr string) {
+func commandContext(ctx context.Context, args ...string) (status subcommand.Status, stdout, stderr string) {
 	var out, err bytes.Buffer
 	status = tasklab(ctx, args, &out, &err)
 	return status, out.String(), err.String()
-}
-
-// tree makes a directory with files of the given contents.
-func tree(t *testing.T, contents map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for path, content := range contents {
-		path = filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
-
-// reproducible compares what does not differ from run to run of a report.
-var reproducible = cmp.Options{
-	cmp.AllowUnexported(report{}, keyReport{}),
-	cmpopts.IgnoreFields(report{}, "Elapsed", "FilesPerSecond", "BytesPerSecond",
-		"QueueWaitP50", "QueueWaitP99", "RunTimeP50", "RunTimeP99", "PeakWorkers", "PeakBusy", "files"),
-	cmpopts.IgnoreFields(keyReport{}, "QueueWaitP50", "QueueWaitP99", "waits"),
-	cmpopts.IgnoreFields(tally{}, "Late"),
-}
-
-func TestJSONAndList(t *testing.T) {
-	large := strings.Repeat("0123456789\n", 100_000) // several buffers
-	dir := tree(t, map[string]string{
-		"b.txt":       "one\ntwo\nthree", // the last line has no newline
-		"a/empty":     "",
-		"a/large":     large,
-		"a-b":         "x\n", // sorts between the directory a and its files
-		"new\nline":   "n",
-		"deep/1/2/3":  "\n\n",
-		"deep/1/2/34": "d",
-	})
-	if err := os.Symlink("b.txt", filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	list := filepath.Join(t.TempDir(), "list")
-
-	status, stdout, stderr := command(t, "run", "-dir", dir, "-min", "2", "-max", "3", "-json", "-list", list)
-	if status != exitOK || stderr != "" {
-		t.Fatalf("status %d, stderr:\n%s", status, stderr)
-	}
-	var got report
-	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
-		t.Fatal(err)
-	}
-	digested := sum("x\n") + "  a-b\n" + sum("") + "  a/empty\n" + sum(large) + "  a/large\n" +
-		sum("one\ntwo\nthree") + "  b.txt\n" + sum("\n\n") + "  deep/1/2/3\n" + sum("d") + "  deep/1/2/34\n" +
-		sum("n") + "  new\nline\n"
-	all := int64(len(large) + 19)
-	share := func(bytes int64) float64 { return float64(bytes) / float64(all) }
-	want := report{
-		Dir:        dir,
-		Queue:      "fifo",
-		Limit:      256,
-		Overflow:   "block",
-		Scaler:     "demand",
-		Restart:    "exponential",
-		Retries:    3,
-		tally:      tally{Found: 7, Read: 7, Bytes: all},
-		Skipped:    1,
-		Lines:      100_005,
-		Digest:     sum(digested),
-		WorkersMin: 2,
-		WorkersMax: 3,
-		Failures:   []failure{},
-		Keys: []keyReport{
-			{Key: ".", tally: tally{Found: 3, Read: 3, Bytes: 16}, BytesShare: share(16)},
-			{Key: "a", tally: tally{Found: 2, Read: 2, Bytes: all - 19}, BytesShare: share(all - 19)},
-			{Key: "deep", tally: tally{Found: 2, Read: 2, Bytes: 3}, BytesShare: share(3)},
-		},
-	}
-	if diff := cmp.Diff(want, got, reproducible); diff != "" {
-		t.Error("report (-want +got):\n" + diff)
-	}
-	if got.PeakBusy < 1 || got.PeakWorkers < got.PeakBusy || got.PeakWorkers > 3 || got.Elapsed <= 0 {
-		t.Errorf("these cannot be: %+v", got)
-	}
-
-	lines, err := os.ReadFile(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantLines := sum("x\n") + "  1  a-b\n" + sum("") + "  0  a/empty\n" + sum(large) + "  100000  a/large\n" +
-		sum("one\ntwo\nthree") + "  2  b.txt\n" + sum("\n\n") + "  2  deep/1/2/3\n" + sum("d") + "  0  deep/1/2/34\n" +
-		sum("n") + `  0  "new\nline"` + "\n"
-	if diff := cmp.Diff(wantLines, string(lines)); diff != "" {
-		t.Error("list (-want +got):\n" + diff)
-	}
 }
 
 // Programs rely on the fields, and on their documentation.
@@ -139,21 +46,26 @@ func TestJSONFieldsAreDocumented(t *testing.T) {
 	if !found {
 		t.Fatal("the JSON of compare is not documented")
 	}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, emptyRun, _ := command(t, "run", "-dir", t.TempDir(), "-json")
+	_, emptyCompare, _ := commandContext(interrupted, "compare", "-json")
 	for _, tt := range []struct {
-		doc           []byte
-		empty, filled any
+		doc    []byte
+		empty  string
+		filled output.Report
 	}{
-		{ofRun, report{Failures: []failure{}, Keys: keyReports(nil, 0)}, report{Failures: make([]failure, 1), Keys: make([]keyReport, 1)}},
-		{ofCompare, newComparison(compareConfig{}, &synthetic{}), comparison{Settings: []measurement{{Samples: make([]sample, 1)}}}},
+		{ofRun, emptyRun, run.Report{Failures: make([]run.Failure, 1), Keys: make([]run.KeyReport, 1)}},
+		{ofCompare, emptyCompare, comparison.Comparison{Settings: []comparison.Measurement{{Samples: make([]comparison.Sample, 1)}}}},
 	} {
-		var nothing, something strings.Builder
-		if err := errors.Join(writeJSON(&nothing, tt.empty), writeJSON(&something, tt.filled)); err != nil {
+		if !strings.HasPrefix(tt.empty, "{") || strings.Contains(tt.empty, "null") {
+			t.Error("not an object, or a field is null:\n" + tt.empty)
+		}
+		var filled strings.Builder
+		if err := (output.Format{JSON: true}).Write(&filled, tt.filled); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(nothing.String(), "null") {
-			t.Error("a field is null:\n" + nothing.String())
-		}
-		for _, field := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(something.String(), -1) {
+		for _, field := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(filled.String(), -1) {
 			if !regexp.MustCompile(`(?m)^//\t.*\b` + field[1] + `\b`).Match(tt.doc) {
 				t.Errorf("field %s is not documented", field[1])
 			}
@@ -161,22 +73,20 @@ func TestJSONFieldsAreDocumented(t *testing.T) {
 	}
 }
 
-// Each name that a flag can be set to is explained, in the help and in the
-// documentation.
+// The help and the documentation explain each name that a flag can be set to.
 func TestChoicesAreDocumented(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := func(lists ...string) []string { return strings.Split(strings.Join(lists, ", "), ", ") }
 	of := func(command string) string {
 		_, stdout, _ := commandContext(t.Context(), command, "-h")
 		return stdout
 	}
-	both := all(names(disciplines, ""), names(overflows, ""), names(scalers, ""), names(scalerVariants, ""))
+	both := slices.Concat(settings.Disciplines.Names(), settings.Overflows.Names(), settings.Scalers.Names())
 	for help, choices := range map[string][]string{
-		of("run"):     append(both, all(names(restarts, ""))...),
-		of("compare"): append(both, all(names(shapes, ""))...),
+		of("run"):     slices.Concat(both, settings.Restarts.Names()),
+		of("compare"): slices.Concat(both, workload.Shapes.Names()),
 	} {
 		for _, name := range choices {
 			if !regexp.MustCompile(`(?m)^  (…\+)?` + name + `  `).MatchString(help) {
@@ -189,19 +99,11 @@ func TestChoicesAreDocumented(t *testing.T) {
 	}
 }
 
-func TestUnwritableList(t *testing.T) {
-	list := filepath.Join(t.TempDir(), "missing", "list")
-	status, stdout, stderr := command(t, "run", "-dir", t.TempDir(), "-list", list)
-	if status != exitFailed || !strings.Contains(stderr, "tasklab: -list: open "+list) || !strings.Contains(stdout, "files read") {
-		t.Errorf("status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
-	}
-}
-
 func TestInterruptedBeforeItBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	status, stdout, stderr := commandContext(ctx, "run", "-dir", tree(t, map[string]string{"a": "a"}))
-	if status != exitInterrupted || !strings.Contains(stdout, "(interrupted)") || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
+	status, stdout, stderr := commandContext(ctx, "run", "-dir", labtest.Tree(t, map[string]string{"a": "a"}))
+	if status != subcommand.Interrupted || !strings.Contains(stdout, "(interrupted)") || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
 		t.Errorf("status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
 	}
 }
@@ -209,9 +111,9 @@ func TestInterruptedBeforeItBegins(t *testing.T) {
 func TestCompareInterruptedBeforeItBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, args := range [][]string{{"compare"}, {"compare", "-dir", tree(t, map[string]string{"a": "a"})}} {
+	for _, args := range [][]string{{"compare"}, {"compare", "-dir", labtest.Tree(t, map[string]string{"a": "a"})}} {
 		status, _, stderr := commandContext(ctx, args...)
-		if status != exitInterrupted || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
+		if status != subcommand.Interrupted || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
 			t.Errorf("%v: status %d, stderr:\n%s", args, status, stderr)
 		}
 	}
@@ -219,7 +121,7 @@ func TestCompareInterruptedBeforeItBegins(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	dir := t.TempDir()
-	file := filepath.Join(tree(t, map[string]string{"file": ""}), "file")
+	file := filepath.Join(labtest.Tree(t, map[string]string{"file": ""}), "file")
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -253,7 +155,7 @@ func TestUsageErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			status, stdout, stderr := command(t, tt.args...)
-			if status != exitUsage || stdout != "" {
+			if status != subcommand.BadUsage || stdout != "" {
 				t.Errorf("status %d, stdout %q", status, stdout)
 			}
 			for _, want := range tt.want {
@@ -272,8 +174,21 @@ func TestHelp(t *testing.T) {
 		if args[0] == "compare" {
 			usage = "tasklab compare [flags]"
 		}
-		if status != exitOK || !strings.Contains(stdout, usage) || stderr != "" {
+		if status != subcommand.OK || !strings.Contains(stdout, usage) || stderr != "" {
 			t.Errorf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
+		}
+	}
+}
+
+// The documentation has the usage line of each subcommand.
+func TestSubcommandsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range subcommands {
+		if !bytes.Contains(doc, []byte("\n//\t"+s.Usage()+"\n")) {
+			t.Errorf("%q is not documented", s.Usage())
 		}
 	}
 }

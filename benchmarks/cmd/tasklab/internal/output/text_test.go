@@ -1,0 +1,34 @@
+package output
+
+import (
+	"testing"
+	"time"
+)
+
+func TestShort(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                        "0s",
+		999:                      "999ns",
+		12_345:                   "12.3µs",
+		999_999:                  "1ms",
+		90*time.Second + 123_456: "1m30s",
+		1_234_567_890:            "1.23s",
+	} {
+		if got := Short(d); got != want {
+			t.Errorf("Short(%d) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for path, want := range map[string]string{
+		"a b/ü.txt": "a b/ü.txt",
+		"\x1b[31m":  `"\x1b[31m"`,
+		"\xff":      `"\xff"`,
+		`a"b`:       `"a\"b"`,
+	} {
+		if got := Printable(path); got != want {
+			t.Errorf("Printable(%q) = %s, want %s", path, got, want)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Package run is the subcommand run: it reads every file below a directory, each
+// in a task, and reports what was read and how long tasks waited and ran.
+package run
+
+import (
+	"context"
+	"flag"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/flagvalue"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/progress"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/settings"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/telemetry"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/workload"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// Subcommand is run.
+var Subcommand = subcommand.Subcommand{
+	Name:      "run",
+	Arguments: "-dir DIR [flags]",
+	Summary:   "read every file below DIR",
+	New:       func() subcommand.Command { return newCommand() },
+}
+
+// command has the values of the flags.
+type command struct {
+	manager settings.Manager
+	dir     string
+	queue   flagvalue.Choice[taskmanager.Discipline]
+	scaler  flagvalue.Choice[settings.NewScaler]
+	restart flagvalue.Choice[settings.NewRestart]
+	retries int // the most restarts of one task
+	list    string
+	format  output.Format
+}
+
+func newCommand() *command {
+	return &command{
+		manager: settings.Manager{
+			Min: 1,
+			// A worker that waits for the disk leaves its processor to another one.
+			Max:         2 * runtime.GOMAXPROCS(0),
+			IdleTimeout: taskmanager.DefaultIdleTimeout,
+			Limit:       256,
+			Overflow:    settings.Overflows.Choose(),
+			Grace:       5 * time.Second,
+		},
+		queue:   settings.Disciplines.Choose(),
+		scaler:  settings.Scalers.Choose(),
+		restart: settings.Restarts.Choose(),
+		retries: 3,
+	}
+}
+
+// Declare declares the flags.
+func (c *command) Declare(flags *flag.FlagSet) {
+	c.manager.Declare(flags)
+	flags.StringVar(&c.dir, "dir", c.dir, "read every regular file below `DIR` (required)")
+	flags.Var(&c.queue, "queue", "read waiting files in the order `NAME`; see below")
+	flags.Var(&c.scaler, "scaler", "set the number of workers, within the bounds, by the scaler `NAME`; see below")
+	flags.Var(&c.restart, "restart", "retry a file that could not be read by the policy `NAME`; see below")
+	flags.IntVar(&c.retries, "retries", c.retries, "try a file up to `N` more times")
+	flags.StringVar(&c.list, "list", c.list, "write a line \"SHA-256  lines  path\" per file to `FILE`")
+	c.format.Declare(flags)
+}
+
+// Explain writes the menus.
+func (*command) Explain(help io.Writer) {
+	settings.Disciplines.Explain(help)
+	settings.Overflows.Explain(help)
+	settings.Scalers.Explain(help)
+	settings.Restarts.Explain(help)
+}
+
+// Check reports everything that is wrong with the flags.
+func (c *command) Check(*flag.FlagSet) error {
+	var f flagvalue.Faults
+	c.manager.Check(&f)
+	f.Require(c.retries >= 0, "-retries is %d; it must be 0 or more", c.retries)
+	if c.dir == "" {
+		f.Add("-dir is missing")
+	} else {
+		f.RequireDirectory(c.dir)
+	}
+	return f.Err()
+}
+
+// Run reads the files and reports.
+func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.Status {
+	export, err := telemetry.New(ctx)
+	if err != nil {
+		output.Say(stderr, "%v\n", err)
+		return subcommand.Failed
+	}
+	rep, err := c.read(ctx, workload.Directory(c.dir), progress.New(stderr), export.Options...)
+	if err == nil {
+		err = c.deliver(rep, stdout)
+	}
+	if lost := export.Close(ctx); lost != nil { // does not fail the run
+		output.Say(stderr, "%v\n", lost)
+	}
+	if err != nil {
+		output.Say(stderr, "%v\n", err)
+	}
+	switch {
+	case rep.Interrupted:
+		output.Say(stderr, "tasklab: interrupted; %d files that were found are not done\n", rep.Unfinished)
+		return subcommand.Interrupted
+	case err != nil, len(rep.Failures)+rep.Shed+rep.Dropped > 0:
+		return subcommand.Failed
+	default:
+		return subcommand.OK
+	}
+}

@@ -1,0 +1,156 @@
+package workload
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/measure"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// Reader makes the tasks that read the files of a session.
+type Reader struct {
+	files   fs.FS
+	retries int
+	load    *measure.Load
+	buffers sync.Pool // of *buffer
+}
+
+// buffer is what a task reads a file into, piece by piece.
+type buffer [128 << 10]byte
+
+// NewReader returns a Reader of files. A file that cannot be read is tried up to
+// retries more times.
+func NewReader(files fs.FS, retries int, load *measure.Load) *Reader {
+	return &Reader{
+		files:   files,
+		retries: retries,
+		load:    load,
+		buffers: sync.Pool{New: func() any { return new(buffer) }},
+	}
+}
+
+// Task makes the task of a file, to be submitted at once.
+func (r *Reader) Task(path string, entry fs.DirEntry) *File {
+	return &File{reader: r, Executions: measure.Executions{Submitted: time.Now()}, path: path, entry: entry}
+}
+
+// File is a task that reads one file, computes its digest and counts its lines.
+type File struct {
+	measure.Executions
+	reader  *Reader
+	path    string
+	entry   fs.DirEntry
+	content Content
+
+	// These two are for Progress, which may be called at any time.
+	read, size atomic.Int64
+}
+
+// Content describes what a file contains.
+type Content struct {
+	Sum   [sha256.Size]byte
+	Bytes int64
+	Lines int64
+}
+
+var (
+	_ measure.Task                 = (*File)(nil)
+	_ taskmanager.RestartableTask  = (*File)(nil)
+	_ taskmanager.TaskWithProgress = (*File)(nil)
+	_ taskmanager.TaskWithKind     = (*File)(nil)
+)
+
+// Name returns the path of the file below the directory.
+func (t *File) Name() string { return t.path }
+
+// Kind is the same for all files.
+func (t *File) Kind() string { return "read" }
+
+// Execute reads the file from its beginning.
+func (t *File) Execute(ctx context.Context) error {
+	defer t.Begin(t.reader.load)()
+	return t.scan(ctx)
+}
+
+// Restart allows a number of further attempts after any failure: a file that is
+// missing or not permitted now may be readable a moment later.
+func (t *File) Restart(_ context.Context, err error) bool {
+	t.Failure = err
+	return t.Attempts <= t.reader.retries
+}
+
+// Progress returns the share of the file that was read.
+func (t *File) Progress() (float64, error) {
+	read, size := t.read.Load(), t.size.Load()
+	if size == 0 {
+		return 0, nil
+	}
+	return min(1, float64(read)/float64(size)), nil // a file may grow while it is read
+}
+
+// Description says what the task does.
+func (t *File) Description() string { return "digest and lines of " + t.path }
+
+// Content describes the file. Call it when the task has succeeded.
+func (t *File) Content() Content { return t.content }
+
+// scan reads the file. It sets the content only at the end of the file.
+func (t *File) scan(ctx context.Context) error {
+	t.read.Store(0)
+	t.size.Store(0)
+	file, err := t.reader.files.Open(t.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	t.size.Store(info.Size())
+	if t.Allowed == 0 {
+		t.Allowed = allowance(info.Size())
+	}
+
+	buf := t.reader.buffers.Get().(*buffer)
+	defer t.reader.buffers.Put(buf)
+	var c Content
+	digest := sha256.New()
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n, err := file.Read(buf[:])
+		digest.Write(buf[:n])
+		c.Bytes += int64(n)
+		c.Lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
+		t.read.Store(c.Bytes)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	digest.Sum(c.Sum[:0])
+	t.content = c
+	return nil
+}
+
+// Reason returns the text of an error without the path, which reports show
+// beside it.
+func Reason(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Sprintf("%s: %v", e.Op, e.Err)
+	}
+	return err.Error()
+}
