@@ -1,5 +1,5 @@
-// Package labtest has files for the tests of the program: trees on disk, and file
-// systems in which files are slow, fail or never end.
+// Package labtest has what the tests of several packages share: trees of files, file
+// systems in which files are slow or fail, and a function to execute a subcommand.
 package labtest
 
 import (

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -20,17 +19,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// execute executes the subcommand as the program does.
-func execute(t *testing.T, args ...string) (status subcommand.Status, stdout, stderr string) {
-	t.Helper()
-	var out, err bytes.Buffer
-	status = Subcommand.Execute(t.Context(), args, &out, &err)
-	return status, out.String(), err.String()
-}
-
 func TestCompareCommand(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "chart.svg")
-	status, stdout, stderr := execute(t, "-queue", "fifo,lifo", "-scaler", "fixed,demand",
+	status, stdout, stderr := labtest.Execute(t, Subcommand, "-queue", "fifo,lifo", "-scaler", "fixed,demand",
 		"-rate", "500", "-service", "1ms", "-shape", "poisson", "-duration", "100ms", "-seed", "7", "-json", "-chart", file)
 	if status != subcommand.OK {
 		t.Fatalf("status %d, stderr:\n%s", status, stderr)
@@ -77,7 +68,7 @@ func TestCompareCommand(t *testing.T) {
 
 func TestCompareCommandOnFiles(t *testing.T) {
 	dir := labtest.Tree(t, map[string]string{"a": "1", "b/c": "2", "b/d": "3"})
-	status, stdout, stderr := execute(t, "-dir", dir, "-queue", "fifo,priority,fair", "-scaler", "demand", "-max", "2")
+	status, stdout, stderr := labtest.Execute(t, Subcommand, "-dir", dir, "-queue", "fifo,priority,fair", "-scaler", "demand", "-max", "2")
 	if status != subcommand.OK || stderr != "" {
 		t.Fatalf("status %d, stderr:\n%s", status, stderr)
 	}
@@ -86,7 +77,7 @@ func TestCompareCommandOnFiles(t *testing.T) {
 			t.Errorf("%q is not in the table:\n%s", want, stdout)
 		}
 	}
-	status, stdout, stderr = execute(t, "-dir", t.TempDir())
+	status, stdout, stderr = labtest.Execute(t, Subcommand, "-dir", t.TempDir())
 	if status != subcommand.Failed || stdout != "" || !strings.Contains(stderr, "there are no files in it") {
 		t.Errorf("of an empty directory: status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
 	}

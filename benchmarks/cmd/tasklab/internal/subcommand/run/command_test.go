@@ -1,7 +1,6 @@
 package run
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -20,14 +19,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// execute executes the subcommand as the program does.
-func execute(t *testing.T, args ...string) (status subcommand.Status, stdout, stderr string) {
-	t.Helper()
-	var out, err bytes.Buffer
-	status = Subcommand.Execute(t.Context(), args, &out, &err)
-	return status, out.String(), err.String()
-}
 
 func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
 
@@ -56,7 +47,7 @@ func TestJSONAndList(t *testing.T) {
 	}
 	list := filepath.Join(t.TempDir(), "list")
 
-	status, stdout, stderr := execute(t, "-dir", dir, "-min", "2", "-max", "3", "-json", "-list", list)
+	status, stdout, stderr := labtest.Execute(t, Subcommand, "-dir", dir, "-min", "2", "-max", "3", "-json", "-list", list)
 	if status != subcommand.OK || stderr != "" {
 		t.Fatalf("status %d, stderr:\n%s", status, stderr)
 	}
@@ -111,7 +102,7 @@ func TestJSONAndList(t *testing.T) {
 
 func TestUnwritableList(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "missing", "list")
-	status, stdout, stderr := execute(t, "-dir", t.TempDir(), "-list", list)
+	status, stdout, stderr := labtest.Execute(t, Subcommand, "-dir", t.TempDir(), "-list", list)
 	if status != subcommand.Failed || !strings.Contains(stderr, "tasklab: -list: open "+list) || !strings.Contains(stdout, "files read") {
 		t.Errorf("status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
 	}

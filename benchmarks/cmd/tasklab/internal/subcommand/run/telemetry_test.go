@@ -101,7 +101,7 @@ func valueOf(attributes []*commonpb.KeyValue, key string) string {
 func TestRunIsExported(t *testing.T) {
 	r := newReceiver(t)
 	dir := labtest.Tree(t, map[string]string{"a": "1\n", "b/c": "2\n"})
-	status, _, stderr := execute(t, "-dir", dir)
+	status, _, stderr := labtest.Execute(t, Subcommand, "-dir", dir)
 	if status != subcommand.OK || strings.Contains(stderr, "telemetry") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
@@ -124,7 +124,7 @@ func TestOnlyTheSignalsWithAnAddress(t *testing.T) {
 	r := newReceiver(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", r.URL+"/v1/metrics")
-	status, _, stderr := execute(t, "-dir", labtest.Tree(t, map[string]string{"a": "1\n"}))
+	status, _, stderr := labtest.Execute(t, Subcommand, "-dir", labtest.Tree(t, map[string]string{"a": "1\n"}))
 	if status != subcommand.OK || strings.Contains(stderr, "telemetry") || len(r.spans) > 0 || !r.metrics["taskmanager.task.run.duration"] {
 		t.Errorf("status %d, %d spans, metrics %v: %s", status, len(r.spans), r.metrics, stderr)
 	}
@@ -161,7 +161,7 @@ func TestExportThatFailsIsReported(t *testing.T) {
 	r := newReceiver(t)
 	r.Close()
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "100")
-	status, stdout, stderr := execute(t, "-dir", labtest.Tree(t, map[string]string{"a": "1\n"}))
+	status, stdout, stderr := labtest.Execute(t, Subcommand, "-dir", labtest.Tree(t, map[string]string{"a": "1\n"}))
 	if status != subcommand.OK || !strings.Contains(stdout, "files") || !strings.Contains(stderr, "tasklab: telemetry: ") {
 		t.Errorf("status %d\n%s\n%s", status, stdout, stderr)
 	}
@@ -170,7 +170,7 @@ func TestExportThatFailsIsReported(t *testing.T) {
 // An unknown exporter fails the run before it begins.
 func TestUnknownExporter(t *testing.T) {
 	t.Setenv("OTEL_METRICS_EXPORTER", "pigeon")
-	status, _, stderr := execute(t, "-dir", t.TempDir())
+	status, _, stderr := labtest.Execute(t, Subcommand, "-dir", t.TempDir())
 	if status != subcommand.Failed || !strings.Contains(stderr, "pigeon") {
 		t.Errorf("status %d: %s", status, stderr)
 	}

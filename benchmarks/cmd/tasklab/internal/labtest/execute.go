@@ -1,0 +1,16 @@
+package labtest
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
+)
+
+// Execute executes a subcommand as the program does.
+func Execute(t *testing.T, s subcommand.Subcommand, args ...string) (status subcommand.Status, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = s.Execute(t.Context(), args, &out, &err)
+	return status, out.String(), err.String()
+}
