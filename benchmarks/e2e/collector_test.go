@@ -12,7 +12,7 @@ import (
 	"github.com/seed56799101/taskmanager/observe"
 )
 
-// collect has the Collector take what f emits, and reads what it has written.
+// collect runs the Collector while f emits telemetry, and returns what it received.
 func collect(t *testing.T, f func(endpoint string)) received {
 	t.Helper()
 	at, file := address(t), filepath.Join(t.TempDir(), "exports.json")
@@ -29,11 +29,11 @@ func collect(t *testing.T, f func(endpoint string)) received {
 		"    logs: {receivers: [otlp], exporters: [file]}",
 	))
 	f("http://" + at)
-	collector.stop(t) // so that all is in the file
+	collector.stop(t) // it completes the file
 	return readExports(t, file)
 }
 
-// TestCollector has the Collector take spans, metrics and logs of a run.
+// The Collector receives the spans, metrics and logs of a run.
 func TestCollector(t *testing.T) {
 	need(t, *collectorPath, "e2e")
 	r := collect(t, func(endpoint string) {
@@ -55,18 +55,18 @@ func TestCollector(t *testing.T) {
 	t.Run("metrics", r.checkMetrics)
 }
 
-// told is what counts of a span.
+// told has the properties of a span that the test compares.
 type told struct {
 	Span, Kind, Parent, Links, Status, ErrorType, Outcome string
 }
 
-// label names a span by its task and attempt too.
+// label returns the name, the task and the attempt of a span.
 func (s span) label() string {
 	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", s.Name, s.of("taskmanager.task.name"), s.of("taskmanager.task.attempt"))), " ")
 }
 
-// checkSpans compares names, kinds, parents, links, status and attributes of the spans to
-// what the run was.
+// checkSpans compares the names, kinds, parents, links, status and attributes of the spans to
+// those that the run should emit.
 func (r received) checkSpans(t *testing.T) {
 	labels := map[string]string{"": ""}
 	for _, s := range r.spans {
@@ -137,7 +137,7 @@ func (r received) checkSpans(t *testing.T) {
 	}
 }
 
-// checkLogs compares the records to the spans that they lead to.
+// checkLogs compares the records to the spans that they refer to.
 func (r received) checkLogs(t *testing.T) {
 	labels := map[string]string{}
 	for _, s := range r.spans {
@@ -146,7 +146,7 @@ func (r received) checkLogs(t *testing.T) {
 	var got []string
 	for _, l := range r.records {
 		if l.Span == "" {
-			continue // of the scaler, which works for no task
+			continue // from the scaler, outside of any task
 		}
 		label := labels[l.Trace+l.Span]
 		if want := l.of("taskmanager.task.name") + " " + l.of("taskmanager.task.attempt"); !strings.HasSuffix(label, want) {

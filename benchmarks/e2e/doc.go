@@ -1,7 +1,7 @@
-// Package e2e sends what a real run emits to real backends, and looks at what they made of
-// it: the OpenTelemetry Collector, Prometheus and Jaeger. The tests are skipped unless they
-// are told where those programs are; make e2e and make e2e-jaeger install and run them.
-// Everything stays on the loopback interface.
+// Package e2e sends the telemetry of a real run to real backends, the OpenTelemetry Collector,
+// Prometheus and Jaeger, and checks what they received. A test is skipped unless a flag gives
+// the path of its backend; make e2e and make e2e-jaeger install the backends and run the
+// tests. All traffic stays on the loopback interface.
 //
-// [Draw] makes a picture of a trace as Jaeger tells it.
+// [Draw] draws a trace that Jaeger returned.
 package e2e

@@ -16,8 +16,8 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/e2e"
 )
 
-// TestJaeger has Jaeger take the spans of a run, and asks it for them by the names of tasks.
-// With -picture, what it answers for the request is drawn.
+// Jaeger receives the spans of a run, and finds them by the names of tasks. With -picture, the
+// test draws the trace of the request.
 func TestJaeger(t *testing.T) {
 	need(t, *jaegerPath, "e2e-jaeger")
 	otlp, query, health := address(t), address(t), address(t)
@@ -85,7 +85,7 @@ func TestJaeger(t *testing.T) {
 	}
 }
 
-// find asks Jaeger for the traces that have spans of a task.
+// find asks Jaeger for the traces with spans of a task.
 func find(ctx context.Context, query, task string) ([]e2e.Trace, error) {
 	var answer struct {
 		Data []e2e.Trace `json:"data"`

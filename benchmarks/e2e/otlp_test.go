@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// What the file exporter of the Collector writes: OTLP as JSON, an export on each line.
+// export is a line that the file exporter of the Collector writes: OTLP as JSON.
 type export struct {
 	Traces []struct {
 		Resource entity `json:"resource"`
@@ -83,10 +83,10 @@ type points struct {
 	} `json:"dataPoints"`
 }
 
-// count is an integer, which OTLP has as text.
+// count is an integer, which OTLP may encode as text.
 type count int
 
-// UnmarshalJSON reads it either way.
+// UnmarshalJSON accepts a number or text.
 func (c *count) UnmarshalJSON(text []byte) error {
 	_, err := fmt.Sscan(strings.Trim(string(text), `"`), (*int)(c))
 	return err
@@ -100,7 +100,7 @@ type record struct {
 	Body  value  `json:"body"`
 }
 
-// entity is what has attributes.
+// entity is anything with attributes.
 type entity struct {
 	Attributes []struct {
 		Key   string `json:"key"`
@@ -113,7 +113,7 @@ type value struct {
 	Int    count  `json:"intValue"`
 }
 
-// of is an attribute as text; empty if there is none.
+// of returns an attribute as text, or the empty string if there is none.
 func (e entity) of(key string) string {
 	for _, a := range e.Attributes {
 		switch {
@@ -127,7 +127,7 @@ func (e entity) of(key string) string {
 	return ""
 }
 
-// received is what a file of the Collector has.
+// received has the content of a file of the Collector.
 type received struct {
 	services []string
 	scopes   []scope // of spans and metrics

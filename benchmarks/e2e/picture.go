@@ -16,18 +16,19 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/internal/charts"
 )
 
-// Lengths of a picture, in points.
+// Lengths in points.
 const (
-	top       = 46 // of the title
-	foot      = 44 // of the axis and the legend
+	top       = 46 // for the title
+	foot      = 44 // for the axis and the legend
 	rowHeight = 15
 	barHeight = 8
-	left      = 172 // of the names
-	right     = 150 // of what is told of the last spans
+	left      = 172 // for the names
+	right     = 150 // for the remarks on the last spans
 )
 
-// Draw draws a trace in a format such as svg or png: a row for each span on a common time line, those of a task
-// together, and a line from each span to those that it is linked to.
+// Draw draws a trace in a format such as svg or png. It has a row for each span on a common
+// time line, with the spans of a task together, and an arrow from each span to the spans that
+// it links to.
 func Draw(t Trace, format string) ([]byte, error) {
 	p, err := newPicture(t)
 	if err != nil {
@@ -39,12 +40,12 @@ func Draw(t Trace, format string) ([]byte, error) {
 // picture is a trace in the order of its rows.
 type picture struct {
 	rows     []row
-	place    map[string]int // of the spans, by id
-	from     int64          // when it begins
-	duration int64          // of all, in microseconds
+	place    map[string]int // row numbers by span id
+	from     int64          // start time
+	duration int64          // in microseconds
 }
 
-// row is a span and how deep it lies in the tree.
+// row is a span and its depth in the tree.
 type row struct {
 	Span
 	depth int
@@ -62,7 +63,7 @@ func newPicture(t Trace) (*picture, error) {
 	for _, s := range t.Spans {
 		parent := s.parent()
 		if !ids[parent] {
-			parent = "" // it is not part of the trace
+			parent = "" // not part of the trace
 		}
 		children[parent] = append(children[parent], s)
 		p.from = min(p.from, s.Start)
@@ -77,8 +78,8 @@ func newPicture(t Trace) (*picture, error) {
 	return p, nil
 }
 
-// add adds the descendants of a span in the order of their beginnings, each followed by its
-// own.
+// add adds the descendants of a span in the order of their start times, each followed by its
+// own descendants.
 func (p *picture) add(children map[string][]Span, parent string, depth int) {
 	list := children[parent]
 	slices.SortFunc(list, func(a, b Span) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID)) })
@@ -89,7 +90,7 @@ func (p *picture) add(children map[string][]Span, parent string, depth int) {
 	}
 }
 
-// parent is the id of the parent, or empty.
+// parent returns the id of the parent, or the empty string.
 func (s Span) parent() string {
 	for _, r := range s.References {
 		if r.Type == "CHILD_OF" {
@@ -99,7 +100,7 @@ func (s Span) parent() string {
 	return ""
 }
 
-// links are the ids of the spans that it is linked to.
+// links returns the ids of the spans that the span links to.
 func (s Span) links() (ids []string) {
 	for _, r := range s.References {
 		if r.Type == "FOLLOWS_FROM" {
@@ -109,7 +110,7 @@ func (s Span) links() (ids []string) {
 	return ids
 }
 
-// colours of spans, by what they are.
+// colours has the colours of spans, in the order of the legend.
 var colours = []struct {
 	what   string
 	colour color.Color
@@ -122,7 +123,7 @@ var colours = []struct {
 	{"refused", charts.Vermillion},
 }
 
-// what a span is; empty if it is none of a task.
+// what returns the entry of a span in colours, or the empty string if the span has no task.
 func (s Span) what() string {
 	switch phase, _, _ := strings.Cut(s.Name, " "); {
 	case s.Tag("taskmanager.task.name") == "":
@@ -138,7 +139,7 @@ func (s Span) what() string {
 	}
 }
 
-// colour is that of a span.
+// colour returns the colour of a span.
 func (s Span) colour() color.Color {
 	for _, c := range colours {
 		if c.what == s.what() {
@@ -148,7 +149,7 @@ func (s Span) colour() color.Color {
 	return charts.Pencil
 }
 
-// remark is what is told beside the bar of a span.
+// remark returns the text beside the bar of a span.
 func (s Span) remark() string {
 	parts := []string{milliseconds(s.Duration)}
 	if name := s.Tag("taskmanager.task.name"); name != "" && s.what() != "wait for a restart" {
@@ -173,7 +174,7 @@ func milliseconds(us int64) string {
 	return strconv.FormatFloat(float64(us)/1000, 'f', 0, 64) + " ms"
 }
 
-// paint draws.
+// paint draws the picture.
 func (p *picture) paint(c draw.Canvas) {
 	charts.Write(c, charts.Lettering(11, charts.Ink, true), 14, c.Max.Y-20, "A request, as Jaeger has it")
 	charts.Write(c, charts.Lettering(8, charts.Pencil, false), 14, c.Max.Y-33,
@@ -192,13 +193,13 @@ func (p *picture) paint(c draw.Canvas) {
 	p.legend(c)
 }
 
-// x is where a time lies, in microseconds since the beginning.
+// x returns the position of a time, in microseconds after the start.
 func (p *picture) x(c draw.Canvas, at int64) vg.Length {
 	width := c.Max.X - left - right
 	return left + width*vg.Length(float64(at)/float64(p.duration))
 }
 
-// y is the middle of a row.
+// y returns the middle of a row.
 func (p *picture) y(c draw.Canvas, row int) vg.Length {
 	return c.Max.Y - top - rowHeight*vg.Length(row) - rowHeight/2
 }
@@ -214,7 +215,8 @@ func (p *picture) axis(c draw.Canvas) {
 	}
 }
 
-// step is between two marks of the time line, in microseconds: some six of them.
+// step returns the interval between marks of the time line, in microseconds, for about six
+// marks.
 func step(duration int64) int64 {
 	for unit := int64(1000); ; unit *= 10 {
 		for _, factor := range []int64{1, 2, 5} {
@@ -228,7 +230,7 @@ func step(duration int64) int64 {
 // bar draws a span.
 func (p *picture) bar(c draw.Canvas, i int, r row) {
 	y, from, to := p.y(c, i), p.x(c, r.Start-p.from), p.x(c, r.Start-p.from+r.Duration)
-	to = max(to, from+1.5) // or it could not be seen
+	to = max(to, from+1.5) // at least visible
 	name := charts.Lettering(8, charts.Ink, r.depth == 0)
 	name.YAlign = text.YCenter
 	charts.Write(c, name, 14+10*vg.Length(r.depth), y, r.Name)
@@ -242,12 +244,12 @@ func (p *picture) bar(c draw.Canvas, i int, r row) {
 	charts.Write(c, remark, to+5, y, r.remark())
 }
 
-// link draws an arrow from the beginning of a span to the end of another one.
+// link draws an arrow from the start of a span to the end of another.
 func (p *picture) link(c draw.Canvas, from, to int) {
 	a, b := p.rows[from], p.rows[to]
 	x0, y0 := p.x(c, a.Start-p.from), p.y(c, from)
 	x1, y1 := p.x(c, b.Start-p.from+b.Duration), p.y(c, to)
-	up := vg.Length(1) // towards the other one
+	up := vg.Length(1) // towards the other span
 	if y1 < y0 {
 		up = -1
 	}
@@ -257,7 +259,7 @@ func (p *picture) link(c draw.Canvas, from, to int) {
 	c.FillPolygon(charts.Ink, []vg.Point{{X: x1, Y: y1}, {X: x1 - 2, Y: y1 - up*4}, {X: x1 + 2, Y: y1 - up*4}})
 }
 
-// legend says what the colours mean.
+// legend explains the colours.
 func (p *picture) legend(c draw.Canvas) {
 	x, lettering := vg.Length(left), charts.Lettering(7.5, charts.Pencil, false)
 	seen := make(map[string]bool)
@@ -265,7 +267,7 @@ func (p *picture) legend(c draw.Canvas) {
 		seen[r.what()] = true
 	}
 	for _, entry := range colours {
-		if !seen[entry.what] || entry.what == "refused" { // it says so itself
+		if !seen[entry.what] || entry.what == "refused" { // its remark says so
 			continue
 		}
 		charts.Bar(c, entry.colour, x, x+10, 11, 6)

@@ -20,7 +20,7 @@ func tags(keysAndValues ...string) (list []e2e.Tag) {
 	return list
 }
 
-// texts are those of a drawing, in their order, and how many areas it has.
+// texts returns the texts of a drawing in order, and the number of its areas.
 func texts(t *testing.T, svg []byte) (list []string, areas int) {
 	t.Helper()
 	for decoder := xml.NewDecoder(strings.NewReader(string(svg))); ; {
@@ -44,7 +44,7 @@ func texts(t *testing.T, svg []byte) (list []string, areas int) {
 	}
 }
 
-// TestDraw: a trace whose spans are out of order, one of them with a parent that is elsewhere.
+// The spans of the trace are out of order, and a parent is missing.
 func TestDraw(t *testing.T) {
 	child := func(of string) e2e.Reference { return e2e.Reference{Type: "CHILD_OF", SpanID: of} }
 	link := func(to string) e2e.Reference { return e2e.Reference{Type: "FOLLOWS_FROM", SpanID: to} }
@@ -75,7 +75,7 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// TestDrawNothing is an error.
+// A trace that cannot be drawn is an error.
 func TestDrawNothing(t *testing.T) {
 	if _, err := e2e.Draw(e2e.Trace{}, "svg"); err == nil {
 		t.Error("a trace without spans is no error")

@@ -23,13 +23,13 @@ import (
 )
 
 var (
-	collectorPath  = flag.String("collector", "", "the `program` of the OpenTelemetry Collector")
-	prometheusPath = flag.String("prometheus", "", "the `program` of Prometheus")
-	jaegerPath     = flag.String("jaeger", "", "the `program` of Jaeger")
-	picturePath    = flag.String("picture", "", "draw a trace that Jaeger has to this `file`")
+	collectorPath  = flag.String("collector", "", "the `path` of the OpenTelemetry Collector")
+	prometheusPath = flag.String("prometheus", "", "the `path` of Prometheus")
+	jaegerPath     = flag.String("jaeger", "", "the `path` of Jaeger")
+	picturePath    = flag.String("picture", "", "draw a trace from Jaeger to this `file`")
 )
 
-// patience is how long a backend may take for anything.
+// patience is the time limit for everything that a backend does.
 const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// need skips the test if a program is not given.
+// need skips the test if the path of its backend is not given.
 func need(t *testing.T, path, target string) {
 	t.Helper()
 	if path == "" {
@@ -47,35 +47,35 @@ func need(t *testing.T, path, target string) {
 	}
 }
 
-// process is a backend that runs.
+// process is a running backend.
 type process struct {
 	command *exec.Cmd
 	output  *output
 	ended   chan struct{}
 }
 
-// output is what a program has written. It is safe for concurrent use.
+// output keeps what a program writes. It is safe for concurrent use.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-// Write keeps it.
+// Write implements [io.Writer].
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.Write(p)
 }
 
-// String is all of it.
+// String returns everything that was written.
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
 }
 
-// launch starts a program, which is stopped when the test ends, and waits until something
-// is there.
+// launch starts a program and waits until it is ready. The program is stopped when the test
+// ends.
 func launch(t *testing.T, ready func(ctx context.Context) error, path string, args ...string) *process {
 	t.Helper()
 	p := &process{command: exec.Command(path, args...), output: new(output), ended: make(chan struct{})}
@@ -105,7 +105,7 @@ func launch(t *testing.T, ready func(ctx context.Context) error, path string, ar
 	return p
 }
 
-// stop asks the program to end, which then writes what it still has.
+// stop asks the program to end, and waits until it has written everything.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended before
@@ -118,10 +118,10 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
-// fatalError is one after which it is no use to try again.
+// fatalError is an error after which poll gives up.
 type fatalError struct{ error }
 
-// poll tries something until it works.
+// poll calls try until it succeeds.
 func poll(t *testing.T, what string, try func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -142,7 +142,7 @@ func poll(t *testing.T, what string, try func(ctx context.Context) error) {
 	}
 }
 
-// address is one of the loopback interface that nobody uses.
+// address returns an unused address of the loopback interface.
 func address(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -153,7 +153,7 @@ func address(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// listens reports whether somebody is at an address.
+// listens returns a function that fails unless a program listens at an address.
 func listens(address string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -164,7 +164,7 @@ func listens(address string) func(context.Context) error {
 	}
 }
 
-// get reads an answer in JSON.
+// get decodes an answer in JSON.
 func get(ctx context.Context, url string, into any) error {
 	body, err := fetch(ctx, url)
 	if err != nil {
@@ -194,7 +194,7 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 	return body, err
 }
 
-// write writes the configuration of a program.
+// write writes a configuration file.
 func write(t *testing.T, name string, lines ...string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), name)

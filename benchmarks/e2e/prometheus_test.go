@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
-// TestPrometheus has Prometheus scrape the metrics of a run, and answer for them.
+// Prometheus scrapes the metrics of a run, and answers queries about them.
 func TestPrometheus(t *testing.T) {
 	need(t, *prometheusPath, "e2e")
 	registry := prometheus.NewRegistry()
@@ -26,7 +26,7 @@ func TestPrometheus(t *testing.T) {
 	}
 	spans := tracetest.NewInMemoryExporter()
 	s := install(t, spans, exporter, nowhere())
-	// Exemplars are part of no other format.
+	// Only OpenMetrics has exemplars.
 	target := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	defer target.Close()
 	s.perform(t)
@@ -70,7 +70,7 @@ func TestPrometheus(t *testing.T) {
 	checkExemplars(t, at, spans.GetSpans())
 }
 
-// labels are those of a series; all that tell it apart in the run.
+// labels has the labels of a series. String returns those that distinguish the series of a run.
 type labels map[string]string
 
 func (l labels) String() string {
@@ -84,7 +84,7 @@ func ask(ctx context.Context, at, query string) (map[string]float64, error) {
 		Data struct {
 			Result []struct {
 				Metric labels `json:"metric"`
-				Value  [2]any `json:"value"` // when, and the number as text
+				Value  [2]any `json:"value"` // the time, and the number as text
 			} `json:"result"`
 		} `json:"data"`
 	}
@@ -94,7 +94,7 @@ func ask(ctx context.Context, at, query string) (map[string]float64, error) {
 	got := map[string]float64{}
 	for _, r := range answer.Data.Result {
 		name := r.Metric.String()
-		if name == "" { // of a pool
+		if name == "" { // a metric of a pool
 			name = r.Metric["taskmanager_pool_name"]
 		}
 		var v float64
@@ -106,8 +106,8 @@ func ask(ctx context.Context, at, query string) (map[string]float64, error) {
 	return got, nil
 }
 
-// checkExemplars checks that each exemplar of the durations leads to the span of such an
-// execution.
+// checkExemplars checks that each exemplar of the durations refers to a span of an execution
+// of that kind.
 func checkExemplars(t *testing.T, at string, spans tracetest.SpanStubs) {
 	t.Helper()
 	kinds := map[string]string{}

@@ -28,20 +28,20 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// service is what the run calls itself.
+// service is the service name of the run.
 const service = "album"
 
 var about = resource.NewWithAttributes(semconv.SchemaURL, semconv.ServiceName(service))
 
-// sdk is an OpenTelemetry SDK that is installed for the whole program, as in any program
-// that has one.
+// sdk is an OpenTelemetry SDK that is installed globally, as in other programs.
 type sdk struct {
 	tracers *sdktrace.TracerProvider
 	meters  *sdkmetric.MeterProvider
 	loggers *sdklog.LoggerProvider
 }
 
-// install installs one that has spans sent to an exporter, and metrics to a reader.
+// install installs an SDK that sends spans to an exporter, metrics to a reader and logs to a
+// processor.
 func install(t *testing.T, spans sdktrace.SpanExporter, metrics sdkmetric.Reader, logs sdklog.Processor) *sdk {
 	t.Helper()
 	s := &sdk{
@@ -61,7 +61,7 @@ func install(t *testing.T, spans sdktrace.SpanExporter, metrics sdkmetric.Reader
 	return s
 }
 
-// installOTLP installs one that sends everything to an address.
+// installOTLP installs an SDK that sends everything to an endpoint.
 func installOTLP(t *testing.T, endpoint string) *sdk {
 	t.Helper()
 	ctx := t.Context()
@@ -76,7 +76,7 @@ func installOTLP(t *testing.T, endpoint string) *sdk {
 	return install(t, spansTo(t, endpoint), sdkmetric.NewPeriodicReader(metrics), sdklog.NewBatchProcessor(logs))
 }
 
-// spansTo is an exporter of spans to an address.
+// spansTo returns an exporter of spans to an endpoint.
 func spansTo(t *testing.T, endpoint string) sdktrace.SpanExporter {
 	t.Helper()
 	spans, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(endpoint+"/v1/traces"))
@@ -86,7 +86,7 @@ func spansTo(t *testing.T, endpoint string) sdktrace.SpanExporter {
 	return spans
 }
 
-// nowhere is for a backend that takes no logs.
+// nowhere returns a processor that discards logs, for backends without logs.
 func nowhere() sdklog.Processor { return sdklog.NewBatchProcessor(nothing{}) }
 
 type nothing struct{}
@@ -95,13 +95,13 @@ func (nothing) Export(context.Context, []sdklog.Record) error { return nil }
 func (nothing) Shutdown(context.Context) error                { return nil }
 func (nothing) ForceFlush(context.Context) error              { return nil }
 
-// shutdown sends all that there is, for the last time.
+// shutdown sends what is left and shuts the SDK down.
 func (s *sdk) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var faults []error
 	for _, end := range []func(context.Context) error{s.tracers.Shutdown, s.meters.Shutdown, s.loggers.Shutdown} {
-		if err := end(ctx); !errors.Is(err, sdkmetric.ErrReaderShutdown) { // it was called before
+		if err := end(ctx); !errors.Is(err, sdkmetric.ErrReaderShutdown) { // of an earlier call
 			faults = append(faults, err)
 		}
 	}
@@ -116,7 +116,7 @@ var (
 // album is a task of the run.
 type album struct {
 	name, kind string
-	fails      int // how many executions fail, each of which is followed by another one
+	fails      int // how many executions fail before one succeeds
 	work       func(ctx context.Context) error
 	runs       int
 }
@@ -138,7 +138,7 @@ func (a *album) Execute(ctx context.Context) error {
 
 func (a *album) Restart(context.Context, error) bool { return a.runs <= a.fails }
 
-// lasting takes a while, unless it is cancelled.
+// lasting returns work that takes d, unless it is cancelled.
 func lasting(d time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
 		select {
@@ -150,8 +150,8 @@ func lasting(d time.Duration) func(context.Context) error {
 	}
 }
 
-// perform has managers do what a request asks for: it succeeds, fails and is tried again,
-// panics, is cancelled and takes too long. They stop when the test ends.
+// perform runs the tasks of a request on two managers: tasks that succeed, fail and restart,
+// panic, are cancelled or time out. The managers stop when the test ends.
 func (s *sdk) perform(t *testing.T) {
 	t.Helper()
 	handler := observe.NewLogHandler(otelslog.NewHandler(service, otelslog.WithLoggerProvider(s.loggers)))
@@ -205,7 +205,7 @@ func (s *sdk) perform(t *testing.T) {
 	}
 }
 
-// start starts a manager, which takes up what is installed.
+// start starts a manager, which uses the installed SDK.
 func start(t *testing.T, opts ...taskmanager.Option) *taskmanager.TaskManager {
 	t.Helper()
 	m, err := taskmanager.Start(opts...)

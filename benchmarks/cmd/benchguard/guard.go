@@ -19,17 +19,17 @@ import (
 // path is a way from the submit of a task to its end.
 type path struct {
 	name  string
-	named bool // its tasks have names, and so have those of the yardstick
+	named bool // its tasks have names; then the tasks of the yardstick have names too
 	open  func(h hindrance) (work func(n int) error, end func() error, err error)
 }
 
 // hindrance slows a path down on purpose, to prove that the guard sees it.
 type hindrance struct {
-	spin   int  // turns of an empty loop for each task
+	spin   int  // turns of a loop for each task
 	allocs bool // one more allocation for each task
 }
 
-// hinder is the same code wherever it is called, so that its time can be measured beforehand.
+// hinder is never inlined, so that its time is the same wherever it is called.
 //
 //go:noinline
 func (h hindrance) hinder() {
@@ -39,7 +39,7 @@ func (h hindrance) hinder() {
 		x ^= x >> 17
 		x ^= x << 5
 	}
-	if x == 0 { // never; but the loop must not be left out
+	if x == 0 { // never, but the compiler must keep the loop
 		panic("benchguard: the loop of a hindrance is broken")
 	}
 	if h.allocs {
@@ -49,7 +49,7 @@ func (h hindrance) hinder() {
 
 var rubbish atomic.Pointer[[2]int]
 
-// paths are what is guarded.
+// paths are the guarded paths.
 var paths = []path{
 	{"scheduler.Pool.Submit", false, func(h hindrance) (func(int) error, func() error, error) {
 		return openPool(h, func(p *scheduler.Pool[*sync.WaitGroup], all *sync.WaitGroup, n int) error {
@@ -87,12 +87,12 @@ var paths = []path{
 	}},
 }
 
-// workers is how many there are.
+// workers is the number of workers, of ours and of the yardstick.
 const workers = 2
 
 func openPool(h hindrance, submit func(*scheduler.Pool[*sync.WaitGroup], *sync.WaitGroup, int) error) (func(int) error, func() error, error) {
 	run := func(_ int32, all *sync.WaitGroup) { all.Done() }
-	if h != (hindrance{}) { // the rest of the path stays as it is
+	if h != (hindrance{}) { // without one, the path is unchanged
 		run = func(_ int32, all *sync.WaitGroup) { h.hinder(); all.Done() }
 	}
 	p, err := scheduler.NewPool(scheduler.Config[*sync.WaitGroup]{Min: workers, Max: workers}, run)
@@ -124,7 +124,7 @@ func openManager(h hindrance, submit func(*taskmanager.TaskManager, string, func
 		for _, name := range names[:n] {
 			h.hinder()
 			err := submit(m, name, fn)
-			for errors.Is(err, taskmanager.ErrAlreadyExists) { // it has told that it is done, and is not off the books yet
+			for errors.Is(err, taskmanager.ErrAlreadyExists) { // the previous task has called Done, but its name is still taken
 				runtime.Gosched()
 				err = submit(m, name, fn)
 			}
@@ -137,12 +137,12 @@ func openManager(h hindrance, submit func(*taskmanager.TaskManager, string, func
 	}, func() error { return m.Stop(context.Background()) }, nil
 }
 
-// openChannel opens the yardstick: workers behind a buffered channel. Where tasks have names,
-// a map has those that are under way.
+// openChannel opens the yardstick: workers behind a buffered channel. If tasks have names,
+// a map holds the outstanding tasks.
 func openChannel(named bool) (work func(n int) error, stop func()) {
 	const buffer = 1024
 	var mu sync.Mutex
-	underWay := make(map[string]func(), tasks)
+	outstanding := make(map[string]func(), tasks)
 	channel := make(chan *namedTask, buffer)
 	var running sync.WaitGroup
 	for range workers {
@@ -151,14 +151,14 @@ func openChannel(named bool) (work func(n int) error, stop func()) {
 				t.run()
 				if named {
 					mu.Lock()
-					delete(underWay, t.name)
+					delete(outstanding, t.name)
 					mu.Unlock()
 				}
 			}
 		})
 	}
-	// All of its memory is there beforehand: with memory fresh from the allocator, its time
-	// differed by half from one process to the next.
+	// Allocate all memory in advance. With memory fresh from the allocator, the time varied
+	// by half from one process to the next.
 	list := make([]namedTask, tasks)
 	for i, name := range taskNames(tasks) {
 		list[i].name = name
@@ -172,7 +172,7 @@ func openChannel(named bool) (work func(n int) error, stop func()) {
 			t.run = done
 			if named {
 				mu.Lock()
-				underWay[t.name] = done
+				outstanding[t.name] = done
 				mu.Unlock()
 			}
 			channel <- t
@@ -195,7 +195,7 @@ func taskNames(n int) []string {
 	return names
 }
 
-// cost is what a task costs on a path.
+// cost is the cost of a task on a path.
 type cost struct {
 	Ratio  float64 // of the time to that of a buffered channel
 	Allocs float64
@@ -204,13 +204,13 @@ type cost struct {
 }
 
 const (
-	rounds = 101 // odd, so that the median is one of them
+	rounds = 101 // odd, so that the median is one of the rounds
 	tasks  = 5_000
 )
 
-// measure measures a path and the yardstick in turns. On one processor and without the
-// collector of garbage, as the ways in which those take turns differ from run to run by more
-// than what is looked for.
+// measure measures a path and the yardstick in turns, on one processor and without garbage
+// collection: the scheduling of several processors and of the collector varies from run to
+// run by more than a regression.
 func measure(p path, h hindrance) (c cost, err error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -236,7 +236,7 @@ func measure(p path, h hindrance) (c cost, err error) {
 	return cost{median(ratios), median(allocs), median(times)}, nil
 }
 
-// timed is how long the tasks took, and how many allocations each made.
+// timed returns the time of all tasks, and the allocations per task.
 func timed(work func(n int) error) (seconds, allocs float64, err error) {
 	runtime.GC()
 	var before, after runtime.MemStats

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-var limitsFile = flag.String("limits", "", "the `file` of the limits; without it what depends on the speed is skipped")
+var limitsFile = flag.String("limits", "", "the `file` of the limits; without it, tests that depend on the speed are skipped")
 
-// TestGuardSeesWhatItShould: half as much time again, and one more allocation, on each path;
-// and it does not see what is not there.
+// The guard detects 50 % more time, and one more allocation, on each path. It accepts the
+// paths as they are.
 func TestGuardSeesWhatItShould(t *testing.T) {
 	if *limitsFile == "" {
 		t.Skip("make bench-guard runs it, without the race detector")
@@ -27,7 +27,7 @@ func TestGuardSeesWhatItShould(t *testing.T) {
 	for _, p := range paths {
 		limit := limits[p.name]
 		var c cost
-		for range 3 { // something else may have slowed it down, or the yardstick
+		for range 3 { // other work may have slowed down the path or the yardstick
 			var as error
 			if c, as = attempts(p, limit); as != nil {
 				t.Errorf("as it is: %v", as)
@@ -45,9 +45,9 @@ func TestGuardSeesWhatItShould(t *testing.T) {
 	}
 }
 
-// slowed slows a path down more and more, until the guard sees it, which must be before it is
-// half as slow again. (How much slower it gets by some work more depends on the path: one on
-// which the processors wait for each other takes little notice of it.)
+// slowed slows a path down more and more until the guard detects it. That must happen before
+// the path takes 50 % more time. (The effect of additional work depends on the path: if the
+// processors wait for each other, it is small.)
 func slowed(p path, c, limit cost) error {
 	for eighths := 1; eighths <= 40; eighths++ {
 		slower, err := seen(p, hindrance{spin: int(float64(eighths) / 8 * c.seconds / turn())}, limit, "takes")
@@ -61,8 +61,8 @@ func slowed(p path, c, limit cost) error {
 	return errors.New("no work more slows it down")
 }
 
-// seen measures a path that is hindered. The error is that the guard does not say what it
-// should, twice, as once the yardstick may have been disturbed.
+// seen measures a hindered path. It is an error if the guard does not report the hindrance
+// in two attempts; in one attempt, the yardstick may have been disturbed.
 func seen(p path, h hindrance, limit cost, want string) (c cost, err error) {
 	for range 2 {
 		if c, err = measured(p, h, limit); err != nil && strings.Contains(err.Error(), want) {
@@ -75,7 +75,7 @@ func seen(p path, h hindrance, limit cost, want string) (c cost, err error) {
 	return c, err
 }
 
-// turn is how long a turn of the loop of a hindrance takes.
+// turn returns how long a turn of the loop of a hindrance takes, in seconds.
 func turn() float64 {
 	const turns = 100_000
 	least := time.Hour
@@ -87,7 +87,7 @@ func turn() float64 {
 	return least.Seconds() / turns
 }
 
-// TestLimitsOfAllPaths: a file that does not have them is an error, with what is wrong.
+// A file without limits for all paths is an error that says what is wrong.
 func TestLimitsOfAllPaths(t *testing.T) {
 	for content, want := range map[string]string{
 		"{":  "unexpected end",

@@ -1,12 +1,12 @@
-// Benchguard fails if a task costs more on its way through the engine than the limits say,
-// which are kept in a file:
+// Benchguard fails if the dispatch of a task exceeds the limits in a file:
 //
 //	benchguard -limits limits.json
 //
-// A limit is the ratio of the time to that of a buffered channel with workers, measured in
-// turns in the same process, and the number of allocations. It has some head-room for a
-// noisy machine, and yet half as much time again, or one allocation more, exceeds it. What
-// is exceeded is measured again, six times in all within half a minute.
+// A limit has a number of allocations and a ratio of times: that of the dispatch path to
+// that of workers behind a buffered channel, measured in turns in the same process. Limits
+// leave some room for a noisy machine, but 50 % more time, or one more allocation, exceeds
+// them. A path that exceeds its limit is measured again, up to six times within half a
+// minute.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// readLimits reads the limits, of which there must be one for each path.
+// readLimits reads the limits. There must be one for each path.
 func readLimits(file string) (limits map[string]cost, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -65,9 +65,9 @@ func guard(file string, w io.Writer) error {
 	return errors.Join(faults...)
 }
 
-// attempts measures a path until it is within the limit, six times at most: what was
-// measured last, and what is wrong with it. Each pause is twice as long as the one before,
-// as what disturbs a measurement may last for some seconds.
+// attempts measures a path until it is within the limit, at most six times, and returns the
+// last result. Each pause is twice as long as the previous one, as a disturbance may last
+// for some seconds.
 func attempts(p path, limit cost) (c cost, err error) {
 	pause := time.Second
 	for range 5 {
@@ -80,7 +80,7 @@ func attempts(p path, limit cost) (c cost, err error) {
 	return measured(p, hindrance{}, limit)
 }
 
-// measured is what a path costs, and what is wrong with that.
+// measured measures a path and compares the cost to the limit.
 func measured(p path, h hindrance, limit cost) (cost, error) {
 	c, err := measure(p, h)
 	if err == nil {

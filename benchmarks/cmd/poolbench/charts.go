@@ -15,16 +15,16 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 )
 
-// chart is panels of bars, side by side.
+// chart is a row of panels.
 type chart struct {
 	file, title, below string
 	panels             []panel
 }
 
-// panel is a bar for each contender, the best at the top.
+// panel has a bar for each contender, the best at the top.
 type panel struct {
 	title, unit string
-	linear      bool // else the scale is logarithmic
+	linear      bool // otherwise the scale is logarithmic
 	bars        []bar
 }
 
@@ -34,7 +34,7 @@ type bar struct {
 	ours  bool
 }
 
-// charts are those of what was measured.
+// charts returns the charts of the results.
 func (r results) charts() (list []chart) {
 	perTask := func(e entry) float64 { return e.time().Center }
 	dispatch := chart{file: "dispatch.svg", title: "Nanoseconds a task that does nothing", below: "from the first submit to the end of the last task; the scale is logarithmic"}
@@ -77,14 +77,14 @@ func newPanel(t table, title, unit string, value func(entry) float64) panel {
 	return p
 }
 
-// Lengths, in points.
+// Lengths in points.
 const (
-	head      = 66 // of the title and those of the panels
+	head      = 66 // for the titles
 	foot      = 12
 	barRow    = 14
 	barHeight = 8
-	names     = 132 // of the contenders
-	figures   = 46  // behind the bars
+	names     = 132 // for the names of the contenders
+	figures   = 46  // for the numbers behind the bars
 	margin    = 14
 )
 
@@ -105,11 +105,11 @@ func (c chart) paint(canvas draw.Canvas) {
 	}
 }
 
-// paint draws the bars from left on.
+// paint draws the panel.
 func (p panel) paint(c draw.Canvas, left, width vg.Length) {
 	charts.Write(c, charts.Lettering(8.5, charts.Ink, true), left, c.Max.Y-54, p.title)
 	least, most := p.bars[0].value, p.bars[len(p.bars)-1].value
-	least = max(least, most/1e6) // one of 0 has no place on the scale
+	least = max(least, most/1e6) // a logarithmic scale has no 0
 	scale := func(v float64) vg.Length {
 		if p.linear {
 			return vg.Length(v / most)
@@ -134,7 +134,7 @@ func (p panel) paint(c draw.Canvas, left, width vg.Length) {
 	}
 }
 
-// figure is a number to three digits.
+// figure formats a number with three digits.
 func figure(v float64) string {
 	switch {
 	case v < 10:

@@ -13,8 +13,8 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 )
 
-// rounds is in how many rounds a workload is done: an odd number, so that the median is one
-// of them, and more of those by which we judge ourselves.
+// rounds returns the number of rounds of a workload. It is odd, so that the median is one of
+// the rounds, and larger for workloads with an aim.
 func rounds(w contest.Workload, quick bool) int {
 	switch {
 	case quick && w.Isolated:
@@ -34,12 +34,12 @@ func rounds(w contest.Workload, quick bool) int {
 	}
 }
 
-// aimed reports whether we aim at something in a workload.
+// aimed reports whether a workload has an aim.
 func aimed(w contest.Workload) bool {
 	return slices.ContainsFunc(aims(), func(a aim) bool { return a.workload == w.Name })
 }
 
-// compete has the contenders do the workloads in turns.
+// compete measures the contenders in all workloads.
 func compete(ctx context.Context, c config) (results, error) {
 	r := results{About: aboutThis(), Quick: c.quick}
 	for i, w := range c.workloads {
@@ -62,7 +62,7 @@ func compete(ctx context.Context, c config) (results, error) {
 	return r, nil
 }
 
-// together measures in this process, a round of each contender after the other.
+// together measures in this process. In each round the contenders take turns.
 func together(ctx context.Context, c config, w contest.Workload) (entries []entry, err error) {
 	var bouts []*contest.Bout
 	defer func() {
@@ -96,10 +96,10 @@ func together(ctx context.Context, c config, w contest.Workload) (entries []entr
 	return entries, nil
 }
 
-// patience is how long a process may take that measures once.
+// patience is how long a process that measures once may take.
 const patience = 2 * time.Minute
 
-// apart measures in processes of their own.
+// apart measures each contender in a process of its own.
 func apart(ctx context.Context, c config, w contest.Workload) (entries []entry, err error) {
 	self, err := os.Executable()
 	if err != nil {

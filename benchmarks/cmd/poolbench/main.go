@@ -1,15 +1,16 @@
-// Poolbench has the task manager, its engine and the pools of others do the same work, and
-// writes what it measured: tables of ratios and charts.
+// Poolbench measures the task manager, its worker pool and other pools on the same work,
+// and writes tables of ratios and charts.
 //
 //	poolbench [flags]
 //
-// make bench runs all of it, in ten to twenty minutes, and make bench-quick a part of it in two. The
-// results go to RESULTS.md, a folder of charts and raw.json beside it.
+// make bench runs all workloads, in ten to twenty minutes; make bench-quick runs some of
+// them, in two minutes. The results go to RESULTS.md, and to a folder with the charts and
+// the raw data beside it.
 //
-// The contenders take turns, in several rounds, and each time is compared to that of a plain
-// pool of workers behind a buffered channel in the same round: on a machine with other work
-// an absolute time says little. Where memory is measured, each measurement is a process of
-// its own.
+// The contenders take turns, in several rounds. Each time is compared to the time of a plain
+// pool, workers behind a buffered channel, in the same round, since an absolute time says
+// little on a machine with other work. Where memory is measured, each measurement is a
+// process of its own.
 package main
 
 import (
@@ -28,21 +29,21 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	context.AfterFunc(ctx, stop) // so that a second one ends the program at once
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := poolbench(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// config is what the flags say.
+// config has the values of the flags.
 type config struct {
 	quick                bool
 	out, from            string
 	workload, contender  string // patterns
 	workloads            []contest.Workload
 	contenders           []contest.Contender
-	aloneIn, aloneByName string // of a process that measures once
+	aloneIn, aloneByName string // for a process that measures once
 }
 
 func poolbench(ctx context.Context, args []string) error {
@@ -67,12 +68,12 @@ func poolbench(ctx context.Context, args []string) error {
 
 func parse(args []string) (c config, err error) {
 	flags := flag.NewFlagSet("poolbench", flag.ContinueOnError)
-	flags.BoolVar(&c.quick, "quick", false, "a part of it, in two minutes")
+	flags.BoolVar(&c.quick, "quick", false, "run some of the workloads, in two minutes")
 	flags.StringVar(&c.out, "out", ".", "write the results to `DIR`")
-	flags.StringVar(&c.from, "from", "", "measure nothing, and write the results from the raw data in `FILE`")
-	flags.StringVar(&c.workload, "workload", "", "only those workloads whose names match `PATTERN`")
-	flags.StringVar(&c.contender, "contender", "", "only those contenders whose names match `PATTERN`, and the buffered channel")
-	flags.StringVar(&c.aloneIn, "alone-in", "", "measure once in the workload `NAME`, and write that as JSON; needs -alone")
+	flags.StringVar(&c.from, "from", "", "measure nothing; write the results from the raw data in `FILE`")
+	flags.StringVar(&c.workload, "workload", "", "run only workloads whose names match `PATTERN`")
+	flags.StringVar(&c.contender, "contender", "", "run only contenders whose names match `PATTERN`, and the buffered channel")
+	flags.StringVar(&c.aloneIn, "alone-in", "", "measure once in the workload `NAME` and write the result as JSON; needs -alone")
 	flags.StringVar(&c.aloneByName, "alone", "", "the contender `NAME` for -alone-in")
 	if err := flags.Parse(args); err != nil {
 		return c, err
@@ -113,7 +114,7 @@ func quickly(w contest.Workload) bool {
 	return false
 }
 
-// alone measures once, for the process that has started this one.
+// alone measures once, for the parent process.
 func alone(c config) error {
 	for _, w := range contest.Workloads() {
 		for _, x := range contest.All() {

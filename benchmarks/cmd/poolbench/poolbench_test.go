@@ -14,7 +14,7 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 )
 
-// TestMain lets the test program be the process that measures once.
+// TestMain lets the test program act as the process that measures once.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "-alone" {
 		main()
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// measured is a measure in each of three rounds.
+// measured returns a measurement for each round.
 func measured(perTask ...float64) (rounds []contest.Measure) {
 	for _, ns := range perTask {
 		rounds = append(rounds, contest.Measure{Seconds: ns * 1000 / 1e9, Tasks: 1000, Allocs: 2000, Bytes: 64_000})
@@ -31,7 +31,7 @@ func measured(perTask ...float64) (rounds []contest.Measure) {
 	return rounds
 }
 
-// TestReportOfWhatWasMeasured has medians, ratios round by round, and what we aim at.
+// The report has medians, medians of the ratios in each round, and the aims.
 func TestReportOfWhatWasMeasured(t *testing.T) {
 	r := results{Tables: []table{{
 		Workload: "empty, 2 workers", About: "tasks that do nothing, 2 workers",
@@ -54,7 +54,7 @@ func TestReportOfWhatWasMeasured(t *testing.T) {
 	}
 }
 
-// TestBestOfThePeers: those that do the same, whichever of them is best.
+// An aim without a contender compares with the best pool with the same service.
 func TestBestOfThePeers(t *testing.T) {
 	alone := func(name string, ours bool, service contest.Service, mib uint64) entry {
 		return entry{Contender: name, Ours: ours, Service: service, Rounds: []contest.Measure{{Seconds: 1, Tasks: 1, PeakBytes: mib << 20}}}
@@ -68,7 +68,7 @@ func TestBestOfThePeers(t *testing.T) {
 	}
 }
 
-// TestRunOfAFew measures for real, in this process and in others, and writes all files.
+// A run measures in this process and in others, and writes all files.
 func TestRunOfAFew(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -107,7 +107,7 @@ func TestRunOfAFew(t *testing.T) {
 	}
 }
 
-// TestProcessesThatMeasureOnce say what they cannot do.
+// A process that measures once reports what it cannot do.
 func TestProcessesThatMeasureOnce(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -127,7 +127,8 @@ func TestProcessesThatMeasureOnce(t *testing.T) {
 	}
 }
 
-// TestRunOfOurs: nobody else is there to be compared with, and what nobody can do is left out.
+// Without other contenders the report compares ours. A run without a contender that can
+// do the work is an error.
 func TestRunOfOurs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -149,7 +150,7 @@ func TestRunOfOurs(t *testing.T) {
 	}
 }
 
-// TestBadArguments are errors that say what is wrong.
+// Bad arguments are errors that say what is wrong.
 func TestBadArguments(t *testing.T) {
 	for want, args := range map[string][]string{
 		"no workload matches": {"-workload", "nothing of that kind"},

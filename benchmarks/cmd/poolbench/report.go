@@ -55,12 +55,12 @@ func (r results) write(dir string) error {
 	return nil
 }
 
-// report is the text.
+// report returns the text of RESULTS.md.
 func (r results) report(charts []string) string {
 	var b strings.Builder
-	command, extent := "make bench", "All of it"
+	command, extent := "make bench", "All workloads"
 	if r.Quick {
-		command, extent = "make bench-quick", "A part"
+		command, extent = "make bench-quick", "Some workloads"
 	}
 	fmt.Fprintf(&b, "# Side by side with other pools\n\n")
 	fmt.Fprintf(&b, "%s, measured on %s in %.0f s by `%s`: %s, %s, GOMAXPROCS %d, %s.\n",
@@ -69,7 +69,7 @@ func (r results) report(charts []string) string {
 	for i, m := range slices.Sorted(maps.Keys(r.Modules)) {
 		fmt.Fprintf(&b, "%s %s %s", map[bool]string{true: ","}[i > 0], m, r.Modules[m])
 	}
-	fmt.Fprintf(&b, ".\ntunny is not among them, as its module could not be fetched.\n\n%s\n", method)
+	fmt.Fprintf(&b, ".\ntunny is missing: its module could not be fetched.\n\n%s\n", method)
 	b.WriteString(r.verdict())
 	if len(charts) > 0 {
 		b.WriteString("\n## Charts\n\n" + strings.Join(charts, "\n\n") + "\n")
@@ -81,30 +81,32 @@ func (r results) report(charts []string) string {
 	return b.String()
 }
 
-const method = `The contenders take turns, each round after a collection of garbage. A time is from the first
-submit to the end of the last task, whose number is checked, divided by the tasks; it is the
-median of the rounds, ± half of the interval that has the true one with 95 % confidence (no
-number: too few rounds to tell). The ratio is the median of the ratios in each round; ~ means
-that the two cannot be told apart. Ours start with one worker, as the others do, and are in **bold**.
-What a contender does with a task differs, and so does what it is to be compared with: one
-that knows it by a unique name does more than one that runs it. Missing from a table is who
-cannot do the work: a pool whose submit waits for a worker has nothing outstanding, and its
-tasks cannot submit others without a deadlock. Results are asked for a thousand at a time, so
-those that return them are missing where more tasks are to be outstanding, or the next one is
-submitted before the result is there; and where tasks come one at a time there are no batches.`
+const method = `The contenders take turns, and each round starts with a garbage collection. A time runs from the
+first submit to the end of the last task, divided by the number of tasks. The number of tasks that
+ended is checked. The table shows the median of the rounds, ± half of its 95 % confidence interval
+(omitted if there are too few rounds). The ratio is the median of the ratios in each round; ~ means
+that the difference is not significant. Our contenders are in **bold**. Like the others, they start
+with one worker.
 
-// report is a table.
+The services differ, so compare contenders with the same service: a pool that knows each task by a
+unique name does more than a pool that only runs it. A contender that cannot do the work of a table
+is missing. If a submit waits for a worker, no tasks can be outstanding, and tasks that submit
+others deadlock. Contenders that return results wait for a thousand of them at a time, so they are
+missing where more tasks are outstanding, or where a task is submitted before the result of the
+previous one. Contenders that submit batches are missing where tasks arrive one at a time.`
+
+// report returns a table.
 func (t table) report() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n%s. Rounds: %d.\n\n", t.Workload, capital(t.About), len(t.Entries[0].Rounds))
 	base, ok := t.of(contest.Yardstick)
-	if !ok { // it cannot do the work
+	if !ok { // the channel cannot do the work
 		base = t.Entries[max(0, slices.IndexFunc(t.Entries, func(e entry) bool { return !e.Ours }))]
 	}
-	columns := []string{"", "with a task it", "ns a task", "×, of " + base.Contender, "allocs", "bytes"}
+	columns := []string{"", "service", "ns a task", "×, of " + base.Contender, "allocs", "bytes"}
 	switch {
 	case t.Latency:
-		columns = []string{"", "with a task it", "p50 µs", "×, of " + base.Contender, "p99 µs", "p99.9 µs"}
+		columns = []string{"", "service", "p50 µs", "×, of " + base.Contender, "p99 µs", "p99.9 µs"}
 	case t.Isolated:
 		columns = append(columns, "peak MiB", "peak goroutines")
 	}
@@ -135,7 +137,7 @@ func (t table) report() string {
 	return b.String()
 }
 
-// spread is the time and how sure it is.
+// spread formats the time and its confidence interval.
 func (e entry) spread() string {
 	s := e.time()
 	text := fmt.Sprintf("%.0f", s.Center)
@@ -152,33 +154,33 @@ func number(n float64) string { return fmt.Sprintf("%.1f", math.Abs(n)) }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// aim is something that we want to hold.
+// aim is an upper bound on a ratio to another contender.
 type aim struct {
 	workload, ours, what string
 	least                float64
-	to                   string // a contender; empty: the best of the other pools
+	to                   string // a contender, or empty for the best of the other pools
 	number               func(entry) float64
-	why                  string // what keeps it from being less, as profiles show
+	why                  string // the ratio is not smaller, according to profiles
 }
 
-// Why things take what they take.
+// What the costs consist of.
 const (
-	turns = "An item takes 17 ns where one worker runs all on one processor: 6 for the task, which counts itself, " +
-		"4 for the lock, and the rest for the queue and the counts. Two workers on two processors add 2 to 4, " +
-		"as the lock and what it guards travel between them."
-	named = "Of what the two processors spend on a named task, the memory of its handle takes three tenths (making it, " +
-		"writing it for the first time, and the collector), the table of names a sixth, and reading the clock twice, for " +
-		"the status, a sixteenth. Much of the rest is cache lines that travel between submitter and worker: where the two " +
-		"processors are far apart, all of it takes half as much again."
-	stacks = "The memory is that of the tasks that sleep at once, each on a goroutine of 3 KiB with its stack, and of those " +
-		"that wait. By Little's law 10 ms of sleep, divided by the time of a task, are asleep at any moment, so whoever is " +
-		"slower needs less; and in the first 10 ms, before any has come back, more are started than that."
-	wakeUp = "A submit and the worker that it has woken take the lock of the pool once each, and the item goes through the " +
-		"queue, beside what a channel does. To hand it to the worker at once would save half of that, and was given up: " +
-		"where the processors are busy, others then ran first what was submitted later."
+	turns = "With one worker on one processor an item takes 17 ns: 6 for the task, which counts itself, 4 for the lock, " +
+		"and the rest for the queue and the counters. Two workers on two processors add 2 to 4 ns, as the lock and the " +
+		"data that it guards move between the processors."
+	named = "Of the processor time of a named task, the memory of its handle takes three tenths (allocation, first write " +
+		"and garbage collection), the table of names a sixth, and two readings of the clock for the status a sixteenth. " +
+		"Most of the rest is cache lines that move between submitter and worker. On two processors that share no cache, " +
+		"a named task takes half as long again."
+	stacks = "The memory holds the waiting tasks and the tasks that sleep at the same time, each on a goroutine of 3 KiB " +
+		"with its stack. By Little's law, the number of sleeping tasks is 10 ms divided by the time per task, so a slower " +
+		"pool needs less memory. In the first 10 ms, before any task has ended, even more tasks start."
+	wakeUp = "In addition to the work of a channel, the submit and the worker that it wakes each take the lock of the pool " +
+		"once, and the item passes through the queue. Handing the item directly to the worker would save half of that. It " +
+		"was rejected: on busy processors, other workers then ran items that were submitted later before it."
 )
 
-// aims are what the engine is built for.
+// aims returns the aims of the project.
 func aims() []aim {
 	perTask := func(e entry) float64 { return e.time().Center }
 	p99 := func(e entry) float64 { return e.latency(func(l contest.Latencies) float64 { return l.P99 }) }
@@ -197,10 +199,10 @@ func aims() []aim {
 	}
 }
 
-// verdict says which of the aims hold.
+// verdict reports which aims are met.
 func (r results) verdict() string {
 	var b, missed strings.Builder
-	b.WriteString("\n## What we aim at\n\n|workload|ours|of|aim|measured|holds|\n|---|---|---|---:|---:|---|\n")
+	b.WriteString("\n## Aims\n\n|workload|ours|ratio to|aim|measured|met|\n|---|---|---|---:|---:|---|\n")
 	for _, a := range aims() {
 		t, ok := r.table(a.workload)
 		if !ok {
@@ -221,13 +223,13 @@ func (r results) verdict() string {
 		}
 	}
 	if missed.Len() > 0 {
-		b.WriteString("\nWhat keeps us from those that are missed:\n\n" + missed.String())
+		b.WriteString("\nReasons for the aims that are not met:\n\n" + missed.String())
 	}
 	return b.String()
 }
 
-// measured is the ratio to the contender that the aim names, or to the best of the other
-// pools that do the same.
+// measured returns the ratio to the contender that the aim names, or to the best of the
+// other pools with the same service.
 func (a aim) measured(t table, ours entry) (other string, ratio float64, ok bool) {
 	if a.to != "" {
 		e, ok := t.of(a.to)

@@ -14,7 +14,7 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 )
 
-// results are all that was measured.
+// results has everything that was measured.
 type results struct {
 	About
 	Quick   bool
@@ -22,7 +22,7 @@ type results struct {
 	Tables  []table
 }
 
-// About is where and when it was.
+// About says where and when it was measured.
 type About struct {
 	Begun     time.Time
 	Go        string
@@ -32,14 +32,14 @@ type About struct {
 	Modules   map[string]string // versions of the peers
 }
 
-// table is one workload.
+// table has the results of one workload.
 type table struct {
 	Workload, About   string
 	Latency, Isolated bool
 	Entries           []entry
 }
 
-// entry is one contender in a workload.
+// entry has the results of one contender in a workload.
 type entry struct {
 	Contender string
 	Service   contest.Service
@@ -47,7 +47,7 @@ type entry struct {
 	Rounds    []contest.Measure
 }
 
-// peerModules are those whose versions matter.
+// peerModules are the modules whose versions the report lists.
 var peerModules = []string{
 	"github.com/alitto/pond/v2", "github.com/gammazero/workerpool", "github.com/panjf2000/ants/v2",
 	"github.com/sourcegraph/conc", "golang.org/x/sync",
@@ -68,7 +68,7 @@ func aboutThis() About {
 	return a
 }
 
-// processor is the name of the processor, if the system tells.
+// processor returns the name of the processor, if the system provides it.
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -82,8 +82,8 @@ func processor() string {
 	return "unknown processor"
 }
 
-// summary is what benchstat would say of a number that was measured in each round: the
-// median, and how far the true one may be from it, with a confidence of 95 %.
+// summary summarises a number that was measured in each round, as benchstat does: the
+// median and its 95 % confidence interval.
 type summary struct {
 	benchmath.Summary
 
@@ -99,7 +99,7 @@ func summarise(rounds []contest.Measure, number func(contest.Measure) float64) s
 	return summary{benchmath.AssumeNothing.Summary(sample, 0.95), sample}
 }
 
-// time is the nanoseconds a task took, or its latency in the middle.
+// time summarises the nanoseconds per task, or the median latency.
 func (e entry) time() summary {
 	return summarise(e.Rounds, func(m contest.Measure) float64 {
 		if m.Latencies != nil {
@@ -109,7 +109,7 @@ func (e entry) time() summary {
 	})
 }
 
-// median is that of a number.
+// median returns the median of a number over the rounds.
 func (e entry) median(number func(contest.Measure) float64) float64 {
 	return summarise(e.Rounds, number).Center
 }
@@ -134,7 +134,7 @@ func (e entry) latency(of func(contest.Latencies) float64) float64 {
 	return e.median(func(m contest.Measure) float64 { return of(*m.Latencies) * 1e6 })
 }
 
-// ratio is the median of the ratios to another contender, round by round.
+// ratio returns the median of the ratios to another contender in each round.
 func (e entry) ratio(to entry) float64 {
 	var ratios []float64
 	for i, m := range e.Rounds {
@@ -149,13 +149,13 @@ func (e entry) ratio(to entry) float64 {
 	return ratios[len(ratios)/2]
 }
 
-// differs reports whether two contenders can be told apart, with a confidence of 95 %.
+// differs reports whether the times of two contenders differ significantly.
 func (e entry) differs(from entry) bool {
 	a, b := e.time().sample, from.time().sample
 	return benchmath.AssumeNothing.Compare(a, b).P < benchmath.DefaultThresholds.CompareAlpha
 }
 
-// of finds a contender.
+// of returns the entry of a contender.
 func (t table) of(name string) (entry, bool) {
 	i := slices.IndexFunc(t.Entries, func(e entry) bool { return e.Contender == name })
 	if i < 0 {
@@ -164,12 +164,12 @@ func (t table) of(name string) (entry, bool) {
 	return t.Entries[i], true
 }
 
-// bySpeed lists the contenders, the fastest first.
+// bySpeed returns the contenders, fastest first.
 func (t table) bySpeed() []entry {
 	return slices.SortedFunc(slices.Values(t.Entries), func(a, b entry) int { return cmp.Compare(a.time().Center, b.time().Center) })
 }
 
-// table finds a workload.
+// table returns the table of a workload.
 func (r results) table(workload string) (table, bool) {
 	i := slices.IndexFunc(r.Tables, func(t table) bool { return t.Workload == workload })
 	if i < 0 {

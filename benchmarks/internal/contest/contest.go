@@ -1,11 +1,10 @@
-// Package contest has pools of goroutines, ours and those of others, do the same work, and
-// measures them.
+// Package contest measures goroutine pools, ours and others, on the same work.
 package contest
 
-// Service is what a pool does with a task.
+// Service is what a pool does for a task.
 type Service string
 
-// The services. Pools are compared with those that do the same, or less.
+// The services. A pool is compared with pools of the same service, or of a lesser one.
 const (
 	Runs    Service = "runs it"
 	Batches Service = "runs batches of 64"
@@ -18,39 +17,38 @@ type Contender struct {
 	Name    string
 	Service Service
 	Ours    bool
-	// Queues says that a submit does not wait for a worker, however many tasks wait.
-	// So a task may submit others, too.
+	// Queues says that a submit never waits for a worker, so that a task may submit
+	// others.
 	Queues bool
-	// Open makes a pool of some workers, for rounds of so many tasks, by so many producers
-	// with names for equal shares of them.
+	// Open makes a pool. In a round, the producers submit equal shares of the tasks.
 	Open func(workers, producers, tasks int) (Session, error)
 }
 
-// open makes a pool for a workload.
+// open makes the pool for a workload.
 func (c Contender) open(w Workload) (Session, error) {
 	return c.Open(w.Workers, w.Producers, max(w.Tasks, w.Producers*w.names))
 }
 
-// Session is a pool that is in use.
+// Session is a pool in use.
 type Session interface {
-	// Submit has a task executed n times, and returns when the pool has taken them all, or
-	// given all the results. Producers have numbers from 0 on; each calls it on a goroutine
-	// of its own.
+	// Submit submits a task n times. It returns when the pool has accepted all of them,
+	// or returned all results. Producers are numbered from 0; each calls Submit on a
+	// goroutine of its own.
 	Submit(producer, n int, task func()) error
-	// Close ends the pool, which has nothing to do any more.
+	// Close ends an idle pool.
 	Close() error
 }
 
-// batch is how many tasks those contenders submit at once that take several.
+// batch is how many tasks a contender submits at once, if it can.
 const batch = 64
 
-// Yardstick is the contender that the others are measured against.
+// Yardstick is the contender that the others are compared with.
 const Yardstick = "buffered channel"
 
-// All lists the contenders, each in the newest release of its module.
+// All returns the contenders, each in the newest release of its module.
 func All() []Contender { return append(ours(), peers()...) }
 
-// session is one made of functions.
+// session is a Session made of functions.
 type session struct {
 	submit func(task func()) error
 	close  func() error

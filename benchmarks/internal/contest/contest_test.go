@@ -8,22 +8,22 @@ import (
 	"go.uber.org/goleak"
 )
 
-// A peer starts goroutines when it is imported.
+// Ignore the goroutines that one of the peers starts when it is imported.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// small is a workload that takes no time to speak of.
+// small returns a workload that takes little time.
 func small(w Workload) Workload {
 	w.Tasks, w.Workers, w.Producers = min(w.Tasks, 300), min(w.Workers, 10), min(w.Producers, 60)
 	if w.Isolated {
-		w.Tasks = min(w.Tasks, 30) // they sleep
+		w.Tasks = min(w.Tasks, 30) // that sleep
 	}
 	return w
 }
 
-// TestEveryContenderDoesItsWork, in each workload that it says it can do.
+// Every contender does its work in each workload that fits it.
 func TestEveryContenderDoesItsWork(t *testing.T) {
 	bouts := 0
-	var closing sync.WaitGroup // some take their time
+	var closing sync.WaitGroup // some are slow to close
 	defer closing.Wait()
 	for _, w := range Workloads() {
 		for _, c := range All() {
@@ -54,7 +54,7 @@ func TestEveryContenderDoesItsWork(t *testing.T) {
 	}
 }
 
-// TestAloneNotesThePeaks of goroutines and memory.
+// Alone measures the peaks of goroutines and memory.
 func TestAloneNotesThePeaks(t *testing.T) {
 	for _, c := range All() {
 		w := Workload{Name: "sleep", Workers: 50, Producers: 1, Tasks: 500, task: sleeping}
@@ -62,7 +62,7 @@ func TestAloneNotesThePeaks(t *testing.T) {
 		if err != nil || m.Err != "" {
 			t.Errorf("%s: %v, %s", c.Name, err, m.Err)
 		}
-		// Each has 50 that sleep at once, but who waits for a result has them in windows.
+		// In each, 50 tasks sleep at the same time, except where results are awaited.
 		if c.Service != Answers && m.PeakGoroutines < 50 {
 			t.Errorf("%s: %d goroutines at most", c.Name, m.PeakGoroutines)
 		}
@@ -72,7 +72,7 @@ func TestAloneNotesThePeaks(t *testing.T) {
 	}
 }
 
-// TestNamesAreUnique of contenders and of workloads: the results go by them.
+// The names of contenders and workloads are unique, since the results refer to them.
 func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range All() {
@@ -89,7 +89,7 @@ func TestNamesAreUnique(t *testing.T) {
 	}
 }
 
-// TestComputingTakesAsLongAsItSays, or longer, on a machine with other work.
+// Computing takes the given time, or longer on a machine with other work.
 func TestComputingTakesAsLongAsItSays(t *testing.T) {
 	const want = 100 * time.Microsecond
 	task, least := computing(want)(), time.Hour

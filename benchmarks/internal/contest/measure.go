@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Bout is the rounds of one contender in one workload.
+// Bout measures one contender in one workload.
 type Bout struct {
 	Contender Contender
 	Workload  Workload
 	session   Session
 }
 
-// Open makes the pool, and has it do a tenth of the work, or so, so that what grows once has
-// grown.
+// Open makes the pool, and lets it do about a tenth of the work, so that its data structures
+// reach their size.
 func (b *Bout) Open() error {
 	s, err := b.Contender.open(b.Workload)
 	if err != nil {
@@ -41,8 +41,8 @@ func (b *Bout) Close() error {
 	return b.session.Close()
 }
 
-// Alone measures once in a process that does nothing else: the pool is made and used, and
-// the most memory and goroutines are noted.
+// Alone makes the pool and measures once, in a process that does nothing else. The
+// measurement includes the peaks of memory and goroutines.
 func (b *Bout) Alone() (Measure, error) {
 	s, err := b.Contender.open(b.Workload)
 	if err != nil {
@@ -58,8 +58,8 @@ func (b *Bout) Alone() (Measure, error) {
 	return m, s.Close()
 }
 
-// watchGoroutines counts the goroutines now and then, until the function that it returns is
-// called, which tells the most that there were.
+// watchGoroutines counts the goroutines periodically. The function that it returns stops the
+// count and returns the peak.
 func watchGoroutines() (most func() int) {
 	var watcher sync.WaitGroup
 	done, peak := make(chan struct{}), 0
@@ -67,7 +67,7 @@ func watchGoroutines() (most func() int) {
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			peak = max(peak, runtime.NumGoroutine()-1) // but this one
+			peak = max(peak, runtime.NumGoroutine()-1) // without this one
 			select {
 			case <-done:
 				return

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// peakMemory is the most memory that the process has had at any time, in bytes. (What
-// getrusage says begins with the memory of the process that has started this one.)
+// peakMemory returns the peak memory of the process in bytes. (The peak of getrusage includes
+// the memory of the parent process before exec.)
 func peakMemory() (uint64, error) {
 	file, err := os.Open("/proc/self/status")
 	if err != nil {

@@ -27,7 +27,7 @@ func ours() []Contender {
 	return list
 }
 
-// poolSession is the engine by itself.
+// poolSession is the worker pool without the manager.
 type poolSession struct {
 	pool *scheduler.Pool[func()]
 	send func(s poolSession, n int, task func()) error
@@ -35,13 +35,13 @@ type poolSession struct {
 
 func openPool(send func(poolSession, int, func()) error) func(workers, producers, tasks int) (Session, error) {
 	return func(workers, _, _ int) (Session, error) {
-		// One worker is there from the beginning, the others as they are needed, as with peers.
+		// One worker exists from the start, the others start on demand, as with the peers.
 		p, err := scheduler.NewPool(scheduler.Config[func()]{Min: 1, Max: workers}, func(_ int32, task func()) { task() })
 		return poolSession{p, send}, err
 	}
 }
 
-// Submit submits in the way of this session.
+// Submit implements Session.
 func (s poolSession) Submit(_, n int, task func()) error { return s.send(s, n, task) }
 
 // Close stops the pool.
@@ -69,8 +69,8 @@ func (s poolSession) submitBatches(n int, task func()) error {
 	return nil
 }
 
-// namesFor makes the names of the tasks of each producer: once for all contenders, and as
-// parts of one string, lest the collector of garbage has more to do for those that have names.
+// namesFor returns the names of the tasks of each producer. It makes them once for all
+// contenders, as parts of one string, so that names cause no additional garbage collection.
 func namesFor(producers, tasks int) [][]string {
 	namesMu.Lock()
 	defer namesMu.Unlock()
@@ -90,7 +90,7 @@ func namesFor(producers, tasks int) [][]string {
 	for i, end := range ends {
 		flat[i], from = text[from:end], end
 	}
-	clear(namesMade) // those of another workload
+	clear(namesMade) // of another workload
 	namesMade[key] = slices.Collect(slices.Chunk(flat, share))
 	return namesMade[key]
 }
@@ -100,8 +100,8 @@ var (
 	namesMade = make(map[[2]int][][]string)
 )
 
-// managerSession is the task manager. Names belong to whoever submits, so they are there
-// beforehand.
+// managerSession is the task manager. The submitter provides the names, so they are made in
+// advance.
 type managerSession struct {
 	manager *taskmanager.TaskManager
 	names   [][]string // of each producer
@@ -116,7 +116,7 @@ func openManager(send func(managerSession, []string, func()) error) func(workers
 	}
 }
 
-// Submit submits in the way of this session.
+// Submit implements Session.
 func (s managerSession) Submit(producer, n int, task func()) error {
 	names := s.names[producer]
 	for n > len(names) {
@@ -131,8 +131,8 @@ func (s managerSession) Submit(producer, n int, task func()) error {
 // Close stops the manager.
 func (s managerSession) Close() error { return s.manager.Stop(context.Background()) }
 
-// again reports whether a submit is to be tried again: the task of that name has told that
-// it is done, and is not off the books yet.
+// again reports whether to repeat a submit: the previous task of that name has called Done,
+// but its name is still taken.
 func again(err error) bool { return errors.Is(err, taskmanager.ErrAlreadyExists) }
 
 func (s managerSession) submitFunc(names []string, task func()) error {
@@ -163,7 +163,7 @@ func (s managerSession) goFunc(names []string, task func()) error {
 	return nil
 }
 
-// named is a task that has a name.
+// named is a task with a name.
 type named struct {
 	name string
 	task func()
@@ -192,7 +192,7 @@ func (s managerSession) submitAll(names []string, task func()) error {
 	return nil
 }
 
-// window is how many results are outstanding at once.
+// window is how many results are outstanding at the same time.
 const window = 1000
 
 func (s managerSession) async(names []string, task func()) error {

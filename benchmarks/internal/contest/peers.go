@@ -37,7 +37,7 @@ func openGoroutines(int, int, int) (Session, error) {
 	return session{func(task func()) error { go task(); return nil }, nothing}, nil
 }
 
-// openChannel: workers that range over a buffered channel, the pool that everybody writes first.
+// openChannel opens workers that range over a buffered channel, the simplest pool.
 func openChannel(workers, _, _ int) (Session, error) {
 	const buffer = 1024
 	submitted := make(chan func(), buffer)
@@ -61,7 +61,7 @@ func openErrgroup(workers, _, _ int) (Session, error) {
 	return session{func(task func()) error { g.Go(func() error { task(); return nil }); return nil }, g.Wait}, nil
 }
 
-// released ends a pool of ants, with all of its goroutines.
+// released returns a function that ends a pool of ants and waits for its goroutines.
 func released(p interface{ ReleaseTimeout(d time.Duration) error }) func() error {
 	return func() error { return p.ReleaseTimeout(10 * time.Second) }
 }
@@ -110,13 +110,13 @@ func openWorkerpool(workers, _, _ int) (Session, error) {
 	return session{func(task func()) error { p.Submit(task); return nil }, func() error { p.StopWait(); return nil }}, nil
 }
 
-// results is a pool whose tasks have results, which are collected a window at a time.
+// results is a pool whose tasks return results. They are collected a window at a time.
 type results struct {
 	collect func(n int, task func() int) ([]int, error)
 	close   func() error
 }
 
-// Submit has the results given back.
+// Submit implements Session. It checks the results.
 func (r results) Submit(_, n int, task func()) error {
 	fn := func() int { task(); return 1 }
 	for n > 0 {
@@ -159,7 +159,7 @@ func openPondResults(workers, _, _ int) (Session, error) {
 	}, func() error { p.StopAndWait(); return nil }}, nil
 }
 
-// openConcResults: its pool is for one use, and so is made anew for each window.
+// openConcResults makes a pool for each window, since a pool can be used only once.
 func openConcResults(workers, _, _ int) (Session, error) {
 	return results{func(n int, task func() int) ([]int, error) {
 		p := pool.NewWithResults[int]().WithMaxGoroutines(workers)

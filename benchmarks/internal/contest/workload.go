@@ -8,43 +8,43 @@ import (
 	"time"
 )
 
-// Workload is work that contenders are measured with.
+// Workload is the work on which contenders are measured.
 type Workload struct {
-	Name     string // short, and unique
-	About    string // what is done, in words
+	Name     string // unique
+	About    string // a description
 	Services []Service
-	Queueing bool // only those can do it that queue
+	Queueing bool // only contenders that queue can do it
 	Isolated bool // each measurement is a process of its own, whose memory is measured
 
 	Workers, Producers, Tasks int
-	Procs                     int // GOMAXPROCS; 0: as it is
-	names                     int // that each producer needs; 0: as many as its tasks
+	Procs                     int // GOMAXPROCS; 0 leaves it unchanged
+	names                     int // that each producer needs; 0 means one for each of its tasks
 
-	task func() func()                       // makes what each task does; nil: nothing
-	run  func(w Workload, s Session) Measure // does it once; nil: flood
+	task func() func()                       // makes the function of the tasks; nil for tasks that do nothing
+	run  func(w Workload, s Session) Measure // does the work once; nil means flood
 }
 
-// Measure is what was measured once.
+// Measure is one measurement.
 type Measure struct {
 	Seconds float64 // from the first submit to the end of the last task
 	Tasks   int
 	Allocs  uint64
 	Bytes   uint64
 
-	// Of the workloads of latency, instead of Seconds: from submit to start.
+	// For latency workloads, instead of Seconds: from submit to start.
 	Latencies *Latencies `json:",omitempty"`
 
-	// Of isolated workloads: the most there was at any time.
+	// For isolated workloads.
 	PeakBytes      uint64 `json:",omitempty"`
 	PeakGoroutines int    `json:",omitempty"`
 
-	Err string `json:",omitempty"` // why it could not be measured
+	Err string `json:",omitempty"` // why the measurement failed
 }
 
-// Latencies are percentiles, in seconds.
+// Latencies are percentiles in seconds.
 type Latencies struct{ P50, P99, P999 float64 }
 
-// PerTask is how many nanoseconds a task took.
+// PerTask returns the nanoseconds per task.
 func (m Measure) PerTask() float64 { return m.Seconds * 1e9 / float64(m.Tasks) }
 
 // Fits reports whether a contender can do the work.
@@ -52,7 +52,7 @@ func (w Workload) Fits(c Contender) bool {
 	return slices.Contains(w.Services, c.Service) && (c.Queues || !w.Queueing)
 }
 
-// The tasks of the workload that is nested: nests of them submit others.
+// In the workload nested, nests tasks submit nestSize others each.
 const (
 	nests    = 5_000
 	nestSize = 9
@@ -60,7 +60,7 @@ const (
 
 var everybody = []Service{Runs, Batches, Names, Answers}
 
-// Workloads lists all of them.
+// Workloads returns all workloads.
 func Workloads() []Workload {
 	list := []Workload{
 		{Name: "empty, 2 workers", About: "tasks that do nothing, 2 workers", Services: everybody, Workers: 2, Producers: 1, Tasks: 100_000},
@@ -106,7 +106,7 @@ func Workloads() []Workload {
 	return list
 }
 
-// Round does the work once. The number of tasks that have ended is checked.
+// Round does the work once. It checks the number of tasks that ended.
 func (w Workload) Round(s Session) Measure {
 	if w.Procs > 0 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(w.Procs))
@@ -124,7 +124,8 @@ func (w Workload) Round(s Session) Measure {
 	return m
 }
 
-// produce has n tasks submitted, by all producers at once, and waits for them to return.
+// produce lets all producers submit shares of n tasks at the same time, and waits until the
+// submits have returned.
 func (w Workload) produce(s Session, n int, task func()) error {
 	if w.Producers == 1 {
 		return s.Submit(0, n, task)
@@ -146,8 +147,8 @@ func (w Workload) produce(s Session, n int, task func()) error {
 	return first
 }
 
-// timed measures from the first submit to the end of the last of n tasks. A task that ran
-// twice would make the group panic, and one that did not run hang.
+// timed measures from the first submit to the end of the last of n tasks. If a task ran
+// twice, the group would panic; if a task did not run, Wait would hang.
 func timed(w Workload, s Session, n int, work func()) Measure {
 	var all sync.WaitGroup
 	all.Add(n)
@@ -157,13 +158,13 @@ func timed(w Workload, s Session, n int, work func()) Measure {
 	}
 	begin := time.Now()
 	if err := w.produce(s, n, task); err != nil {
-		return Measure{Err: err.Error()} // the others are lost, and the session with them
+		return Measure{Err: err.Error()} // the session is lost
 	}
 	all.Wait()
 	return Measure{Seconds: time.Since(begin).Seconds()}
 }
 
-// flood submits all tasks as fast as it can.
+// flood submits all tasks as fast as possible.
 func flood(w Workload, s Session) Measure {
 	if w.task == nil {
 		return timed(w, s, w.Tasks, nil)
@@ -171,7 +172,8 @@ func flood(w Workload, s Session) Measure {
 	return timed(w, s, w.Tasks, w.task())
 }
 
-// bursts submits 100 tasks, waits for them, and pauses for a millisecond, which is not timed.
+// bursts submits 100 tasks, waits for them and pauses for a millisecond, again and again. The
+// pauses do not count.
 func bursts(w Workload, s Session) (sum Measure) {
 	const burst = 100
 	for range w.Tasks / burst {
@@ -185,7 +187,7 @@ func bursts(w Workload, s Session) (sum Measure) {
 	return sum
 }
 
-// pingPong submits a task when the one before has ended.
+// pingPong submits a task when the previous one has started.
 func pingPong(w Workload, s Session) Measure {
 	waits := make([]float64, 0, w.Tasks)
 	started := make(chan time.Time)
@@ -202,8 +204,8 @@ func pingPong(w Workload, s Session) Measure {
 	return Measure{Latencies: &Latencies{P50: at(0.5), P99: at(0.99), P999: at(0.999)}}
 }
 
-// nested submits a tenth of the tasks, each of which submits the others, as a producer of its
-// own.
+// nested submits a tenth of the tasks. Each of them submits a share of the others, as a
+// producer of its own.
 func nested(w Workload, s Session) Measure {
 	var all sync.WaitGroup
 	all.Add(w.Tasks)
@@ -223,7 +225,7 @@ func nested(w Workload, s Session) Measure {
 	return Measure{Seconds: time.Since(begin).Seconds()}
 }
 
-// outstanding submits all tasks while those that run may not end.
+// outstanding submits all tasks before any task can end.
 func outstanding(w Workload, s Session) Measure {
 	var all sync.WaitGroup
 	all.Add(w.Tasks)
@@ -244,7 +246,7 @@ func outstanding(w Workload, s Session) Measure {
 // sleeping waits, as for a remote call.
 func sleeping() func() { return func() { time.Sleep(10 * time.Millisecond) } }
 
-// computing makes a task that takes a processor for a time.
+// computing makes tasks that use a processor for a time.
 func computing(d time.Duration) func() func() {
 	return func() func() {
 		n := int(float64(d) / turn())
@@ -252,8 +254,8 @@ func computing(d time.Duration) func() func() {
 	}
 }
 
-// turn is how many nanoseconds a turn of spin takes: the least of several measurements, as
-// others are of a machine with more to do.
+// turn returns how many nanoseconds a turn of spin takes. It takes the least of several
+// measurements, as others may include other work of the machine.
 var turn = sync.OnceValue(func() float64 {
 	const turns = 100_000
 	least := time.Hour
@@ -265,10 +267,10 @@ var turn = sync.OnceValue(func() float64 {
 	return float64(least) / turns
 })
 
-// sink keeps the compiler from leaving the work out.
+// sink prevents the compiler from removing the work.
 var sink [64]uint64
 
-// spin computes something that cannot be foreseen.
+// spin computes something that the compiler cannot predict.
 func spin(n int) {
 	x := uint64(n) | 1
 	for range n {
@@ -276,7 +278,7 @@ func spin(n int) {
 		x ^= x >> 7
 		x ^= x << 17
 	}
-	if x == 0 { // never, for a seed that is not 0
+	if x == 0 { // never, since the seed is not 0
 		sink[0] = x
 	}
 }
