@@ -64,8 +64,8 @@ func (s *Synthetic) RequireUnset(f *flagvalue.Faults, set *flag.FlagSet) {
 	})
 }
 
-// ExplainAttributes writes what stands for the attributes of files, which the
-// menus of the strategies mention.
+// ExplainAttributes writes the attributes of synthetic tasks. The menus of the
+// strategies describe those of files.
 func (*Synthetic) ExplainAttributes(w io.Writer) {
 	output.Say(w, `
 A synthetic task has a level from 0 to 3 instead of a size for the priority, one of

@@ -31,7 +31,9 @@ type Arrival struct {
 // the same workload.
 func Draw(s Shape, rate float64, service, duration time.Duration, seed uint64, work Work) *Synthetic {
 	w := &Synthetic{Duration: duration, Work: work}
-	r := rand.New(rand.NewPCG(seed, 1)) // not that of the times, so that the tasks are the same for all shapes
+	// Shapes draw from a source of their own, so that the tasks are the same for all
+	// shapes.
+	r := rand.New(rand.NewPCG(seed, 1))
 	for _, at := range s(rate, duration, rand.New(rand.NewPCG(seed, 0))) {
 		w.Arrivals = append(w.Arrivals, Arrival{
 			At:       at,
