@@ -92,8 +92,7 @@ func (m *TaskManager) reserveAll(handles []*Handle) error {
 	now := m.now()
 	for i, h := range handles {
 		h.queuedAt = now
-		if err := m.names.add(h); err != nil {
-			err = nameError(h.name, err)
+		if err := m.reserve(h); err != nil {
 			for _, reserved := range handles[:i] {
 				m.refuse(reserved, err, nil)
 			}

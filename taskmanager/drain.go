@@ -25,9 +25,9 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 	}
 	defer back()
 	for {
-		h := m.names.some()
+		h := m.names.Some()
 		if h == nil {
-			if m.names.empty() {
+			if m.names.Empty() {
 				return nil
 			}
 			continue // one has come just now
@@ -57,7 +57,7 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	if m.inside(ctx) {
 		return fmt.Errorf("taskmanager: Drain: %w", ErrWouldDeadlock)
 	}
-	idle, before := m.names.empty(), m.cancelled.Load()
+	idle, before := m.names.Empty(), m.cancelled.Load()
 	m.close()
 	m.draining.Store(true) // before the pause ends; see Pause
 	m.pool.Resume()

@@ -2,7 +2,6 @@ package taskmanager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -161,14 +160,6 @@ func translated(err error) error {
 		}
 	}
 	return nil
-}
-
-// nameError adds the name to the error of a submit that could not reserve it.
-func nameError(name string, err error) error {
-	if errors.Is(err, ErrAlreadyExists) {
-		return fmt.Errorf("%w: %q", err, name)
-	}
-	return err
 }
 
 // exactly reports whether err is target itself, and not an error that wraps it. The

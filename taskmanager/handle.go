@@ -9,6 +9,7 @@ import (
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
 // Handle is one submitted task. It is safe for concurrent use.
@@ -28,12 +29,15 @@ type Handle struct {
 	state         state
 	worker        int32       // that runs it, or ran it last; 0: none yet
 	task          Task        // nil once it has ended, so that it can be collected
-	link          *link       // from and to the names; nil once it has ended
+	place         place       // among the names; none once it has ended
 	cfg           *taskConfig // nil: no options
 	trouble       *trouble    // nil until it fails or is cancelled
 	startedAt     time.Duration
 	started, done chan struct{} // made on demand
 }
+
+// place is the place of a task among the names.
+type place = names.Place[Handle]
 
 // taskContext is the context of one execution. It knows the task.
 type taskContext = lazycontext.Context[owner]

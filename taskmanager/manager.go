@@ -12,6 +12,7 @@ import (
 	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
 // TaskManager runs named tasks on a pool of workers. Make one with Start or New
@@ -20,7 +21,7 @@ type TaskManager struct {
 	name       string
 	pool       *scheduler.Pool[*Handle]
 	observers  observers
-	names      *names
+	names      *names.Table[Handle] // of the outstanding tasks
 	queue      Discipline
 	runner     Runner        // executes tasks, by way of the middleware; nil: there is none
 	delayed    *alarms       // what is to happen to tasks at a time
@@ -79,7 +80,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 	}
 	m := &TaskManager{
 		name:       cfg.name,
-		names:      newNames(),
+		names:      names.New((*Handle).Name, (*Handle).over),
 		queue:      cfg.discipline,
 		restart:    cfg.restart,
 		profiles:   cfg.profiles,

@@ -91,7 +91,7 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	s.mu.Unlock()
 	m.schedules.Store(s, nil)
 	var err error
-	if m.names.isClosed() {
+	if m.names.Closed() {
 		err = ErrStopped
 	} else {
 		err = s.plan(s.ask(time.Now()))

@@ -318,16 +318,17 @@ func (m *TaskManager) strike(h *Handle, err error, in *history) {
 		in.add(h, err)
 	}
 	m.restartOver(h, err) // before anybody is told of the end, and may shut the backend down
-	m.names.remove(h, err)
+	worker, was := h.conclude(err)
+	m.names.Remove(was, worker)
 	if h.cfg != nil {
 		m.disarm(h, err)
 	}
 }
 
-// conclude makes err final and tells those who wait. It returns the worker that ran the
-// task last, and the link to its entry. Closing a channel does not block, so it may be done
-// with the lock held.
-func (h *Handle) conclude(err error) (worker int32, left *link) {
+// conclude makes err final, frees the name, and tells those who wait. It returns the worker
+// that ran the task last and the task's place among the names, for its removal. Closing a
+// channel does not block, so it may be done with the lock held.
+func (h *Handle) conclude(err error) (worker int32, was place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = ended
@@ -346,6 +347,6 @@ func (h *Handle) conclude(err error) (worker int32, left *link) {
 		close(h.done)
 		h.done = nil
 	}
-	left, h.link = h.link, nil
-	return h.worker, left
+	was, h.place = h.place, place{}
+	return h.worker, was
 }

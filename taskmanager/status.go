@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"slices"
 	"time"
 )
 
@@ -91,7 +92,7 @@ func (m *TaskManager) workers() (ids []int32, info map[int32]WorkerInfo) {
 // implement TaskWithProgress, in turn and on this goroutine: one that does not
 // answer holds up this call, and nothing else.
 func (m *TaskManager) TaskStatus() map[string]TaskStatus {
-	tasks := m.names.all()
+	tasks := slices.Collect(m.names.All())
 	statuses := make(map[string]TaskStatus, len(tasks))
 	for _, h := range tasks {
 		if s := m.statusOf(h); s.Status != Finished {

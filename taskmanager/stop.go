@@ -45,7 +45,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return &StopError{Err: cause.Of(ctx)}
 	}
-	for _, h := range m.names.all() {
+	for h := range m.names.All() {
 		select {
 		case <-h.Done():
 		case <-ctx.Done():
@@ -59,7 +59,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 // cancelAll cancels what is outstanding, and notes it for a drain: first, as with the last of
 // them the drain goes on.
 func (m *TaskManager) cancelAll() {
-	all := m.names.all()
+	all := slices.Collect(m.names.All())
 	if len(all) > 0 {
 		names := make([]string, len(all))
 		for i, h := range all {
@@ -76,7 +76,7 @@ func (m *TaskManager) cancelAll() {
 // close has no task begin any more: from here on the outstanding ones are all that there
 // will be. Schedules that are not seen here were stored later, and find the names closed.
 func (m *TaskManager) close() {
-	m.names.close()
+	m.names.Close()
 	m.schedules.Range(func(s, _ any) bool {
 		s.(*Schedule).Stop()
 		return true
@@ -87,7 +87,7 @@ func (m *TaskManager) close() {
 // submitted them.
 func (m *TaskManager) running() []string {
 	var names []string
-	for _, h := range m.names.all() {
+	for h := range m.names.All() {
 		h.mu.Lock()
 		if h.statusLocked() == Running {
 			names = append(names, h.name)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
 // Go submits a task. The channel is closed when a worker takes it, or when it
@@ -145,8 +146,8 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 		defer func() { m.endSubmit(onto, s, err) }()
 	}
 	h.queuedAt = m.now()
-	if err := m.names.add(h); err != nil {
-		return nameError(h.name, err)
+	if err := m.reserve(h); err != nil {
+		return err
 	}
 	if h.cfg != nil {
 		postponed := h.cfg.delays() // once: the time may come meanwhile
@@ -168,6 +169,19 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 		m.admitted(h)
 	}
 	return nil
+}
+
+// reserve reserves the name of a task for it.
+func (m *TaskManager) reserve(h *Handle) error {
+	err := m.names.Add(h.name, h, &h.place)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, names.ErrTaken):
+		return fmt.Errorf("%w: %q", ErrAlreadyExists, h.name)
+	default:
+		return ErrStopped
+	}
 }
 
 // offer gives a task to the pool. It waits for room, or runs the task, where that is the

@@ -208,7 +208,7 @@ func (m *TaskManager) roomTakers(running map[string][]*Handle) (takers []*Handle
 	blocked := map[*Handle]bool{}
 	m.pool.Blocked(func(h *Handle) bool { blocked[h] = true; return false })
 	held := map[string]bool{}
-	for _, h := range m.names.all() {
+	for h := range m.names.All() {
 		h.mu.Lock()
 		there, patient := h.state == queued || h.state == admitting && !blocked[h], h.cfg.patient()
 		h.mu.Unlock()
