@@ -72,7 +72,7 @@ func TestRemovalIsDeferredWithinLimits(t *testing.T) {
 // many removals are deferred.
 func TestOneNameAgainAndAgain(t *testing.T) {
 	table := newTable()
-	shard, _, _ := table.hash("again")
+	shard := table.keyOf("again").shard
 	for i := range int32(10_000) {
 		x := &task{name: "again", worker: i}
 		mustAdd(t, table, x)

@@ -63,12 +63,13 @@ type allocator[T any] struct {
 // next makes a link.
 func (a *allocator[T]) next() *link[T] {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.block == nil || a.used == len(a.block) {
 		a.block, a.used = new([64]link[T]), 0
 	}
+	l := &a.block[a.used]
 	a.used++
-	return &a.block[a.used-1]
+	a.mu.Unlock()
+	return l
 }
 
 const (
@@ -82,10 +83,10 @@ const (
 // probeLocked returns the slot for a name's tag, and whether an equal tag is in its probe
 // sequence, so that the name may be taken. The index has a slot without a tag, which ends
 // the search.
-func (s *shard[T]) probeLocked(hash uint32, tag byte) (slot int32, maybe bool) {
+func (s *shard[T]) probeLocked(k key) (slot int32, maybe bool) {
 	mask := uint32(len(s.tags) - 1)
 	slot = -1
-	for i := hash & mask; ; i = (i + 1) & mask {
+	for i := k.hash & mask; ; i = (i + 1) & mask {
 		switch s.tags[i] {
 		case noTag:
 			if slot < 0 {
@@ -96,22 +97,22 @@ func (s *shard[T]) probeLocked(hash uint32, tag byte) (slot int32, maybe bool) {
 			if slot < 0 {
 				slot = int32(i)
 			}
-		case tag:
+		case k.tag:
 			maybe = true
 		}
 	}
 }
 
 // insertLocked adds an entry, with its tag in a slot that probeLocked has returned.
-func (s *shard[T]) insertLocked(slot int32, tag byte, hash uint32, l *link[T]) {
+func (s *shard[T]) insertLocked(slot int32, k key, l *link[T]) {
 	if s.tags[slot] == noTag {
 		s.tagged++
 	}
-	s.tags[slot] = tag
-	s.putLocked(entry[T]{link: l, hash: hash, slot: slot})
+	s.tags[slot] = k.tag
+	s.putLocked(entry[T]{link: l, hash: k.hash, slot: slot})
 }
 
-// takeOverLocked gives a stale entry to a task whose name has the same hash and tag. Without
+// takeOverLocked gives a stale entry to a task whose name has an equal key. Without
 // that, a name that is used again and again would fill the list. The link of the ended task,
 // whose removal is still to come, then has no entry.
 func (s *shard[T]) takeOverLocked(stale int, to *link[T]) {

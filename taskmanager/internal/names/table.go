@@ -83,70 +83,80 @@ func (t *Table[T]) Add(name string, task *T, place *Place[T]) error {
 	if t.ends.waiting.Load() > 0 {
 		t.removeBatch()
 	}
-	shard, tag, hash := t.hash(name)
-	s := &t.shards[shard]
-
+	k := t.keyOf(name)
+	s := &t.shards[k.shard]
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	err := t.addLocked(s, k, name, task, place)
+	s.mu.Unlock()
+	return err
+}
+
+func (t *Table[T]) addLocked(s *shard[T], k key, name string, task *T, place *Place[T]) error {
 	if s.closed {
 		return ErrClosed
 	}
 	if 4*(s.tagged+1) > 3*len(s.tags) {
 		s.rebuildLocked()
 	}
-	slot, maybe := s.probeLocked(hash, tag)
+	slot, maybe := s.probeLocked(k)
 	stale := -1
 	if maybe {
 		var holder *T
-		if holder, stale = t.findLocked(s, name, hash, tag); holder != nil {
+		if holder, stale = t.findLocked(s, k, name); holder != nil {
 			return ErrTaken
 		}
 	}
 	l := t.links.next()
 	l.task.Store(task)
-	l.shard = shard
+	l.shard = k.shard
 	place.link = l
 	s.added++
 	if stale >= 0 {
 		s.takeOverLocked(stale, l)
-		return nil
+	} else {
+		s.insertLocked(slot, k, l)
 	}
-	s.insertLocked(slot, tag, hash, l)
 	return nil
 }
 
-// hash returns where a name belongs: the shard, the tag, and half of the hash.
-func (t *Table[T]) hash(name string) (shard uint32, tag byte, hash uint32) {
+// key is where a name belongs.
+type key struct {
+	shard uint32
+	hash  uint32 // half of the hash of the name
+	tag   byte
+}
+
+func (t *Table[T]) keyOf(name string) key {
 	sum := maphash.String(t.seed, name)
-	return uint32(sum % shardCount), byte(firstTag + sum>>shardBits%(256-firstTag)), uint32(sum >> 32)
+	return key{shard: uint32(sum % shardCount), hash: uint32(sum >> 32), tag: byte(firstTag + sum>>shardBits%(256-firstTag))}
 }
 
 // Lookup returns the outstanding task of a name, or nil.
 func (t *Table[T]) Lookup(name string) (task *T) {
-	shard, tag, hash := t.hash(name)
-	s := &t.shards[shard]
+	k := t.keyOf(name)
+	s := &t.shards[k.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.n == 0 {
 		return nil
 	}
-	if _, maybe := s.probeLocked(hash, tag); maybe {
-		task, _ = t.findLocked(s, name, hash, tag)
+	if _, maybe := s.probeLocked(k); maybe {
+		task, _ = t.findLocked(s, k, name)
 	}
 	return task
 }
 
 // findLocked searches the entries of a shard for the outstanding task of a name. If there is
-// none, it returns the index of a stale entry with an equal hash and tag, or -1.
-func (t *Table[T]) findLocked(s *shard[T], name string, hash uint32, tag byte) (task *T, stale int) {
+// none, it returns the index of a stale entry with an equal key, or -1.
+func (t *Table[T]) findLocked(s *shard[T], k key, name string) (task *T, stale int) {
 	stale = -1
 	for i := range s.entries {
 		e := &s.entries[i]
-		if e.hash != hash || e.link == nil {
+		if e.hash != k.hash || e.link == nil {
 			continue
 		}
 		if task = t.outstanding(e.link); task == nil {
-			if s.tags[e.slot] == tag {
+			if s.tags[e.slot] == k.tag {
 				stale = i
 			}
 		} else if t.name(task) == name {
