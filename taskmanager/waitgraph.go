@@ -3,56 +3,53 @@ package taskmanager
 import (
 	"slices"
 	"sync"
+
+	"github.com/seed56799101/taskmanager/taskmanager/internal/deadlock"
 )
 
-// waits knows which tasks wait for which, in all managers: those of one may wait for
-// those of another.
+// waits holds the waits of all managers, as tasks of one may wait for those of another.
 var waits = waitGraph{edges: make(map[*Handle][]dependency)}
 
-// waitGraph finds out whether a task that is about to wait would wait for itself. Its
-// lock is taken before those of groups, handles and pools.
+// waitGraph refuses waits that could never end. Its lock is taken before those of groups,
+// handles, pools and names.
+//
+// A task needs the ends of the tasks that it waits for. A task that has not started may also
+// need the end of one of those that hold it back: see [examination.needsToStart]. It is stuck
+// if it can never go on, as package deadlock defines it. A wait is refused if it makes the
+// waiting task stuck; as a wait changes the needs of no other task, none can become stuck
+// without it.
 type waitGraph struct {
 	mu    sync.Mutex
-	edges map[*Handle][]dependency // what each task that waits waits for
+	edges map[*Handle][]dependency // what each waiting task waits for
 }
 
-// add notes that tasks are about to wait, unless that could never end.
+// add adds a wait of several tasks for the same thing, or returns false if one of them would
+// be stuck.
 func (g *waitGraph) add(list []waiter, on dependency) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, w := range list {
+	tasks := make([]*Handle, len(list))
+	for i, w := range list {
+		tasks[i] = w.Item
 		g.edges[w.Item] = append(g.edges[w.Item], on)
 	}
-	for _, w := range list {
-		if g.stuck(w.Item) {
-			g.drop(list, on)
-			return false
-		}
+	x := examination{edges: g.edges}
+	// Most waits are for tasks that need nothing, and are not searched.
+	if len(x.newNeed(on).Nodes) > 0 && deadlock.Stuck(x.needsOf, tasks...) {
+		g.removeLocked(list, on)
+		return false
 	}
 	return true
 }
 
-// closesCycle reports whether a task that is being submitted could never run, for the
-// limit of its key is taken up by those that wait for it. They may do that already, if it
-// is a member of a group.
-func (m *TaskManager) closesCycle(h *Handle) bool {
-	if m.queue.perKey == 0 || h.cfg == nil || h.cfg.watcher == nil {
-		return false
-	}
-	waits.mu.Lock()
-	defer waits.mu.Unlock()
-	return len(waits.edges) > 0 && waits.stuck(h)
-}
-
-// remove notes that tasks wait no longer.
+// remove removes a wait that add has added.
 func (g *waitGraph) remove(list []waiter, on dependency) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.drop(list, on)
+	g.removeLocked(list, on)
 }
 
-// drop is remove with mu held.
-func (g *waitGraph) drop(list []waiter, on dependency) {
+func (g *waitGraph) removeLocked(list []waiter, on dependency) {
 	for _, w := range list {
 		rest := g.edges[w.Item]
 		i := slices.Index(rest, on)
@@ -65,167 +62,164 @@ func (g *waitGraph) drop(list []waiter, on dependency) {
 	}
 }
 
-// need is the end of tasks, without which another one cannot go on: of all of them, or
-// of any one.
-type need struct {
-	tasks []*Handle
-	one   bool
+// stuck reports whether a task is stuck.
+func (g *waitGraph) stuck(h *Handle) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	x := examination{edges: g.edges}
+	return len(g.edges) > 0 && deadlock.Stuck(x.needsOf, h)
 }
 
-// stuck reports whether a task could never go on: whether it is in the largest set
-// of tasks each of which needs, to go on, that some in the set do. mu is held.
-func (g *waitGraph) stuck(h *Handle) bool { return g.examine(h).needs > 0 }
-
-// examine finds out what keeps a task from going on. It takes all that h depends on for
-// stuck, and then frees those that nothing holds up, one after another, in time that is
-// linear in the number of dependencies. mu is held.
-func (g *waitGraph) examine(h *Handle) *node {
-	x := examination{graph: g, keys: make(map[*TaskManager]map[string][]*Handle)}
-	nodes := map[*Handle]*node{h: {}}
-	var free []*node
-	for queue := []*Handle{h}; len(queue) > 0; queue = queue[1:] {
-		n := nodes[queue[0]]
-		for _, need := range x.needsOf(queue[0]) {
-			if len(need.tasks) == 0 {
-				continue
-			}
-			u := &unmet{of: n, missing: len(need.tasks)}
-			if need.one {
-				u.missing = 1
-			}
-			n.needs++
-			for _, t := range need.tasks {
-				if nodes[t] == nil {
-					nodes[t] = new(node)
-					queue = append(queue, t)
-				}
-				nodes[t].holdsUp = append(nodes[t].holdsUp, u)
-			}
-		}
-		if n.needs == 0 {
-			free = append(free, n)
-		}
-	}
-	for ; len(free) > 0; free = free[1:] {
-		for _, u := range free[0].holdsUp {
-			if u.missing--; u.missing == 0 {
-				if u.of.needs--; u.of.needs == 0 {
-					free = append(free, u.of)
-				}
-			}
-		}
-	}
-	return nodes[h]
+// closesCycle reports whether a task that is being submitted could never run, because all
+// tasks that its key allows at once wait for it. They can do that already if it is a member
+// of a group.
+func (m *TaskManager) closesCycle(h *Handle) bool {
+	return m.queue.perKey > 0 && h.cfg != nil && h.cfg.watcher != nil && waits.stuck(h)
 }
 
-// node is a task of which it is being found out whether it is stuck.
-type node struct {
-	needs   int      // that are unmet; in the end none, or it is stuck
-	holdsUp []*unmet // needs of others, which want its end
-}
+type need = deadlock.Need[*Handle]
 
-// unmet is a need of a task, and how many ends are missing for it.
-type unmet struct {
-	of      *node
-	missing int
-}
-
-// examination looks at each pool once.
+// examination is one search. It looks once at each manager and at each thing that tasks wait
+// for, so its cost is linear in the numbers of tasks and waits. The lock of the graph is held.
 type examination struct {
-	graph *waitGraph
-	keys  map[*TaskManager]map[string][]*Handle // the tasks on workers, by key
+	edges    map[*Handle][]dependency
+	managers map[*TaskManager]*holders // made on demand, as the next one
+	needs    map[dependency]*need
 }
 
-// needsOf is what a task needs. The graph's mu is held.
-func (x examination) needsOf(h *Handle) []need {
-	needs := x.needsToBegin(h)
-	for _, on := range x.graph.edges[h] {
-		tasks := on.outstanding()
-		if !on.one() { // then those do not count that surely need nothing
-			tasks = slices.DeleteFunc(tasks, func(h *Handle) bool { return len(x.graph.edges[h]) == 0 && !h.m.holdsBack() })
-		}
-		needs = append(needs, need{tasks: tasks, one: on.one()})
+// needsOf returns what a task needs to go on, apart from a worker.
+func (x *examination) needsOf(h *Handle) (needs []*need) {
+	if h.m.holdsBack() {
+		needs = x.needsToStart(h)
+	}
+	for _, on := range x.edges[h] {
+		needs = append(needs, x.needFor(on))
 	}
 	return needs
 }
 
-// holdsBack reports whether tasks may have to wait for the end of others.
+// needFor returns the need of all tasks that wait for the same thing.
+func (x *examination) needFor(on dependency) *need {
+	n := x.needs[on]
+	if n == nil {
+		n = x.newNeed(on)
+		if x.needs == nil {
+			x.needs = make(map[dependency]*need)
+		}
+		x.needs[on] = n
+	}
+	return n
+}
+
+// newNeed makes the need of a task that waits.
+func (x *examination) newNeed(on dependency) *need {
+	n := &need{Nodes: on.outstanding(), Any: on.one()}
+	if !n.Any { // a task that has no needs blocks nobody; leaving it out saves time
+		n.Nodes = slices.DeleteFunc(n.Nodes, func(h *Handle) bool { return len(x.edges[h]) == 0 && !h.m.holdsBack() })
+	}
+	return n
+}
+
+// holdsBack reports whether tasks may have to wait for the end of others before they start.
 func (m *TaskManager) holdsBack() bool { return m.queue.perKey > 0 || m.callerRuns }
 
-// needsToBegin is what a task needs to begin, beside a worker.
-func (x examination) needsToBegin(h *Handle) (needs []need) {
+// needsToStart returns what a task of a manager that holds tasks back needs before a worker
+// can start it:
+//
+//   - in a batch under CallerRuns, the end of the task that its submitter runs first;
+//   - under a limit per key that is used up, the end of a task that runs with the same key;
+//   - while its submit waits for room, the end of a task that makes room in the queue.
+func (x *examination) needsToStart(h *Handle) (needs []*need) {
 	m := h.m
-	if !m.holdsBack() {
-		return nil
-	}
 	h.mu.Lock()
 	state := h.state
 	h.mu.Unlock()
-	if state == admitting && m.callerRuns { // the end of what its submitter runs first
+	if state == admitting && m.callerRuns {
 		if b, ok := m.batches.Load(h); ok {
 			if running := b.(*batch).running.Load(); running != nil {
-				needs = append(needs, need{tasks: running.outstanding(), one: true})
+				needs = append(needs, x.needFor(running))
 			}
 		}
 	}
 	if state != queued && state != delayed && state != admitting || m.queue.perKey == 0 {
 		return needs
 	}
-	running := x.running(m)
-	if same := running[h.Key()]; len(same) >= m.queue.perKey {
-		needs = append(needs, need{tasks: same, one: true})
+	holders := x.holders(m)
+	if same := holders.running[h.Key()]; same != nil && len(same.Nodes) >= m.queue.perKey {
+		needs = append(needs, same)
 	}
-	if state == admitting && m.pool.Blocked(func(x *Handle) bool { return x == h }) {
-		needs = append(needs, need{tasks: m.roomTakers(running), one: true})
+	if state == admitting && holders.blocked[h] {
+		needs = append(needs, holders.takers())
 	}
 	return needs
 }
 
-// patient reports whether a task that waits does so however long it takes.
+// holders are the tasks of a manager that hold others back, at the time of an examination.
+type holders struct {
+	m       *TaskManager
+	running map[string]*need // the end of one of the tasks on workers, by key
+	blocked map[*Handle]bool // tasks whose submits wait for room in the queue
+	room    *need            // the end of one of the tasks that make room; nil: not known yet
+}
+
+func (x *examination) holders(m *TaskManager) *holders {
+	h := x.managers[m]
+	if h != nil {
+		return h
+	}
+	h = &holders{m: m, running: make(map[string]*need), blocked: make(map[*Handle]bool)}
+	if x.managers == nil {
+		x.managers = make(map[*TaskManager]*holders)
+	}
+	x.managers[m] = h
+	for _, w := range m.pool.Workers() {
+		if !w.Busy {
+			continue
+		}
+		n := h.running[w.Item.Key()]
+		if n == nil {
+			n = &need{Any: true}
+			h.running[w.Item.Key()] = n
+		}
+		n.Nodes = append(n.Nodes, w.Item)
+	}
+	m.pool.Blocked(func(task *Handle) bool { h.blocked[task] = true; return false })
+	return h
+}
+
+// takers returns the need for room in the queue: the end of one of the tasks that use up the
+// limit of a key of which a task is queued. It has no tasks, and so is met, while the queue
+// holds a task that may start, or that waits for a limited time.
+func (h *holders) takers() *need {
+	if h.room != nil {
+		return h.room
+	}
+	h.room = &need{Any: true}
+	held := map[string]bool{}
+	for task := range h.m.names.All() {
+		task.mu.Lock()
+		queued, patient := task.state == queued || task.state == admitting && !h.blocked[task], task.cfg.patient()
+		task.mu.Unlock()
+		if !queued {
+			continue
+		}
+		same := h.running[task.Key()]
+		if !patient || same == nil || len(same.Nodes) < h.m.queue.perKey {
+			return h.room
+		}
+		held[task.Key()] = true
+	}
+	for key, n := range h.running {
+		if held[key] || h.m.handsOver { // without a queue, room is a worker that is idle
+			h.room.Nodes = append(h.room.Nodes, n.Nodes...)
+		}
+	}
+	return h.room
+}
+
+// patient reports whether the time that a task may wait is unlimited.
 func (c *taskConfig) patient() bool {
 	return c == nil || c.limits == nil || c.limits.queueTimeout == 0 && c.limits.deadline.IsZero()
-}
-
-// running lists the tasks on the workers of a manager, by their keys.
-func (x examination) running(m *TaskManager) map[string][]*Handle {
-	byKey := x.keys[m]
-	if byKey == nil {
-		byKey = make(map[string][]*Handle)
-		for _, w := range m.pool.Workers() {
-			if w.Busy {
-				byKey[w.Item.Key()] = append(byKey[w.Item.Key()], w.Item)
-			}
-		}
-		x.keys[m] = byKey
-	}
-	return byKey
-}
-
-// roomTakers lists the tasks of which one must end before there is room in the queue: those
-// that use up the limit of the key of one which is there. There are none as long as one is
-// there that may begin, or waits no longer than for some time.
-func (m *TaskManager) roomTakers(running map[string][]*Handle) (takers []*Handle) {
-	blocked := map[*Handle]bool{}
-	m.pool.Blocked(func(h *Handle) bool { blocked[h] = true; return false })
-	held := map[string]bool{}
-	for h := range m.names.All() {
-		h.mu.Lock()
-		there, patient := h.state == queued || h.state == admitting && !blocked[h], h.cfg.patient()
-		h.mu.Unlock()
-		switch {
-		case !there:
-		case !patient || len(running[h.Key()]) < m.queue.perKey:
-			return nil
-		default:
-			held[h.Key()] = true
-		}
-	}
-	for key, tasks := range running {
-		if held[key] || m.handsOver { // then room is a worker that has nothing to do
-			takers = append(takers, tasks...)
-		}
-	}
-	return takers
 }
 
 // outstanding makes a handle a dependency.
