@@ -1,10 +1,10 @@
 // Command release prepares releases of the modules of this repository and checks that they
 // can be installed. The Makefile runs it.
 //
-// Each directory with a go.mod outside of internal is a published module. All of them have
-// one version: a release tags one commit with vX.Y.Z for the root, and with DIR/vX.Y.Z for
-// each nested module, whose go.mod requires the others at that version. During development
-// their replace directives point to the working tree.
+// Each directory with a go.mod is a published module, except internal ones and the examples.
+// All of them have one version: a release tags one commit with vX.Y.Z for the root, and with
+// DIR/vX.Y.Z for each nested module, whose go.mod requires the others at that version. During
+// development their replace directives point to the working tree.
 package main
 
 import (

@@ -85,10 +85,13 @@ func readModule(name string) (*modfile.File, error) {
 	return file, err
 }
 
+// unpublished are directories whose modules are used in a checkout only.
+var unpublished = []string{"internal/", "taskmanager/examples"}
+
 // published are the modules that a release tags.
 func (r *repository) published() []goModule {
 	return slices.DeleteFunc(slices.Clone(r.modules), func(m goModule) bool {
-		return strings.HasPrefix(m.dir, "internal/")
+		return slices.ContainsFunc(unpublished, func(dir string) bool { return strings.HasPrefix(m.dir, dir) })
 	})
 }
 
