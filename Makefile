@@ -58,9 +58,9 @@ tidy:
 tidy-check:
 	$(RELEASE) tidy -diff
 
-# The programs of benchmarks show progress in a terminal, for which their packages have no code
-# on js/wasm. A machine that runs linux/amd64 runs linux/386 too: the packages that hold no
-# goroutines are tested there, where int, the allocator and alignment differ.
+# Nobody runs the programs of benchmarks on js/wasm, and their dependencies take a minute to
+# compile. A machine that runs linux/amd64 runs linux/386 too: the packages that start no
+# goroutines are tested there, where int and small allocations differ.
 platforms:
 	@set -e; for p in $(PLATFORMS); do for m in $(filter-out ./internal/%,$(MODULES)); do \
 		case $$p:$$m in js/wasm:./benchmarks) continue ;; esac; \
