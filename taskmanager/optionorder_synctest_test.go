@@ -2,6 +2,7 @@ package taskmanager_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,14 +74,14 @@ func TestLastGroupOptionWins(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := start(t, taskmanager.WithWorkers(0, 4)).Group(t.Context(), taskmanager.WithGroupLimit(1), taskmanager.WithGroupLimit(2))
 		release := make(chan struct{})
-		started := 0
+		var started atomic.Int32
 		go func() {
 			for _, name := range []string{"a", "b", "c"} {
-				_ = g.Go(name, func(context.Context) error { started++; <-release; return nil })
+				_ = g.Go(name, func(context.Context) error { started.Add(1); <-release; return nil })
 			}
 		}()
 		synctest.Wait()
-		check.Equal(t, "members of the group under way", started, 2)
+		check.Equal(t, "members of the group under way", started.Load(), 2)
 		close(release)
 		synctest.Wait()
 		if err := g.Wait(t.Context()); err != nil {
