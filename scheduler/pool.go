@@ -26,63 +26,69 @@ type Pool[T any] struct {
 	// most one worker is woken at a time (see rouseLocked).
 
 	// Constant after NewPool.
+
 	run       func(worker int32, item T)
 	cfg       Config[T]
-	queue     queue.Queue[T]                 // the discipline; its methods require mu
-	fifo      *queue.FIFO[T]                 // queue, if it is the default one, to avoid calls through the interface
-	remover   queue.Remover[T]               // queue, if it has this interface; likewise the following
-	finisher  queue.Finisher[T]              //
-	holder    queue.Holder                   //
-	discarder queue.Discarder[T]             //
-	clocked   queue.Clocked                  // queue, if it needs the time
-	evictor   queue.Evictor[T]               // queue, if the overflow policy evicts
-	victim    queue.Victim                   // the item that the overflow policy evicts
-	plain     bool                           // items are only popped: a FIFO without a limit and a meter; see takeLocked
-	meter     *meter                         // nil if neither the scaler nor anything else needs the time; its state requires mu
-	done      chan struct{}                  // closed when the pool has ended
-	ownScaler bool                           // the scaler is trusted
-	callers   goroutine.Registry[*worker[T]] // workers by goroutine; see Callers
+	queue     queue.Queue[T]     // the discipline; its methods require mu
+	fifo      *queue.FIFO[T]     // queue, if it is the default one; avoids calls through the interface
+	remover   queue.Remover[T]   // queue, or nil if it does not implement Remover
+	finisher  queue.Finisher[T]  // likewise
+	holder    queue.Holder       // likewise
+	discarder queue.Discarder[T] // likewise
+	clocked   queue.Clocked      // likewise, or nil if it does not need the time
+	evictor   queue.Evictor[T]   // queue, if the overflow policy evicts
+	victim    queue.Victim       // the item that the overflow policy evicts
+	meter     *meter             // nil if the scaler does not need the time; its state requires mu
+	plain     bool               // the queue is a FIFO, and there is no limit and no meter: takeLocked need only pop
+	ownScaler bool               // the scaler is trusted; see scale.Trusted
+	done      chan struct{}      // closed when the pool has ended
+	callers   goroutine.Registry[*worker[T]]
 
 	scaling sync.Mutex // serialises rescale, and thus the calls of the scaler; taken before mu
 
-	// The state that each dispatch writes has a cache line of its own, because submitters
-	// and workers run on different processors.
-	_  [cacheLine]byte
-	mu sync.Mutex // guards all fields below, except inbox
+	// mu guards all fields below, except inbox. The state that each dispatch writes has
+	// cache lines of its own, because submitters and workers run on different processors.
 
-	waking    bool         // an idle worker was woken and has not locked mu yet
-	starting  bool         // the goroutine of a dormant worker was started and has not locked mu yet
-	inboxOpen bool         // equals inbox.open
-	counts    counts       //
-	idle      []*worker[T] // parked workers; the last one parked last and is woken first
+	_         [cacheLine]byte
+	mu        sync.Mutex
+	waking    bool // a woken worker is on its way to mu; see rouseLocked
+	starting  bool // a dormant worker that got its goroutine is on its way to mu
+	inboxOpen bool // equals inbox.open
+	counts    counts
+	idle      []*worker[T] // parked workers, in the order in which they parked; the last is woken first
 	_         [cacheLine]byte
 
 	inbox inbox[T] // has a lock of its own, taken after mu
 
-	// Phase and bounds.
+	// Phase and bounds: 0 ≤ min ≤ max and 1 ≤ ceiling ≤ max. If there are more workers than
+	// the ceiling, workers that finish their item leave.
+
 	phase    phase
 	paused   bool
 	min, max int
-	ceiling  int // the most workers that may run; max, or less after a firm decision
+	ceiling  int // max, or less after a firm decision
 
-	// Workers.
-	workers      int          // busy, idle, dormant and looking ones; not those that have lent their slot or leave
-	dormant      int          // of workers, those without a goroutine; see growToLocked
+	// Workers: workers = busy + idle + dormant + those on their way to mu.
+
+	workers      int          // workers that count: without those that leave or have lent their slot
+	dormant      int          // workers without a goroutine; see growToLocked
 	dormantSince time.Time    // when a worker last became dormant
-	goroutines   int          // goroutines for which Stop waits, including those of workers that leave
-	live         []*worker[T] // by id-1, nil where there is none; lent workers included, dormant ones not
+	goroutines   int          // goroutines that must return before the pool has ended
+	live         []*worker[T] // workers with a goroutine by id-1, lent ones included; nil for unused ids
 	freeIDs      []int32      // unused ids up to len(live)
 
-	// Items that neither wait in the queue nor run on a worker that counts.
+	// Items in special states.
+
 	withdrawn int       // items in the queue that were withdrawn and must be skipped
-	blocked   int       // items of waiters
+	blocked   int       // items whose submitters wait for room or for the scaler
 	waiters   list.List // of *waiter[T]: submitters that wait for room; any may leave in constant time
 	inline    int       // items that run for their submitter, under CallerRuns
 	lent      int       // items that have lent the slot of their worker
 	returning list.List // of *lease[T]: lent items that wait to get a slot back
 
-	// Reports and the rest.
-	discarded []discarded[T] // dropped items, until takeDiscardedLocked
+	// Reports.
+
+	discarded []discarded[T] // dropped items that nobody reports yet; see takeDiscardedLocked
 	dropping  int            // goroutines in report
 	decisions []Decided      // the last decisionsKept
 	rare      rareCounts
