@@ -1,5 +1,4 @@
-// Package taskmanager runs named background work in one process, on workers
-// that are there in advance and whose number follows the load.
+// Package taskmanager runs named background tasks on a worker pool that scales with load.
 //
 //	m, err := taskmanager.Start(taskmanager.WithWorkers(2, 100))
 //	if err != nil {
@@ -11,71 +10,148 @@
 //		return resize(ctx, 42)
 //	})
 //	if err != nil {
-//		return err // for instance ErrAlreadyExists: it is being done
+//		return err // for example ErrAlreadyExists: the task is already outstanding
 //	}
 //	err = h.Wait(ctx)
 //
-// A task is a [Task], or a function with a name. Names are unique among the
-// tasks that are outstanding: queued, running, or waiting to restart. A task may
-// implement [TaskWithProgress] to show in [TaskManager.TaskStatus] how far it
-// is, and [RestartableTask] to run again after a failure, when the restart
-// policy says.
+// A task is a [Task] or a function with a name. Submitting it returns a [Handle], which
+// waits for the task, cancels it and reports its status. A name belongs to one outstanding
+// task at a time; it is free again as soon as that task has ended.
 //
-// # Which task runs next
+// A Task may implement further interfaces. [TaskWithProgress] reports progress in
+// [TaskManager.TaskStatus], and [RestartableTask] runs again after a failure.
+// [TaskWithPriority], [TaskWithKey], [TaskWithCost] and [TaskWithDeadline] provide the
+// attributes that a discipline orders by, and [TaskWithKind] the kind shown in telemetry.
 //
-// Tasks run in the order of their submits, unless [WithQueue] says otherwise:
-// [LIFO], [Priority], [Deadline], [Fair] by key, at most so many of a key at once
-// with [LimitByKey], or with load shedding, [CoDel]. What a discipline orders by a
-// task tells by optional methods ([TaskWithPriority] and the like), or the submit by
-// options. [WithLimit] bounds what waits, and says what happens beyond: the
-// submit waits, fails, or runs the task itself, or some task is dropped.
+// # Overview
 //
-// # Results and groups
+// Options of [Start] configure the manager. Options of a submit configure one task.
 //
-// [Async] submits a function that has a result, and [Future.Result] waits for it.
-// [TaskManager.Group] and [ResultGroup] hold tasks that are waited for, and fail,
-// together. [TaskManager.SubmitAll] submits all of several tasks or none.
-// [TaskManager.Every] and [TaskManager.Repeat] run a task over and over.
+//   - Order: [WithQueue] selects the discipline: [FIFO] (the default), [LIFO], [Priority],
+//     [Deadline], [Fair], [LimitByKey], [CoDel] or [Custom].
+//   - Workers: [WithWorkers] bounds their number, and [WithScaler] chooses it within these
+//     bounds. [TaskManager.Resize] changes the bounds.
+//   - Load: [WithLimit] bounds the number of waiting tasks and selects what a submit does
+//     when the queue is full.
+//   - Failures: [WithRestart] decides whether and when a failed task restarts.
+//   - Time: [WithDelay] and [WithNotBefore] delay a task; [WithTimeout], [WithQueueTimeout]
+//     and [WithDeadline] limit it. [TaskManager.Every] and [TaskManager.Repeat] run a task
+//     periodically.
+//   - Results: [Async] runs a function with a result. [TaskManager.Group] and
+//     [NewResultGroup] handle tasks that succeed or fail together, and
+//     [TaskManager.SubmitAll] submits several tasks or none.
+//   - Insight: [TaskManager.Status], [TaskManager.TaskStatus] and [TaskManager.History] show
+//     the state. [WithLogger] logs failures. [WithObserver] connects telemetry; by default
+//     the manager uses OpenTelemetry if the program has installed it.
+//   - Extension: [WithMiddleware] wraps each execution.
+//
+// # Glossary
+//
+//   - Outstanding: a task is outstanding from its submit until it ends, that is, while it is
+//     queued, running, or waiting to start or restart.
+//   - Submitter: the goroutine that submits a task.
+//   - Discipline: the order of the queue. It decides which waiting task runs next.
+//   - Slot: the right to run one task. There are as many slots as the maximum of
+//     [WithWorkers], and a worker needs one while it runs a task.
+//   - Lend: a task that waits for another task lends its slot. It gives the slot up during
+//     the wait and gets one back before it continues.
 //
 // # How a task ends
 //
-// [Handle.Done] is closed and [Handle.Err] says how: nil, or an error that wraps
-// what Execute returned. A panic is a [*PanicError], a call of runtime.Goexit is
-// [ErrGoexit]; both are failures like others, after which the task may restart
-// and the worker goes on. A task that was cancelled ends with [ErrCancelled],
-// one that Stop interrupted or dropped with [ErrStopped], one that the overflow
-// policy gave up with [ErrDropped], one that the discipline gave up with [ErrShed],
-// and one whose group failed with [ErrGroupFailed]. Limits in time end it with
-// [ErrTimeout], after which it may restart, [ErrQueueTimeout] or
-// [ErrDeadlineExceeded]. After a failure, only a cancellation by the manager or the handle keeps
-// a task from being asked whether to restart; one that returns context.Canceled for
-// reasons of its own is asked like any other.
+// [Handle.Done] is closed when the task has ended, and [Handle.Err] then returns the reason:
+//
+//	nil                     Execute returned nil
+//	the error of Execute    Execute returned an error, and the task did not restart
+//	*PanicError, ErrGoexit  Execute panicked or called runtime.Goexit
+//	ErrTimeout              an execution exceeded its WithTimeout
+//	ErrRestartsExhausted    the restart policy gave up
+//	ErrCancelled            the task was cancelled by name, handle or linked context
+//	ErrGroupFailed          the group of the task failed
+//	ErrQueueTimeout         the task waited longer than its WithQueueTimeout
+//	ErrDeadlineExceeded     the WithDeadline of the task passed
+//	ErrStopped              the manager stopped
+//	ErrDropped              the overflow policy dropped the task
+//	ErrShed                 the discipline shed the task
+//
+// An error, a panic, a Goexit and ErrTimeout are failures. After a failure the task may
+// restart, even if Execute returned [context.Canceled] for a reason of its own. A task that
+// was cancelled, by its handle or by the manager, does not restart.
+//
+// # Errors
+//
+// Calls return the errors listed in their documentation. Compare them with [errors.Is], and
+// use [errors.As] for [*PanicError], [*StopError], [*DrainError] and [*GroupError]. Only
+// [TaskManager.Go] and [TaskManager.GoFunc] promise errors that can be compared with ==.
+// [Start] reports all invalid options at once.
 //
 // # Contexts
 //
-// The context given to Execute carries the values of the one given to Submit,
-// but not its cancellation, unless [WithLinkedContext] is given. It is done when the
-// task is cancelled, has exceeded a limit in time, or the manager stops, and
-// context.Cause tells which; and when Execute has returned, so that nothing a task
-// started outlives it unawares. Every execution has its own. [FromContext] finds the
-// task.
+// The context that Execute receives carries the values of the context of the submit, but not
+// its cancellation unless [WithLinkedContext] is given. It ends when the task is cancelled or
+// exceeds a time limit, when the manager stops, and when Execute returns, so that goroutines
+// started by the task learn that it is over. [context.Cause] tells the reason. Each execution
+// has its own context. [FromContext] returns the task of a context.
 //
 // # Concurrency
 //
-// All of this package is safe for concurrent use. Methods of tasks are called
-// with no lock held, so they may call the manager, even Status or Stop.
+// All functions and methods of this package are safe for concurrent use. The manager holds
+// no lock when it calls methods of tasks, restart policies, observers and loggers, so they
+// may call the manager. It holds a lock when it calls a [Custom] discipline or a scaler,
+// which must not call the manager.
 //
-// A task may wait for others of its manager, however few workers there are: it lends
-// the slot of its worker meanwhile; see [Blocking]. Where tasks would wait for each
-// other, one gets [ErrWouldDeadlock].
+// Tasks may wait for other tasks of the manager, even with a single worker, because a
+// waiting task lends its slot; see [Blocking]. If tasks would wait for each other, the wait
+// that closes the cycle returns [ErrWouldDeadlock]. Two kinds of cycles are not detected:
+// those through channels, mutexes and the like, and, under [LimitByKey] with [Block], a cycle
+// through room in the queue that forms after all waits have begun.
 //
-// # Shutdown
+// # Lifecycle and shutdown
 //
-// [TaskManager.Drain] runs all that there is and then stops; [TaskManager.Stop] cancels
-// it. Both return nil when no task and no goroutine of the manager is left. The manager
-// cannot end a task that ignores its context; Stop names it.
+//	                     Pause              Drain              Stop
+//	new submits          as before          ErrStopped         ErrStopped
+//	submits under Block  wait for room      accepted           ErrStopped
+//	waiting tasks        stay queued        run                end with ErrStopped
+//	running tasks        continue           run to their end   context cancelled
+//	failed tasks         wait to restart    restart            do not restart
+//	returns              at once            when all ended     when all ended
+//	error if ctx ends    (no context)       *DrainError        *StopError
 //
-// # Time
+// The second row is for submits that wait for room. [TaskManager.Pause] is undone by
+// [TaskManager.Resume]. [TaskManager.Drain] and [TaskManager.Stop] end the manager for
+// good. When either has returned nil, no task and no goroutine of the manager is left. A
+// Drain whose context ends cancels the remaining tasks, as Stop does. The manager cannot
+// end an Execute that ignores its context; the error of Stop names such tasks, and Stop
+// can be called again to continue waiting.
 //
-// A manager started in a bubble of testing/synctest works in its virtual time.
+// # Trust boundary
+//
+// The manager guards against failures of user code and continues:
+//
+//   - A panic or [runtime.Goexit] in Execute or in a middleware is a failure of that
+//     execution.
+//   - A panic or Goexit in Restart or in a restart policy ends that task.
+//   - After a panic or Goexit in a scaler, [scale.Demand] makes that decision.
+//   - A panic in Name or an attribute method (Priority, Key, Cost, Deadline, or the weight
+//     function of [Fair]) makes the submit fail.
+//   - A panic in Progress or Description is reported in the status.
+//   - A panic in Push of a custom queue ends the task that was pushed.
+//   - A panic in a [Timetable] ends that schedule.
+//   - A panic in an observer is logged. A panic in a logger is ignored.
+//
+// The manager trusts other code, and may stay locked or lose a goroutine if that code fails:
+// contexts and errors whose methods panic or call Goexit; observers, loggers, Name, Progress,
+// Description and attribute methods that call Goexit; the other methods of a custom queue.
+// A Goexit in Push of a custom queue ends the process.
+//
+// # Time in tests
+//
+// A manager that is started in a bubble of [testing/synctest] uses the virtual time of the
+// bubble. Delays, time limits, schedules and idle timeouts then take no real time.
+//
+// # Examples
+//
+// The directory [taskmanager/examples] holds complete programs: an HTTP service with a clean
+// shutdown, a batch with a progress bar, fair sharing between tenants, and weighted limits.
+//
+// [taskmanager/examples]: https://github.com/seed56799101/taskmanager/tree/HEAD/taskmanager/examples
 package taskmanager
