@@ -6,47 +6,51 @@ import (
 	"time"
 )
 
-// The optional interfaces of a Task below tell the discipline of the queue (see
-// WithQueue) what it orders by. Each method is called once, at the submit, by
-// the goroutine that submits, and only if the discipline wants to know; if it
-// panics the submit fails. The task option of the same name wins over it.
-
-// TaskWithPriority is an optional interface of a Task that is more or less
-// important than others.
+// TaskWithPriority is an optional interface of a [Task] with a priority, for the
+// discipline [Priority].
 type TaskWithPriority interface {
 	Task
-	// Priority is the level of the task: higher runs first. The default is 0.
+	// Priority returns the level of the task. Higher levels run first; the default is 0.
+	// It is called once, at the submit, if the discipline needs it. If it panics, the
+	// submit fails. [WithPriority] overrides it.
 	Priority() int
 }
 
-// TaskWithKey is an optional interface of a Task that belongs to somebody: a
-// tenant, a user, an account.
+// TaskWithKey is an optional interface of a [Task] that belongs to a tenant, a user or an
+// account, for example. The disciplines [Fair] and [LimitByKey] use the key.
 type TaskWithKey interface {
 	Task
-	// Key tells whose the task is. The default is "", the key of all that have
-	// none.
+	// Key returns the key of the task. Tasks without a key share the key "". It is called
+	// once, at the submit, if the discipline needs it. If it panics, the submit fails.
+	// [WithKey] overrides it.
 	Key() string
 }
 
-// TaskWithDeadline is an optional interface of a Task that is urgent.
+// TaskWithDeadline is an optional interface of a [Task] that should run by some time, for
+// the discipline [Deadline].
 type TaskWithDeadline interface {
 	Task
-	// Deadline is when the task ought to run; false: it has no deadline, which
-	// is the default. A task that is late runs all the same; WithDeadline, which wins
-	// over this, sets one by which it must have ended.
+	// Deadline returns the time by which the task should run, or false if it has no
+	// deadline, which is the default. The deadline only orders tasks: a late task still
+	// runs. For a deadline by which the task must have ended, use [WithDeadline], which
+	// overrides this one.
+	//
+	// It is called once, at the submit, if the discipline needs it. If it panics, the
+	// submit fails.
 	Deadline() (deadline time.Time, ok bool)
 }
 
-// TaskWithCost is an optional interface of a Task that is a larger piece of work
-// than others.
+// TaskWithCost is an optional interface of a [Task] that counts for more or less than
+// other tasks, under the discipline [Fair].
 type TaskWithCost interface {
 	Task
-	// Cost is how much of its key's share the task uses up, in a unit of your
-	// choice; positive. The default is 1.
+	// Cost returns how much of the share of its key the task uses, in any unit. It must
+	// be positive; the default is 1. It is called once, at the submit, if the discipline
+	// needs it. If it panics, the submit fails. [WithCost] overrides it.
 	Cost() int64
 }
 
-// attribute is a set of attributes of tasks.
+// attribute is a set of attributes.
 type attribute uint8
 
 const (
@@ -59,10 +63,10 @@ const (
 	allAttributes           = priorityAttribute | keyAttribute | deadlineAttribute | costAttribute
 )
 
-// attributes are what disciplines order tasks by. They do not change once the
-// task is submitted.
+// attributes are the values by which disciplines order tasks. They do not change after
+// the submit.
 type attributes struct {
-	given    attribute // by options
+	given    attribute // set by options
 	priority int
 	key      string
 	deadline time.Time // zero: none
@@ -70,10 +74,10 @@ type attributes struct {
 	weight   int // of the key
 }
 
-// defaultAttributes are those of a task that has none.
+// defaultAttributes are the attributes of a task that sets none.
 var defaultAttributes = attributes{cost: 1, weight: 1}
 
-// attributes are the attributes of the task.
+// attributes returns the attributes of the task.
 func (h *Handle) attributes() *attributes {
 	if h.cfg == nil {
 		return &defaultAttributes
@@ -81,30 +85,32 @@ func (h *Handle) attributes() *attributes {
 	return &h.cfg.attributes
 }
 
-// Priority is the task's priority as the discipline of its manager sees it: that
-// of WithPriority, of a TaskWithPriority, or 0.
+// Priority returns the priority by which the discipline of the manager orders the task:
+// that of [WithPriority], or else of [TaskWithPriority], or else 0.
 func (h *Handle) Priority() int { return h.attributes().priority }
 
-// Key is the task's key, likewise: that of WithKey, of a TaskWithKey, or "".
+// Key returns the key of the task for the discipline of the manager: that of [WithKey],
+// or else of [TaskWithKey], or else "".
 func (h *Handle) Key() string { return h.attributes().key }
 
-// Deadline is the task's deadline, likewise: that of WithDeadline, of a
-// TaskWithDeadline, or false for none.
+// Deadline returns the deadline of the task for the discipline of the manager: that of
+// [WithDeadline], or else of [TaskWithDeadline]. It reports false if there is none.
 func (h *Handle) Deadline() (deadline time.Time, ok bool) {
 	deadline = h.attributes().deadline
 	return deadline, !deadline.IsZero()
 }
 
-// Cost is the task's cost, likewise: that of WithCost, of a TaskWithCost, or 1.
+// Cost returns the cost of the task for the discipline of the manager: that of
+// [WithCost], or else of [TaskWithCost], or else 1.
 func (h *Handle) Cost() int64 { return h.attributes().cost }
 
-// weight is what the key of the task is worth beside others.
+// weight returns the weight of the key of the task.
 func (h *Handle) weight() int { return h.attributes().weight }
 
-// enqueued is when the task was queued, the last time.
+// enqueued returns the time at which the task was last queued.
 func (h *Handle) enqueued() time.Time {
-	// Without the lock: queuedAt changes only while the task is not in the queue,
-	// and this is called by the queue.
+	// No lock is needed: queuedAt changes only while the task is not in the queue, and
+	// only the queue calls this method.
 	return h.m.epoch.Add(h.queuedAt)
 }
 
@@ -121,20 +127,21 @@ func (a *attributes) setCost(cost int64) error {
 	return fault(cost < 1, "the cost is %d; it must be positive", cost)
 }
 
-// WithPriority sets the level of the task: higher runs first under the discipline
-// Priority. Others ignore it.
+// WithPriority sets the level of the task for the discipline [Priority]: higher levels
+// run first. Other disciplines ignore it, except for [Custom] ones.
 func WithPriority(level int) TaskOption {
 	return attributeOption("WithPriority", priorityAttribute, (*attributes).setPriority, level)
 }
 
-// WithKey says whose the task is, for the disciplines Fair and LimitByKey. Others
-// ignore it.
+// WithKey sets the key of the task, for the disciplines [Fair] and [LimitByKey]. Other
+// disciplines ignore it, except for [Custom] ones.
 func WithKey(key string) TaskOption {
 	return attributeOption("WithKey", keyAttribute, (*attributes).setKey, key)
 }
 
-// WithCost sets how much of its key's share the task uses up, under the
-// discipline Fair; in a unit of your choice, positive. Others ignore it.
+// WithCost sets how much of the share of its key the task uses under the discipline
+// [Fair], in any unit. The cost must be positive. Other disciplines ignore it, except for
+// [Custom] ones.
 func WithCost(cost int64) TaskOption {
 	return attributeOption("WithCost", costAttribute, (*attributes).setCost, cost)
 }
@@ -149,8 +156,8 @@ func attributeOption[V any](name string, which attribute, set func(*attributes, 
 	})
 }
 
-// attributesOf completes the configuration of a task, which may be nil, with
-// those attributes that the discipline wants to know and no option has given.
+// attributesOf adds the attributes that the discipline needs and no option has set to the
+// configuration of a task, which may be nil.
 func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, error) {
 	if d.wants == noAttributes {
 		return cfg, nil
@@ -172,9 +179,11 @@ func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, erro
 	return cfg, nil
 }
 
-// ask asks a task for its attributes, and the discipline for its key's weight.
+// ask calls the methods of a task that return attributes, and the weight function of the
+// discipline.
 func (d Discipline) ask(task Task, a *attributes) (faults []error) {
-	// ask calls a method, unless nobody wants to know the answer.
+	// The inner ask calls a method if the discipline needs its attribute and no option
+	// has set it.
 	ask := func(which attribute, method string, call func() error) {
 		if d.wants&which == 0 || a.given&which != 0 {
 			return
@@ -212,7 +221,7 @@ func (d Discipline) ask(task Task, a *attributes) (faults []error) {
 	return faults
 }
 
-// guarded makes an error of a panic.
+// guarded calls a function and converts a panic to an error.
 func guarded(call func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

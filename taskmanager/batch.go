@@ -7,18 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// SubmitAll submits tasks in their order, all of them or none: after an error none will
-// run. The options are those of each task.
+// SubmitAll submits tasks in order, all of them or none. The options apply to each task.
+// An empty list is not an error, even if the manager is nil or stopped.
 //
-// In a manager with a limit it waits for room for all at once under Block; more than the
-// limit and all workers could ever take are refused with ErrQueueFull. Under Reject
-// they are too where there is no room for all. The other policies take all, and drop
-// or run those that are too many.
+// If the manager has a limit and there is no room for all tasks, the overflow policy
+// applies. Under [Block], SubmitAll waits for room for all of them at once, and returns
+// [ErrQueueFull] if they exceed the limit plus the maximum of workers. Under [Reject] it
+// returns ErrQueueFull. The other policies accept all tasks, and drop or run those
+// without room.
 //
-// No tasks at all are no error, and need no manager.
-//
-// Errors: those of Submit; ErrAlreadyExists, with the name, also for two of one name
-// among the tasks; and faults of tasks, with their places, the first being 1.
+// After an error no task will run. The errors are those of [TaskManager.Submit].
+// [ErrAlreadyExists] names the task, also if two of the tasks have the same name. A fault
+// of a task states its position in the list, counted from 1.
 func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskOption) ([]*Handle, error) {
 	if ctx == nil {
 		return nil, ErrNilContext
@@ -34,7 +34,7 @@ func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskO
 		if err != nil {
 			faults = append(faults, fmt.Errorf("taskmanager: SubmitAll: task %d: %w", i+1, err))
 		}
-		h.state = admitting // nobody else may end it before all are in
+		h.state = admitting // no cancellation may end it before all are accepted
 		handles[i] = h
 	}
 	if len(faults) > 0 {
@@ -46,8 +46,8 @@ func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskO
 	return handles, nil
 }
 
-// launchAll is launch for several prepared tasks, which all have the same options. After
-// an error all names are free again.
+// launchAll is launch for several prepared tasks with the same options. After an error
+// all names are free again.
 func (m *TaskManager) launchAll(ctx context.Context, handles []*Handle) (err error) {
 	if len(handles) == 0 {
 		return nil
@@ -102,12 +102,12 @@ func (m *TaskManager) reserveAll(handles []*Handle) error {
 	return nil
 }
 
-// batch is tasks that are submitted together, under CallerRuns: those that there is no
-// room for run one after another, so each needs the end of the one before.
+// batch is a set of tasks that are submitted together under CallerRuns. Tasks without
+// room run one after another in the submit, so each of them needs the end of the one that
+// is running. The deadlock detection uses this.
 type batch struct{ running atomic.Pointer[Handle] }
 
-// offerAll offers tasks to the pool, and waits for room, or runs them, where that is
-// the policy.
+// offerAll is offer for several tasks.
 func (m *TaskManager) offerAll(ctx context.Context, handles []*Handle) error {
 	switch {
 	case m.blocks:

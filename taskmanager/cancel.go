@@ -4,9 +4,9 @@ import (
 	"context"
 )
 
-// Cancel gives up the outstanding task of a name, as Handle.Cancel does, and
-// reports whether there was one. One whose submit waits for room ends too: its submit
-// returns ErrCancelled, and if that is of a batch, the whole batch is refused.
+// Cancel cancels the outstanding task with the given name, as [Handle.Cancel] does, and
+// reports whether there was one. If the submit of the task still waits for room, it
+// returns [ErrCancelled]; if it is a [TaskManager.SubmitAll], none of its tasks will run.
 func (m *TaskManager) Cancel(name string) bool {
 	h, ok := m.Lookup(name)
 	if ok {
@@ -15,14 +15,17 @@ func (m *TaskManager) Cancel(name string) bool {
 	return ok
 }
 
-// WithLinkedContext ends the task when the context of its submit ends, with an error
-// that matches ErrCancelled and wraps why that was.
+// WithLinkedContext makes the task end when the context of its submit ends. The error of
+// the task then matches [ErrCancelled] and wraps the reason why the context ended.
 //
-// Without it the end of that context means nothing to a task, once it is submitted:
-// background work goes on when the request that started it is over, and it would be
-// hard to notice that it does not. With it the task is part of the request. A group
-// has its tasks linked in any case. The deadline of that context does not show in the
-// task's own, which ends when it does.
+// Without this option, the end of that context has no effect on a task once it is
+// submitted: background work continues after the request that started it, and a task that
+// was silently cancelled with its request would be hard to notice. Use the option for
+// tasks that are part of the request. The tasks of a [Group] are always linked to the
+// context of the group.
+//
+// The context of the task does not show the deadline of the linked context, but ends with
+// it.
 func WithLinkedContext() TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		c.linked = true
@@ -30,13 +33,13 @@ func WithLinkedContext() TaskOption {
 	})
 }
 
-// cancel gives a task up for the given reason.
+// cancel cancels a task for the given reason.
 func (m *TaskManager) cancel(h *Handle, cause error) {
 	h.mu.Lock()
 	m.cancelAndUnlock(h, cause)
 }
 
-// cancelAndUnlock is cancel for callers that hold h.mu. It lets go of it.
+// cancelAndUnlock is cancel for callers that hold h.mu. It releases h.mu.
 func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
 	if h.state != ended {
 		h.noteCancelLocked(cause)
@@ -48,8 +51,8 @@ func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
 		m.pool.Withdraw()
 		m.end(h, h.cancelledErr(nil))
 	case delayed:
-		// If it has left the timer's heap, due is about to be called for it and
-		// will see that it is cancelled.
+		// If Remove reports false, due is about to be called and will see the
+		// cancellation.
 		mine := m.delayed.Remove(h.entryLocked())
 		if mine {
 			h.state = ending
@@ -58,23 +61,23 @@ func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
 		if mine {
 			m.end(h, h.cancelledErr(nil))
 		}
-	case claimed: // begin will see
+	case claimed: // begin will see the cancellation
 		h.mu.Unlock()
 	case running, asking:
 		ctx := h.ctxLocked()
 		h.mu.Unlock()
 		ctx.Cancel(cause)
-	case admitting: // who admits it will see, or wait no longer
+	case admitting: // admitted or untilCancelled will see it
 		h.mu.Unlock()
 		if stop, ok := m.waiting.Load(h); ok {
 			stop.(context.CancelCauseFunc)(cause)
 		}
-	default: // ending, ended: too late
+	default: // ending or ended: too late
 		h.mu.Unlock()
 	}
 }
 
-// cancellation is why the task is cancelled, or nil.
+// cancellation returns the reason for the cancellation of the task, or nil.
 func (h *Handle) cancellation() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -8,31 +8,31 @@ import (
 	"github.com/seed56799101/taskmanager/queue"
 )
 
-// Discipline says in which order waiting tasks run; see WithQueue. Make one with
-// the functions of this package that return one. It may be used for several
+// Discipline is the order in which waiting tasks run; see [WithQueue]. Functions of this
+// package, such as [FIFO], make disciplines. A Discipline may be used for several
 // managers.
 type Discipline struct {
 	name   string
 	queue  queue.Factory[*Handle]
 	wants  attribute
-	weight func(key string) int // nil: all keys weigh the same
-	perKey int                  // how many tasks of a key may run at once; 0: any number
-	custom bool                 // its factory is somebody else's
+	weight func(key string) int // nil: equal weights
+	perKey int                  // how many tasks of a key may run at once; 0: no limit
+	custom bool                 // the factory is user code
 }
 
-// WithQueue sets the discipline, which says in which order waiting tasks run. The
-// default is FIFO.
+// WithQueue sets the discipline, which decides the order in which waiting tasks run. The
+// default is [FIFO].
 func WithQueue(d Discipline) Option {
 	return option{name: "WithQueue", set: func(c *config) { c.discipline = d }, fault: d.fault()}
 }
 
-// fault is what is wrong with the arguments that the discipline was made of.
+// fault returns the faults of the arguments from which the discipline was made.
 func (d Discipline) fault() error {
 	if d.queue == nil {
 		return errors.New("the discipline has no queue; make one with FIFO, LIFO, Priority, Deadline, Fair, LimitByKey, CoDel or Custom")
 	}
 	if d.custom {
-		return nil // its factory is called once, by the pool, which asks too
+		return nil // the pool validates it, so that the factory is called only once
 	}
 	if v, ok := d.queue().(interface{ Validate() error }); ok {
 		return v.Validate()
@@ -40,10 +40,10 @@ func (d Discipline) fault() error {
 	return nil
 }
 
-// clash is what keeps the discipline from going with an overflow policy.
+// clash returns an error if the discipline cannot be combined with an overflow policy.
 func (d Discipline) clash(o Overflow) error {
 	if d.custom || d.queue == nil {
-		return nil // the pool will tell
+		return nil // the pool checks it
 	}
 	q := d.queue()
 	evictor, evicts := q.(queue.Evictor[*Handle])
@@ -60,30 +60,30 @@ func (d Discipline) clash(o Overflow) error {
 	return nil
 }
 
-// FIFO runs tasks in the order of their submits. It is the default, and the
-// quickest.
+// FIFO runs tasks in the order of their submits. It is the default and the fastest
+// discipline.
 func FIFO() Discipline { return Discipline{name: "FIFO", queue: queue.NewFIFO[*Handle]} }
 
-// LIFO runs the newest task first. With WithLimit and DropOldest it serves work
-// whose value fades.
+// LIFO runs the newest task first. Combine it with [WithLimit] and [DropOldest] for work
+// that loses its value with time.
 func LIFO() Discipline { return Discipline{name: "LIFO", queue: queue.NewLIFO[*Handle]} }
 
-// Priority runs the most important task first: that with the highest level, from
-// WithPriority or a TaskWithPriority, 0 by default.
+// Priority runs the task with the highest level first, and tasks of equal level in the
+// order of their submits. The level is set by [WithPriority] or [TaskWithPriority]; the
+// default is 0.
 //
-// With an ageing of 0 it is strict, and tasks of a lower level may wait for ever.
-// With a positive one a task gains a level, compared with those that come later,
-// for each ageing tasks submitted after it: one of level p is overtaken by at
-// most (pmax−p)·ageing of them, pmax being the highest level in use. See
-// queue.Priority.
+// An ageing of 0 means strict priority: tasks of lower levels may wait for ever. With a
+// positive ageing, a task gains one level, relative to newer tasks, for each ageing tasks
+// that are submitted after it. At most (pmax−p)·ageing newer tasks then overtake a task
+// of level p, where pmax is the highest level in use. See [queue.Priority].
 func Priority(ageing int) Discipline {
 	return Discipline{name: "Priority", queue: queue.Priority((*Handle).Priority, ageing), wants: priorityAttribute}
 }
 
-// Deadline runs the most urgent task first: that with the earliest deadline, from
-// WithDeadline or a TaskWithDeadline. A task without one counts as due the
-// horizon after it was queued; with a horizon of 0 such tasks come last, and may
-// wait for ever. A task that is late runs all the same. See queue.Deadline.
+// Deadline runs the task with the earliest deadline first. The deadline is set by
+// [WithDeadline] or [TaskWithDeadline]. A task without a deadline is due horizon after it
+// was queued; with a horizon of 0, tasks without a deadline run last and may wait for
+// ever. A task that is late under its TaskWithDeadline still runs. See [queue.Deadline].
 func Deadline(horizon time.Duration) Discipline {
 	return Discipline{
 		name: "Deadline",
@@ -94,15 +94,15 @@ func Deadline(horizon time.Duration) Discipline {
 	}
 }
 
-// Fair shares the workers between keys, from WithKey or a TaskWithKey, in
-// proportion to their weights, so that one that floods the queue delays only
-// itself. Tasks without a key have the key "". The tasks of a key run in
-// the order of their submits.
+// Fair shares the workers between keys, in proportion to their weights. The key of a task
+// is set by [WithKey] or [TaskWithKey]; tasks without a key share the key "". A key that
+// floods the queue delays only its own tasks. Tasks of one key run in the order of their
+// submits.
 //
-// A share is counted in the costs of tasks, from WithCost or a TaskWithCost, 1 by
-// default. The weight of a key is asked for when a task is submitted; it must be
-// positive, and a panic makes the submit fail. A nil function means that all keys
-// are worth the same. See queue.Fair for what is guaranteed.
+// Shares are measured in the costs of tasks, which [WithCost] or [TaskWithCost] set; the
+// default is 1. The function weight returns the weight of a key, which must be positive.
+// It is called when a task is submitted; if it panics, the submit fails. If weight is
+// nil, all keys have the same weight. See [queue.Fair] for the guarantees.
 func Fair(weight func(key string) int) Discipline {
 	return Discipline{
 		name: "Fair",
@@ -114,15 +114,16 @@ func Fair(weight func(key string) int) Discipline {
 	}
 }
 
-// LimitByKey runs at most n tasks of a key at once, from WithKey or a
-// TaskWithKey. With an n of 1 the tasks of a key run one after the other, in the
-// order of their submits. Tasks without a key have the key "", which is limited
-// too. A task that waits to restart does not count, so that others of its key may
-// run meanwhile.
+// LimitByKey runs at most n tasks of a key at once. With n = 1, the tasks of a key run
+// one after another, in the order of their submits. The key of a task is set by [WithKey]
+// or [TaskWithKey]; tasks without a key share the key "", which is limited too. A task
+// that waits to restart does not count, so other tasks of its key may run during that
+// wait.
 //
-// What may run is ordered by inner, from the moment on at which it may: over FIFO the
-// next task of a key comes after all that may run already, and what inner counts,
-// an ageing or a wait, begins then. See queue.LimitByKey.
+// The discipline inner orders the tasks that the limits of their keys allow to run. It
+// sees a task only from that moment, and counts waits and ageing from then on. Over
+// [FIFO], for example, a task that was held back runs after all tasks that were allowed
+// to run before it. See [queue.LimitByKey].
 func LimitByKey(n int, inner Discipline) Discipline {
 	d := inner
 	if inner.queue != nil {
@@ -136,22 +137,23 @@ func LimitByKey(n int, inner Discipline) Discipline {
 	return d
 }
 
-// CoDelConfig adjusts CoDel; zero values mean defaults.
+// CoDelConfig configures [CoDel]. Zero values mean the defaults.
 type CoDelConfig = queue.CoDelConfig
 
-// CoDel runs tasks in the order of their submits and, while the manager is
-// overloaded, sheds those that have waited for too long, so that the others run
-// in time: a shed task ends with ErrShed, without having run. See queue.CoDel for
-// when that is.
+// CoDel runs tasks in the order of their submits. While the manager is overloaded, it
+// sheds tasks that have waited too long, so that the others run in time. A shed task ends
+// with [ErrShed] without having run. See [queue.CoDel] for the algorithm.
 func CoDel(cfg CoDelConfig) Discipline {
 	return Discipline{name: "CoDel", queue: queue.CoDel[*Handle](cfg)}
 }
 
-// Custom is a discipline of your own. It can order by the Priority, Key, Deadline
-// and Cost of a Handle, and by nothing else of it: the pool calls it with a lock
-// held, and other methods may wait for that. If it panics in Push, that task ends
-// with the panic; anywhere else, the process does. Package queue/queuetest checks
-// that it does what it must.
+// Custom makes a discipline from a queue of your own. The queue may order by the
+// Priority, Key, Deadline and Cost of a [Handle]. It must call no other method of a
+// Handle, because the pool calls the queue with a lock held for which these methods may
+// wait.
+//
+// If the queue panics in Push, the task being pushed ends with that panic. A panic in
+// another method ends the process. Package queue/queuetest checks an implementation.
 func Custom(factory queue.Factory[*Handle]) Discipline {
 	return Discipline{name: "Custom", queue: factory, wants: allAttributes, custom: true}
 }

@@ -9,121 +9,126 @@ import (
 )
 
 var (
-	// ErrAlreadyExists is returned for a task whose name another task holds that
-	// is queued, running or waiting to restart. Go and GoFunc return it as it is,
-	// so that it can be compared with ==; Submit and SubmitFunc wrap it, with the
-	// name. Wait for the other task, or choose another name.
+	// ErrAlreadyExists is returned for a task whose name belongs to a task that is
+	// queued, running or waiting to restart. Wait for that task, or choose another name.
+	// [TaskManager.Go] and [TaskManager.GoFunc] return it unwrapped, so that it can be
+	// compared with ==; other calls add the name.
 	ErrAlreadyExists = newError("already_exists", "taskmanager: a task of that name already exists")
 
-	// ErrStopped is returned for a task that is offered to a stopped manager, and
-	// is how a task ends that Stop dropped or interrupted.
+	// ErrStopped is returned for a task that is submitted to a manager that drains or has
+	// stopped. It is also the error of a task that Stop dropped or interrupted.
 	ErrStopped = newError("stopped", "taskmanager: the manager is stopped")
 
-	// ErrCancelled is how a task ends that was cancelled by name, through its handle,
-	// or by the end of the context to which it is linked. It matches
-	// context.Canceled.
+	// ErrCancelled is the error of a task that was cancelled by name, through its handle,
+	// or by the end of a linked context. It matches [context.Canceled].
 	ErrCancelled = newError("cancelled", "taskmanager: the task was cancelled: context canceled", context.Canceled)
 
-	// ErrQueueFull is returned when the limit leaves no room and the overflow
-	// policy is Reject; by TrySubmit also under Block and CallerRuns; by SubmitAll for
-	// more tasks than there could ever be room for; and while the manager is paused,
-	// under CallerRuns.
+	// ErrQueueFull is returned if there is no room for a task: under [Reject]; by
+	// [TaskManager.TrySubmit] also under [Block] and [CallerRuns]; by
+	// [TaskManager.SubmitAll] for more tasks than could ever have room; and under
+	// CallerRuns while the manager is paused.
 	ErrQueueFull = newError("queue_full", "taskmanager: the queue is full; try again later, or raise the limit")
 
-	// ErrWouldDeadlock is returned to a task that would wait for itself: for a task
-	// that waits for it, however many there are in between; for a task that may not
-	// run before it has ended, by LimitByKey; until its own manager has nothing to do;
-	// or, with the overflow policy Block, for room in its own manager, which it
-	// takes up itself. For the last there are other policies, or a manager for each
-	// stage of the work. A task is known by its goroutine, and by its context. It is
-	// also returned by the submit to a group of a task that LimitByKey would never let
-	// run, since those who wait for the group take up the limit; and by one that waits for
-	// room while all that could make some waits, in the end, for its task.
+	// ErrWouldDeadlock is returned to a task that would wait for itself:
+	//
+	//   - by a wait for a task that waits for it, directly or through other tasks;
+	//   - by a wait for a task that cannot run before it ends, because of [LimitByKey];
+	//   - by [TaskManager.WaitIdle] and [TaskManager.Drain] of its own manager;
+	//   - by a submit to its own manager that would wait for room under [Block], because
+	//     the task occupies room itself. Use another overflow policy, or a manager for
+	//     each stage of the work.
+	//
+	// A submit to a [Group] returns it if LimitByKey would never let the task run,
+	// because tasks that wait for the group use up the limit.
+	//
+	// The manager recognises a task by its goroutine, and on other goroutines by its
+	// context. For cycles that are not detected, see Concurrency in the package
+	// documentation.
 	ErrWouldDeadlock = newError("would_deadlock", "taskmanager: would deadlock: a task must not wait for what waits for it, "+
 		"nor for room in its own manager; use another overflow policy, or another manager")
 
-	// ErrDropped is how a task ends that the overflow policy gave up.
+	// ErrDropped is the error of a task that the overflow policy dropped.
 	ErrDropped = newError("dropped", "taskmanager: dropped, as the queue was full")
 
-	// ErrShed is how a task ends that the discipline gave up, because it had
-	// waited for too long.
+	// ErrShed is the error of a task that the discipline gave up because it had waited
+	// too long.
 	ErrShed = newError("shed", "taskmanager: shed, having waited for too long")
 
-	// ErrRestartsExhausted is how a task ends that wanted to run again and whose
-	// restart policy gave up. The last failure is wrapped beside it.
+	// ErrRestartsExhausted is the error of a task whose restart policy gave up. The error
+	// of the task also wraps the last failure.
 	ErrRestartsExhausted = newError("restarts_exhausted", "taskmanager: the restart policy gave up")
 
-	// ErrNilTask is returned for a submit of no task.
+	// ErrNilTask is returned by a submit of a nil task or function.
 	ErrNilTask = newError("invalid", "taskmanager: nil task; pass a Task or a function")
 
-	// ErrEmptyName is returned for a task without a name.
+	// ErrEmptyName is returned by a submit of a task with an empty name.
 	ErrEmptyName = newError("invalid", "taskmanager: empty name; every task needs one")
 
-	// ErrNilContext is returned by calls that were given a nil context.
+	// ErrNilContext is returned by calls with a nil context.
 	ErrNilContext = newError("invalid", "taskmanager: nil context; pass context.Background() if there is none")
 
-	// ErrGoexit is how an execution ends that called runtime.Goexit, for instance
-	// through the FailNow of a test.
+	// ErrGoexit is the error of an execution that called [runtime.Goexit], for example
+	// through FailNow of a test.
 	ErrGoexit = scheduler.ErrGoexit
 )
 
-// mark is an error of this package that programs compare others with.
+// mark is a sentinel error of this package.
 type mark struct {
 	kind, text string
-	is         []error // what it matches beside itself
+	is         []error // further errors that it matches
 }
 
 func newError(kind, text string, is ...error) error { return &mark{kind, text, is} }
 
-// Error is the text.
+// Error returns the text.
 func (e *mark) Error() string { return e.text }
 
-// Unwrap returns what else it matches.
+// Unwrap returns the further errors that e matches.
 func (e *mark) Unwrap() []error { return e.is }
 
-// ErrorType is what telemetry calls it.
+// ErrorType returns the error.type attribute for telemetry.
 func (e *mark) ErrorType() string { return e.kind }
 
-// PanicError is how an execution ends that panicked: Value is what was passed
-// to panic, Stack the stack of the goroutine at that moment.
+// PanicError is the error of an execution that panicked. It holds the value and the stack
+// trace of the panic.
 type PanicError = scheduler.PanicError
 
-// StopError is returned by Stop when its context ended before all tasks did.
+// StopError is returned by [TaskManager.Stop] if its context ended before all tasks did.
 type StopError struct {
-	// Running has the names of the tasks that were still running, in order.
+	// Running holds the names of the tasks that were still running, sorted.
 	Running []string
-	// Err is why the context ended.
+	// Err is the reason why the context ended.
 	Err error
 }
 
-// Error names the tasks.
+// Error returns the names of the running tasks and the reason.
 func (e *StopError) Error() string {
 	return fmt.Sprintf("taskmanager: not stopped yet, %d tasks still running [%s]: %v",
 		len(e.Running), strings.Join(e.Running, ", "), e.Err)
 }
 
-// Unwrap returns the reason.
+// Unwrap returns Err.
 func (e *StopError) Unwrap() error { return e.Err }
 
-// DrainError is returned by Drain when its context ended, or somebody called Stop, before
-// all tasks had ended.
+// DrainError is returned by [TaskManager.Drain] if its context ended, or if Stop was
+// called, before all tasks had ended.
 type DrainError struct {
-	// Cancelled has the names of the tasks that were cancelled then, in order.
+	// Cancelled holds the names of the tasks that were cancelled, sorted.
 	Cancelled []string
-	// Err is why the context ended, or ErrStopped.
+	// Err is the reason why the context ended, or [ErrStopped].
 	Err error
 }
 
-// Error names the tasks.
+// Error returns the names of the cancelled tasks and the reason.
 func (e *DrainError) Error() string {
 	return fmt.Sprintf("taskmanager: the drain was cut short, %d tasks cancelled [%s]: %v",
 		len(e.Cancelled), strings.Join(e.Cancelled, ", "), e.Err)
 }
 
-// Unwrap returns the reason.
+// Unwrap returns Err.
 func (e *DrainError) Unwrap() error { return e.Err }
 
-// translations are the pool's errors in this package's terms.
+// translations maps errors of the pool to errors of this package.
 var translations = map[error]error{
 	scheduler.ErrStopped:       ErrStopped,
 	scheduler.ErrQueueFull:     ErrQueueFull,
@@ -132,8 +137,9 @@ var translations = map[error]error{
 	scheduler.ErrShed:          ErrShed,
 }
 
-// submitError says in this package's terms why the pool did not take a task, or gave it
-// up. Other errors say why the context ended, or that a custom discipline panicked.
+// submitError returns the error for a task that the pool refused or dropped with err. An
+// error without a translation is the reason why the context ended, or the panic of a
+// custom discipline.
 func submitError(name string, err error) error {
 	if ours := translated(err); ours != nil {
 		return ours
@@ -152,7 +158,7 @@ func batchError(handles []*Handle, err error) error {
 	return fmt.Errorf("taskmanager: submit %d tasks: %w", len(handles), err)
 }
 
-// translated is the error of this package for an error of the pool, or nil.
+// translated returns the error of this package for an error of the pool, or nil.
 func translated(err error) error {
 	for theirs, ours := range translations {
 		if exactly(err, theirs) || exactly(err, ours) {
@@ -162,8 +168,8 @@ func translated(err error) error {
 	return nil
 }
 
-// exactly reports whether err is target itself, and not an error that wraps it. The
-// target is comparable, so the comparison cannot panic.
+// exactly reports whether err is target itself, not an error that wraps it. It calls no
+// method of err. target is comparable, so the comparison cannot panic.
 func exactly(err, target error) bool {
 	return err == target //nolint:errorlint // identity is meant
 }

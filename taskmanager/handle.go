@@ -12,14 +12,15 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
-// Handle is one submitted task. It is safe for concurrent use.
-//
-// It is all that the manager allocates for a task by itself: the context that the task is
-// given and the channels are part of it, or made when somebody asks for them, and the
-// entries in the queue and among the names are made many at once.
+// Handle is a submitted task. It is safe for concurrent use.
 type Handle struct {
-	// The first cache line is for submitters: the worker of a task that succeeds leaves
-	// it alone, and so need not fetch it from another processor.
+	// A handle is the only allocation for a simple task. It contains the first context;
+	// the channels are made on demand; entries of the queue and of the names are
+	// allocated in blocks.
+	//
+	// The submitter writes the fields up to firstCtx, about one cache line, before the
+	// worker sees the handle. The worker mostly writes the fields below, so that
+	// submitter and worker, on different processors, compete less for a line.
 	m        *TaskManager
 	name     string
 	queuedAt time.Duration // since the manager's epoch
@@ -27,25 +28,26 @@ type Handle struct {
 
 	mu            sync.Mutex // guards the rest
 	state         state
-	worker        int32       // that runs it, or ran it last; 0: none yet
-	task          Task        // nil once it has ended, so that it can be collected
-	place         place       // among the names; none once it has ended
-	cfg           *taskConfig // nil: no options
-	trouble       *trouble    // nil until it fails or is cancelled
+	worker        int32       // that runs the task, or ran it last; 0: none yet
+	task          Task        // nil once it has ended, so that the garbage collector frees it
+	place         place       // in the table of names; zero once the task has ended
+	cfg           *taskConfig // nil: no options, attributes or watcher
+	trouble       *trouble    // nil until the task fails or is cancelled
 	startedAt     time.Duration
 	started, done chan struct{} // made on demand
 }
 
-// place is the place of a task among the names.
+// place is the entry of a task in the table of names.
 type place = names.Place[Handle]
 
-// taskContext is the context of one execution. It knows the task.
+// taskContext is the context of one execution. It knows its task.
 type taskContext = lazycontext.Context[owner]
 
-// owner is a handle as its contexts know it: with a method that is no concern of others.
+// owner is a handle as the owner of its contexts. It keeps Identity out of the methods of
+// Handle.
 type owner Handle
 
-// Identity tells logs of the task.
+// Identity returns the name of the task and the number of the execution, for logs.
 func (o *owner) Identity() (task string, attempt int) {
 	h := (*Handle)(o)
 	h.mu.Lock()
@@ -53,7 +55,7 @@ func (o *owner) Identity() (task string, attempt int) {
 	return h.name, h.attemptLocked()
 }
 
-// attemptLocked is the number of the present execution, from 1. mu is held.
+// attemptLocked returns the number of the current execution, from 1. mu is held.
 func (h *Handle) attemptLocked() int {
 	if r := h.retryLocked(); r != nil {
 		return 1 + r.restarts
@@ -61,31 +63,31 @@ func (h *Handle) attemptLocked() int {
 	return 1
 }
 
-// ownerOf is the task whose context ctx is, or is derived from, or nil.
+// ownerOf returns the task whose context ctx is, or is derived from, or nil.
 func ownerOf(ctx context.Context) *Handle { return (*Handle)(lazycontext.OwnerOf[owner](ctx)) }
 
-// FromContext returns the handle of the task that was given ctx, or a context that
-// ctx is derived from: false if there is none, or its execution is over.
+// FromContext returns the handle of the task whose context ctx is, or is derived from. It
+// reports false if there is no such task, or if the execution with that context is over.
 func FromContext(ctx context.Context) (h *Handle, ok bool) {
 	h = ownerOf(ctx)
 	return h, h != nil
 }
 
-// alarms are what is to happen to tasks at a time; one timer serves all of a manager.
+// alarms call functions when they are due. One timer serves all alarms of a manager.
 type (
 	alarms = delay.Queue
 	alarm  = delay.Entry
 )
 
-// trouble is what only tasks need that fail or are cancelled: a large part of what a task
-// costs is its memory.
+// trouble holds the fields that only failed or cancelled tasks need, so that other tasks
+// take less memory.
 type trouble struct {
-	err       error  // how the last execution, and in the end the task, ended
-	cancelled error  // why it was cancelled; nil: it was not
-	retry     *retry // nil until it restarts
+	err       error  // the error of the last execution and, at the end, of the task
+	cancelled error  // the reason for the cancellation; nil: not cancelled
+	retry     *retry // nil until the task restarts
 }
 
-// inTroubleLocked is where to note trouble. mu is held.
+// inTroubleLocked returns the trouble of the task to write to. mu is held.
 func (h *Handle) inTroubleLocked() *trouble {
 	if h.trouble == nil {
 		h.trouble = new(trouble)
@@ -93,7 +95,8 @@ func (h *Handle) inTroubleLocked() *trouble {
 	return h.trouble
 }
 
-// failureLocked is how the last execution, and in the end the task, ended. mu is held.
+// failureLocked returns the error of the last execution or, at the end, of the task. mu
+// is held.
 func (h *Handle) failureLocked() error {
 	if h.trouble == nil {
 		return nil
@@ -101,7 +104,8 @@ func (h *Handle) failureLocked() error {
 	return h.trouble.err
 }
 
-// cancelledLocked is why the task was cancelled, or nil. mu is held.
+// cancelledLocked returns the reason for the cancellation of the task, or nil. mu is
+// held.
 func (h *Handle) cancelledLocked() error {
 	if h.trouble == nil {
 		return nil
@@ -109,14 +113,15 @@ func (h *Handle) cancelledLocked() error {
 	return h.trouble.cancelled
 }
 
-// noteCancelLocked notes why the task is cancelled, if it is the first time. mu is held.
+// noteCancelLocked notes the reason for a cancellation. Only the first one counts. mu is
+// held.
 func (h *Handle) noteCancelLocked(reason error) {
 	if t := h.inTroubleLocked(); t.cancelled == nil {
 		t.cancelled = reason
 	}
 }
 
-// retryLocked is what is known of the restarts, or nil. mu is held.
+// retryLocked returns the restarts of the task, or nil. mu is held.
 func (h *Handle) retryLocked() *retry {
 	if h.trouble == nil {
 		return nil
@@ -124,59 +129,59 @@ func (h *Handle) retryLocked() *retry {
 	return h.trouble.retry
 }
 
-// retry is what only tasks that restart need.
+// retry holds the fields that only restarted tasks need.
 type retry struct {
-	ctx      *taskContext // of the present execution
+	ctx      *taskContext // of the current execution
 	entry    *alarm
-	due      time.Duration   // when the restart was or will be, since the manager's epoch
-	recent   []time.Duration // when restarts began, or are due, in the window of the policy, if it has one
-	restarts int             // how often it was started again
+	due      time.Duration   // when the last restart was or will be queued, since the epoch
+	recent   []time.Duration // when restarts within the window of the policy began, or are due
+	restarts int             // number of restarts
 	streak   int             // failures in a row
 	previous time.Duration   // the last delay
-	lastErr  error           // the last failure
-	failed   context.Context // the values of the last execution, for observers
-	over     func(error)     // tells observers that the wait is over; nil: nobody wants to know
+	lastErr  error           // the failure before the last restart
+	failed   context.Context // values of the last execution's context, for observers
+	over     func(error)     // tells observers that the wait is over; nil: no observers
 }
 
-// state is where a task is in its life. The transitions are made under the
-// handle's mu, and each has one owner:
+// state is the phase of a task. All transitions are made with mu of the handle held. Each
+// has one owner:
 //
-//	admitting → queued            the submitter, once a bounded pool has taken it
-//	admitting → delayed           the submitter, where the task has to wait for its time
-//	admitting, queued → claimed   the pool, as it pops the task
+//	admitting → queued            the submitter, when a bounded pool has accepted the task
+//	admitting → delayed           the submitter, if the task is not due yet
+//	admitting, queued → claimed   the pool, when it takes the task from the queue
 //	claimed → running → asking    the worker
 //	asking → queued, delayed      the worker
 //	delayed → queued              the timer
-//	queued, delayed → ending      whoever cancels it
-//	any other → ending            who owns it at that moment
-//	ending → ended                the same
+//	queued, delayed → ending      the goroutine that cancels the task
+//	other states → ending         the owner of that state
+//	ending → ended                the goroutine that made it ending
 //
-// So exactly one goroutine ends each task, and frees its name.
+// Therefore exactly one goroutine ends each task and frees its name.
 type state uint8
 
 const (
 	queued    state = iota // waits for a worker
-	admitting              // is being submitted, and waits for room in a bounded pool
-	claimed                // a worker has taken it off the queue
-	running                // Execute was called
-	asking                 // Execute has failed; Restart and the policy are asked
-	delayed                // waits for the time of its start or restart
-	ending                 // is being taken off the books
-	ended
+	admitting              // is being submitted, and may wait for room
+	claimed                // taken from the queue by the pool
+	running                // Execute runs
+	asking                 // Execute has failed; Restart and the policy decide
+	delayed                // waits until it is due to start or restart
+	ending                 // is about to end; nothing else changes it
+	ended                  // Done is closed
 )
 
-// closed is what Started and Done return when there is nothing to wait for.
+// closed is the channel that Started and Done return when there is nothing to wait for.
 var closed = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }()
 
-// Name is the task's name.
+// Name returns the name of the task.
 func (h *Handle) Name() string { return h.name }
 
-// Started is closed when a worker takes the task for the first time, or when
-// it has ended without that.
+// Started returns a channel that is closed when the task starts for the first time, or
+// ends without having started.
 func (h *Handle) Started() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -189,8 +194,8 @@ func (h *Handle) Started() <-chan struct{} {
 	return h.started
 }
 
-// Done is closed when the task has ended for good: it will not run again, Err
-// is final and the name is free.
+// Done returns a channel that is closed when the task has ended. It will not run again,
+// [Handle.Err] is final, and the name is free.
 func (h *Handle) Done() <-chan struct{} {
 	if done, _ := h.outcome(); done != nil {
 		return done
@@ -198,11 +203,11 @@ func (h *Handle) Done() <-chan struct{} {
 	return closed
 }
 
-// Err is how the task ended: nil while it has not, and if it did so without a
-// failure. Otherwise it wraps what Execute returned last, a *PanicError or
-// ErrGoexit, and with it ErrCancelled, ErrStopped, ErrGroupFailed, ErrTimeout,
-// ErrQueueTimeout, ErrDeadlineExceeded, ErrDropped, ErrShed or ErrRestartsExhausted
-// where that is the reason.
+// Err returns the error of a task that has ended. It returns nil before the end, and if
+// the last execution succeeded. Otherwise the error wraps what Execute returned last, a
+// [*PanicError] or [ErrGoexit]; and the reason for the end, if there is another one:
+// [ErrCancelled], [ErrStopped], [ErrGroupFailed], [ErrTimeout], [ErrQueueTimeout],
+// [ErrDeadlineExceeded], [ErrDropped], [ErrShed] or [ErrRestartsExhausted].
 func (h *Handle) Err() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -212,12 +217,13 @@ func (h *Handle) Err() error {
 	return h.failureLocked()
 }
 
-// Wait waits until the task has ended, and returns Err. If ctx ends first, the
-// error says why; the task goes on.
+// Wait waits until the task has ended and returns [Handle.Err]. If ctx ends first, Wait
+// returns an error with the reason, and the task continues. The other errors are
+// [ErrNilContext] and [ErrWouldDeadlock].
 //
-// A task that waits for another one lends its worker's slot meanwhile, so that the
-// other can run, however few workers there are; see Blocking. Where that does not
-// help, because tasks would wait for each other, the error is ErrWouldDeadlock.
+// If a task calls Wait, it lends its slot during the wait, so that the other task can run
+// even on a single worker; see [Blocking]. If the two would wait for each other, directly
+// or through further tasks, Wait returns ErrWouldDeadlock.
 func (h *Handle) Wait(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -246,7 +252,8 @@ func (h *Handle) over() bool {
 	return h.state == ended
 }
 
-// outcome is how the task ended, or, while it has not, what is closed when it does.
+// outcome returns the error of a task that has ended, and for any other task a channel
+// that is closed at its end.
 func (h *Handle) outcome() (done <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -259,18 +266,18 @@ func (h *Handle) outcome() (done <-chan struct{}, err error) {
 	return h.done, nil
 }
 
-// Cancel gives the task up. One that is queued or waits for its time ends at once.
-// The context of one that is running is cancelled, with ErrCancelled as its
-// cause, and the task ends when Execute returns, without a restart. Cancel does
-// not wait, and does nothing to a task that has ended.
+// Cancel cancels the task. A task that is queued or not yet due ends at once. If the task
+// is running, its context ends with [ErrCancelled] as the cause, and the task ends when
+// Execute returns. It does not restart. Cancel does not wait, and has no effect on a task
+// that has ended.
 func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
 
-// Status is the task's status now, also after it has ended; a task that has
-// ended is not asked for its progress and description any more. It calls those
-// methods of the task, with no lock held.
+// Status returns the status of the task, also after its end. It calls the methods of a
+// [TaskWithProgress] on the calling goroutine, without a lock held; after the end of the
+// task it does not call them.
 func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
 
-// entryLocked is the task's place among those that wait for their time. h.mu is held.
+// entryLocked returns the alarm of a delayed task. mu is held.
 func (h *Handle) entryLocked() *alarm {
 	if r := h.retryLocked(); r != nil {
 		return r.entry
@@ -278,8 +285,8 @@ func (h *Handle) entryLocked() *alarm {
 	return h.cfg.delayed.entry
 }
 
-// dueLocked is when a task that waits for its time will be queued, since the manager's
-// epoch. h.mu is held.
+// dueLocked returns the time, since the manager's epoch, at which a delayed task will be
+// queued. mu is held.
 func (h *Handle) dueLocked() time.Duration {
 	if r := h.retryLocked(); r != nil {
 		return r.due
@@ -287,7 +294,7 @@ func (h *Handle) dueLocked() time.Duration {
 	return h.cfg.delayed.due
 }
 
-// ctxLocked is the context of the present execution. h.mu is held.
+// ctxLocked returns the context of the current execution. mu is held.
 func (h *Handle) ctxLocked() *taskContext {
 	if r := h.retryLocked(); r != nil {
 		return r.ctx
@@ -295,7 +302,8 @@ func (h *Handle) ctxLocked() *taskContext {
 	return &h.firstCtx
 }
 
-// progress orders states by how far the task is: waiting for room, waiting, executing.
+// progress orders tasks by how far they are: waiting for room, waiting to run, or
+// further.
 func (h *Handle) progress() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -15,51 +15,50 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
-// TaskManager runs named tasks on a pool of workers. Make one with Start or New
-// and end it with Stop. It is safe for concurrent use.
+// TaskManager runs named tasks on a pool of workers. [Start] and [New] make one;
+// [TaskManager.Drain] and [TaskManager.Stop] end it. It is safe for concurrent use.
 type TaskManager struct {
 	name       string
 	pool       *scheduler.Pool[*Handle]
 	observers  observers
 	names      *names.Table[Handle] // of the outstanding tasks
 	queue      Discipline
-	runner     Runner        // executes tasks, by way of the middleware; nil: there is none
-	delayed    *alarms       // what is to happen to tasks at a time
-	restart    restartRule   // of tasks that have none of their own
-	profiles   bool          // tasks are marked for profiles
-	plain      bool          // tasks without a Restart method restart too
-	asks       bool          // a submit asks tasks for attributes, or for their kind
+	runner     Runner        // executes tasks through the middleware; nil: no middleware
+	delayed    *alarms       // delayed starts, restarts, time limits and schedules
+	restart    restartRule   // of tasks without WithRestart
+	profiles   bool          // WithProfiling
+	plain      bool          // WithRestartPlain
+	asks       bool          // submits ask tasks for attributes or their kind
 	revived    atomic.Uint64 // restarts granted
 	rand       *rand.Rand
 	log        log
-	logged     atomic.Int64   // when a decision of the scaler was logged last, since the epoch
-	epoch      time.Time      // to which a handle's times are relative; a second before the start, so that none is 0
-	history    *history       // nil: it is not kept
-	waiting    sync.Map       // context.CancelCauseFunc by *Handle, of submits that wait for room
-	batches    sync.Map       // *batch by *Handle, of those being submitted under CallerRuns
-	inline     sync.Map       // []waiter by *Handle: the tasks inside whose submits a task runs
-	schedules  sync.Map       // of *Schedule
-	asking     sync.WaitGroup // of timetables that are foreign code
+	logged     atomic.Int64   // when a decision of the scaler was last logged, since the epoch
+	epoch      time.Time      // origin of times; one second before the start, so that none is 0
+	history    *history       // nil: no WithHistory
+	waiting    sync.Map       // context.CancelCauseFunc by *Handle: submits that wait for room
+	batches    sync.Map       // *batch by *Handle: batches being submitted under CallerRuns
+	inline     sync.Map       // []waiter by *Handle: the submitting tasks of a task inside a submit
+	schedules  sync.Map       // the keys are *Schedule
+	asking     sync.WaitGroup // goroutines that call a Timetable of the user
 	draining   atomic.Bool
-	cancelled  atomic.Pointer[[]string] // by the first Stop that found tasks: their names, in order
+	cancelled  atomic.Pointer[[]string] // sorted names, by the first Stop with tasks to cancel
 	unobserve  []func()                 // end the observation of the pool
 	unobserved sync.Once
-	increases  atomic.Int64 // decisions of the scaler for more workers
-	decreases  atomic.Int64 // and for fewer
-	bounded    bool
-	blocks     bool // a submit may wait for room
-	callerRuns bool // or run the task itself
-	handsOver  bool // nothing waits in the queue
+	increases  atomic.Int64 // scaler decisions for more workers
+	decreases  atomic.Int64 // scaler decisions for fewer workers
+	bounded    bool         // WithLimit
+	blocks     bool         // the overflow policy is Block
+	callerRuns bool         // the overflow policy is CallerRuns
+	handsOver  bool         // the limit is 0: no task waits
 }
 
-// New starts a manager with minCount workers, which run at once and always, and
-// up to maxCount under load. A worker above minCount leaves when it has been
-// idle for timeout. The logger may be nil. Options may add to this.
+// New starts a manager. minCount workers run from the start and always; up to maxCount
+// run under load. A worker above minCount exits when it has been idle for timeout. With a
+// nil log, nothing is logged. The options are applied after these arguments.
 //
-// Impossible arguments (maxCount below 1, minCount negative or above maxCount, a
-// timeout that is not positive, options that clash) panic with the error that
-// Start would return: this is the constructor of programs with constants in its
-// place. Prefer Start.
+// New panics if an argument or an option is invalid, with the error that [Start] would
+// return: if maxCount is below 1, minCount is negative or above maxCount, timeout is not
+// positive, or options conflict. New is for constant arguments. Prefer [Start].
 func New(minCount, maxCount int, timeout time.Duration, log Logger, opts ...Option) *TaskManager {
 	m, err := Start(append([]Option{
 		WithWorkers(minCount, maxCount),
@@ -72,7 +71,8 @@ func New(minCount, maxCount int, timeout time.Duration, log Logger, opts ...Opti
 	return m
 }
 
-// Start starts a manager. The error joins all that is wrong with the options.
+// Start starts a manager. The documentation of each option states its default. The error
+// joins all faults of the options.
 func Start(opts ...Option) (*TaskManager, error) {
 	cfg, err := newConfig(opts)
 	if err != nil {
@@ -130,15 +130,16 @@ func Start(opts ...Option) (*TaskManager, error) {
 	return m, nil
 }
 
-// Decisions lists the last decisions of the scaler that changed the number of
-// workers that there should be, the latest at the end, and why. The log tells of
-// them too, if not of all: at most every ten seconds.
+// Decisions returns the last 32 decisions of the scaler that changed the target number of
+// workers, the latest last. Each states its reason. The log shows at most one of them
+// every ten seconds.
 func (m *TaskManager) Decisions() []scheduler.Decided { return m.pool.Decisions() }
 
-// decisionLogInterval is how often decisions of the scaler are logged at most.
+// decisionLogInterval is the minimum time between two decisions in the log.
 const decisionLogInterval = 10 * time.Second
 
-// decided is called by the pool for each decision that changes the target.
+// decided counts and logs a decision of the scaler. The pool calls it for each decision
+// that changes the target.
 func (m *TaskManager) decided(d scheduler.Decided) {
 	switch {
 	case d.Target > d.Workers:
@@ -153,15 +154,15 @@ func (m *TaskManager) decided(d scheduler.Decided) {
 	m.log.infof("%d workers wanted, with %d there: %s", d.Target, d.Workers, d.Reason)
 }
 
-// Snapshot returns the state of the pool of workers. The pool counts executions,
-// not tasks: a task that restarts is submitted again, and one whose Execute
-// returned an error has completed.
+// Snapshot returns the state and the counters of the worker pool. The pool counts
+// executions, not tasks: each restart counts as a submit, and an execution whose Execute
+// returned an error counts as completed.
 func (m *TaskManager) Snapshot() scale.Snapshot { return m.pool.Snapshot() }
 
-// now is the time since the epoch; always positive.
+// now returns the time since the epoch. It is always positive.
 func (m *TaskManager) now() time.Duration { return time.Since(m.epoch) }
 
-// after is the time d after t, or the last that there is.
+// after returns t+d, or the largest Duration if that overflows.
 func after(t, d time.Duration) time.Duration {
 	if d > math.MaxInt64-t {
 		return math.MaxInt64

@@ -14,49 +14,52 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
-// Option configures a manager. Options come from the With functions of this
-// package. If an option is given twice, the last one wins, so that callers can append
-// to a list of defaults.
+// Option configures a manager. The With functions of this package make options. If an
+// option is given twice, the last one wins, so that callers can append to a list of
+// defaults.
 type Option interface{ apply(c *config) error }
 
-// TaskOption configures one task. Task options come from the With functions of
-// this package. If an option is given twice, the last one wins.
+// TaskOption configures one task. The With functions of this package make task options.
+// If an option is given twice, the last one wins.
 type TaskOption interface{ applyTask(c *taskConfig) error }
 
-// Overflow says what a submit does when the limit leaves no room.
+// Overflow is the policy for a submit that finds no room; see [WithLimit].
 type Overflow = scheduler.Overflow
 
-// The overflow policies. Under those that drop, a submit neither waits nor fails,
-// but some task ends without having run: its handle with ErrDropped, and the log
-// tells.
+// The overflow policies. Under a policy that drops, the submit neither waits nor fails.
+// The dropped task ends with [ErrDropped] without having run, and the log reports it.
 const (
-	// Block waits for room until the context ends. A task that submits to its own
-	// manager gets ErrWouldDeadlock instead.
+	// Block waits for room until the context ends. A task that submits to its own manager
+	// gets [ErrWouldDeadlock] instead of waiting.
 	Block = scheduler.Block
-	// Reject returns ErrQueueFull at once.
+	// Reject returns [ErrQueueFull] at once.
 	Reject = scheduler.Reject
-	// DropNewest drops the task that is submitted.
+	// DropNewest drops the submitted task.
 	DropNewest = scheduler.DropNewest
-	// DropOldest drops the task that has been queued longest. Under LimitByKey
-	// there is none to tell.
+	// DropOldest drops the task that has been queued longest. It cannot be combined with
+	// [LimitByKey], which cannot find that task.
 	DropOldest = scheduler.DropOldest
-	// DropWorst drops the task that the discipline can best do without: as a rule
-	// the one that would run last, under Fair the newest of the key that has the
-	// most waiting.
+	// DropWorst drops the task that ranks last in the discipline, which may be the
+	// submitted one: under [Fair] the newest task of the key with the largest backlog,
+	// otherwise as a rule the task that would run last.
 	DropWorst = scheduler.DropWorst
-	// CallerRuns has the submit run the task and return when that run has ended, so
-	// that whoever submits too much is slowed down. So more tasks than the maximum of
-	// workers may be under way. If the task restarts, it does so on a worker. During a
-	// pause, and while Stop is at work, it acts as Reject. It does not go with
-	// LimitByKey, whose limits it would pass by.
+	// CallerRuns runs the task inside the submit, which returns when the execution has
+	// ended. This slows down submitters that submit too much. The task runs in addition
+	// to the maximum of workers, and restarts, if any, run on a worker.
+	//
+	// The pool runs the task on a separate goroutine that acts for the submitter. A
+	// [runtime.Goexit] in the task therefore does not end the submitter, and the waits of
+	// the task lend the slot of the submitting task, if there is one.
+	//
+	// While the manager is paused or stops, CallerRuns acts as [Reject]. It cannot be
+	// combined with [LimitByKey], because the task would bypass the limit of its key.
 	CallerRuns = scheduler.CallerRuns
 )
 
-// DefaultIdleTimeout is how long a worker above the minimum stays idle before
-// it leaves, unless WithIdleTimeout says otherwise.
+// DefaultIdleTimeout is the default of [WithIdleTimeout].
 const DefaultIdleTimeout = scheduler.DefaultIdleTimeout
 
-// config is what the options of a manager come to.
+// config is the result of the options of a manager.
 type config struct {
 	min, max    int
 	idleTimeout time.Duration
@@ -68,12 +71,12 @@ type config struct {
 	scaler      scale.Scaler[scale.Snapshot]
 	restart     restartRule
 	plain       bool
-	rand        rand.Source // nil: the global one
+	rand        rand.Source // nil: the global source
 	middleware  []func(Runner) Runner
-	history     int // how many ended tasks are remembered
+	history     int // number of ended tasks to keep
 	observers   []observe.Observer
-	silent      bool // nothing is emitted by itself
-	profiles    bool // tasks are marked for profiles
+	silent      bool // WithoutTelemetry
+	profiles    bool // WithProfiling
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -98,7 +101,7 @@ func newConfig(opts []Option) (config, error) {
 	return c, errors.Join(faults...)
 }
 
-// option is an Option: a name, and what it does or the fault of its arguments.
+// option is an Option: its name, its effect, and the fault of its arguments, if any.
 type option struct {
 	name  string
 	set   func(c *config)
@@ -113,9 +116,10 @@ func (o option) apply(c *config) error {
 	return nil
 }
 
-// WithWorkers sets the bounds on the number of workers: minimum of them run at
-// once and always, and up to maximum under load. The default is 1 and
-// GOMAXPROCS, which suits work that computes; work that waits wants more.
+// WithWorkers sets the bounds on the number of workers. The minimum, at least 0, runs
+// from the start and always. Up to the maximum, at least 1, run under load. The defaults
+// are 1 and GOMAXPROCS, which suit computing tasks. For tasks that mostly wait for input
+// and output, choose a higher maximum.
 func WithWorkers(minimum, maximum int) Option {
 	return option{
 		name:  "WithWorkers",
@@ -124,7 +128,7 @@ func WithWorkers(minimum, maximum int) Option {
 	}
 }
 
-// workersFault is what is wrong with bounds on the number of workers.
+// workersFault returns the faults of bounds on the number of workers.
 func workersFault(minimum, maximum int) error {
 	return errors.Join(
 		fault(minimum < 0, "the minimum is %d; it must be 0 or more", minimum),
@@ -134,8 +138,8 @@ func workersFault(minimum, maximum int) error {
 	)
 }
 
-// WithIdleTimeout sets how long a worker above the minimum stays idle before it
-// leaves. The default is DefaultIdleTimeout.
+// WithIdleTimeout sets how long a worker above the minimum stays idle before it exits.
+// The timeout must be positive. The default is [DefaultIdleTimeout].
 func WithIdleTimeout(d time.Duration) Option {
 	return option{
 		name:  "WithIdleTimeout",
@@ -144,12 +148,13 @@ func WithIdleTimeout(d time.Duration) Option {
 	}
 }
 
-// WithLogger sets who is told what happens. The default, and nil, is nobody.
+// WithLogger sets the logger. With nil, the default, nothing is logged.
 func WithLogger(l Logger) Option {
 	return option{name: "WithLogger", set: func(c *config) { c.logger = l }}
 }
 
-// WithName names the manager, for logs.
+// WithName sets the name of the manager in logs and telemetry. It must not be empty. By
+// default the manager has no name.
 func WithName(name string) Option {
 	return option{
 		name:  "WithName",
@@ -158,10 +163,11 @@ func WithName(name string) Option {
 	}
 }
 
-// WithLimit lets at most n tasks wait beyond those for which a worker is free,
-// and says what a submit does when there is no room. With 0 nothing waits: a
-// task is taken only when a worker is free for it. The default is no limit.
-// Tasks that restart, or were delayed, are not held to it.
+// WithLimit limits how many tasks wait to n, in addition to those for which a worker is
+// free. The overflow policy decides what a submit does when there is no room. With n = 0
+// there is room only if a worker is free. By default there is no limit. Tasks that
+// restart, tasks whose delay has passed and runs of a [Schedule] are queued even beyond
+// the limit.
 func WithLimit(n int, overflow Overflow) Option {
 	limit := n
 	if n == 0 {
@@ -177,10 +183,9 @@ func WithLimit(n int, overflow Overflow) Option {
 	}
 }
 
-// WithScaler sets the strategy that says how many workers there should be,
-// within the bounds of WithWorkers. The default is scale.Demand(1): a task
-// that finds no idle worker gets a new one at once. A scaler must not be shared
-// by two managers.
+// WithScaler sets the strategy that decides how many workers there are, within the bounds
+// of [WithWorkers]. The default is [scale.Demand](1): a task that finds no idle worker
+// gets a new one at once. A scaler keeps state and must not be shared by two managers.
 func WithScaler(s scale.Scaler[scale.Snapshot]) Option {
 	return option{
 		name:  "WithScaler",
@@ -189,23 +194,23 @@ func WithScaler(s scale.Scaler[scale.Snapshot]) Option {
 	}
 }
 
-// taskConfig is what the options of a task come to.
+// taskConfig is the result of the options of a task, together with its attributes.
 type taskConfig struct {
-	labels *labels // nil: none
+	labels *labels // nil: no label
 	attributes
-	restart *restartRule // nil: the manager's
-	delayed *postponed   // nil: it need not wait for its time
-	limits  *limits      // nil: none in time
-	linked  bool         // to the context of its submit
-	unlink  func() bool  // undoes that; guarded by the handle's mu
-	watcher watcher      // nil: nobody is told of the end; likewise
+	restart *restartRule // nil: that of the manager
+	delayed *postponed   // nil: no delay
+	limits  *limits      // nil: no time limit
+	linked  bool         // WithLinkedContext
+	unlink  func() bool  // undoes the link; guarded by the handle's mu
+	watcher watcher      // nil: nothing watches the task; guarded by the handle's mu
 	overlap *Overlap     // only for schedules
 }
 
-// labels say in words what a task is; few tasks have any.
+// labels describe a task. Few tasks have any, so they are a separate allocation.
 type labels struct{ description, kind string }
 
-// label returns what to note a label in.
+// label returns the labels to write to.
 func (c *taskConfig) label() *labels {
 	if c.labels == nil {
 		c.labels = new(labels)
@@ -213,7 +218,7 @@ func (c *taskConfig) label() *labels {
 	return c.labels
 }
 
-// kind is what was given as the kind of the task, or "".
+// kind returns the kind given with WithKind, or "".
 func (c *taskConfig) kind() string {
 	if c == nil || c.labels == nil {
 		return ""
@@ -221,7 +226,7 @@ func (c *taskConfig) kind() string {
 	return c.labels.kind
 }
 
-// postponed is what only tasks need that wait for the time of their start.
+// postponed is the delay of a task.
 type postponed struct {
 	by    time.Duration
 	until time.Time
@@ -231,12 +236,12 @@ type postponed struct {
 	entry *alarm
 }
 
-// delays reports whether the task must wait for its time.
+// delays reports whether the task must wait before it is queued.
 func (c *taskConfig) delays() bool {
 	return c != nil && c.delayed != nil && (c.delayed.by > 0 || time.Until(c.delayed.until) > 0)
 }
 
-// postpone returns what to note a delay in.
+// postpone returns the delay to write to.
 func (c *taskConfig) postpone() *postponed {
 	if c.delayed == nil {
 		c.delayed = new(postponed)
@@ -244,8 +249,8 @@ func (c *taskConfig) postpone() *postponed {
 	return c.delayed
 }
 
-// newTaskConfig returns nil if there are no options, which is the usual case
-// and costs nothing.
+// newTaskConfig returns nil if there are no options. This is the usual case and must not
+// allocate.
 func newTaskConfig(opts []TaskOption) (*taskConfig, error) {
 	if len(opts) == 0 {
 		return nil, nil
@@ -264,8 +269,9 @@ func newTaskConfig(opts []TaskOption) (*taskConfig, error) {
 	return c, errors.Join(faults...)
 }
 
-// configure reads the options of a task, and asks the task for what the discipline and
-// the telemetry want to know. The result is nil if there is nothing to note.
+// configure applies the options of a task and asks the task for the attributes and the
+// kind that the discipline and the telemetry need. It returns nil if there is nothing to
+// store.
 func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskConfig, error) {
 	cfg, err := newTaskConfig(opts)
 	if err != nil {
@@ -293,8 +299,8 @@ type taskOption func(c *taskConfig) error
 
 func (o taskOption) applyTask(c *taskConfig) error { return o(c) }
 
-// WithDescription says in the status what the task does. That of a
-// TaskWithProgress comes from its method unless this is given.
+// WithDescription sets the description in the status of the task. It overrides the
+// Description method of a [TaskWithProgress].
 func WithDescription(text string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		c.label().description = text
@@ -302,10 +308,11 @@ func WithDescription(text string) TaskOption {
 	})
 }
 
-// WithDelay holds the task back for d from the submit on. Until then it has its name
-// and its status is NotAssigned, with the time at which it is due. Then it is
-// queued, beyond the limit if there is one, since it was taken long ago. With
-// WithNotBefore the later time counts.
+// WithDelay delays the task by d, which must not be negative, counted from the submit.
+// Until then the task holds its name, its status is [NotAssigned], and DueAt of its
+// [TaskStatus] is the time at which it is due. It is then queued, even beyond the limit,
+// because it was accepted long before. If [WithNotBefore] is given too, the later time
+// counts.
 func WithDelay(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		c.postpone().by = d
@@ -313,9 +320,9 @@ func WithDelay(d time.Duration) TaskOption {
 	})
 }
 
-// WithNotBefore holds the task back until t, as WithDelay does: for the time that is
-// left until t at the submit, whatever becomes of the wall clock. A time in the past
-// is no delay.
+// WithNotBefore delays the task until t, as [WithDelay] does. The delay is computed at
+// the submit; a later change of the wall clock does not alter it. A time in the past
+// means no delay. The zero time is an error.
 func WithNotBefore(t time.Time) TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		c.postpone().until = t
@@ -323,7 +330,7 @@ func WithNotBefore(t time.Time) TaskOption {
 	})
 }
 
-// fault is an error if the condition holds.
+// fault returns an error if when is true, and nil otherwise.
 func fault(when bool, format string, args ...any) error {
 	if !when {
 		return nil

@@ -16,23 +16,23 @@ type RestartOption interface {
 	TaskOption
 }
 
-// WithRestart sets when a task that failed runs again.
+// WithRestart sets the policy that decides whether and when a failed task restarts.
 //
-// Given to a manager, it is for the tasks that implement RestartableTask and say
-// that they want to. The default is restart.Default. Given to a submit,
-// it is for that task, which then restarts also if it is a function or has no
-// Restart method: the policy alone decides.
+// As an option of a manager it applies to tasks that implement [RestartableTask], after
+// their Restart method has returned true. The default is [restart.Default]. As an option
+// of a submit it applies to that task, which then restarts even if it is a function or
+// has no Restart method; in that case the policy alone decides.
 func WithRestart(p restart.Policy) RestartOption { return restartOption{p} }
 
-// WithRestartPlain makes all tasks of the manager restart that have no Restart
-// method to be asked, functions included: the policy alone decides.
+// WithRestartPlain makes tasks without a Restart method restart too, including functions.
+// The policy alone decides.
 func WithRestartPlain() Option {
 	return option{name: "WithRestartPlain", set: func(c *config) { c.plain = true }}
 }
 
-// WithRand sets the source of randomness that restart policies are given, so that
-// a run can be repeated. It need not be safe for concurrent use, and must be used
-// by nobody else. The default is that of the global functions of math/rand/v2.
+// WithRand sets the source of randomness for restart policies, so that a run can be
+// repeated. The source need not be safe for concurrent use, but the program must not use
+// it for anything else. The default is the global source of math/rand/v2.
 func WithRand(source rand.Source) Option {
 	return option{
 		name:  "WithRand",
@@ -41,14 +41,14 @@ func WithRand(source rand.Source) Option {
 	}
 }
 
-// lockedSource makes a source of randomness safe for concurrent use; nil is that
-// of the global functions, which is.
+// lockedSource makes a source of randomness safe for concurrent use. A nil source stands
+// for the global one, which needs no lock.
 type lockedSource struct {
 	mu     sync.Mutex
 	source rand.Source
 }
 
-// Uint64 is rand.Source.
+// Uint64 implements [rand.Source].
 func (s *lockedSource) Uint64() uint64 {
 	if s.source == nil {
 		return rand.Uint64()
@@ -74,14 +74,14 @@ func (o restartOption) applyTask(c *taskConfig) error {
 	return nil
 }
 
-// restartRule is a policy and what it was asked in advance.
+// restartRule is a policy, with the answers that it gave when it was set.
 type restartRule struct {
 	policy  restart.Policy
-	forgive time.Duration // a run of this length begins a new row of failures; 0: none does
-	window  time.Duration // for which it wants to know the restarts; 0: it does not
+	forgive time.Duration // an execution this long starts a new row of failures; 0: none does
+	window  time.Duration // restarts within it are counted; 0: none are
 }
 
-// newRestartRule asks a policy what has to be known in advance.
+// newRestartRule validates a policy and reads the values that stay the same.
 func newRestartRule(p restart.Policy) (rule restartRule, err error) {
 	if p == nil {
 		return rule, errors.New("the policy is nil; restart.Default() is the default, restart.Never() is none")
@@ -107,7 +107,7 @@ func newRestartRule(p restart.Policy) (rule restartRule, err error) {
 	return rule, err
 }
 
-// rule is the rule by which the task restarts.
+// rule returns the restart rule of the task.
 func (h *Handle) rule() restartRule {
 	if h.cfg != nil && h.cfg.restart != nil {
 		return *h.cfg.restart
@@ -115,14 +115,15 @@ func (h *Handle) rule() restartRule {
 	return h.m.restart
 }
 
-// restartsPlain reports whether the task restarts without being asked.
+// restartsPlain reports whether the task restarts if it has no Restart method.
 func (h *Handle) restartsPlain() bool { return h.m.plain || h.cfg != nil && h.cfg.restart != nil }
 
-// failure describes a failure to the restart policy.
+// failure describes the end of an execution with err to the restart policy.
 func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Failure {
 	now := m.now()
-	// Those restarts that wait still are not among the starts. Taken for starts they
-	// would earn what they spend; so it is the starts that come out too low for a while.
+	// started does not include granted restarts that still wait. They are subtracted
+	// nevertheless, so Starts is too low for a while. Otherwise waiting restarts would
+	// count as starts, and add to the budget that restarts draw on.
 	restarts, started := m.revived.Load(), m.pool.Snapshot().Started
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -142,16 +143,16 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Fa
 	return f
 }
 
-// beganLocked notes that the last restart begins now, which may be long after it was due,
-// if all workers were busy. h.mu is held.
+// beganLocked notes that the last restart begins now. If all workers were busy, that may
+// be long after it was due. h.mu is held.
 func (r *retry) beganLocked(now time.Duration) {
 	if n := len(r.recent); n > 0 {
 		r.recent[n-1] = now
 	}
 }
 
-// sinceLocked forgets the restarts that were due at a time or before, and returns how
-// many are left. h.mu is held.
+// sinceLocked forgets the restarts up to time t and returns the number of later ones.
+// h.mu is held.
 func (r *retry) sinceLocked(t time.Duration) int {
 	old := 0
 	for old < len(r.recent) && r.recent[old] <= t {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// claim is called by the pool, under its lock, when it pops h. Of the claim and
-// a cancellation exactly one succeeds.
+// claim is called by the pool, under its lock, when it takes h from the queue. Exactly
+// one of claim and a cancellation succeeds.
 func (h *Handle) claim() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -26,7 +26,8 @@ func (h *Handle) withdrawn() bool {
 	return h.state == ending || h.state == ended
 }
 
-// run executes a task on a worker of the pool.
+// run executes a claimed task. The pool calls it on a worker, or with worker 0 for a task
+// that runs inside its submit.
 func (m *TaskManager) run(worker int32, h *Handle) {
 	if m.profiles {
 		defer m.profile(h)()
@@ -46,8 +47,8 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 	m.settle(h, ctx, task.Execute(ctx))
 }
 
-// runInline notes for which tasks h runs inside their submits, until done is called. The
-// waits of h, on whatever goroutine, lend the slots of those tasks.
+// runInline notes the tasks inside whose submits h runs, until done is called. The waits
+// of h lend the slots of these tasks, on whatever goroutine of h they happen.
 func (m *TaskManager) runInline(h *Handle) (done func()) {
 	if b, ok := m.batches.Load(h); ok {
 		b.(*batch).running.Store(h)
@@ -56,9 +57,10 @@ func (m *TaskManager) runInline(h *Handle) (done func()) {
 	return func() { m.inline.Delete(h) }
 }
 
-// begin marks a claimed task as running and returns what to run. The task is
-// nil if it was cancelled meanwhile; it has ended then. Whether observers were told of
-// the execution is for that case.
+// begin marks a claimed task as running and returns it with the context of the execution.
+// If the task was cancelled meanwhile, begin ends it and returns nil. In that case
+// observers are told of the end if observed is true, because they were told of the
+// execution.
 func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *taskContext) {
 	now := m.now()
 	h.mu.Lock()
@@ -94,9 +96,9 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 	return task, ctx
 }
 
-// crashed is called by the pool when an execution ended in a panic or a Goexit.
-// If Execute was over, the crash was in Restart, which askRestart has dealt with,
-// or in the logger, which is called only when nothing is left to do.
+// crashed is called by the pool when an execution ended in a panic or a Goexit. If
+// Execute had returned before, the crash was in Restart or the policy, which askRestart
+// has handled, or in the logger, which is called only when nothing else is left to do.
 func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 	h.mu.Lock()
 	executing := h.state == running && h.worker == worker
@@ -107,11 +109,11 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 	}
 }
 
-// dropped is called by the pool for a task that it gives up, on the goroutine of
-// somebody who has submitted another one, or of a worker.
+// dropped is called by the pool for a task that it gives up, on a worker or on the
+// goroutine of a call such as Submit or Stop.
 func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.mu.Lock()
-	h.state = ending // the pool has claimed it
+	h.state = ending // the pool has claimed it, so no cancellation interferes
 	ctx := h.ctxLocked()
 	h.mu.Unlock()
 	err := submitError(h.name, reason)
@@ -121,8 +123,7 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 	}
 }
 
-// settle decides what becomes of a task whose execution has ended with err:
-// it ends, or it runs again.
+// settle ends a task whose execution has ended with err, or restarts it.
 func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	if err == nil {
 		m.succeed(h, ctx)
@@ -131,7 +132,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	err = h.overdue(ctx, err)
 	kind := ""
 	if m.observers.run != nil {
-		kind = m.observeEnd(h, ctx, h.startedAt, err) // which nobody else changes meanwhile
+		kind = m.observeEnd(h, ctx, h.startedAt, err) // only the next execution changes startedAt
 	} else if m.observers.restart != nil {
 		kind, _ = failureType(ctx, err)
 	}
@@ -155,7 +156,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	}
 }
 
-// succeed ends a task whose execution did what it should.
+// succeed ends a task whose execution has succeeded.
 func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
 	if m.observers.run != nil {
 		m.observeEnd(h, ctx, h.startedAt, nil)
@@ -164,9 +165,9 @@ func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
 	m.end(h, nil)
 }
 
-// askRestart asks the task whether it wants to run again, if it has a method for
-// that (r is not nil), and the policy when. Both are foreign code, which may panic or
-// call runtime.Goexit: that ends the task, as a failure of its own beside err.
+// askRestart asks the task whether it wants to restart, unless r is nil, and then asks
+// the policy whether and when it may. Both are user code. If one of them panics or calls
+// runtime.Goexit, the task ends with that error joined to err.
 func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask, err error, kind string) {
 	answered := false
 	defer func() {
@@ -206,9 +207,9 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 	}
 }
 
-// runAgain queues a task again, after a while. Only now, once the execution is
-// over, does the task get the context of its next one: what the last left behind
-// holds on to the old one, which has ended.
+// runAgain queues a task again after wait. The context of the next execution is made only
+// now, after the last execution: goroutines that the last execution left behind have the
+// old context, which has ended.
 func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration, row int, failure error, kind string) {
 	var over func(error)
 	if m.observers.restart != nil {
@@ -216,7 +217,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	}
 	log := m.logFor(h, last)
 	h.mu.Lock()
-	if reason := h.cancelledLocked(); reason != nil { // while it was asked
+	if reason := h.cancelledLocked(); reason != nil { // cancelled during askRestart
 		h.mu.Unlock()
 		if over != nil {
 			over(reason)
@@ -256,7 +257,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details{failure})
 }
 
-// due queues a task whose time has come.
+// due queues a task that has become due.
 func (m *TaskManager) due(h *Handle) {
 	h.mu.Lock()
 	cancelled := h.cancelledLocked() != nil
@@ -280,15 +281,15 @@ func (m *TaskManager) queuedLocked(h *Handle) {
 	m.limitWaitLocked(h)
 }
 
-// requeue gives a task back to the pool, on the worker that ran it or 0.
+// requeue passes a task to the pool again, from the worker that ran it, or 0.
 func (m *TaskManager) requeue(h *Handle, worker int32) {
 	if err := m.pool.Requeue(h, worker); err != nil {
 		m.refuse(h, submitError(h.name, err), m.history)
 	}
 }
 
-// cancelledErr is how a task ends that was cancelled, the last execution having
-// ended with failure, or nil if there was none. It is called by the owner of the state.
+// cancelledErr returns the error of a task that was cancelled. failure is the error of
+// its last execution, or nil. Only the owner of the state calls it.
 func (h *Handle) cancelledErr(failure error) error {
 	err := h.cancellation()
 	if failure != nil && !exactly(failure, err) {
@@ -297,8 +298,8 @@ func (h *Handle) cancelledErr(failure error) error {
 	return h.withLastFailure(err, failure)
 }
 
-// withLastFailure adds to err how the execution before the last one failed, if
-// there was one. The last one, if it was not the same, ended with failure.
+// withLastFailure adds the failure before the last restart to err, if there was one.
+// failure is the error of the last execution; it is not added twice.
 func (h *Handle) withLastFailure(err, failure error) error {
 	h.mu.Lock()
 	r := h.retryLocked()
@@ -309,15 +310,15 @@ func (h *Handle) withLastFailure(err, failure error) error {
 	return err
 }
 
-// end takes a task off the books. The caller owns its state.
+// end ends a task and records it in the history. The caller owns the state of the task.
 func (m *TaskManager) end(h *Handle, err error) { m.strike(h, err, m.history) }
 
-// strike is end for one that goes down in a history, or, if that is nil, in none.
+// strike ends a task and records it in the history in, unless that is nil.
 func (m *TaskManager) strike(h *Handle, err error, in *history) {
 	if in != nil {
 		in.add(h, err)
 	}
-	m.restartOver(h, err) // before anybody is told of the end, and may shut the backend down
+	m.restartOver(h, err) // first: a program that knows of the end may shut telemetry down
 	worker, was := h.conclude(err)
 	m.names.Remove(was, worker)
 	if h.cfg != nil {
@@ -325,9 +326,9 @@ func (m *TaskManager) strike(h *Handle, err error, in *history) {
 	}
 }
 
-// conclude makes err final, frees the name, and tells those who wait. It returns the worker
-// that ran the task last and the task's place among the names, for its removal. Closing a
-// channel does not block, so it may be done with the lock held.
+// conclude makes err final, frees the name and closes the channels of h. It returns the
+// worker that ran the task last and the place of the task in the table of names, to be
+// removed there. Closing a channel does not block, so it is done with the lock held.
 func (h *Handle) conclude(err error) (worker int32, was place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

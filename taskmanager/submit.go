@@ -12,26 +12,26 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
-// Go submits a task. The channel is closed when a worker takes it, or when it
-// is clear that none ever will because the task was cancelled or the manager
-// stopped. In a manager with a limit, Go waits for room, unless the overflow policy
-// has it otherwise; a task that was dropped closes the channel too.
+// Go submits a task. The channel is closed when the task starts, or when it is certain
+// that it will not start because it was cancelled or dropped, or because the manager
+// stopped. If the manager has a limit, the overflow policy applies; under [Block], Go
+// waits for room.
 //
-// Errors: ErrAlreadyExists and ErrStopped, as they are, ErrQueueFull,
-// ErrWouldDeadlock, and those for bad input.
+// The errors are [ErrAlreadyExists] and [ErrStopped], which can be compared with ==, and
+// otherwise those of [TaskManager.Submit].
 func (m *TaskManager) Go(newTask Task) (<-chan struct{}, error) {
 	return m.started(m.Submit(context.Background(), newTask))
 }
 
-// GoFunc is Go for a function with a name.
+// GoFunc is [TaskManager.Go] for a function with a name.
 func (m *TaskManager) GoFunc(key string, fn func(ctx context.Context) error) (<-chan struct{}, error) {
 	return m.started(m.SubmitFunc(context.Background(), key, fn))
 }
 
-// started gives Go and GoFunc their results.
+// started converts the results of Submit to those of Go.
 func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 	if errors.Is(err, ErrAlreadyExists) {
-		return nil, ErrAlreadyExists // programs compare it with ==
+		return nil, ErrAlreadyExists // without the name: programs compare it with ==
 	}
 	if err != nil {
 		return nil, err
@@ -39,30 +39,32 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 	return h.Started(), nil
 }
 
-// Submit hands a task to the manager and returns its handle. The task's context
-// carries the values of ctx. Its cancellation counts only until Submit returns,
-// which may have to wait for room in a manager with a limit: background work goes
-// on when the request that started it is over. After an error the task will not
-// run.
+// Submit submits a task and returns its handle. It reads the name of the task, and the
+// attributes that the discipline uses.
 //
-// In a manager with a limit that is reached, the overflow policy says what happens
-// (see WithLimit). What the discipline wants to know of the task is asked now.
+// The context of the task carries the values of ctx. The cancellation of ctx ends only a
+// Submit that waits for room. It does not end the task, because background work continues
+// after the request that started it; [WithLinkedContext] changes that.
 //
-// Errors: ErrAlreadyExists with the name, ErrStopped, ErrQueueFull,
-// ErrWouldDeadlock, why ctx ended, ErrDeadlineExceeded, ErrNilTask, ErrEmptyName,
-// ErrNilContext, and faults of the options and of the task's attributes. A submit that
-// waits for room returns ErrCancelled or ErrQueueTimeout if that ends its task.
+// If the manager has a limit and there is no room, the overflow policy applies; see
+// [WithLimit].
+//
+// After an error the task will not run. The error is [ErrAlreadyExists] with the name,
+// [ErrStopped], [ErrQueueFull], [ErrWouldDeadlock], [ErrDeadlineExceeded], [ErrNilTask],
+// [ErrEmptyName], [ErrNilContext], the reason why ctx ended, or a fault of the options or
+// the attributes. A Submit that waits for room returns [ErrCancelled] or
+// [ErrQueueTimeout] if its task ends during the wait.
 func (m *TaskManager) Submit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
 	return m.submitTask(ctx, task, opts, mayWait)
 }
 
-// TrySubmit is Submit without waiting: under the overflow policies Block and
-// CallerRuns it returns ErrQueueFull if there is no room now.
+// TrySubmit is [TaskManager.Submit] without waiting. Under [Block] and [CallerRuns] it
+// returns [ErrQueueFull] if there is no room.
 func (m *TaskManager) TrySubmit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
 	return m.submitTask(ctx, task, opts, noWait)
 }
 
-// SubmitFunc is Submit for a function with a name.
+// SubmitFunc is [TaskManager.Submit] for a function with a name.
 func (m *TaskManager) SubmitFunc(ctx context.Context, name string, fn func(ctx context.Context) error, opts ...TaskOption) (*Handle, error) {
 	if fn == nil {
 		return nil, ErrNilTask
@@ -74,7 +76,7 @@ func (m *TaskManager) SubmitFunc(ctx context.Context, name string, fn func(ctx c
 	return h, nil
 }
 
-// submitTask asks a task for its name and submits it.
+// submitTask reads the name of a task and submits it.
 func (m *TaskManager) submitTask(ctx context.Context, task Task, opts []TaskOption, how admission) (*Handle, error) {
 	name, err := nameOf(task)
 	if err != nil {
@@ -87,16 +89,16 @@ func (m *TaskManager) submitTask(ctx context.Context, task Task, opts []TaskOpti
 	return h, nil
 }
 
-// admission says how a task enters the queue of a manager with a limit.
+// admission is how a task enters the queue of a manager with a limit.
 type admission uint8
 
 const (
 	mayWait admission = iota // as the overflow policy says
-	noWait                   // not at all, rather than wait for room or run in the submit
-	beyond                   // beyond the limit
+	noWait                   // fails instead of waiting for room or running in the submit
+	beyond                   // ignores the limit
 )
 
-// submit makes h the handle of a task and gives it to the pool.
+// submit makes h the handle of a task and passes it to the pool.
 func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, how admission) error {
 	if err := m.prepare(ctx, h, name, task, opts, nil); err != nil {
 		return err
@@ -104,12 +106,11 @@ func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task T
 	return m.launch(ctx, h, how)
 }
 
-// watcher is told that a task has ended, when its name is free.
+// watcher is told of the end of a task, after its name has become free.
 type watcher interface{ ended(h *Handle, err error) }
 
-// prepare makes h the handle of a task that nobody else knows yet. Only a task that
-// has options, a watcher, or attributes which somebody wants to know gets a
-// configuration.
+// prepare makes h the handle of a task. No other goroutine knows h yet. The task gets a
+// configuration only if it has options, a watcher, or attributes that are needed.
 func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -138,8 +139,8 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 	return nil
 }
 
-// launch reserves the name of a prepared task and has the task queued, now or when its
-// time comes. After an error the name is free again.
+// launch reserves the name of a prepared task and queues the task, at once or when it is
+// due. After an error the name is free again.
 func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err error) {
 	if m.observers.submit != nil {
 		s, onto := m.beginSubmit(ctx, h)
@@ -150,7 +151,7 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 		return err
 	}
 	if h.cfg != nil {
-		postponed := h.cfg.delays() // once: the time may come meanwhile
+		postponed := h.cfg.delays() // read once, because the task may become due meanwhile
 		m.arm(ctx, h, postponed)
 		switch {
 		case m.closesCycle(h):
@@ -171,7 +172,7 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 	return nil
 }
 
-// reserve reserves the name of a task for it.
+// reserve reserves the name of a task.
 func (m *TaskManager) reserve(h *Handle) error {
 	err := m.names.Add(h.name, h, &h.place)
 	switch {
@@ -184,8 +185,8 @@ func (m *TaskManager) reserve(h *Handle) error {
 	}
 }
 
-// offer gives a task to the pool. It waits for room, or runs the task, where that is the
-// overflow policy.
+// offer passes a task to the pool. If there is no room, the overflow policy applies:
+// offer waits, for example, or the pool runs the task.
 func (m *TaskManager) offer(ctx context.Context, h *Handle, how admission) error {
 	switch {
 	case how == beyond:
@@ -201,9 +202,9 @@ func (m *TaskManager) offer(ctx context.Context, h *Handle, how admission) error
 	return m.untilCancelled(ctx, []*Handle{h}, func(ctx context.Context) error { return m.pool.Submit(ctx, h) })
 }
 
-// untilCancelled calls what submits tasks, and may wait, with a context that ends also
-// when one of them is cancelled. Whoever does that notes it first and then looks for whom
-// to stop; this is the other way round.
+// untilCancelled calls submit with a context that also ends when one of the tasks is
+// cancelled. It misses no cancellation: cancel notes the reason before it looks for stop
+// in m.waiting, and untilCancelled stores stop there before it looks for a reason.
 func (m *TaskManager) untilCancelled(ctx context.Context, handles []*Handle, submit func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -221,7 +222,8 @@ func (m *TaskManager) untilCancelled(ctx context.Context, handles []*Handle, sub
 	return cmp.Or(cancellationOf(handles), err)
 }
 
-// cancellationOf is why one of several tasks is cancelled, with its name, or nil.
+// cancellationOf returns the reason why one of the tasks was cancelled, with its name if
+// there are several tasks, or nil.
 func cancellationOf(handles []*Handle) error {
 	for _, h := range handles {
 		err := h.cancellation()
@@ -236,9 +238,10 @@ func cancellationOf(handles []*Handle) error {
 	return nil
 }
 
-// refuse ends a task that the pool did not take. If a cancellation has ended it
-// meanwhile, that has withdrawn an item that never was in the queue. It is in the
-// history only if its submit had returned.
+// refuse ends a task that the pool did not accept, and records it in the history in,
+// which is nil if the submit has not returned yet. If a cancellation has already ended
+// the task, it has told the pool to skip an item that is not in the queue; refuse takes
+// that back.
 func (m *TaskManager) refuse(h *Handle, err error, in *history) {
 	h.mu.Lock()
 	mine := h.state == queued || h.state == admitting
@@ -253,7 +256,7 @@ func (m *TaskManager) refuse(h *Handle, err error, in *history) {
 	}
 }
 
-// delay holds a task until its time has come. One that was cancelled meanwhile ends.
+// delay keeps a task until it is due. It ends a task that was cancelled meanwhile.
 func (m *TaskManager) delay(h *Handle) error {
 	h.mu.Lock()
 	p := h.cfg.delayed
@@ -279,8 +282,8 @@ func (m *TaskManager) delay(h *Handle) error {
 	return nil
 }
 
-// admitted lets a task be withdrawn from the queue, now that it is there. A
-// cancellation that came while it waited for room takes effect now.
+// admitted notes that a task is in the queue, so that a cancellation may withdraw it from
+// there. A cancellation that came during the wait for room takes effect now.
 func (m *TaskManager) admitted(h *Handle) {
 	h.mu.Lock()
 	if h.state == admitting {

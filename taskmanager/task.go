@@ -6,50 +6,50 @@ import (
 	"runtime/debug"
 )
 
-// Task is a piece of named work.
+// Task is a named unit of work.
 type Task interface {
-	// Execute does the work. It should return soon after ctx is done: the
-	// manager cannot end it by force. The context carries the values of the one
-	// that the task was submitted with, but not its cancellation; it is done when
-	// the task is cancelled or the manager stopped, and after Execute has
-	// returned.
+	// Execute does the work. It should return soon after ctx is done, because the manager
+	// cannot end it by force. ctx carries the values of the context of the submit, but
+	// not its cancellation. It is done when the task is cancelled or exceeds a time
+	// limit, when the manager stops, and after Execute has returned.
 	Execute(ctx context.Context) error
-	// Name is read once, at submit. No two outstanding tasks share a name.
+	// Name returns the name of the task. It is called once, at the submit. Two
+	// outstanding tasks cannot have the same name.
 	Name() string
 }
 
-// TaskWithProgress is an optional interface of a Task that can say how far it
-// is. Both methods are called whenever somebody asks for the status, by that
-// goroutine and while Execute runs, so they must be safe for concurrent use.
+// TaskWithProgress is an optional interface of a [Task] that reports its progress. Both
+// methods are called for each request of the status, on the goroutine of the caller and
+// while Execute runs. They must be safe for concurrent use.
 type TaskWithProgress interface {
 	Task
-	// Progress says how far the task is, on a scale of its own. An error, or a
-	// panic, shows in the status and does no harm.
+	// Progress returns the progress, on any scale. An error or a panic is reported in the
+	// status and has no other effect.
 	Progress() (float64, error)
 	// Description says what the task does.
 	Description() string
 }
 
-// RestartableTask is an optional interface of a Task that may run again.
+// RestartableTask is an optional interface of a [Task] that may run again.
 type RestartableTask interface {
 	Task
-	// Restart is asked after each failure (an error, a panic or a Goexit), and
-	// given that failure: true means to run again, when the restart policy says.
-	// It is not asked about a task that was cancelled.
+	// Restart reports whether the task wants to run again after the failure err: an
+	// error, a panic or a Goexit. The restart policy then decides whether and when it
+	// does; see [WithRestart]. Restart runs on the worker, after each failure. It is not
+	// called for a task that was cancelled.
 	Restart(ctx context.Context, err error) bool
 }
 
-// closure makes a function a Task without an allocation. The manager knows its
-// name.
+// closure makes a function a Task without an allocation.
 type closure func(ctx context.Context) error
 
 // Execute calls the function.
 func (c closure) Execute(ctx context.Context) error { return c(ctx) }
 
-// Name is never called.
+// Name is never called, because the manager has the name.
 func (c closure) Name() string { return "" }
 
-// nameOf asks a task for its name.
+// nameOf calls the Name method of a task.
 func nameOf(t Task) (name string, err error) {
 	if t == nil {
 		return "", ErrNilTask
@@ -62,7 +62,8 @@ func nameOf(t Task) (name string, err error) {
 	return t.Name(), nil
 }
 
-// progressOf asks a task how far it is. Tasks that cannot tell are at 0.
+// progressOf returns the description and the progress of a task, or zero values if it
+// does not report them.
 func progressOf(t Task) (description string, progress float64, err error) {
 	p, ok := t.(TaskWithProgress)
 	if !ok {
@@ -78,6 +79,6 @@ func progressOf(t Task) (description string, progress float64, err error) {
 	return description, progress, err
 }
 
-// recovered makes an error of what recover returned. It must be called by the
-// deferred function, so that the stack is that of the panic.
+// recovered converts a value that recover returned to an error. The deferred function
+// must call it, so that the stack is that of the panic.
 func recovered(v any) *PanicError { return &PanicError{Value: v, Stack: debug.Stack()} }
