@@ -9,7 +9,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// report is a task of a tenant. Its methods tell the discipline what it orders by.
+// report is a task of a tenant. Its methods return the attributes by which disciplines
+// order tasks.
 type report struct {
 	tenant string
 	pages  int
@@ -24,8 +25,8 @@ func (r report) Execute(context.Context) error {
 	return nil
 }
 
-// gate starts a manager with one worker, which is kept busy until open is called,
-// so that a queue builds up.
+// gate starts a manager with one worker and keeps the worker busy until open is called,
+// so that tasks queue up.
 func gate(opts ...taskmanager.Option) (m *taskmanager.TaskManager, open func()) {
 	m, err := taskmanager.Start(append(opts, taskmanager.WithWorkers(1, 1))...)
 	if err != nil {
@@ -40,8 +41,8 @@ func gate(opts ...taskmanager.Option) (m *taskmanager.TaskManager, open func()) 
 	return m, func() { close(opened) }
 }
 
-// A tenant with much to do delays itself and not the others; one that pays more
-// gets more.
+// A tenant with many tasks delays only itself, and the tenant with the larger weight gets
+// a larger share.
 func ExampleFair() {
 	m, open := gate(taskmanager.WithQueue(taskmanager.Fair(func(key string) int {
 		if key == "gold" {
@@ -75,7 +76,7 @@ func ExampleFair() {
 	// <nil>
 }
 
-// The option of a submit tells what the task does not, or otherwise than it does.
+// A task option sets the priority of a task that has no method Priority, or overrides it.
 func ExamplePriority() {
 	m, open := gate(taskmanager.WithQueue(taskmanager.Priority(0)))
 	ctx := context.Background()
@@ -100,7 +101,7 @@ func ExamplePriority() {
 	// <nil>
 }
 
-// At most one task waits; the oldest gives way to a new one.
+// The queue holds one task. A new task replaces the oldest.
 func ExampleWithLimit() {
 	m, open := gate(taskmanager.WithLimit(1, taskmanager.DropOldest))
 	ctx := context.Background()

@@ -10,8 +10,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// A tree of tasks that wait for each other runs on a single worker: whoever waits lends
-// its slot.
+// A tree of tasks runs on a single worker, because a task that waits lends its slot.
 func ExampleHandle_Wait_nested() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -25,7 +24,7 @@ func ExampleHandle_Wait_nested() {
 			if err != nil {
 				return err
 			}
-			if err := chapter.Wait(ctx); err != nil { // with the context of the task that waits
+			if err := chapter.Wait(ctx); err != nil { // with the context of the waiting task
 				return err
 			}
 		}
@@ -45,8 +44,7 @@ func ExampleHandle_Wait_nested() {
 	// <nil>
 }
 
-// While a task waits for something that the manager does not know of, another one may
-// have its slot.
+// While a task waits for something outside the manager, another task uses its slot.
 func ExampleBlocking() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -85,7 +83,7 @@ func ExampleBlocking() {
 	// <nil>
 }
 
-// Drain lets all that was taken run, and refuses what comes later.
+// Drain runs the accepted tasks and refuses new ones.
 func ExampleTaskManager_Drain() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -112,7 +110,7 @@ func ExampleTaskManager_Drain() {
 	// true
 }
 
-// WaitIdle waits for all tasks, those included that others submit meanwhile.
+// WaitIdle waits for all tasks, including those that are submitted during the wait.
 func ExampleTaskManager_WaitIdle() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -136,7 +134,7 @@ func ExampleTaskManager_WaitIdle() {
 	// <nil>
 }
 
-// During a pause tasks are taken, and none is started.
+// During a pause, tasks are accepted but not started.
 func ExampleTaskManager_Pause() {
 	m, err := taskmanager.Start()
 	if err != nil {
@@ -144,7 +142,7 @@ func ExampleTaskManager_Pause() {
 	}
 	ctx := context.Background()
 
-	m.Pause() // the database is being moved
+	m.Pause() // for example while the database moves
 	h, err := m.Submit(ctx, report{"daily", 1})
 	if err != nil {
 		log.Fatal(err)
@@ -160,7 +158,7 @@ func ExampleTaskManager_Pause() {
 	// <nil>
 }
 
-// The bounds on the workers may change at any time.
+// The bounds on the number of workers can change at any time.
 func ExampleTaskManager_Resize() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {

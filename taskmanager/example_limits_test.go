@@ -11,7 +11,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// An execution that takes too long is ended, and may be tried again.
+// An execution that takes too long is cancelled, and the task may restart.
 func ExampleWithTimeout() {
 	m, err := taskmanager.Start()
 	if err != nil {
@@ -40,8 +40,7 @@ func ExampleWithTimeout() {
 	// <nil>
 }
 
-// An answer that comes too late is of no use: the task does not wait for a worker for
-// longer than that.
+// A late answer is useless, so the task gives up if it does not get a worker in time.
 func ExampleWithQueueTimeout() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -71,7 +70,8 @@ func ExampleWithQueueTimeout() {
 	// <nil>
 }
 
-// A deadline is for all of the task: its wait, its executions and the pauses between.
+// A deadline limits the task as a whole: its wait in the queue, its executions and the
+// delays between them.
 func ExampleWithDeadline() {
 	m, err := taskmanager.Start()
 	if err != nil {
@@ -90,7 +90,7 @@ func ExampleWithDeadline() {
 	fmt.Println(errors.Is(h.Wait(ctx), taskmanager.ErrDeadlineExceeded)) // after 0.1 s, not an hour
 
 	_, err = m.SubmitFunc(ctx, "bid", untilCancelled, taskmanager.WithDeadline(time.Now()))
-	fmt.Println(errors.Is(err, taskmanager.ErrDeadlineExceeded)) // not even taken
+	fmt.Println(errors.Is(err, taskmanager.ErrDeadlineExceeded)) // refused by the submit
 	fmt.Println(m.Stop(ctx))
 	// Output:
 	// true
@@ -98,8 +98,8 @@ func ExampleWithDeadline() {
 	// <nil>
 }
 
-// A task goes on when the request is over that has submitted it, unless it is linked
-// to it.
+// A task continues after the request that submitted it, unless it is linked to the
+// context of the request.
 func ExampleWithLinkedContext() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(2, 2))
 	if err != nil {
@@ -129,7 +129,7 @@ func ExampleWithLinkedContext() {
 	// <nil>
 }
 
-// The cause of its context tells a task why it is to end.
+// The cause of its context tells a task why it is cancelled.
 func ExampleTaskManager_Cancel() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(4, 4))
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// All tasks of a kind are cancelled. No lock is held meanwhile, so the loop may do
-// anything.
+// The loop cancels all tasks of one kind. The manager holds no lock during the loop, so
+// the body may call it.
 func ExampleTaskManager_Tasks() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -38,7 +38,7 @@ func ExampleTaskManager_Tasks() {
 	// <nil>
 }
 
-// What each worker does, in the order of their numbers.
+// Workers yields the workers in order of their numbers, and what each of them does.
 func ExampleTaskManager_Workers() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -59,7 +59,7 @@ func ExampleTaskManager_Workers() {
 	// <nil>
 }
 
-// Somebody else has submitted the task already: then wait for that one.
+// If the task is already outstanding, wait for that one.
 func ExampleTaskManager_Lookup() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
 	if err != nil {
@@ -80,7 +80,7 @@ func ExampleTaskManager_Lookup() {
 	}
 	close(finish)
 	fmt.Println(h.Wait(ctx))
-	_, ok := m.Lookup("thumbnail/42") // it is outstanding no longer
+	_, ok := m.Lookup("thumbnail/42") // no longer outstanding
 	fmt.Println(ok)
 	fmt.Println(m.Stop(ctx))
 	// Output:
@@ -89,7 +89,7 @@ func ExampleTaskManager_Lookup() {
 	// <nil>
 }
 
-// The last tasks that have ended, and how.
+// The history shows the tasks that ended last, and their errors.
 func ExampleWithHistory() {
 	m, err := taskmanager.Start(taskmanager.WithHistory(2))
 	if err != nil {
@@ -113,15 +113,15 @@ func ExampleWithHistory() {
 	// <nil>
 }
 
-// tenant is the key of a value in contexts.
+// tenant is a key for context values.
 type tenant struct{}
 
-// The outer function adds a value to the context; the inner one, a circuit breaker,
-// keeps tasks from running once one of them has failed.
+// The outer middleware adds a value to the context. The inner one is a circuit breaker:
+// after a failure it runs no further task.
 func ExampleWithMiddleware() {
 	broken := errors.New("not tried, as the last one has failed")
 	breaker := func(next taskmanager.Runner) taskmanager.Runner {
-		open := false // with one worker; with more it needs a lock
+		open := false // for one worker; with more, it needs a lock
 		return func(ctx context.Context, h *taskmanager.Handle) error {
 			if open {
 				return broken

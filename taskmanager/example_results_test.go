@@ -9,7 +9,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// A task with a result, which is waited for where it is needed.
+// Async returns a future; the result is read where it is needed.
 func ExampleAsync() {
 	m, err := taskmanager.Start()
 	if err != nil {
@@ -21,7 +21,7 @@ func ExampleAsync() {
 		return 42, nil
 	})
 	if err != nil {
-		log.Fatal(err) // for instance ErrAlreadyExists
+		log.Fatal(err) // for example ErrAlreadyExists
 	}
 	n, err := pages.Result(ctx)
 	fmt.Println(n, err)
@@ -31,8 +31,7 @@ func ExampleAsync() {
 	// <nil>
 }
 
-// The first failure ends the others, which would be for nothing, and is what Wait
-// returns.
+// The first failure cancels the other tasks of the group. Wait returns it.
 func ExampleTaskManager_Group() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(2, 2))
 	if err != nil {
@@ -41,7 +40,7 @@ func ExampleTaskManager_Group() {
 	ctx := context.Background()
 
 	g := m.Group(ctx)
-	// What Go returns is also a failure of the group, so Wait tells of it.
+	// An error of Go counts as a failure of the group, so it is enough to check Wait.
 	_ = g.Go("upload", func(ctx context.Context) error {
 		<-ctx.Done()
 		fmt.Println("upload given up:", errors.Is(context.Cause(ctx), taskmanager.ErrGroupFailed))
@@ -63,8 +62,8 @@ func ExampleTaskManager_Group() {
 	// <nil>
 }
 
-// The results come in the order of the submits. With WithCollect a failure leaves the
-// others alone, and its place has the zero value.
+// Results are in the order of the submits. With WithCollect, a failure does not cancel
+// the other tasks; the result of the failed task is the zero value.
 func ExampleNewResultGroup() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(4, 4))
 	if err != nil {
@@ -91,7 +90,7 @@ func ExampleNewResultGroup() {
 	// <nil>
 }
 
-// A batch goes in as a whole or not at all.
+// SubmitAll accepts all tasks or none.
 func ExampleTaskManager_SubmitAll() {
 	m, err := taskmanager.Start(
 		taskmanager.WithWorkers(1, 1),
@@ -103,7 +102,7 @@ func ExampleTaskManager_SubmitAll() {
 	ctx := context.Background()
 
 	chapters := []taskmanager.Task{report{"book", 1}, report{"book", 2}, report{"book", 3}, report{"book", 4}}
-	_, err = m.SubmitAll(ctx, chapters) // one could run and two wait
+	_, err = m.SubmitAll(ctx, chapters) // there is room for three: one runs and two wait
 	fmt.Println("all four:", errors.Is(err, taskmanager.ErrQueueFull))
 
 	handles, err := m.SubmitAll(ctx, chapters[:2])
@@ -123,7 +122,7 @@ func ExampleTaskManager_SubmitAll() {
 	// <nil>
 }
 
-// Where a submit would wait for room, TrySubmit tells that there is none.
+// TrySubmit returns an error where Submit would wait for room.
 func ExampleTaskManager_TrySubmit() {
 	m, err := taskmanager.Start(
 		taskmanager.WithWorkers(1, 1),

@@ -11,8 +11,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestExampleScheduleInVirtualTime shows how to test what runs by a timetable: a week
-// passes at once.
+// TestExampleScheduleInVirtualTime shows how to test a schedule. In a bubble of
+// testing/synctest a week passes at once.
 func TestExampleScheduleInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := taskmanager.Start()
@@ -27,7 +27,7 @@ func TestExampleScheduleInVirtualTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(7 * 24 * time.Hour) // from a Saturday on, at midnight
+		time.Sleep(7 * 24 * time.Hour) // the time in a bubble starts on a Saturday at midnight
 		synctest.Wait()
 		want := []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}
 		if diff := cmp.Diff(want, days); diff != "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// tick is a task that says when it runs.
+// tick is a task that reports each run on a channel.
 type tick struct{ ran chan int }
 
 func (tick) Name() string { return "tick" }
@@ -22,8 +22,8 @@ func (t tick) Execute(ctx context.Context) error {
 	return nil
 }
 
-// A task that runs over and over. A run that takes longer than the interval delays the
-// next one, and with OverlapQueue none is left out.
+// Every runs a task at a fixed rate. If a run takes longer than the interval, the next
+// run starts late; with OverlapQueue, no run is skipped.
 func ExampleTaskManager_Every() {
 	m, err := taskmanager.Start()
 	if err != nil {
@@ -50,7 +50,7 @@ func ExampleTaskManager_Every() {
 	// <nil>
 }
 
-// workdays is a timetable of one's own: from Monday to Friday, at a full hour.
+// workdays is a timetable: Monday to Friday, on the hour.
 type workdays struct{ hour int }
 
 func (w workdays) Next(after time.Time) time.Time {
@@ -62,7 +62,7 @@ func (w workdays) Next(after time.Time) time.Time {
 	}
 }
 
-// A timetable of one's own is a method.
+// A timetable is a type with a method Next.
 func ExampleTaskManager_Repeat() {
 	m, err := taskmanager.Start()
 	if err != nil {
@@ -78,7 +78,7 @@ func ExampleTaskManager_Repeat() {
 		log.Fatal(err)
 	}
 	fmt.Println("due at", s.Next().Hour())
-	fmt.Println(m.Stop(ctx)) // ends the schedule too
+	fmt.Println(m.Stop(ctx)) // also ends the schedule
 	// Output:
 	// Mon, 04 Jan 2027 09:00:00 UTC
 	// due at 9

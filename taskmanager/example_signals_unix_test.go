@@ -14,8 +14,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// A program that ends what it has begun when it is told to terminate, unless that takes
-// too long.
+// On SIGTERM the program finishes its tasks, but takes no longer than 20 seconds.
 func ExampleTaskManager_Drain_signals() {
 	terminate, ignore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))
@@ -28,16 +27,16 @@ func ExampleTaskManager_Drain_signals() {
 		}
 	}
 
-	// This stands for the orchestrator, or for Ctrl-C.
+	// A real program receives this signal from its orchestrator, or from Ctrl-C.
 	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 		log.Fatal(err)
 	}
 	<-terminate.Done()
-	ignore() // a second signal ends the program at once
+	ignore() // a second signal terminates the program at once
 
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	fmt.Println(m.Drain(ctx)) // names what it had to cancel
+	fmt.Println(m.Drain(ctx)) // if time runs out, the error names the cancelled tasks
 	// Output:
 	// mail/1
 	// mail/2

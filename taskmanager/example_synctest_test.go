@@ -9,7 +9,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// poller is code of yours that uses a manager.
+// poller is the code under test, which uses a manager.
 func poller(m *taskmanager.TaskManager, interval time.Duration, poll func()) (*taskmanager.Handle, error) {
 	return m.SubmitFunc(context.Background(), "poller", func(ctx context.Context) error {
 		ticks := time.NewTicker(interval)
@@ -25,13 +25,13 @@ func poller(m *taskmanager.TaskManager, interval time.Duration, poll func()) (*t
 	})
 }
 
-// TestExampleInVirtualTime shows how to test code that uses a manager: in a
-// bubble of testing/synctest an hour passes at once, and synctest.Wait returns
-// when every worker is at rest.
+// TestExampleInVirtualTime shows how to test code that uses a manager. In a bubble of
+// testing/synctest an hour passes at once, and synctest.Wait returns when all goroutines
+// in the bubble are blocked.
 func TestExampleInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		// Start the manager inside the bubble and stop it there, so that its
-		// workers live in the bubble's time and are gone when the test ends.
+		// Start and stop the manager inside the bubble, so that its goroutines belong to
+		// the bubble, use its time, and end before the test does.
 		m, err := taskmanager.Start(taskmanager.WithWorkers(1, 4))
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestExampleInVirtualTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		synctest.Wait() // without it, the 60th poll and this line race
+		synctest.Wait() // without it, the 60th poll and the next line race
 		if polls != 60 {
 			t.Errorf("%d polls in an hour, want 60", polls)
 		}

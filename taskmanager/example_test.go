@@ -12,7 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Two functions run by name, and what became of them.
+// Two functions run under their names. One of them panics, which is reported as its
+// error.
 func Example() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(2, 100))
 	if err != nil {
@@ -37,7 +38,7 @@ func Example() {
 	// <nil>
 }
 
-// counter is a task with all the optional interfaces.
+// counter is a task that reports its progress and restarts after a failure.
 type counter struct {
 	to, done int
 	failed   bool
@@ -63,7 +64,7 @@ func (c *counter) Restart(_ context.Context, err error) bool {
 	return true
 }
 
-// A task that fails, runs again, and says how far it is.
+// A task fails once, restarts, and reports its progress.
 func ExampleRestartableTask() {
 	m := taskmanager.New(1, 4, time.Minute, nil)
 	h, err := m.Submit(context.Background(), &counter{to: 5})
@@ -80,7 +81,7 @@ func ExampleRestartableTask() {
 	// <nil>
 }
 
-// The names of running tasks are taken.
+// The name of an outstanding task is taken.
 func ExampleTaskManager_Go() {
 	m := taskmanager.New(1, 4, time.Minute, nil)
 	work := func(ctx context.Context) error {
@@ -102,7 +103,7 @@ func ExampleTaskManager_Go() {
 	// <nil>
 }
 
-// Stop names the tasks that it waits for in vain.
+// If the context ends first, the error of Stop names the tasks that are still running.
 func ExampleTaskManager_Stop() {
 	m := taskmanager.New(1, 4, time.Minute, nil)
 	finish := make(chan struct{})
@@ -128,7 +129,7 @@ func ExampleTaskManager_Stop() {
 	// <nil>
 }
 
-// All that is wrong with the options is told at once.
+// Start reports all invalid options at once.
 func ExampleStart_errors() {
 	_, err := taskmanager.Start(
 		taskmanager.WithWorkers(10, 5),
@@ -140,8 +141,7 @@ func ExampleStart_errors() {
 	// taskmanager: WithIdleTimeout: the timeout is -1s; it must be positive
 }
 
-// Failures that follow each other restart later and later, but not after more
-// than a minute.
+// The delay before a restart grows with each failure in a row, up to a minute.
 func ExampleWithRestart() {
 	m, err := taskmanager.Start(
 		taskmanager.WithWorkers(1, 10),
