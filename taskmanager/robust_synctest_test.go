@@ -185,6 +185,22 @@ type badPolicy struct{}
 
 func (badPolicy) Next(restart.Failure) (time.Duration, bool) { panic("policy") }
 
+// exitingPolicy ends the goroutine that asks it.
+type exitingPolicy struct{}
+
+func (exitingPolicy) Next(restart.Failure) (time.Duration, bool) { runtime.Goexit(); return 0, true }
+
+func TestPolicyThatCallsGoexitEndsTheTask(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(exitingPolicy{}), taskmanager.WithRestartPlain())
+		h := submitFunc(t, m, "a", func(context.Context) error { return errFailed })
+		if err := wait(t, h); !errors.Is(err, taskmanager.ErrGoexit) || !errors.Is(err, errFailed) {
+			t.Errorf("ended with %v, want the failure and ErrGoexit", err)
+		}
+		await(t, submitFunc(t, m, "next", fn0))
+	})
+}
+
 func TestPolicyThatPanicsEndsTheTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithRestart(badPolicy{}))
