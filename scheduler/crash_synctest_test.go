@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
