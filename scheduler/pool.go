@@ -88,7 +88,7 @@ type Pool[T any] struct {
 
 	// Reports.
 
-	discarded []discarded[T] // dropped items that nobody reports yet; see takeDiscardedLocked
+	discarded []discarded[T] // dropped items to report; see takeDiscardedLocked
 	dropping  int            // goroutines in report
 	decisions []Decided      // the last decisionsKept
 	rare      rareCounts
