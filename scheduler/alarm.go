@@ -93,7 +93,7 @@ func (p *Pool[T]) ring() {
 	}
 	p.finishStopLocked()
 	if p.workers < before {
-		p.dispatchAndUnlock() // items that arrived while the scaler was asked may need new workers
+		p.dispatchAndUnlock(p.shortLocked()) // items that arrived while the scaler was asked may need new workers
 	} else {
 		p.mu.Unlock()
 	}

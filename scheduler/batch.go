@@ -38,7 +38,7 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 		for ; admitted < end && p.hasRoomLocked(1); admitted++ {
 			p.pushLocked(items[admitted])
 		}
-		p.dispatchAndUnlock()
+		p.dispatchAndUnlock(p.shortLocked())
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 		p.mu.Unlock()
 		return err
 	}
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (p *Pool[T]) runRestAndUnlock(items []T) {
 	}
 	p.goroutines++         // Drain waits for all of them
 	defer p.runEach(items) // deferred, as Dropped may end the goroutine before that
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 }
 
 // runEach runs items in the place of their submitter, one after another, unless the pool
@@ -134,5 +134,5 @@ func (p *Pool[T]) runEach(items []T) {
 	}
 	p.goroutines--
 	p.finishStopLocked()
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 }

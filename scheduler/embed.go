@@ -61,7 +61,7 @@ func (p *Pool[T]) Lend(worker int32, holds func(item T) bool) (resume func(hurry
 		l.back = nil
 	}
 	l.waits++
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 	return func(hurry <-chan struct{}) { p.resume(l, hurry) }
 }
 
@@ -95,7 +95,7 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 	if p.phase == draining {
 		p.growToLocked(1) // it may be the last item, and have run without a worker
 	}
-	p.dispatchAskingAndUnlock(worker == 0 && p.shortLocked())
+	p.dispatchAndUnlock(worker == 0 && p.shortLocked())
 	return nil
 }
 
@@ -117,7 +117,7 @@ func (p *Pool[T]) Withdraw() {
 		p.sweepLocked()
 	}
 	p.admitWaitersLocked()
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 }
 
 // UndoWithdraw takes back a Withdraw of an item that was withdrawn while it was being

@@ -22,7 +22,7 @@ func (p *Pool[T]) Resume() {
 	p.mu.Lock()
 	p.paused = false
 	p.admitWaitersLocked()
-	p.dispatchAskingAndUnlock(true) // decisions during the pause were not applied
+	p.dispatchAndUnlock(true) // decisions during the pause were not applied
 }
 
 // Resize sets new bounds on the number of workers. Workers up to the minimum start at once.
@@ -45,7 +45,7 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	p.restampIdleLocked()
 	p.watchIdleLocked()
 	p.watchDormantLocked()
-	p.dispatchAskingAndUnlock(true) // the last target may have been limited by the old bounds
+	p.dispatchAndUnlock(true) // the last target may have been limited by the old bounds
 	for _, w := range leaving {
 		p.signal(w)
 	}

@@ -104,7 +104,7 @@ func (p *Pool[T]) overflowAndUnlock(ctx context.Context, items []T, together boo
 		return 1, nil
 	case p.cfg.Overflow.drops():
 		p.pushOverLocked(items[0])
-		p.dispatchAndUnlock()
+		p.dispatchAndUnlock(p.shortLocked())
 		return 1, nil
 	}
 	p.mu.Unlock()

@@ -32,7 +32,7 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 		return err
 	}
 	p.pushLocked(item)
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 	return nil
 }
 
@@ -53,7 +53,7 @@ func (p *Pool[T]) TrySubmit(item T) error {
 		p.mu.Unlock()
 		return err
 	}
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 	return nil
 }
 
@@ -108,13 +108,9 @@ func (p *Pool[T]) enqueueGuardedLocked(item T) {
 	returned = true
 }
 
-// dispatchAndUnlock wakes a worker for what was pushed, and asks the scaler if there are too
-// few workers. It also reports what was dropped.
-func (p *Pool[T]) dispatchAndUnlock() { p.dispatchAskingAndUnlock(p.shortLocked()) }
-
-// dispatchAskingAndUnlock is dispatchAndUnlock for callers that decide whether to ask the
-// scaler.
-func (p *Pool[T]) dispatchAskingAndUnlock(ask bool) {
+// dispatchAndUnlock wakes a worker for what was pushed, asks the scaler if the caller wants
+// that (see shortLocked), and reports what was dropped.
+func (p *Pool[T]) dispatchAndUnlock(ask bool) {
 	w := p.rouseLocked()
 	if w == nil {
 		p.openInboxLocked()

@@ -35,7 +35,7 @@ func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) 
 	w.place = p.waiters.PushBack(w)
 	p.blocked += len(items)
 	p.admitWaitersLocked()
-	p.dispatchAndUnlock() // there may have been room for the first items of a batch
+	p.dispatchAndUnlock(p.shortLocked()) // there may have been room for the first items of a batch
 	select {
 	case <-w.admitted:
 		return len(items) - len(w.items), w.refused
@@ -50,7 +50,7 @@ func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) 
 	p.waiters.Remove(w.place)
 	p.blocked -= left
 	p.admitWaitersLocked() // waiters behind it may need less room
-	p.dispatchAndUnlock()
+	p.dispatchAndUnlock(p.shortLocked())
 	return len(items) - left, cause.Of(ctx)
 }
 

@@ -92,7 +92,8 @@ func (m *TaskManager) reserveAll(handles []*Handle) error {
 	now := m.now()
 	for i, h := range handles {
 		h.queuedAt = now
-		if err := m.reserve(h); err != nil {
+		if err := m.names.Add(h.name, h, &h.place); err != nil {
+			err = nameError(h.name, err)
 			for _, reserved := range handles[:i] {
 				m.refuse(reserved, err, nil)
 			}

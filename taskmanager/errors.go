@@ -2,10 +2,12 @@ package taskmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
 var (
@@ -166,6 +168,14 @@ func translated(err error) error {
 		}
 	}
 	return nil
+}
+
+// nameError returns the error of this package for an error of the table of names.
+func nameError(name string, err error) error {
+	if errors.Is(err, names.ErrTaken) {
+		return fmt.Errorf("%w: %q", ErrAlreadyExists, name)
+	}
+	return ErrStopped
 }
 
 // exactly reports whether err is target itself, not an error that wraps it. It calls no

@@ -9,7 +9,6 @@ import (
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/scheduler"
-	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
 // Go submits a task. The channel is closed when the task starts, or when it is certain
@@ -147,8 +146,8 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 		defer func() { m.endSubmit(onto, s, err) }()
 	}
 	h.queuedAt = m.now()
-	if err := m.reserve(h); err != nil {
-		return err
+	if err := m.names.Add(h.name, h, &h.place); err != nil {
+		return nameError(h.name, err)
 	}
 	if h.cfg != nil {
 		postponed := h.cfg.delays() // read once, because the task may become due meanwhile
@@ -170,19 +169,6 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 		m.admitted(h)
 	}
 	return nil
-}
-
-// reserve reserves the name of a task.
-func (m *TaskManager) reserve(h *Handle) error {
-	err := m.names.Add(h.name, h, &h.place)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, names.ErrTaken):
-		return fmt.Errorf("%w: %q", ErrAlreadyExists, h.name)
-	default:
-		return ErrStopped
-	}
 }
 
 // offer passes a task to the pool. If there is no room, the overflow policy applies:
