@@ -103,15 +103,6 @@ func (s *shard[T]) probeLocked(k key) (slot int32, maybe bool) {
 	}
 }
 
-// insertLocked adds an entry, with its tag in a slot that probeLocked has returned.
-func (s *shard[T]) insertLocked(slot int32, k key, l *link[T]) {
-	if s.tags[slot] == noTag {
-		s.tagged++
-	}
-	s.tags[slot] = k.tag
-	s.putLocked(entry[T]{link: l, hash: k.hash, slot: slot})
-}
-
 // takeOverLocked gives a stale entry to a task whose name has an equal key. Without
 // that, a name that is used again and again would fill the list. The link of the ended task,
 // whose removal is still to come, then has no entry.
