@@ -8,10 +8,10 @@ import (
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
-// WaitIdle waits until no task is outstanding: none queued, running or waiting for its
-// time. More may be submitted at any time, also meanwhile; then it waits for those
-// too. If ctx ends first, the error says why. Called by a task of this manager it
-// returns ErrWouldDeadlock.
+// WaitIdle waits until no task is outstanding: none is queued, running, or waiting for its
+// time. Tasks may be submitted meanwhile; WaitIdle waits for those too. If ctx ends first,
+// WaitIdle returns an error that wraps its cause. For a task of this manager it returns
+// [ErrWouldDeadlock].
 func (m *TaskManager) WaitIdle(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -30,7 +30,7 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 			if m.names.Empty() {
 				return nil
 			}
-			continue // one has come just now
+			continue // a task was added since
 		}
 		select {
 		case <-h.Done():
@@ -40,16 +40,17 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 	}
 }
 
-// Drain ends the manager without giving up work: it refuses new tasks, lets all that
-// are outstanding run, those included that wait for their time or restart, and then
-// stops the manager. It ends a pause, and Pause does nothing any more. Tasks whose submit
-// waits for room are let in.
+// Drain ends the manager after its tasks have run. It refuses new tasks, waits until all
+// outstanding tasks have ended, including those that wait for their time or for a restart,
+// and stops the manager. Submits that already wait for room still get it. Schedules end.
+// Drain ends a pause, and [TaskManager.Pause] has no effect any more.
 //
-// If ctx ends first, what remains is cancelled, as by Stop, and the error is a
-// *DrainError that names it and wraps the reason. The manager is stopping then; Stop
-// waits for the end. If somebody else calls Stop meanwhile, the error is likewise, with
-// ErrStopped as the reason. Called by a task of this manager Drain returns
-// ErrWouldDeadlock and does nothing.
+// If ctx ends first, Drain cancels the remaining tasks as [TaskManager.Stop] does, and
+// returns a [*DrainError], which names those tasks and wraps the cause of ctx. Drain does
+// not wait for the end of the running tasks then; Stop does. If Stop is called during the
+// drain and cancels tasks, the DrainError wraps [ErrStopped].
+//
+// For a task of this manager, Drain returns [ErrWouldDeadlock] and does nothing else.
 func (m *TaskManager) Drain(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -61,7 +62,7 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	m.close()
 	m.draining.Store(true) // before the pause ends; see Pause
 	m.pool.Resume()
-	_ = m.WaitIdle(ctx) // Stop tells what is left, if ctx has ended
+	_ = m.WaitIdle(ctx) // if ctx has ended, Stop cancels what is left
 	err := m.Stop(ctx)
 	short := &DrainError{Err: ErrStopped}
 	if ctx.Err() != nil {
@@ -70,27 +71,29 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	if left := m.cancelled.Load(); left != nil && (left != before || !idle) {
 		short.Cancelled = slices.Clone(*left)
 	} else if err == nil {
-		return nil // perhaps at the last moment
+		return nil // even if ctx ended at the last moment
 	}
 	return short
 }
 
-// Pause keeps workers from taking tasks. What runs goes on, and submits still queue
-// tasks, up to the limit; where the overflow policy is CallerRuns, those beyond it are
-// refused. Resume, Drain and Stop end a pause.
+// Pause makes the workers take no more tasks. Running tasks continue. Submits still queue
+// tasks, up to the limit; beyond it the overflow policy applies, except that [CallerRuns]
+// acts as [Reject]. [TaskManager.Resume], [TaskManager.Drain] and [TaskManager.Stop] end a
+// pause.
 func (m *TaskManager) Pause() {
 	m.pool.Pause()
-	if m.draining.Load() { // whichever of the two is first, the drain goes on
+	if m.draining.Load() { // set before Drain resumes: one of the two Resumes follows this Pause
 		m.pool.Resume()
 	}
 }
 
-// Resume ends a pause.
+// Resume ends a pause. Without a pause it does nothing.
 func (m *TaskManager) Resume() { m.pool.Resume() }
 
-// Resize sets new bounds on the number of workers, at once: workers are started up to
-// the minimum, idle ones above the maximum leave now, and busy ones when their task has
-// ended. Errors: ErrStopped, or which bound is impossible.
+// Resize sets the minimum and the maximum number of workers. It starts workers up to the
+// new minimum at once. Idle workers above the new maximum exit at once, busy ones when
+// their task has ended. Resize returns [ErrStopped], or an error that says which bound is
+// invalid.
 func (m *TaskManager) Resize(minimum, maximum int) error {
 	if err := workersFault(minimum, maximum); err != nil {
 		return fmt.Errorf("taskmanager: Resize: %w", err)

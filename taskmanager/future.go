@@ -5,17 +5,20 @@ import (
 	"errors"
 )
 
-// Future is the handle of a task that has a result. It is safe for concurrent use.
+// Future is the handle of a task that returns a result. [Async] makes one. It is safe for
+// concurrent use.
 type Future[R any] struct {
 	Handle
 
 	fn    func(ctx context.Context) (R, error)
-	value R // written by the execution, and final once the task has ended
+	value R // written by each execution; final when the task has ended
 }
 
-// Async submits a function that returns a result, and returns the future of that. The
-// rest is as with SubmitFunc. A future, and all that the manager needs for its task,
-// is one allocation; whoever waits for it makes a second one.
+// Async submits a function that returns a result, and returns a future for the result. It
+// is otherwise like [TaskManager.SubmitFunc].
+//
+// The future and everything the manager needs for its task are one allocation. The first
+// wait for it makes a second one.
 func Async[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) (*Future[R], error) {
 	switch {
 	case m == nil:
@@ -30,8 +33,8 @@ func Async[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx 
 	return f, nil
 }
 
-// Result waits until the task has ended, and returns what the function returned. The
-// errors are those of Wait; with one the result is the zero value.
+// Result waits until the task has ended, and returns the result of its function. It returns
+// the errors of [Handle.Wait]; with an error the result is the zero value.
 func (f *Future[R]) Result(ctx context.Context) (R, error) {
 	if err := f.Wait(ctx); err != nil {
 		var none R
@@ -40,21 +43,23 @@ func (f *Future[R]) Result(ctx context.Context) (R, error) {
 	return f.value, nil
 }
 
-// call is a future as the task that it is, without the methods of a task being
-// seen on the future.
+// call is a [Future] under another type, which implements Task. So a future is its own
+// task, and its exported methods do not include Execute.
 type call[R any] Future[R]
 
-// Execute calls the function.
+// Execute calls the function and stores its result.
 func (c *call[R]) Execute(ctx context.Context) (err error) {
 	c.value, err = c.fn(ctx)
 	return err
 }
 
-// Name is never called.
+// Name is never called: the manager knows the name.
 func (c *call[R]) Name() string { return "" }
 
-// forget lets go of the function, which may hold much that nobody needs any more.
+// forget drops the function when the task ends. The caller keeps the future for the result,
+// and the function may hold much memory.
 func (c *call[R]) forget() { c.fn = nil }
 
-// forgetful is a task that outlives its end, and holds on to something until then.
+// forgetful is a task that stays reachable after its end and then drops what it no longer
+// needs.
 type forgetful interface{ forget() }

@@ -12,21 +12,21 @@ import (
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
-// ErrGroupFailed is how a task ends that was cancelled because its group failed, and
-// what a submit to that group returns; a *GroupError with it tells why. It matches
-// context.Canceled.
+// ErrGroupFailed is the error of a task that was cancelled because its group failed, and of
+// a submit to a group that has failed. Both return it in a [*GroupError], which has the
+// reason. ErrGroupFailed matches [context.Canceled].
 var ErrGroupFailed = newError("group_failed", "taskmanager: the group has failed: context canceled", context.Canceled)
 
-// GroupError tells the tasks of a group why they are cancelled. It matches
-// ErrGroupFailed, and not the reason: a task is not cancelled by its user because
-// another one of its group was.
+// GroupError tells why the tasks of a group were cancelled. It matches [ErrGroupFailed]. It
+// does not match Reason, so that a task whose group failed is not mistaken for one that
+// failed itself or that the user cancelled.
 type GroupError struct {
-	// Reason is how the first task failed, with its name, or why the context of the
-	// group has ended.
+	// Reason is the first failure, with the name of its task, or the cause of the end of
+	// the group's context.
 	Reason error
 }
 
-// Error is the text, with the reason.
+// Error returns the text of the error, which includes the reason.
 func (e *GroupError) Error() string {
 	return fmt.Sprintf("taskmanager: the group has failed: %v", e.Reason)
 }
@@ -35,7 +35,7 @@ func (e *GroupError) Error() string {
 func (e *GroupError) Unwrap() error { return ErrGroupFailed }
 
 // GroupOption configures a group. Group options come from the With functions of this
-// package that return one.
+// package that return one. If an option is given twice, the last one wins.
 type GroupOption func(g *groupConfig) error
 
 type groupConfig struct {
@@ -43,9 +43,9 @@ type groupConfig struct {
 	collect bool
 }
 
-// WithGroupLimit lets at most n tasks of the group be outstanding at once: beyond that
-// its submits wait, as those of a task that lends its slot meanwhile, if they are made
-// by one. The default is no limit.
+// WithGroupLimit limits the number of outstanding tasks of the group to n. A submit to a
+// full group waits until a task of the group ends. A task that waits in such a submit lends
+// its slot; see [Blocking]. The default is no limit.
 func WithGroupLimit(n int) GroupOption {
 	return func(g *groupConfig) error {
 		g.limit = n
@@ -53,8 +53,9 @@ func WithGroupLimit(n int) GroupOption {
 	}
 }
 
-// WithCollect lets the other tasks of the group go on when one has failed, and Wait
-// return the errors of all, joined in the order of their submits.
+// WithCollect makes the group continue when one of its tasks fails: the other tasks are not
+// cancelled, and [Group.Wait] returns the errors of all failed tasks, joined in the order
+// of their submits.
 func WithCollect() GroupOption {
 	return func(g *groupConfig) error {
 		g.collect = true
@@ -62,42 +63,46 @@ func WithCollect() GroupOption {
 	}
 }
 
-// Group is a set of tasks of one manager that are waited for, and fail, together. It is
-// safe for concurrent use. It holds on to no task that has ended, and, while none is
-// outstanding, to nothing of its manager or its context; so it need not be closed.
+// Group is a set of tasks of one manager that are waited for together and, unless
+// [WithCollect] is given, fail together. [TaskManager.Group] makes one. It is safe for
+// concurrent use.
 //
-// A group may be used again after Wait, unless it has failed: with the next submit it
-// forgets the failures and results of before.
+// A group need not be closed. It does not keep ended tasks in memory. While no task is
+// outstanding, nothing in the manager or in the group's context refers to it.
+//
+// A group can be used again after [Group.Wait] has returned, unless it has failed: the next
+// submit discards the earlier errors and results.
 type Group struct {
 	m     *TaskManager
 	ctx   context.Context
 	cfg   groupConfig
-	fault error // of the options
+	fault error // invalid arguments; every method returns it
 
 	mu       sync.Mutex      // guards the rest
-	members  map[*Handle]int // outstanding, or being submitted, with their places
-	count    int             // submits so far
+	members  map[*Handle]int // outstanding or being submitted, with their positions
+	count    int             // submits so far; the position of the next one
 	failures []failure
 	pending  int           // submits that have not returned
 	waited   bool          // Wait has returned since the last submit
-	failed   error         // why the others are cancelled; nil: they are not
-	unlink   func() bool   // from the end of ctx; nil while there are no members
-	quiet    chan struct{} // closed when there are no members; nil: nobody waits for that
-	room     chan struct{} // closed when a member has ended; nil: likewise
+	failed   error         // cause of the cancellation of members; nil: none
+	unlink   func() bool   // ends the AfterFunc on ctx; nil while there are no members
+	quiet    chan struct{} // closed when the last member ends; nil while no Wait needs it
+	room     chan struct{} // closed when a member ends; nil while no submit needs it
 }
 
-// failure is how a task of a group, or its submit, failed.
+// failure is the error of a task or of its submit, and the position of the submit.
 type failure struct {
 	place int
 	err   error
 }
 
-// Group makes a group of tasks. Their contexts carry the values of ctx. When a task has
-// failed, having restarted or not, the others are cancelled, unless WithCollect is
-// given; context.Cause tells them that it was the group, and why. So are all when ctx
-// ends.
+// Group returns a new group of tasks. The contexts of the tasks carry the values of ctx.
 //
-// Faults of the arguments are returned by the methods of the group.
+// When a task fails and does not restart, the other tasks of the group are cancelled,
+// unless [WithCollect] is given. When ctx ends, all tasks are cancelled. In both cases
+// [context.Cause] of their contexts is a [*GroupError] with the reason.
+//
+// If an argument is invalid, every method of the group returns the error.
 func (m *TaskManager) Group(ctx context.Context, opts ...GroupOption) *Group {
 	g := &Group{m: m, ctx: ctx}
 	g.init(opts)
@@ -119,9 +124,9 @@ func (g *Group) init(opts []GroupOption) {
 	g.fault = errors.Join(faults...)
 }
 
-// Go submits a function with a name. An error, those of TaskManager.Submit or
-// ErrGroupFailed, counts as a failure of the group, so that it is enough to look at
-// what Wait returns.
+// Go submits fn as a task with the given name. It returns the errors of
+// [TaskManager.Submit], or [ErrGroupFailed]. A failed submit counts as a failure of the
+// group, so a caller may ignore the error and check only the result of [Group.Wait].
 func (g *Group) Go(name string, fn func(ctx context.Context) error, opts ...TaskOption) error {
 	if g.fault != nil {
 		return g.fault
@@ -133,7 +138,7 @@ func (g *Group) Go(name string, fn func(ctx context.Context) error, opts ...Task
 	return g.submit(name, closure(fn), nil, opts)
 }
 
-// Submit is Go for a task.
+// Submit submits a task. It is otherwise like [Group.Go].
 func (g *Group) Submit(task Task, opts ...TaskOption) error {
 	if g.fault != nil {
 		return g.fault
@@ -143,9 +148,9 @@ func (g *Group) Submit(task Task, opts ...TaskOption) error {
 	return g.submit(name, task, err, opts)
 }
 
-// begin notes a submit, with which a new round begins if the last one is over and waited
-// for. If note is not nil, it is called with the group locked, and told of that. The
-// caller calls done when the submit is over.
+// begin counts a submit that starts. The submit discards the earlier failures if Wait has
+// returned and nothing is outstanding. If note is not nil, begin calls it with g.mu held
+// and tells whether that was so. The caller calls done when the submit has returned.
 func (g *Group) begin(note func(renewed bool)) (done func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -165,7 +170,8 @@ func (g *Group) begin(note func(renewed bool)) (done func()) {
 	}
 }
 
-// submit submits a task, unless there is a fault, after begin.
+// submit submits a task, between begin and done. A fault is an error found before: submit
+// records it and returns it.
 func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) error {
 	h := new(Handle)
 	err := fault
@@ -180,13 +186,13 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 		return err
 	}
 	if err = g.m.launch(g.ctx, h, mayWait); err != nil {
-		g.leave(h, err) // unless the manager has told the group of it
+		g.leave(h, err) // does nothing if the manager has called ended before
 	}
 	return err
 }
 
-// lost notes that a task could not even become a member. That the group has failed is
-// known already.
+// lost records the error of a submit whose task did not become a member. A submit that was
+// refused because the group has failed is not a failure of its own.
 func (g *Group) lost(err error) {
 	g.mu.Lock()
 	if g.failed != nil && (!g.cfg.collect || exactly(err, g.failed)) {
@@ -201,7 +207,7 @@ func (g *Group) lost(err error) {
 	}
 }
 
-// enter makes a task a member, when there is room for it.
+// enter makes the task a member. In a full group it waits for room first.
 func (g *Group) enter(h *Handle) error {
 	for {
 		g.mu.Lock()
@@ -224,8 +230,9 @@ func (g *Group) enter(h *Handle) error {
 	}
 }
 
-// addAndUnlock makes a task a member. The first member links the group to its context, so
-// that an idle group leaves nothing there. It is called with g.mu held.
+// addAndUnlock makes the task a member. The first member registers the group with its
+// context; the last one to leave ends the registration, so an unused group leaves nothing
+// in the context. g.mu must be held.
 func (g *Group) addAndUnlock(h *Handle) {
 	first := len(g.members) == 0
 	if first {
@@ -243,10 +250,10 @@ func (g *Group) addAndUnlock(h *Handle) {
 	})
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.unlink = unlink // h is a member still
+	g.unlink = unlink // not too late: h cannot leave before its submit continues
 }
 
-// ended is called by the manager when a task has ended.
+// ended implements watcher: the manager calls it when a task of the group has ended.
 func (g *Group) ended(h *Handle, err error) {
 	if err != nil {
 		err = fmt.Errorf("taskmanager: task %q: %w", h.name, err)
@@ -254,8 +261,10 @@ func (g *Group) ended(h *Handle, err error) {
 	g.leave(h, err)
 }
 
-// causeOf is why the others are cancelled when a task has failed, or, if h is nil, for
-// another reason. The manager stops all: nobody is to blame a group for that.
+// causeOf returns the error with which the other members are cancelled after h failed. h is
+// nil if the reason is not the failure of a member. If the manager's Stop ended h, the
+// cause is ErrStopped, since Stop ends the other members too and the group is not the
+// reason.
 func causeOf(h *Handle, reason error) error {
 	if h != nil && exactly(h.cancellation(), ErrStopped) {
 		return ErrStopped
@@ -263,11 +272,11 @@ func causeOf(h *Handle, reason error) error {
 	return &GroupError{reason}
 }
 
-// leave takes a member out, which has failed with err unless that is nil.
+// leave removes a member. A non-nil err is its failure.
 func (g *Group) leave(h *Handle, err error) {
 	g.mu.Lock()
 	place, member := g.members[h]
-	if !member { // a submit that failed, of which the manager has told already
+	if !member { // a failed submit, for which the manager has called ended before
 		g.mu.Unlock()
 		return
 	}
@@ -297,8 +306,8 @@ func (g *Group) leave(h *Handle, err error) {
 	}
 }
 
-// fail cancels the members, and has later submits refused. Only the first failure
-// counts.
+// fail cancels the members with the cause why and makes later submits fail with it. Only
+// the first call has an effect.
 func (g *Group) fail(reason, why error) {
 	g.mu.Lock()
 	if g.failed != nil {
@@ -306,24 +315,26 @@ func (g *Group) fail(reason, why error) {
 		return
 	}
 	g.failed = why
-	if len(g.failures) == 0 || g.cfg.collect { // under which only the context does that
+	if len(g.failures) == 0 || g.cfg.collect { // with collect only the end of ctx gets here
 		g.failures = append(g.failures, failure{g.count, reason})
 	}
 	others, failed := slices.Collect(maps.Keys(g.members)), g.failed
 	g.mu.Unlock()
-	// What waits goes first, so that no worker takes a task only to have it cancelled.
+	// Waiting tasks first: otherwise a worker that becomes free starts one of them in vain.
 	slices.SortFunc(others, func(a, b *Handle) int { return cmp.Compare(a.progress(), b.progress()) })
 	for _, h := range others {
 		g.m.cancel(h, failed)
 	}
 }
 
-// Wait waits until no task of the group is outstanding, and returns the first failure,
-// with the name of its task; under WithCollect all of them. If the group's context has
-// ended meanwhile, that is a failure. If ctx ends first, the error says why, and the
-// tasks go on. More tasks may be submitted afterwards, unless the group has failed.
+// Wait waits until no task of the group is outstanding. It returns the first failure, with
+// the name of the task, or with [WithCollect] all failures. The end of the group's context
+// while tasks were outstanding is a failure too. If ctx ends first, Wait returns an error
+// that wraps its cause, and the tasks continue. After Wait, more tasks may be submitted
+// unless the group has failed.
 //
-// A task that waits for a group lends its slot, as with Handle.Wait.
+// A task that waits for a group lends its slot, as with [Handle.Wait]. If the tasks of the
+// group cannot end before the calling task does, Wait returns [ErrWouldDeadlock].
 func (g *Group) Wait(ctx context.Context) error {
 	if g.fault != nil {
 		return g.fault
@@ -349,7 +360,9 @@ func (g *Group) Wait(ctx context.Context) error {
 	}
 }
 
-// await waits for a change among the members.
+// await waits until change is closed or ctx ends. Meanwhile the calling task lends its
+// slot. on is the dependency for the detection of deadlocks, and what describes the wait in
+// errors.
 func (g *Group) await(ctx context.Context, on dependency, change <-chan struct{}, what string) error {
 	back, err := g.m.stepAside(ctx, on)
 	if err != nil {
@@ -364,7 +377,7 @@ func (g *Group) await(ctx context.Context, on dependency, change <-chan struct{}
 	}
 }
 
-// resultLocked is what Wait returns. g.mu is held.
+// resultLocked returns the result of Wait. g.mu must be held.
 func (g *Group) resultLocked() error {
 	if len(g.failures) == 0 {
 		return nil
@@ -380,18 +393,18 @@ func (g *Group) resultLocked() error {
 	return errors.Join(all...)
 }
 
-// outstanding makes a group a dependency.
+// outstanding returns the members. With one, it implements dependency.
 func (g *Group) outstanding() []*Handle {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Collect(maps.Keys(g.members))
 }
 
-// one: Wait needs the end of all.
+// one returns false: Wait needs the end of all members.
 func (g *Group) one() bool { return false }
 
-// groupRoom is what a submit to a full group waits for.
+// groupRoom is the dependency of a submit to a full group.
 type groupRoom struct{ *Group }
 
-// one: the end of one task makes room.
+// one returns true: the end of any member makes room.
 func (groupRoom) one() bool { return true }

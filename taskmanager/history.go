@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Record is a task that has ended, as the history knows it.
+// Record describes a task that has ended.
 type Record struct {
-	TaskStatus           // as of the end; LastError is how it ended
-	EndedAt    time.Time // when
+	TaskStatus           // as of its end; LastError is its error, nil if it succeeded
+	EndedAt    time.Time // when the task ended
 }
 
-// WithHistory has the manager remember the last n tasks that have ended, for
-// History. The default is 0: none.
+// WithHistory makes the manager keep records of the last n tasks that ended, for
+// [TaskManager.History]. The default is 0: it keeps none.
 func WithHistory(n int) Option {
 	return option{
 		name:  "WithHistory",
@@ -21,8 +21,8 @@ func WithHistory(n int) Option {
 	}
 }
 
-// History lists the tasks that have ended last, the latest at the end: as many as
-// WithHistory says, and none without it.
+// History returns the records of the tasks that ended last, the latest one at the end.
+// There are at most as many as [WithHistory] says.
 func (m *TaskManager) History() []Record {
 	if m.history == nil {
 		return nil
@@ -30,15 +30,15 @@ func (m *TaskManager) History() []Record {
 	return m.history.all()
 }
 
-// history is a ring of records. It holds no task: only what a record tells.
+// history is a ring buffer of records. It holds no reference to the tasks.
 type history struct {
 	mu   sync.Mutex // guards the rest
 	ring []Record
-	next int // where the next one goes, once the ring is full
+	next int // index of the oldest record once the ring is full; the next one replaces it
 	size int
 }
 
-// newHistory returns nil for a size of 0.
+// newHistory returns nil if size is 0.
 func newHistory(size int) *history {
 	if size == 0 {
 		return nil
@@ -46,14 +46,14 @@ func newHistory(size int) *history {
 	return &history{size: size}
 }
 
-// add remembers a task that ends now, with err. It is not asked any more how far it is.
+// add records that h ends with err. It calls no methods of the task.
 func (r *history) add(h *Handle, err error) {
 	var record Record
 	h.statusTo(&record.TaskStatus)
 	record.Status, record.LastError = Finished, err
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	record.EndedAt = time.Now() // here, so that they are in order
+	record.EndedAt = time.Now() // with the lock held, so that records are in order of EndedAt
 	if len(r.ring) < r.size {
 		r.ring = append(r.ring, record)
 		return
@@ -62,7 +62,7 @@ func (r *history) add(h *Handle, err error) {
 	r.next = (r.next + 1) % r.size
 }
 
-// all lists the records in their order.
+// all returns the records, the oldest one first.
 func (r *history) all() []Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()

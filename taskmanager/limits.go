@@ -9,47 +9,47 @@ import (
 	"github.com/seed56799101/taskmanager/observe"
 )
 
-// limitError is how a task ends that has exceeded a limit in time. It matches
+// limitError is the error of a task that exceeded a time limit. It matches
 // context.DeadlineExceeded.
 type limitError string
 
-// Error is the text.
+// Error returns the text of the error.
 func (e limitError) Error() string { return "taskmanager: " + string(e) }
 
-// Is makes it match context.DeadlineExceeded.
+// Is makes the error match context.DeadlineExceeded.
 func (limitError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// Timeout makes it a time-out for those who ask in the style of package net.
+// Timeout returns true. It is the method of net.Error.
 func (limitError) Timeout() bool { return true }
 
-// ErrorType is what telemetry calls it.
+// ErrorType returns the value that telemetry reports for the error.
 func (limitError) ErrorType() string { return observe.TypeTimeout }
 
-// The errors of limits in time. All match context.DeadlineExceeded.
+// The errors of time limits. All match [context.DeadlineExceeded].
 const (
-	// ErrTimeout is how an execution ends that took longer than its WithTimeout. It
-	// is a failure like others: the task may restart.
+	// ErrTimeout is the error of an execution that ran longer than [WithTimeout] allows. It
+	// counts as an ordinary failure: the task may restart.
 	ErrTimeout limitError = "the task ran for longer than its time limit"
 
-	// ErrQueueTimeout is how a task ends that has waited for a worker longer than its
-	// WithQueueTimeout.
+	// ErrQueueTimeout is the error of a task that waited for a worker longer than
+	// [WithQueueTimeout] allows.
 	ErrQueueTimeout limitError = "the task waited for longer than its time limit"
 
-	// ErrDeadlineExceeded is how a task ends whose WithDeadline has passed.
+	// ErrDeadlineExceeded is the error of a task that had not ended at its [WithDeadline].
 	ErrDeadlineExceeded limitError = "the deadline of the task has passed"
 )
 
-// limits are the limits in time of a task.
+// limits holds the time limits of a task.
 type limits struct {
 	timeout, queueTimeout time.Duration // 0: none
 	deadline              time.Time     // zero: none
 
 	// Guarded by the handle's mu.
 	queueAlarm, deadlineAlarm *alarm
-	waits                     int // for a worker, so far
+	waits                     int // waits for a worker so far; identifies the present one
 }
 
-// limit returns what to note a limit in.
+// limit returns c.limits, which it makes if necessary.
 func (c *taskConfig) limit() *limits {
 	if c.limits == nil {
 		c.limits = new(limits)
@@ -57,36 +57,40 @@ func (c *taskConfig) limit() *limits {
 	return c.limits
 }
 
-// WithTimeout limits how long an execution of the task may take. Then its context
-// ends, with ErrTimeout as its cause; its deadline tells in advance. If Execute then
-// returns an error, that counts as an ErrTimeout, after which the task may restart
-// with the same limit; if it returns nil, it has succeeded. The manager cannot end an Execute that ignores its context.
+// WithTimeout limits the duration of each execution of the task; d must be positive. When d
+// has passed, the context of the execution ends with [ErrTimeout] as its cause; the
+// deadline of the context tells that time in advance.
+//
+// If Execute then returns an error, the execution fails with an error that wraps
+// ErrTimeout. The task may restart, with the same limit. If Execute returns nil, the task
+// has succeeded. The manager cannot end an Execute that ignores its context.
 func WithTimeout(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error { return setLimit("WithTimeout", &c.limit().timeout, d) })
 }
 
-// WithQueueTimeout limits how long the task may wait for a worker, in the queue and
-// for room in it, each time anew if it restarts; the time until it is due does not
-// count. Then it ends with ErrQueueTimeout, without a restart.
+// WithQueueTimeout limits how long the task waits for a worker; d must be positive. The
+// wait includes the time in the queue and the time for which its submit waits for room in
+// the queue. It does not include the time before a delayed task or a restart is due. Each
+// restart begins a new wait. A task that exceeds the limit ends with [ErrQueueTimeout] and
+// does not restart.
 func WithQueueTimeout(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error { return setLimit("WithQueueTimeout", &c.limit().queueTimeout, d) })
 }
 
-// setLimit sets a limit.
 func setLimit(name string, limit *time.Duration, d time.Duration) error {
 	*limit = d
 	return fault(d <= 0, "taskmanager: %s: the limit is %v; it must be positive", name, d)
 }
 
-// WithDeadline sets when the task must have ended. If it has not by then, it ends
-// with ErrDeadlineExceeded, whether it waits or has failed and waits to restart; if
-// it runs, its context ends with that as its cause, and it does not restart; if Execute
-// returns nil all the same, it has succeeded. The submit of a task whose deadline has
-// passed returns ErrDeadlineExceeded.
+// WithDeadline sets the time by which the task must have ended; t must not be zero. A task
+// that is not running at that time ends with [ErrDeadlineExceeded]. If the task is running,
+// its context ends with ErrDeadlineExceeded as the cause; if Execute then returns an error,
+// the task ends with ErrDeadlineExceeded and does not restart, and if Execute returns nil,
+// the task has succeeded. The submit of a task whose deadline has passed returns
+// ErrDeadlineExceeded.
 //
-// The discipline Deadline, which runs the most urgent task first, orders by it. For
-// a deadline that only orders, after which the task runs all the same, see
-// TaskWithDeadline.
+// The discipline [Deadline] orders tasks by their deadlines. A [TaskWithDeadline] sets a
+// deadline only for the order: the task runs even if it is late.
 func WithDeadline(t time.Time) TaskOption {
 	attribute := attributeOption("WithDeadline", deadlineAttribute, (*attributes).setDeadline, t)
 	return taskOption(func(c *taskConfig) error {
@@ -95,7 +99,7 @@ func WithDeadline(t time.Time) TaskOption {
 	})
 }
 
-// past is an error if the deadline has passed.
+// past returns ErrDeadlineExceeded if the deadline has passed.
 func (c *taskConfig) past() error {
 	if c == nil || c.limits == nil || c.limits.deadline.IsZero() || time.Until(c.limits.deadline) > 0 {
 		return nil
@@ -103,9 +107,9 @@ func (c *taskConfig) past() error {
 	return ErrDeadlineExceeded
 }
 
-// arm sets the alarms of the time limits of a task and links it to the context of its
-// submit, as far as its options ask for that. The task has state admitting, so nobody
-// ends it before its submit is over.
+// arm sets the alarms of the time limits of a task, and links the task to the context of
+// its submit if its options say so. The state of the task is admitting, so no other
+// goroutine ends it before its submit returns.
 func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 	if l := h.cfg.limits; l != nil {
 		h.mu.Lock()
@@ -125,7 +129,7 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 	}
 }
 
-// disarm undoes what arm did, for a task that ends with err.
+// disarm undoes arm for a task that has ended with err, and calls its watcher.
 func (m *TaskManager) disarm(h *Handle, err error) {
 	h.mu.Lock()
 	l, unlink, w := h.cfg.limits, h.cfg.unlink, h.cfg.watcher
@@ -144,7 +148,8 @@ func (m *TaskManager) disarm(h *Handle, err error) {
 	}
 }
 
-// limitWaitLocked limits the wait for a worker that begins now. h.mu is held.
+// limitWaitLocked sets the alarm for a wait for a worker that begins now. h.mu must be
+// held.
 func (m *TaskManager) limitWaitLocked(h *Handle) {
 	if h.cfg == nil || h.cfg.limits == nil || h.cfg.limits.queueTimeout == 0 {
 		return
@@ -155,7 +160,7 @@ func (m *TaskManager) limitWaitLocked(h *Handle) {
 	l.queueAlarm = m.delayed.Add(func() { m.queueTimedOut(h, wait) }, l.queueTimeout)
 }
 
-// queueTimedOut ends a task that still waits for a worker, and has not run since.
+// queueTimedOut ends the task if it is still in the wait with the given number.
 func (m *TaskManager) queueTimedOut(h *Handle, wait int) {
 	h.mu.Lock()
 	if h.state != queued && h.state != admitting || h.cfg.limits.waits != wait {
@@ -165,8 +170,9 @@ func (m *TaskManager) queueTimedOut(h *Handle, wait int) {
 	m.cancelAndUnlock(h, ErrQueueTimeout)
 }
 
-// deadlinePassed ends a task whose deadline has passed. The context of one that
-// runs ends by itself.
+// deadlinePassed ends a task that is not running. The context of a running task has the
+// deadline and ends without help; the cancellation is only noted, so that the task does not
+// restart.
 func (m *TaskManager) deadlinePassed(h *Handle) {
 	h.mu.Lock()
 	if h.state != running && h.state != asking {
@@ -177,7 +183,8 @@ func (m *TaskManager) deadlinePassed(h *Handle) {
 	h.mu.Unlock()
 }
 
-// limitRunLocked limits the execution that begins now. h.mu is held.
+// limitRunLocked ends the wait for a worker and sets the deadline of the execution that
+// begins now. h.mu must be held.
 func (m *TaskManager) limitRunLocked(h *Handle) {
 	l := h.cfg.limits
 	m.delayed.Remove(l.queueAlarm)
@@ -193,8 +200,8 @@ func (m *TaskManager) limitRunLocked(h *Handle) {
 	}
 }
 
-// overdue is how an execution failed that ended with err: that it exceeded a limit,
-// if it did.
+// overdue returns the error of an execution that returned err: an error that matches the
+// time limit if the execution exceeded one, and err otherwise.
 func (h *Handle) overdue(ctx *taskContext, err error) error {
 	if h.cfg == nil || h.cfg.limits == nil {
 		return err
@@ -207,7 +214,7 @@ func (h *Handle) overdue(ctx *taskContext, err error) error {
 		err = reason
 	}
 	switch {
-	case exactly(reason, ErrDeadlineExceeded): // like a cancellation, and told of as such
+	case exactly(reason, ErrDeadlineExceeded): // a cancellation; cancelledErr adds the reason
 		h.mu.Lock()
 		h.noteCancelLocked(reason)
 		h.mu.Unlock()

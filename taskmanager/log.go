@@ -9,34 +9,40 @@ import (
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
 )
 
-// Logger is told what happens. The sugared logger of zap and the loggers of
-// logrus fit as they are; package adapters/logging makes one of a slog logger.
-// It must be safe for concurrent use. Nothing is logged for a task that does
-// what it should. A failure is logged when the task has been dealt with, so a
-// logger that panics or calls runtime.Goexit loses nothing.
+// Logger receives messages of the manager. The sugared logger of zap and the loggers of
+// logrus implement it; package adapters/logging makes one from a slog.Logger. [WithLogger]
+// sets it.
+//
+// The manager logs failures and restarts of tasks, and decisions of the scaler. It logs
+// nothing for a task that succeeds without a restart.
+//
+// A Logger must be safe for concurrent use. A failure is logged after it has been handled,
+// and a panic in the Logger is ignored, so neither affects the task. A Logger must not call
+// [runtime.Goexit].
 type Logger interface {
-	// Infof formats and logs what is worth knowing.
+	// Infof formats and logs a message about a normal event.
 	Infof(format string, args ...any)
-	// Info logs the same kind, as fmt.Print would format it.
+	// Info logs the same kind of message, formatted as by [fmt.Print].
 	Info(args ...any)
-	// Errorf formats and logs what somebody should look into.
+	// Errorf formats and logs a message about a failure.
 	Errorf(format string, args ...any)
-	// Error logs the same kind, as fmt.Print would format it.
+	// Error logs the same kind of message, formatted as by [fmt.Print].
 	Error(args ...any)
 }
 
-// ContextLogger is an optional interface of a Logger that is told for which task it
-// logs: with a context that has the values of the task's own, so the span of the execution
-// is current in it. The loggers of package adapters/logging implement it.
+// ContextLogger is an optional interface of a [Logger]. The manager uses it for messages
+// about an execution of a task. The context carries the values of the execution's context,
+// so the span of the execution is the current span. The loggers of package adapters/logging
+// implement it.
 type ContextLogger interface {
 	Logger
-	// InfofContext is Infof with the context of a task.
+	// InfofContext is Infof with the context of an execution.
 	InfofContext(ctx context.Context, format string, args ...any)
-	// ErrorfContext is Errorf with the context of a task.
+	// ErrorfContext is Errorf with the context of an execution.
 	ErrorfContext(ctx context.Context, format string, args ...any)
 }
 
-// log passes messages to a Logger, if there is one, and survives its panics.
+// log passes messages to a Logger, if there is one, and recovers its panics.
 type log struct {
 	to     Logger
 	prefix string
@@ -45,7 +51,7 @@ type log struct {
 func newLog(to Logger, managerName string) log {
 	l := log{to: to, prefix: "taskmanager: "}
 	if managerName != "" {
-		// The prefix becomes part of formats.
+		// The prefix is used as part of a format string.
 		l.prefix = strings.ReplaceAll(fmt.Sprintf("taskmanager %q: ", managerName), "%", "%%")
 	}
 	return l
@@ -65,16 +71,16 @@ func (l log) errorf(format string, args ...any) {
 	}
 }
 
-// taskLog logs for an execution of a task.
+// taskLog logs messages about one execution of a task.
 type taskLog struct {
 	log
 
-	context ContextLogger // nil: the logger is none
+	context ContextLogger // nil: the Logger does not implement it
 	ctx     context.Context
 }
 
-// logFor is the log for the present execution of a task, which has a context. It may be used
-// when the execution is over.
+// logFor returns a log for the present execution of h, whose context is given. The log
+// remains usable when the execution has ended.
 func (m *TaskManager) logFor(h *Handle, of *taskContext) taskLog {
 	to, ok := m.log.to.(ContextLogger)
 	if !ok {
@@ -102,12 +108,12 @@ func (l taskLog) errorf(format string, args ...any) {
 	l.context.ErrorfContext(l.ctx, l.prefix+format, args...)
 }
 
-// details is an error as it is logged: with the stack if it was a panic, which
-// nobody may ever learn otherwise. It is made a text only by a logger that wants
-// one, under its guard, since that calls methods of the error.
+// details formats an error for a log. A panic includes its stack, which may be reported
+// nowhere else. The formatting calls methods of a task's error. It happens in String, which
+// the Logger calls, so that a panic of those methods is recovered too.
 type details struct{ err error }
 
-// String is the text.
+// String returns the text of the error, and the stack of a panic.
 func (d details) String() string {
 	if p, ok := errors.AsType[*PanicError](d.err); ok {
 		return fmt.Sprintf("%v\n%s", d.err, p.Stack)
@@ -115,6 +121,6 @@ func (d details) String() string {
 	return fmt.Sprint(d.err)
 }
 
-// ignorePanic keeps a broken logger from breaking tasks. There is nobody left
-// to tell.
+// ignorePanic recovers a panic of the Logger, so that it does not affect a task. There is
+// no other logger to report it to.
 func ignorePanic() { _ = recover() }

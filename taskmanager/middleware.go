@@ -7,16 +7,18 @@ import (
 	"slices"
 )
 
-// Runner executes a task once. ctx is the context of the execution, or one derived
-// from it.
+// Runner runs one execution of a task and returns its error. ctx is the context of the
+// execution or derived from it. See [WithMiddleware].
 type Runner func(ctx context.Context, h *Handle) error
 
-// WithMiddleware puts something around every execution: to limit rates, to break
-// circuits, to measure, to add values to the context. Each function is called once,
-// when the manager starts, with the runner that it wraps; the first one given is the
-// outermost. What a runner returns is how the execution ended. It may call next
-// several times, or not at all; a panic in it counts as one of the task. It must
-// call next on the goroutine on which it was called, and not when it has returned.
+// WithMiddleware wraps every execution of a task, for example to limit rates, to break
+// circuits, to measure, or to add values to the context.
+//
+// Each function is called once, when the manager starts, with the next inner runner; it
+// returns the runner that wraps it. The first function is the outermost. The error that a
+// runner returns is the error of the execution. A runner may call next several times or not
+// at all, but only on its own goroutine and before it returns. A panic in a runner counts
+// as a panic of the task. Runners must be safe for concurrent use.
 func WithMiddleware(middleware ...func(next Runner) Runner) Option {
 	var faults []error
 	for i, mw := range middleware {
@@ -29,7 +31,7 @@ func WithMiddleware(middleware ...func(next Runner) Runner) Option {
 	}
 }
 
-// newRunner wraps the innermost runner; with no middleware there is none.
+// newRunner returns the outermost runner, or nil if there is no middleware.
 func newRunner(middleware []func(Runner) Runner) (run Runner, err error) {
 	if len(middleware) == 0 {
 		return nil, nil
@@ -47,7 +49,7 @@ func newRunner(middleware []func(Runner) Runner) (run Runner, err error) {
 	return run, nil
 }
 
-// execute is the innermost runner.
+// execute is the innermost runner. It calls the Execute method of the task.
 func execute(ctx context.Context, h *Handle) error {
 	h.mu.Lock()
 	task := h.task

@@ -8,19 +8,24 @@ import (
 	"github.com/seed56799101/taskmanager/observe"
 )
 
-// WithProfiling lets profiles be cut by task. While a task runs, its goroutine, and those
-// that it starts, have the pprof labels taskmanager.task.kind and taskmanager.task.name
-// (go tool pprof -tagfocus, or -tagroot to have a root in the graph for each kind), beside
-// those that the context of the submit has. While an execution trace is taken, each
-// execution is a task of it of the type "run " and the kind, with the name as a log message
-// (go tool trace, "User-defined tasks"). It costs about a microsecond an execution, so it
-// is off by default.
+// WithProfiling adds the task to profiles and execution traces. The default is off; it
+// costs about a microsecond for each execution.
+//
+// While a task runs, its goroutine and the goroutines that it starts have the pprof labels
+// taskmanager.task.kind and taskmanager.task.name, in addition to the labels of the context
+// passed to the submit. Use go tool pprof with -tagfocus, or with -tagroot for a root per
+// kind.
+//
+// While an execution trace is recorded, each execution is a task of the trace. Its type is
+// "run " followed by the kind, and a log message of it has the name. Find it under
+// "User-defined tasks" of go tool trace.
 func WithProfiling() Option {
 	return option{name: "WithProfiling", set: func(c *config) { c.profiles = true }}
 }
 
-// profile labels the calling goroutine with the claimed task that it is about to run, until
-// the function that it returns is called. It is a worker, or was started for this.
+// profile labels the calling goroutine with the claimed task that it is about to run. done
+// removes the labels. The goroutine is a worker's or was started to run the task, so there
+// are no earlier labels to restore.
 func (m *TaskManager) profile(h *Handle) (done func()) {
 	h.mu.Lock()
 	ctx, kind := h.ctxLocked(), kindOf(h.task, h.cfg)
@@ -38,7 +43,7 @@ func (m *TaskManager) profile(h *Handle) (done func()) {
 	}
 }
 
-// traceRun makes a task of the execution trace of what is about to run.
+// traceRun begins a task of the execution trace.
 func traceRun(ctx context.Context, name, kind string) (in context.Context, end func()) {
 	in, t := trace.NewTask(ctx, "run "+kind)
 	trace.Log(in, observe.NameLabel, name)

@@ -10,31 +10,38 @@ import (
 	"time"
 )
 
-// Timetable says when a task runs, over and over. It must be safe for concurrent use, and
-// not wait for the end of the manager, which waits for its answer.
+// Timetable determines when a repeated task runs; see [TaskManager.Repeat]. It must be safe
+// for concurrent use.
+//
+// If Next panics, or returns a time that is not later than after, the schedule ends. The
+// first call is made by Repeat, which returns the error; errors of later calls are logged.
+//
+// Next must not wait until the manager has stopped: [TaskManager.Stop] and
+// [TaskManager.Drain] wait for Next to return.
 type Timetable interface {
-	// Next is the first time after another one, and zero if there is none.
+	// Next returns the first time later than after, or the zero time if there is none.
 	Next(after time.Time) time.Time
 }
 
-// Overlap says what becomes of a run that is due while the one before it is
+// Overlap determines what happens to a run that is due while the previous run is
 // outstanding.
 type Overlap uint8
 
 // The overlap policies.
 const (
-	// OverlapSkip leaves it out. It is the default.
+	// OverlapSkip skips the run. It is the default.
 	OverlapSkip Overlap = iota
-	// OverlapQueue makes up for it as soon as the one before it has ended, however
-	// many there are to make up for. One that fails to start is left out, and the rest
-	// is made up for at the next time.
+	// OverlapQueue starts the run as soon as the previous run has ended. There is no limit
+	// on the number of runs that are due and wait in this way. A run that fails to start is
+	// skipped; the others then wait until the next run is due.
 	OverlapQueue
 
-	overlaps // how many there are
+	overlaps // the number of policies
 )
 
-// WithOverlap says what becomes of a run of Every or Repeat that is due while the one
-// before it is outstanding. It is for them alone.
+// WithOverlap sets what happens to a run of [TaskManager.Every] or [TaskManager.Repeat]
+// that is due while the previous run is outstanding. The default is [OverlapSkip]. Other
+// submits refuse this option.
 func WithOverlap(o Overlap) TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		c.overlap = &o
@@ -42,8 +49,9 @@ func WithOverlap(o Overlap) TaskOption {
 	})
 }
 
-// Every runs a task at a fixed rate: for the first time when the interval has passed,
-// and then after each further one, however long a run takes. See Repeat.
+// Every runs a task at a fixed rate. The first run is due one interval after the call, and
+// each further run one interval after the one before, however long the runs take. The
+// interval must be positive. See [TaskManager.Repeat] for the rest.
 func (m *TaskManager) Every(ctx context.Context, interval time.Duration, task Task, opts ...TaskOption) (*Schedule, error) {
 	if interval <= 0 {
 		return nil, fmt.Errorf("taskmanager: Every: the interval is %v; it must be positive", interval)
@@ -51,7 +59,7 @@ func (m *TaskManager) Every(ctx context.Context, interval time.Duration, task Ta
 	return m.Repeat(ctx, every{time.Now(), interval}, task, opts...)
 }
 
-// every is the timetable of a fixed rate, which does not drift.
+// every is the timetable of a fixed rate. It does not drift.
 type every struct {
 	start    time.Time
 	interval time.Duration
@@ -62,21 +70,27 @@ func (e every) Next(after time.Time) time.Time {
 	return e.start.Add(periods * e.interval)
 }
 
-// count is how many times there are after one and up to another.
+// count returns the number of times after from, up to and including to.
 func (e every) count(from, to time.Time) int {
 	return int(to.Sub(e.start)/e.interval - from.Sub(e.start)/e.interval)
 }
 
-// Repeat runs a task at the times of a timetable, until ctx ends, Stop of the schedule
-// is called, the manager stops, or the timetable has no further time. Each run is a
-// task as by Submit, with the name, the attributes and the options that are read now,
-// and with the values of ctx; its end is that of ctx only WithLinkedContext. It is
-// queued beyond the limit, if there is one. One run at a time is outstanding; for
-// those that are due meanwhile see WithOverlap. If another task has the name then,
-// the run is left out, and the log tells.
+// Repeat runs a task at the times of a timetable. The schedule ends when ctx ends, when
+// [Schedule.Stop] is called, when the manager is stopped or drained, or when the timetable
+// has no further time.
 //
-// Errors: ErrStopped, ErrNilTask, ErrEmptyName, ErrNilContext, why ctx ended, and faults
-// of the options. WithDelay, WithNotBefore and WithDeadline do not go with it.
+// Each run is submitted as by [TaskManager.Submit], but is queued even if the manager's
+// limit is reached. The name, the attributes and the options of the task are read once,
+// now, for all runs. The contexts of the runs carry the values of ctx. The end of ctx does
+// not cancel a run unless [WithLinkedContext] is given.
+//
+// At most one run is outstanding at a time; [WithOverlap] sets what happens to runs that
+// become due meanwhile. If another task has the name when a run is due, the run is skipped
+// and an error is logged.
+//
+// Repeat returns [ErrStopped], [ErrNilTask], [ErrEmptyName], [ErrNilContext], the cause of
+// a ctx that has ended, or an error about the options or the timetable. [WithDelay],
+// [WithNotBefore] and [WithDeadline] are not allowed.
 func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, opts ...TaskOption) (*Schedule, error) {
 	if times == nil {
 		return nil, errors.New("taskmanager: Repeat: nil timetable; Every makes one, and adapters/cron")
@@ -103,26 +117,27 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	return s, nil
 }
 
-// Schedule is a task that runs over and over. It is safe for concurrent use.
+// Schedule is a task that runs repeatedly. [TaskManager.Every] and [TaskManager.Repeat]
+// make one. It is safe for concurrent use.
 type Schedule struct {
 	m     *TaskManager
 	ctx   context.Context
 	times Timetable
-	model Handle // what each run is a copy of
-	queue bool   // OverlapQueue
+	model Handle // the template of the runs; never submitted
+	queue bool   // the policy is OverlapQueue
 
-	mu       sync.Mutex // guards the rest
-	next     time.Time  // zero: never
-	alarm    *alarm
-	unlink   func() bool
-	current  *Handle // the run that is outstanding
-	starting bool    // somebody is starting a run, and may start more
-	missed   int     // runs to make up for
-	skipped  int
-	over     bool
+	mu       sync.Mutex  // guards the rest
+	next     time.Time   // when the next run is due; zero: never
+	alarm    *alarm      // calls tick
+	unlink   func() bool // ends the AfterFunc on ctx
+	current  *Handle     // the outstanding run
+	starting bool        // the submit of current has not returned
+	missed   int         // runs that are due and wait for the current one (OverlapQueue)
+	skipped  int         // the result of Skipped
+	over     bool        // the schedule has ended
 }
 
-// init reads what stays the same for all runs.
+// init reads the name and the options, which are the same for all runs, into the model.
 func (s *Schedule) init(task Task, opts []TaskOption) error {
 	name, err := nameOf(task)
 	if err != nil {
@@ -139,8 +154,9 @@ func (s *Schedule) init(task Task, opts []TaskOption) error {
 	return s.m.prepare(s.ctx, &s.model, name, task, append(slices.Clip(opts), own), s)
 }
 
-// Stop ends the schedule: no further run becomes due. One that is outstanding goes on,
-// and so does one that is being submitted at this moment.
+// Stop ends the schedule: no further run becomes due. An outstanding run continues, as does
+// a run that is being submitted at this moment. Stop does not wait and may be called
+// repeatedly.
 func (s *Schedule) Stop() {
 	s.mu.Lock()
 	alarm, unlink := s.alarm, s.unlink
@@ -153,27 +169,29 @@ func (s *Schedule) Stop() {
 	}
 }
 
-// Next is when the next run is due, and zero if there is none.
+// Next returns the time at which the next run is due, or the zero time if there is none.
 func (s *Schedule) Next() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.next
 }
 
-// Skipped is how many runs were left out, because the one before them, or another task
-// of the name, was outstanding. With OverlapSkip those times of a timetable do not count
-// that went by while it was being asked.
+// Skipped returns the number of runs that were skipped because the previous run, or another
+// task with the same name, was outstanding. With [OverlapSkip] it does not count the times
+// of a [Timetable] that passed while the timetable computed its next time.
 func (s *Schedule) Skipped() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.skipped
 }
 
-// longestSleep is how long an alarm of a schedule waits at most. Timers go by the
-// monotonic clock and timetables by that of the wall, which may be set meanwhile.
+// longestSleep limits how long an alarm of a schedule sleeps before it reads the wall clock
+// again. Timers use the monotonic clock and timetables the wall clock, which may be set
+// meanwhile.
 const longestSleep = time.Minute
 
-// ask asks the timetable for the next time after another one. It is zero after an error.
+// ask returns the first time of the timetable after the given one. With an error the time
+// is zero.
 func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
 	err = guarded(func() error { next = s.times.Next(after); return nil })
 	if err == nil && !next.IsZero() && !next.After(after) {
@@ -185,11 +203,11 @@ func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
 	return next, nil
 }
 
-// plan sets the alarm for the next time, or ends the schedule if there is none and
-// nothing more to do.
+// plan sets the alarm for the next run. It ends the schedule if there is no next run and
+// nothing is outstanding. It takes the results of ask and returns its error.
 func (s *Schedule) plan(next time.Time, err error) error {
 	s.mu.Lock()
-	if s.over { // stopped meanwhile
+	if s.over {
 		s.mu.Unlock()
 		return nil
 	}
@@ -199,7 +217,7 @@ func (s *Schedule) plan(next time.Time, err error) error {
 	return cmp.Or(err, armed)
 }
 
-// armLocked sets the alarm for the next run, if there is one. mu is held.
+// armLocked sets the alarm for the next run, if there is one. s.mu must be held.
 func (s *Schedule) armLocked() error {
 	if s.over || s.next.IsZero() {
 		return nil
@@ -211,7 +229,7 @@ func (s *Schedule) armLocked() error {
 	return nil
 }
 
-// tick is called when a run is due, or the alarm has slept for long enough.
+// tick is called by the alarm: a run is due, or longestSleep has passed.
 func (s *Schedule) tick() {
 	s.mu.Lock()
 	at := s.next
@@ -228,13 +246,13 @@ func (s *Schedule) tick() {
 		s.fail(s.plan(times.Next(now), nil))
 		return
 	}
-	// A timetable of somebody's may take its time. That must not hold up what else is
-	// due at this moment.
+	// A user's timetable may be slow. On a goroutine of its own it does not delay the other
+	// alarms of the manager.
 	s.m.asking.Go(func() { s.come(at) })
 }
 
-// come has the run begin that is due at a time, and finds the next time. What has become
-// due meanwhile is made up for, if that is the policy.
+// come starts the run that is due at the given time and plans the next one. With
+// OverlapQueue it also handles the runs that became due while the timetable was asked.
 func (s *Schedule) come(at time.Time) {
 	for s.due(1) {
 		if now := time.Now(); !s.queue && now.After(at) {
@@ -249,8 +267,9 @@ func (s *Schedule) come(at time.Time) {
 	}
 }
 
-// due deals with so many runs that are due: it begins one, or leaves them out, or notes
-// that they are to be made up for. It reports whether the schedule goes on.
+// due handles n runs that are due: it starts one of them and skips or queues the others,
+// or, if a run is outstanding, skips or queues all. It returns false if the schedule has
+// ended.
 func (s *Schedule) due(n int) bool {
 	s.mu.Lock()
 	busy := s.current != nil || s.starting
@@ -277,8 +296,9 @@ func (s *Schedule) due(n int) bool {
 	return true
 }
 
-// fail ends the schedule if the manager has ended, and tells of a timetable that has
-// failed, and so has no further time.
+// fail ends the schedule if err says that the manager has stopped, and logs other errors.
+// Those come from the timetable; plan has ended the schedule then, or will when the last
+// run has ended.
 func (s *Schedule) fail(err error) {
 	switch {
 	case err == nil:
@@ -289,9 +309,9 @@ func (s *Schedule) fail(err error) {
 	}
 }
 
-// runAndUnlock starts a run, and, if it has ended by then, one that is to be made up for, and so
-// on. A run that fails to start does not take those others with it: they wait for the
-// next time. mu is held; it lets go of it.
+// runAndUnlock starts a run. If the run has already ended when its submit returns, it
+// starts the next queued one, and so on. If a run fails to start, the queued ones wait
+// until the next run is due, since they would probably fail too. s.mu must be held.
 func (s *Schedule) runAndUnlock() {
 	for {
 		h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
@@ -313,9 +333,9 @@ func (s *Schedule) runAndUnlock() {
 	}
 }
 
-// restAndUnlock ends the schedule if nothing is to come, or the manager has stopped, and tells of
-// a run that did not start. Without a further time, what is to be made up for is left
-// out if nothing is under way. mu is held; it lets go of it.
+// restAndUnlock ends the schedule if the manager has stopped, or if no run is outstanding
+// and none will become due; runs that are still queued are then skipped. A non-nil err is
+// the error of a run that did not start; it is logged. s.mu must be held.
 func (s *Schedule) restAndUnlock(err error) {
 	last := s.current == nil && !s.starting && s.next.IsZero()
 	s.mu.Unlock()
@@ -327,7 +347,8 @@ func (s *Schedule) restAndUnlock(err error) {
 	}
 }
 
-// ended is called by the manager when a run has ended. Whoever is starting it will see.
+// ended implements watcher: the manager calls it when a run has ended. If the submit of the
+// run has not returned, runAndUnlock starts the next run.
 func (s *Schedule) ended(h *Handle, _ error) {
 	s.mu.Lock()
 	if s.current != h {
@@ -346,7 +367,7 @@ func (s *Schedule) ended(h *Handle, _ error) {
 	}
 }
 
-// clone is a configuration for another task with the same options.
+// clone returns the configuration of another task with the same options.
 func (c *taskConfig) clone() *taskConfig {
 	other := *c
 	if c.limits != nil {

@@ -6,15 +6,17 @@ import (
 	"sync"
 )
 
-// ResultGroup is a group of tasks that have results. It is safe for concurrent use.
+// ResultGroup is a [Group] whose tasks return results. [NewResultGroup] makes one. It is
+// safe for concurrent use.
 type ResultGroup[R any] struct {
 	group Group
 
-	mu      sync.Mutex // taken after that of the group
+	mu      sync.Mutex // guards results; locked after group.mu
 	results []*R       // in the order of the submits
 }
 
-// NewResultGroup makes a group of tasks of m that have results; see TaskManager.Group.
+// NewResultGroup returns a new group of tasks of m that return results. It is otherwise
+// like [TaskManager.Group].
 func NewResultGroup[R any](ctx context.Context, m *TaskManager, opts ...GroupOption) *ResultGroup[R] {
 	g := &ResultGroup[R]{group: Group{m: m, ctx: ctx}}
 	g.group.init(opts)
@@ -24,7 +26,8 @@ func NewResultGroup[R any](ctx context.Context, m *TaskManager, opts ...GroupOpt
 	return g
 }
 
-// Go submits a function with a name, as Group.Go does.
+// Go submits fn as a task with the given name, as [Group.Go] does. An execution whose fn
+// returns an error, panics or calls [runtime.Goexit] sets no result.
 func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) error {
 	if g.group.fault != nil {
 		return g.group.fault
@@ -53,9 +56,10 @@ func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error)
 	}), nil, opts)
 }
 
-// Wait waits as Group.Wait does, and returns the results in the order of the submits:
-// zero values for functions that have returned an error, or not returned, and for submits
-// that have failed. So does each further Wait, until the next submit.
+// Wait waits as [Group.Wait] does, and returns its error and the results in the order of
+// the submits. The result is the zero value for a function that has not returned or has not
+// succeeded, and for a submit that failed. Until the next submit, Wait returns the same
+// results again.
 func (g *ResultGroup[R]) Wait(ctx context.Context) ([]R, error) {
 	err := g.group.Wait(ctx)
 	g.mu.Lock()

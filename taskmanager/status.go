@@ -5,64 +5,63 @@ import (
 	"time"
 )
 
-// WorkerStatus is what a worker or a task is doing.
+// WorkerStatus is the status of a worker or of a task.
 type WorkerStatus string
 
-// The statuses of workers (Waiting, Running) and of tasks (the others, and
-// Running).
+// The statuses. A worker is Waiting, Running or Blocked. A task has any status except Waiting.
 const (
-	// NotAssigned is a task that waits for its time, or for its first worker.
+	// NotAssigned means that the task waits for its time or for its first worker.
 	NotAssigned WorkerStatus = "not assigned"
-	// Waiting is a worker that has nothing to do.
+	// Waiting means that the worker is idle.
 	Waiting WorkerStatus = "waiting"
-	// Running is a task that is being executed, and a worker that does so.
+	// Running means that the task is running, or that the worker runs a task.
 	Running WorkerStatus = "running"
-	// Blocked is a task that is being executed, but waits for others and has lent the
-	// slot of its worker meanwhile, and that worker; see Blocking.
+	// Blocked means that the task is running but waits, for other tasks or in [Blocking],
+	// and has lent its slot. The worker of such a task is Blocked too.
 	Blocked WorkerStatus = "blocked"
-	// Restarted is a task that has failed and waits to run again.
+	// Restarted means that the task has failed and waits to run again.
 	Restarted WorkerStatus = "restarted"
-	// Finished is a task that has ended. Only its handle still shows it.
+	// Finished means that the task has ended. Only its handle and the history report it.
 	Finished WorkerStatus = "finished"
 )
 
-// String is the status as text.
+// String returns the status as text.
 func (w WorkerStatus) String() string { return string(w) }
 
-// WorkerInfo is what one worker does.
+// WorkerInfo describes a worker.
 type WorkerInfo struct {
-	TaskName string       // "idle" if it has none; Status tells a task of that name apart
-	Status   WorkerStatus // Waiting if it has none
+	TaskName string       // the name of its task; "idle" without one, and Status is Waiting
+	Status   WorkerStatus // Waiting, Running or Blocked
 }
 
-// idleName stands for a task where there is none.
+// idleName is the TaskName of a worker that has no task.
 const idleName = "idle"
 
-// TaskStatus describes one task.
+// TaskStatus describes a task.
 type TaskStatus struct {
-	Name        string       // of the task
-	Worker      int32        // that runs the task, or ran it last; 0: none yet
-	Status      WorkerStatus // where it is in its life
-	Description string       // from the TaskWithProgress, or WithDescription
-	Progress    float64      // from the TaskWithProgress; 0 otherwise
-	Restarts    int          // how often it was started again
+	Name        string       // the name of the task
+	Worker      int32        // the worker that runs the task or ran it last; 0: none
+	Status      WorkerStatus // the status of the task
+	Description string       // from WithDescription, or else from a TaskWithProgress
+	Progress    float64      // from a TaskWithProgress; 0 for other tasks
+	Restarts    int          // the number of restarts so far
 
-	ProgressError error     // what Progress returned, or its panic
-	LastError     error     // how the execution before this one, or the task, failed
-	QueuedAt      time.Time // when it was queued, the last time
-	StartedAt     time.Time // when its last execution began; zero: never
-	DueAt         time.Time // when it will be queued, while it waits for its time; zero: it does not
+	ProgressError error     // the error or panic of a TaskWithProgress
+	LastError     error     // the error of the ended task, or of its last finished execution
+	QueuedAt      time.Time // when the task was last queued
+	StartedAt     time.Time // when its last execution began; zero: it has not run
+	DueAt         time.Time // when the task will be queued; zero unless it waits for its time
 }
 
-// Status tells what each live worker does, by its number. Numbers start at 1
-// and are given again when a worker has left. Those that are Blocked have lent their
-// slots, and do not count for the maximum.
+// Status describes each live worker, by its number. Numbers start at 1; the number of a
+// worker that has exited is used again. Workers that are [Blocked] do not count towards the
+// maximum.
 func (m *TaskManager) Status() map[int32]WorkerInfo {
 	_, info := m.workers()
 	return info
 }
 
-// workers tells what each live worker does, and lists their numbers in order.
+// workers returns the numbers of the live workers in ascending order, and what each does.
 func (m *TaskManager) workers() (ids []int32, info map[int32]WorkerInfo) {
 	workers := m.pool.Workers()
 	info = make(map[int32]WorkerInfo, len(workers))
@@ -71,9 +70,9 @@ func (m *TaskManager) workers() (ids []int32, info map[int32]WorkerInfo) {
 	for _, w := range workers {
 		ids = append(ids, w.ID)
 		info[w.ID] = idle
-		// A worker is busy until it has come back from the task. By then the task
-		// may be over, or run again on another worker; it may also have moved
-		// since this loop saw it, and then the later sight counts.
+		// The pool counts a worker as busy for a moment after its task has ended. By then the
+		// task may run again on another worker, so ask the task. The task may also move
+		// during this loop; then the later observation counts.
 		if w.Busy && w.Item.runsOn(w.ID) {
 			if before, moved := on[w.Item]; moved {
 				info[before] = idle
@@ -88,9 +87,9 @@ func (m *TaskManager) workers() (ids []int32, info map[int32]WorkerInfo) {
 	return ids, info
 }
 
-// TaskStatus tells about each outstanding task, by its name. It asks those that
-// implement TaskWithProgress, in turn and on this goroutine: one that does not
-// answer holds up this call, and nothing else.
+// TaskStatus describes each outstanding task, by its name. It calls the methods of each
+// [TaskWithProgress], one task after another, on the calling goroutine and without a lock:
+// a method that blocks delays this call and nothing else.
 func (m *TaskManager) TaskStatus() map[string]TaskStatus {
 	tasks := slices.Collect(m.names.All())
 	statuses := make(map[string]TaskStatus, len(tasks))
@@ -102,8 +101,8 @@ func (m *TaskManager) TaskStatus() map[string]TaskStatus {
 	return statuses
 }
 
-// statusOf describes a task. The task's own methods are called with no lock
-// held, and first, since they may take their time.
+// statusOf describes a task. It calls the methods of the task first: they may be slow, and
+// what the manager knows would be out of date afterwards.
 func (m *TaskManager) statusOf(h *Handle) TaskStatus {
 	var s TaskStatus
 	h.mu.Lock()
@@ -119,7 +118,7 @@ func (m *TaskManager) statusOf(h *Handle) TaskStatus {
 	return s
 }
 
-// statusTo fills in what the manager knows of the task.
+// statusTo sets the fields of s that do not come from methods of the task.
 func (h *Handle) statusTo(s *TaskStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -143,13 +142,13 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	}
 }
 
-// statusLocked is the state as users see it. h.mu is held.
+// statusLocked returns the public status for h.state. h.mu must be held.
 func (h *Handle) statusLocked() WorkerStatus {
 	switch h.state {
 	case running, asking:
 		return Running
 	case ended:
-		return Finished // and the name is free
+		return Finished
 	default:
 		if h.retryLocked() != nil {
 			return Restarted
@@ -158,7 +157,7 @@ func (h *Handle) statusLocked() WorkerStatus {
 	}
 }
 
-// runsOn reports whether the task is being executed by the given worker.
+// runsOn reports whether the given worker runs the task.
 func (h *Handle) runsOn(worker int32) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -7,28 +7,30 @@ import (
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
-// Stop ends the manager: it refuses new tasks, ends those that are queued or wait
-// for their time with ErrStopped, cancels the context of those that run, with
-// ErrStopped as its cause, and waits until they have returned and the workers
-// are gone. Nothing restarts any more.
+// Stop ends the manager. It refuses new tasks, ends the tasks that are queued or wait for
+// their time with [ErrStopped], and cancels the contexts of the running tasks with
+// ErrStopped as the cause. Then it waits until those tasks have returned and all workers
+// have exited. No task restarts any more.
 //
-// If ctx ends first, the error is a *StopError that wraps the reason and names
-// the tasks that are still running; Stop may be called again to wait on. It is
-// idempotent, and may be called from several goroutines at once. Called by a
-// task of the same manager it waits for that task too, so ctx must end. A nil
-// ctx is refused, and stops nothing.
+// If ctx ends first, Stop returns a [*StopError], which wraps the cause of ctx and names
+// the tasks that are still running. The manager continues to stop; call Stop again to wait
+// for it.
+//
+// Stop is idempotent and safe for concurrent use. A task may stop its own manager, but Stop
+// also waits for that task, so its ctx must end. For a nil ctx Stop returns [ErrNilContext]
+// and does nothing else.
 func (m *TaskManager) Stop(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
-	m.pool.Pause() // start nothing that would only be cancelled
+	m.pool.Pause() // a task that starts now would only be cancelled
 	m.close()
 	m.cancelAll()
 	if err := m.pool.Stop(ctx); err != nil {
 		return &StopError{Running: m.running(), Err: cause.Of(ctx)}
 	}
-	// What is left was about to be queued by the timer or by a submit, and is
-	// being refused at this moment.
+	// A task may be left that the timer or a submit is passing to the pool at this moment.
+	// The pool refuses it, so it ends soon.
 	_, quiet := m.delayed.Stop()
 	select {
 	case <-quiet:
@@ -56,8 +58,8 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	return nil
 }
 
-// cancelAll cancels what is outstanding, and notes it for a drain: first, as with the last of
-// them the drain goes on.
+// cancelAll cancels the outstanding tasks. It records their names for Drain first, since a
+// concurrent Drain continues when the last of them has ended.
 func (m *TaskManager) cancelAll() {
 	all := slices.Collect(m.names.All())
 	if len(all) > 0 {
@@ -66,15 +68,15 @@ func (m *TaskManager) cancelAll() {
 			names[i] = h.name
 		}
 		slices.Sort(names)
-		m.cancelled.CompareAndSwap(nil, &names) // a later Stop finds what is not over yet
+		m.cancelled.CompareAndSwap(nil, &names) // only the first Stop finds all of them
 	}
 	for _, h := range all {
 		m.cancel(h, ErrStopped)
 	}
 }
 
-// close has no task begin any more: from here on the outstanding ones are all that there
-// will be. Schedules that are not seen here were stored later, and find the names closed.
+// close refuses new tasks and stops the schedules. A schedule that Range misses was stored
+// after the names were closed; its Repeat checks that.
 func (m *TaskManager) close() {
 	m.names.Close()
 	m.schedules.Range(func(s, _ any) bool {
@@ -83,8 +85,8 @@ func (m *TaskManager) close() {
 	})
 }
 
-// running names the tasks that are being executed, by workers or by those who
-// submitted them.
+// running returns the sorted names of the tasks that are running, on workers or, with
+// CallerRuns, in their submits.
 func (m *TaskManager) running() []string {
 	var names []string
 	for h := range m.names.All() {

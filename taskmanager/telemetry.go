@@ -12,17 +12,17 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// TaskWithKind is an optional interface of a Task that says what sort of task it is.
+// TaskWithKind is an optional interface of a [Task] that has a kind.
 type TaskWithKind interface {
 	Task
-	// Kind is the sort of the task, by which telemetry counts and names it: one of few,
-	// as opposed to its name. It is asked at the submit, and only if somebody observes,
-	// or for profiles.
-	// The default is the name of the task's type, and "func" for functions.
+	// Kind returns the kind of the task, by which telemetry names and counts executions. A
+	// program should have few kinds, while names are unique. Kind is called at the submit,
+	// and only if the manager has observers or [WithProfiling]. The default kind is the
+	// name of the task's type, and "func" for functions.
 	Kind() string
 }
 
-// WithKind says what sort of task it is, as TaskWithKind does, over which it wins.
+// WithKind sets the kind of the task; it must not be empty. It overrides [TaskWithKind].
 func WithKind(kind string) TaskOption {
 	return taskOption(func(c *taskConfig) error {
 		c.label().kind = kind
@@ -30,10 +30,10 @@ func WithKind(kind string) TaskOption {
 	})
 }
 
-// WithObserver has observers told of what happens to tasks; see package observe. They
-// take the place of the one that the manager has by itself, which emits spans and metrics
-// by OpenTelemetry if an SDK is installed as the global provider when the manager starts.
-// A panic of an observer is logged, once for each call.
+// WithObserver sets the observers of the manager; see package observe. They replace the
+// default observer, which emits spans and metrics with OpenTelemetry if an SDK is installed
+// as the global provider when the manager starts. A panic in an observer is logged and does
+// not affect the task.
 func WithObserver(observers ...observe.Observer) Option {
 	faults := []error{fault(len(observers) == 0, "there is no observer; WithoutTelemetry is for that")}
 	for i, o := range observers {
@@ -46,12 +46,13 @@ func WithObserver(observers ...observe.Observer) Option {
 	}
 }
 
-// WithoutTelemetry has the manager emit nothing by itself, whatever is installed.
+// WithoutTelemetry disables the default observer; see [WithObserver]. The two options
+// exclude each other.
 func WithoutTelemetry() Option {
 	return option{name: "WithoutTelemetry", set: func(c *config) { c.silent = true }}
 }
 
-// observers are those of a manager, by what they want to be told of.
+// observers holds the observers of a manager by the interfaces that they implement.
 type observers struct {
 	submit  []observe.SubmitObserver
 	run     []observe.RunObserver
@@ -59,7 +60,7 @@ type observers struct {
 	pool    []observe.PoolObserver
 }
 
-// newObservers sorts observers, or finds the one that a manager has by itself.
+// newObservers sorts the given observers by interface, or sets the default observer.
 func newObservers(c config) (o observers, err error) {
 	given := c.observers
 	if c.silent && given != nil {
@@ -98,10 +99,10 @@ func newObservers(c config) (o observers, err error) {
 	return o, nil
 }
 
-// none reports whether nobody observes tasks.
+// none reports whether no observer observes tasks.
 func (o *observers) none() bool { return o.submit == nil && o.run == nil && o.restart == nil }
 
-// kindOf is what sort of task it is. Its Kind method was asked at the submit.
+// kindOf returns the kind of a task. askKind has stored the result of a Kind method in cfg.
 func kindOf(task Task, cfg *taskConfig) string {
 	if kind := cfg.kind(); kind != "" {
 		return kind
@@ -113,7 +114,8 @@ func kindOf(task Task, cfg *taskConfig) string {
 	return reflect.TypeOf(task).String()
 }
 
-// askKind asks a task for its kind, if it has a method for that and somebody observes.
+// askKind stores the result of the Kind method of a task in its configuration, if it has
+// that method, no option sets the kind, and an observer or a profile needs it.
 func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	if m.observers.none() && !m.profiles || cfg.kind() != "" {
 		return cfg, nil
@@ -131,7 +133,7 @@ func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	return cfg, nil
 }
 
-// tell calls an observer. A panic there is logged and does no harm to the task.
+// tell calls an observer. It logs a panic of the observer.
 func (m *TaskManager) tell(call func()) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -141,7 +143,7 @@ func (m *TaskManager) tell(call func()) {
 	call()
 }
 
-// given is the context that an observer has returned, or, if that is nil, the one before.
+// given returns ctx, which an observer returned, or, if that is nil, the context before.
 func given(ctx, before context.Context) context.Context {
 	if ctx == nil {
 		return before
@@ -149,13 +151,14 @@ func given(ctx, before context.Context) context.Context {
 	return ctx
 }
 
-// subjectLocked is a task as observers see it. h.mu is held, or nobody else knows of h.
+// subjectLocked describes a task to observers. h.mu must be held unless no other goroutine
+// knows h.
 func (m *TaskManager) subjectLocked(h *Handle) observe.Task {
 	return observe.Task{Manager: m.name, Name: h.name, Kind: kindOf(h.task, h.cfg)}
 }
 
-// beginSubmit tells observers of the submit of a task that nobody else knows yet. It
-// returns the context from which those of the executions are derived.
+// beginSubmit tells observers that a submit begins. No other goroutine knows h yet. onto is
+// the context whose values the executions carry.
 func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle) (s observe.Submission, onto context.Context) {
 	s = observe.Submission{Task: m.subjectLocked(h)}
 	if h.cfg != nil {
@@ -169,15 +172,15 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle) (s observe.Sub
 	return s, onto
 }
 
-// endSubmit tells observers that a submit has returned err.
+// endSubmit tells observers that the submit returned err.
 func (m *TaskManager) endSubmit(ctx context.Context, s observe.Submission, err error) {
 	for _, o := range m.observers.submit {
 		m.tell(func() { o.EndSubmit(ctx, s, err) })
 	}
 }
 
-// executionLocked is what observers are told of an execution that begins, or began, at a time.
-// h.mu is held.
+// executionLocked describes an execution that began at the given time to observers. h.mu
+// must be held.
 func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Duration) observe.Run {
 	r := observe.Run{Task: m.subjectLocked(h), Attempt: h.attemptLocked(), Worker: worker, Waited: began - h.queuedAt}
 	if again := h.retryLocked(); again != nil {
@@ -186,8 +189,8 @@ func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Durati
 	return r
 }
 
-// observeRun tells that the execution of a claimed task begins, unless it is cancelled by
-// now.
+// observeRun tells observers that the execution of a claimed task begins. If the task was
+// cancelled meanwhile, it does nothing and returns false.
 func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	h.mu.Lock()
 	r, ctx, cancelled := m.executionLocked(h, worker, m.now()), h.ctxLocked(), h.cancelledLocked() != nil
@@ -203,8 +206,8 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	return true
 }
 
-// observeEnd tells that an execution that began at a time has ended with err. It returns
-// the type of the failure, if it is one.
+// observeEnd tells observers that an execution, which began at the given time, has ended
+// with err. It returns the type of a failure, as failureType does.
 func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duration, err error) (kind string) {
 	h.mu.Lock()
 	r, result := m.executionLocked(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
@@ -226,14 +229,15 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 	return result.Type
 }
 
-// crashed reports whether an execution ended in a panic or a Goexit, which is worth to be
-// told even of a task that was cancelled: it may be a bug in what it does then.
+// crashed reports whether an execution ended in a panic or Goexit. Observers are told of
+// these even if the task was cancelled: they may be bugs in how the task handles
+// cancellation.
 func crashed(err error) bool {
 	_, panicked := err.(*PanicError) //nolint:errorlint // made by the pool, never wrapped
 	return panicked || exactly(err, ErrGoexit)
 }
 
-// failureType is how an execution failed, and the stack of a panic.
+// failureType returns the type of a failure for observers, and the stack of a panic.
 func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
 	if p, ok := err.(*PanicError); ok { //nolint:errorlint // made by the pool, never wrapped
 		return observe.TypePanic, p.Stack
@@ -248,9 +252,9 @@ func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
 	return "", nil
 }
 
-// observeRestart tells that a task is to run again after a while. What it returns is to
-// be called when it is queued, or with the reason why it is not. The type is that of the
-// failure.
+// observeRestart tells observers that a task waits for its restart. err is the failure and
+// kind its type. The caller must call over when the wait ends: with nil when the task is
+// queued again, or with the reason why it will not run again.
 func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Duration, err error, kind string) (over func(error)) {
 	h.mu.Lock()
 	failed := m.executionLocked(h, h.worker, h.startedAt)
@@ -267,7 +271,7 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 	}
 }
 
-// restartOver tells that the wait for a restart is over, if one is under way.
+// restartOver tells observers that the wait for a restart has ended, if there was one.
 func (m *TaskManager) restartOver(h *Handle, err error) {
 	if m.observers.restart == nil {
 		return
@@ -283,8 +287,8 @@ func (m *TaskManager) restartOver(h *Handle, err error) {
 	}
 }
 
-// observePool has the pool observed until the manager stops. The limit is as in
-// scheduler.Config.
+// observePool passes the pool to the observers; unobservePool ends the observation. The
+// limit is that of scheduler.Config. Observers get -1 for no limit and 0 for HandOver.
 func (m *TaskManager) observePool(limit int) {
 	switch limit {
 	case 0:
@@ -316,7 +320,7 @@ func (m *TaskManager) poolState(limit int) observe.PoolState {
 	}
 }
 
-// unobservePool is for a manager that has stopped.
+// unobservePool ends the observation of the pool. Only the first call has an effect.
 func (m *TaskManager) unobservePool() {
 	m.unobserved.Do(func() {
 		for _, stop := range m.unobserve {

@@ -7,46 +7,47 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler"
 )
 
-// Blocking calls wait, which blocks, for a task: meanwhile the task's worker lends
-// its slot, so that the manager runs another task in its place. Before Blocking
-// returns, the task gets a slot back, for which it may have to wait. ctx is the
-// context that the task was given, or one derived from it; with another one Blocking
-// just calls wait.
+// Blocking calls wait, a function that blocks, on behalf of a task. Until wait returns, the
+// task lends its slot: the manager may run another task meanwhile. Then the task gets a
+// slot back, for which it may have to wait. ctx must be the context of the task or derived
+// from it; with another context, Blocking only calls wait.
 //
-// Handle.Wait, Future.Result and Group.Wait do this by themselves. So a tree of tasks
-// that wait for each other runs on a single worker, and no more than the maximum
-// are under way, those that wait not counted. There is one exception: a task does not
-// wait for a slot any more when the context of its wait has ended, since it may be the
-// one to cancel those that have the slots. Then as many workers as that are too many
-// leave when they have finished.
+// [Handle.Wait], [Future.Result] and [Group.Wait] lend the slot in the same way. So tasks
+// that wait for each other in a tree can run on a single worker. At most as many tasks as
+// the maximum of workers run at a time, not counting tasks that wait. There is one
+// exception: when the context of a wait ends, the task continues without a slot, because
+// the tasks that hold the slots may wait for this task to cancel them. The pool then
+// exceeds its maximum until that many workers finish.
 //
-// A task is known by its goroutine where it waits for tasks of its own manager, and by
-// its context everywhere, also on goroutines that it has started: while one of them
-// waits, the slot is lent, whatever the others do, and what that one waits for counts as
-// what the task needs to go on.
+// A task that waits for tasks of its own manager is recognised by its goroutine, with any
+// context. In all other cases it is recognised by its context, also on goroutines that it
+// has started. While such a goroutine waits, it lends the slot of the task, even if the
+// task itself continues to work. The detection of deadlocks treats that wait as a wait of
+// the task.
 func Blocking(ctx context.Context, wait func()) {
 	if h := ownerOf(ctx); h != nil {
-		back, _ := h.m.stepAside(ctx, nil) // nothing to wait for: no cycle
+		back, _ := h.m.stepAside(ctx, nil) // without a dependency there is no error
 		defer back()
 	}
 	wait()
 }
 
-// dependency is what a task may wait for: one task, or several.
+// dependency is what a task waits for: one task or several.
 type dependency interface {
-	// outstanding are those that have not ended.
+	// outstanding returns the tasks that have not ended.
 	outstanding() []*Handle
-	// one reports whether the end of one of them is enough.
+	// one reports whether the wait is over when one of the tasks has ended, rather than
+	// all.
 	one() bool
 }
 
-// waiter is a task that waits, or in whose place one does, and the worker whose slot it
-// holds, or 0.
+// waiter is a task on whose behalf a goroutine waits, and the worker whose slot it holds; 0
+// if it holds none.
 type waiter = scheduler.Caller[*Handle]
 
-// waiters lists the tasks for which the caller waits: the task that it runs and, if that
-// task runs inside the submit of another one (CallerRuns), the submitting task, and so on.
-// It is empty if the caller is no task.
+// waiters returns the tasks on whose behalf the caller waits: its own task, and, if that
+// task runs inside the submit of another task (CallerRuns), the submitting task, and so on.
+// It returns none if the caller is not a task.
 func (m *TaskManager) waiters(ctx context.Context) []waiter {
 	if list := m.pool.Callers(); list != nil {
 		return list
@@ -69,12 +70,13 @@ func (m *TaskManager) inside(ctx context.Context) bool {
 	return slices.ContainsFunc(m.waiters(ctx), func(w waiter) bool { return w.Item.m == m })
 }
 
-// stepAside lends the slots of the tasks for which the caller is about to wait, until back
-// is called. The caller waits for tasks of this manager, or, if on is nil, for something
-// else; it may be a task of another manager. The error is ErrWouldDeadlock.
+// stepAside lends the slots of the tasks on whose behalf the caller is about to wait, which
+// may be tasks of another manager. The caller must call back when the wait is over. on is
+// what the caller waits for; nil means something other than tasks. The only error is
+// ErrWouldDeadlock.
 //
-// When ctx ends, back does not wait for free slots: the caller may be the one that cancels
-// the tasks which hold them.
+// When ctx ends, back does not wait for free slots: the caller may be the task that cancels
+// the tasks that hold them.
 func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func(), err error) {
 	list := m.waiters(ctx)
 	if len(list) == 0 {
