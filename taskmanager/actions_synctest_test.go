@@ -12,12 +12,11 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// tick makes the time differ from that of all before, so that no two tasks are due
-// at the same moment: whether a worker takes the first before the second is there
-// would be a matter of luck.
+// tick advances the time, so that no two tasks are due at the same moment. Otherwise it
+// would be random whether a worker takes the first before the second is due.
 func (s *system) tick() { s.pass(time.Nanosecond) }
 
-// submit submits a task in one of the ways that there are.
+// submit submits a task in a random way.
 func (s *system) submit(t *rapid.T) {
 	s.tick()
 	x := draw(t)
@@ -41,11 +40,11 @@ func (s *system) submit(t *rapid.T) {
 		}
 		return
 	}
-	if x.group != nil { // which keeps the handle to itself
+	if x.group != nil { // a group returns no handle
 		x.handle, _ = s.m.Lookup(x.name)
 	}
 	s.model.submit([]*modelTask{x}, trying)
-	if x.group != nil && x.end != nil && x.phase != taskmanager.Finished { // it was refused
+	if x.group != nil && x.end != nil && x.phase != taskmanager.Finished { // the submit failed
 		s.groupFailed(x.group, x.end)
 	}
 	synctest.Wait()
@@ -73,7 +72,7 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	x.drawLimits(t, s.drawn)
 	if way == "group" || way == "group function" {
 		x.group = s.groups[rapid.IntRange(0, 1).Draw(t, "group")]
-		x.linked = false // that would be to the context of the group
+		x.linked = false // a group passes its own context to the submit
 	}
 	if way == "result" {
 		x.group = s.results
@@ -109,8 +108,8 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	}
 }
 
-// submitAll submits a batch. Under CallerRuns it has but one task: the others would wait
-// for their submitter, in which the model has no part.
+// submitAll submits a batch. Under CallerRuns the batch has one task, since the model does
+// not cover tasks that wait for the submitter to run them.
 func (s *system) submitAll(t *rapid.T) {
 	s.tick()
 	n := rapid.IntRange(1, 4).Draw(t, "size")
@@ -160,7 +159,7 @@ func (s *system) submitAll(t *rapid.T) {
 	s.checkSubmit(t, batch[0])
 }
 
-// resolve tells a running task what to do.
+// resolve ends an execution with a random outcome.
 func (s *system) resolve(t *rapid.T) {
 	s.tick()
 	x := s.pick(t, takesOrders)
@@ -179,15 +178,15 @@ func (s *system) resolve(t *rapid.T) {
 	synctest.Wait()
 }
 
-// takesOrders reports whether an execution does: it does not wait.
+// takesOrders reports whether a task runs and does not wait.
 func takesOrders(x *modelTask) bool {
 	return x.phase == taskmanager.Running && x.target == nil
 }
 
-// wait has a running task wait for another one, or itself. No two wait for the same
-// one, since it would be a matter of luck which comes back first; nor for a member of
-// a group, which may end at one moment with others; nor for one that is in a queue with a
-// limit, whose end makes room for others, which may be faster.
+// wait makes a running task wait for another task or for itself. It avoids targets for
+// which the order of events would be random: a task that another one already waits for, a
+// member of a group, which may end together with others, and a task in a bounded queue,
+// whose end makes room for blocked submits.
 func (s *system) wait(t *rapid.T) {
 	s.tick()
 	s.skipWaits(t)
@@ -217,8 +216,8 @@ func (s *system) wait(t *rapid.T) {
 	}
 }
 
-// skipWaits skips an action that would have a third task wait: the end of one of them
-// might bring two others back.
+// skipWaits skips an action if two tasks wait already: the end of one of three might bring
+// back two others, in random order.
 func (s *system) skipWaits(t *rapid.T) {
 	waiting := len(s.returning)
 	for _, x := range s.tasks {
@@ -231,7 +230,7 @@ func (s *system) skipWaits(t *rapid.T) {
 	}
 }
 
-// block has a running task wait for what is no task.
+// block makes a running task call Blocking.
 func (s *system) block(t *rapid.T) {
 	s.tick()
 	s.skipWaits(t)
@@ -242,7 +241,7 @@ func (s *system) block(t *rapid.T) {
 	s.model.wait(x, nothing, false)
 }
 
-// unblock is the end of such a wait.
+// unblock ends such a call.
 func (s *system) unblock(t *rapid.T) {
 	s.tick()
 	x := s.pick(t, func(x *modelTask) bool { return x.target == nothing })
@@ -252,8 +251,8 @@ func (s *system) unblock(t *rapid.T) {
 	s.settle()
 }
 
-// cancel cancels a task, by its handle or by its name. One of a batch that waits for
-// room is spared: it is cancelled when it has got it.
+// cancel cancels a task by its handle or by its name. It leaves out batches that wait for
+// room, which the model does not cover.
 func (s *system) cancel(t *rapid.T) {
 	s.tick()
 	x := s.pick(t, func(x *modelTask) bool { return x.batch == nil || isClosed(x.submitted) })
@@ -300,8 +299,8 @@ func (s *system) resize(t *rapid.T) {
 	before := s.max
 	s.drawBounds(t)
 	if s.max > before && len(s.blocked) > 0 {
-		// It would be a matter of luck whether a worker takes the next task before
-		// the scaler has made more workers, and so more room for those that wait.
+		// Otherwise it would be random whether a worker takes the next task before the
+		// scaler adds workers, and with them room for the blocked submits.
 		s.min = s.max
 	}
 	s.setBounds(t)
@@ -315,14 +314,14 @@ func (s *system) setBounds(t *rapid.T) {
 	s.settle()
 }
 
-// waitIdle begins to wait until there are no tasks.
+// waitIdle starts a call of WaitIdle.
 func (s *system) waitIdle(*rapid.T) {
 	w := &idler{returned: make(chan error, 1)}
 	s.idlers = append(s.idlers, w)
 	go func() { w.returned <- s.m.WaitIdle(context.Background()) }()
 }
 
-// advance lets time pass, often up to a moment at which something is due.
+// advance lets time pass, often until an event is due.
 func (s *system) advance(t *rapid.T) {
 	d := rapid.SampledFrom([]time.Duration{
 		1, restartDelay / 2, restartDelay, restartDelay + 1, timeout, queueTimeout, idleTimeout, 10 * idleTimeout,
@@ -330,7 +329,7 @@ func (s *system) advance(t *rapid.T) {
 	s.pass(d)
 }
 
-// pick draws an outstanding task, and skips the action if there is none.
+// pick draws an outstanding task that fits, and skips the action if there is none.
 func (s *system) pick(t *rapid.T, fits func(*modelTask) bool) *modelTask {
 	var names []string
 	for name, x := range s.tasks {

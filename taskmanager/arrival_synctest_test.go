@@ -11,17 +11,16 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// What is submitted while a worker is idle is queued until that worker has come, and then
-// is like other tasks that are queued. On one processor it does not come before whoever
-// submits gives way, so these tests see what the milliseconds are like in which a woken
-// worker waits for a busy processor.
+// A task that is submitted while a worker is idle stays in the queue until that worker has
+// woken up. With one processor the worker does not run before the submitter yields. So these
+// tests see the state in which a woken worker waits for a busy processor.
 
-// TestWokenWorkerHoldsNoTask: the first of many tasks is not bound to the worker that was
-// woken for it, so that whoever comes first begins with it.
+// TestWokenWorkerHoldsNoTask checks that the first task is not reserved for the worker that
+// it woke up: the first worker that is free takes it.
 func TestWokenWorkerHoldsNoTask(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	bubble(t, func(t *testing.T) {
-		const tasks = 50 // in less time than a goroutine may run for
+		const tasks = 50 // few enough to be submitted before the goroutine is preempted
 		m := start(t, taskmanager.WithWorkers(2, 2))
 		began := make(chan int, tasks)
 		synctest.Wait()
@@ -48,8 +47,8 @@ func TestWokenWorkerHoldsNoTask(t *testing.T) {
 	})
 }
 
-// TestCancelBeforeTheWorkerHasCome: a task whose worker is on its way is queued, and so
-// ends at once when it is cancelled.
+// TestCancelBeforeTheWorkerHasCome cancels a task whose worker is waking up. The task is
+// still queued, so it ends at once.
 func TestCancelBeforeTheWorkerHasCome(t *testing.T) {
 	beforeTheWorkerHasCome(t, func(m *taskmanager.TaskManager, task func(context.Context) error) bool {
 		h := submitFunc(t, m, "a", task)
@@ -58,8 +57,8 @@ func TestCancelBeforeTheWorkerHasCome(t *testing.T) {
 	})
 }
 
-// TestPauseBeforeTheWorkerHasCome: a task whose worker is on its way has not begun, and so
-// does not while the manager is paused.
+// TestPauseBeforeTheWorkerHasCome pauses the manager while the worker of a task is waking
+// up. The task must not start during the pause.
 func TestPauseBeforeTheWorkerHasCome(t *testing.T) {
 	beforeTheWorkerHasCome(t, func(m *taskmanager.TaskManager, task func(context.Context) error) bool {
 		h := submitFunc(t, m, "a", task)
@@ -72,8 +71,8 @@ func TestPauseBeforeTheWorkerHasCome(t *testing.T) {
 	})
 }
 
-// beforeTheWorkerHasCome tries something on an idle manager. It may fail a few times, as the
-// submitter may be interrupted and the worker come after all, but not each time.
+// beforeTheWorkerHasCome calls try on an idle manager, up to ten times until it succeeds.
+// try may fail if the submitter is preempted and the worker runs early.
 func beforeTheWorkerHasCome(t *testing.T, try func(m *taskmanager.TaskManager, task func(context.Context) error) bool) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

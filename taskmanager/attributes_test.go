@@ -13,11 +13,11 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// asked is a task that notes what it is asked.
+// asked is a task that records the calls of its attribute methods.
 type asked struct {
 	task
 	questions []string
-	answer    func(question string) // nil: nothing special
+	answer    func(question string) // if not nil, called by each method
 	deadline  time.Time
 	cost      int64
 }
@@ -39,9 +39,9 @@ var tomorrow = time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC)
 
 func newAsked(name string) *asked { return &asked{task: task{name: name}, cost: 5, deadline: tomorrow} }
 
-// TestDisciplinesAskWhatTheyWantToKnow: each method is called once, at the
-// submit, and only where it is of use.
-func TestDisciplinesAskWhatTheyWantToKnow(t *testing.T) {
+// TestDisciplinesAskOnlyForAttributesTheyUse checks that the methods are called once, at
+// the submit, and only if the discipline uses the attribute.
+func TestDisciplinesAskOnlyForAttributesTheyUse(t *testing.T) {
 	custom := taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])
 	for name, test := range map[string]struct {
 		discipline taskmanager.Discipline
@@ -73,7 +73,8 @@ func TestDisciplinesAskWhatTheyWantToKnow(t *testing.T) {
 	}
 }
 
-// TestOptionsWinOverMethods, and what nobody tells has a default.
+// TestOptionsWinOverMethods checks that an option overrides a method, and that attributes
+// given by neither have defaults.
 func TestOptionsWinOverMethods(t *testing.T) {
 	m := start(t, taskmanager.WithQueue(taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])))
 	show := func(h *taskmanager.Handle) string {
@@ -94,8 +95,8 @@ func TestOptionsWinOverMethods(t *testing.T) {
 	})
 }
 
-// TestBadAttributesAreErrors: the submit says what is wrong and with whom, and the
-// name stays free.
+// TestBadAttributesAreErrors checks that the submit returns an error that names the faulty
+// method or option, and that the name stays free.
 func TestBadAttributesAreErrors(t *testing.T) {
 	all := taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])
 	panicsAt := func(method string) *asked {

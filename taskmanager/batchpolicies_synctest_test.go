@@ -16,7 +16,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// batchLog makes tasks, and notes in what order they run.
+// batchLog makes tasks and records the order in which they run.
 type batchLog struct {
 	mu  sync.Mutex
 	ran []string
@@ -41,7 +41,7 @@ func (l *batchLog) order() []string {
 	return append([]string{}, l.ran...)
 }
 
-// wantNames demands the handles of these tasks, in their order.
+// wantNames checks the names of the handles, in order.
 func wantNames(t *testing.T, handles []*taskmanager.Handle, want ...string) {
 	t.Helper()
 	got := []string{}
@@ -51,7 +51,7 @@ func wantNames(t *testing.T, handles []*taskmanager.Handle, want ...string) {
 	check.Equal(t, "the names of the handles", got, append([]string{}, want...))
 }
 
-// wantFree demands that nobody has these names.
+// wantFree checks that no outstanding task has one of the names.
 func wantFree(t *testing.T, m *taskmanager.TaskManager, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -61,7 +61,7 @@ func wantFree(t *testing.T, m *taskmanager.TaskManager, names ...string) {
 	}
 }
 
-// wantEnds demands how tasks have ended, or will when the rest has.
+// wantEnds waits for the tasks and checks their errors.
 func wantEnds(t *testing.T, handles []*taskmanager.Handle, want ...error) {
 	t.Helper()
 	got := []error{}
@@ -73,7 +73,7 @@ func wantEnds(t *testing.T, handles []*taskmanager.Handle, want ...error) {
 	}
 }
 
-// submitAll is SubmitAll in a goroutine, and what it returned.
+// submitAll is a call of SubmitAll on another goroutine, and its results.
 type submitAll struct {
 	handles []*taskmanager.Handle
 	err     error
@@ -90,7 +90,7 @@ func submitAllElsewhere(ctx context.Context, m *taskmanager.TaskManager, tasks [
 	return s
 }
 
-// TestSubmitAllWithRoom: under each policy all are taken, in their order.
+// TestSubmitAllWithRoom checks that all policies accept the whole batch, in order.
 func TestSubmitAllWithRoom(t *testing.T) {
 	for _, opt := range []taskmanager.Option{
 		taskmanager.WithName("without a limit"),
@@ -116,8 +116,8 @@ func TestSubmitAllWithRoom(t *testing.T) {
 	}
 }
 
-// TestSubmitAllFaults: whatever is wrong with one task, none is taken, all faults are told
-// of at once, and every name is free.
+// TestSubmitAllFaults checks batches with invalid tasks. No task is accepted, the error
+// reports all faults, and every name stays free.
 func TestSubmitAllFaults(t *testing.T) {
 	ended, cancel := context.WithCancelCause(context.Background())
 	cancel(errFailed)
@@ -185,7 +185,7 @@ func TestSubmitAllFaults(t *testing.T) {
 	}
 }
 
-// TestSubmitAllOfNothing, with no context, and to a stopped manager.
+// TestSubmitAllOfNothing checks an empty batch, a nil context, and a stopped manager.
 func TestSubmitAllOfNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithLimit(1, taskmanager.Block))
@@ -206,7 +206,7 @@ func TestSubmitAllOfNothing(t *testing.T) {
 	})
 }
 
-// TestSubmitAllUnderReject: where there is no room for all, none is taken.
+// TestSubmitAllUnderReject checks that no task is accepted if there is no room for all.
 func TestSubmitAllUnderReject(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(2, taskmanager.Reject))
@@ -227,8 +227,9 @@ func TestSubmitAllUnderReject(t *testing.T) {
 	})
 }
 
-// TestSubmitAllUnderBlock waits for room for all at once: until then none runs, though
-// there is room for some, and nobody comes before them.
+// TestSubmitAllUnderBlock checks that a batch waits for room for all its tasks. Until then
+// none of them runs, even if there is room for some, and no later submit overtakes the
+// batch.
 func TestSubmitAllUnderBlock(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(2, taskmanager.Block))
@@ -263,10 +264,10 @@ func TestSubmitAllUnderBlock(t *testing.T) {
 	})
 }
 
-// TestSubmitAllThatWaitsMayEnd: by its context, by the cancellation or a limit of one of its
-// tasks, or by the end of the manager. Then none of it runs, and whoever is behind
-// it may go on.
-func TestSubmitAllThatWaitsMayEnd(t *testing.T) {
+// TestWaitingSubmitAllEnds ends a waiting SubmitAll by its context, by the cancellation or
+// a limit of one of its tasks, and by Stop. No task of the batch runs, and the submits
+// behind it continue.
+func TestWaitingSubmitAllEnds(t *testing.T) {
 	tests := map[string]struct {
 		opts []taskmanager.TaskOption
 		end  func(m *taskmanager.TaskManager, cancel context.CancelCauseFunc)
@@ -317,8 +318,8 @@ func TestSubmitAllThatWaitsMayEnd(t *testing.T) {
 	}
 }
 
-// TestSubmitAllUnderBlockThatCannotWait: what would never fit is refused at once, and what a
-// task submits to its own manager.
+// TestSubmitAllUnderBlockThatCannotWait checks that SubmitAll refuses at once a batch that
+// could never fit, and a batch that a task submits to its own manager.
 func TestSubmitAllUnderBlockThatCannotWait(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 2), taskmanager.WithLimit(2, taskmanager.Block))
@@ -335,7 +336,7 @@ func TestSubmitAllUnderBlockThatCannotWait(t *testing.T) {
 			t.Errorf("SubmitAll in a task returned %v, want ErrWouldDeadlock", err)
 		}
 		wantFree(t, m, "a", "b", "c", "d")
-		synctest.Wait() // the worker of the outer task is back
+		synctest.Wait() // the worker of the outer task is idle again
 		handles, err := m.SubmitAll(t.Context(), log.tasks("a", "b", "c", "d"))
 		if err != nil {
 			t.Fatalf("a batch of 4 that fits exactly: %v", err)
@@ -344,10 +345,11 @@ func TestSubmitAllUnderBlockThatCannotWait(t *testing.T) {
 	})
 }
 
-// TestSubmitAllUnderPoliciesThatDrop takes all, and gives up one for each too many.
+// TestSubmitAllUnderPoliciesThatDrop checks that all tasks are accepted, and that one is
+// dropped for each task that exceeds the limit.
 func TestSubmitAllUnderPoliciesThatDrop(t *testing.T) {
 	dropped := taskmanager.ErrDropped
-	for overflow, want := range map[taskmanager.Overflow][]error{ // of what was queued, and of a to d
+	for overflow, want := range map[taskmanager.Overflow][]error{ // the errors of the queued task and of a, b, c, d
 		taskmanager.DropNewest: {nil, nil, dropped, dropped, dropped},
 		taskmanager.DropWorst:  {nil, nil, dropped, dropped, dropped},
 		taskmanager.DropOldest: {dropped, dropped, dropped, nil, nil},
@@ -368,9 +370,9 @@ func TestSubmitAllUnderPoliciesThatDrop(t *testing.T) {
 	}
 }
 
-// TestSubmitAllUnderCallerRuns queues what fits, and runs the others in its place, one
-// after another, on no worker; one that crashes does the others no harm, and one that was
-// cancelled meanwhile does not run.
+// TestSubmitAllUnderCallerRuns checks that SubmitAll queues the tasks that fit and runs the
+// others itself, one after another. A crash of one does not affect the others, and one that
+// was cancelled meanwhile does not run.
 func TestSubmitAllUnderCallerRuns(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := crowded(t, taskmanager.CallerRuns)
@@ -409,8 +411,8 @@ func TestSubmitAllUnderCallerRuns(t *testing.T) {
 	})
 }
 
-// TestOptionsOfABatchAreThoseOfEachTask: each has limits and delays of its own.
-func TestOptionsOfABatchAreThoseOfEachTask(t *testing.T) {
+// TestOptionsOfABatchApplyToEachTask checks that each task has its own limits and delays.
+func TestOptionsOfABatchApplyToEachTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(2, 2), taskmanager.WithQueue(taskmanager.Fair(nil)), taskmanager.WithLimit(1, taskmanager.Reject))
 		begin := time.Now()
@@ -432,8 +434,8 @@ func TestOptionsOfABatchAreThoseOfEachTask(t *testing.T) {
 	})
 }
 
-// TestTrySubmitWithoutRoom never waits, nor runs the task: it is refused, or dropped, as
-// the policy says.
+// TestTrySubmitWithoutRoom checks that TrySubmit neither waits nor runs the task. Depending
+// on the policy it returns an error, or a task is dropped.
 func TestTrySubmitWithoutRoom(t *testing.T) {
 	for overflow, want := range map[taskmanager.Overflow]struct{ refused, queued, own error }{
 		taskmanager.Block:      {refused: taskmanager.ErrQueueFull},
@@ -459,7 +461,7 @@ func TestTrySubmitWithoutRoom(t *testing.T) {
 			if h != nil {
 				wantEnds(t, []*taskmanager.Handle{h}, want.own)
 			}
-			synctest.Wait() // the worker is back
+			synctest.Wait() // the worker is idle again
 			h, err = m.TrySubmit(t.Context(), &task{name: "new"}, taskmanager.WithDescription("with room"))
 			if err != nil {
 				t.Fatalf("%v: TrySubmit with room: %v", overflow, err)

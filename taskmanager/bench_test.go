@@ -11,7 +11,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// taskNames makes names beforehand: they belong to the caller, not to a submit.
+// taskNames makes names in advance, so that a benchmark of submits does not include them.
 func taskNames(n int) []string {
 	names := make([]string, n)
 	for i := range names {
@@ -34,7 +34,7 @@ func startBench(b *testing.B, workers int) *taskmanager.TaskManager {
 	return m
 }
 
-// named returns the work of n named tasks, from submit to done.
+// named runs n named tasks, from submit to done.
 func named(b *testing.B, submit func(name string, fn func(context.Context) error) error) yardstick.Work {
 	b.Helper()
 	var names []string
@@ -51,8 +51,8 @@ func named(b *testing.B, submit func(name string, fn func(context.Context) error
 				if err == nil {
 					break
 				}
-				// The task of that name of the round before has told the group,
-				// and is not off the books yet.
+				// The task with this name from the previous round has called wg.Done but
+				// has not quite ended.
 				if !errors.Is(err, taskmanager.ErrAlreadyExists) {
 					b.Fatal(err)
 				}
@@ -62,7 +62,7 @@ func named(b *testing.B, submit func(name string, fn func(context.Context) error
 	}
 }
 
-// channelPool is the yardstick: the same closures on a plain channel pool.
+// channelPool is the yardstick: a plain pool on a channel runs the same closures.
 func channelPool(b *testing.B, workers int) yardstick.Work {
 	b.Helper()
 	p := yardstick.NewChannelPool(workers, 1024, func(fn func()) { fn() })
@@ -99,7 +99,7 @@ func BenchmarkGo(b *testing.B) {
 	}), channelPool(b, workers))
 }
 
-// BenchmarkAsync: a result each, submitted a thousand at a time and then waited for.
+// BenchmarkAsync submits batches of a thousand functions and waits for their results.
 func BenchmarkAsync(b *testing.B) {
 	const workers, batch = 2, 1000
 	m := startBench(b, workers)
@@ -127,7 +127,7 @@ func BenchmarkAsync(b *testing.B) {
 	}, channelPool(b, workers))
 }
 
-// BenchmarkSubmitAll: named tasks in batches of 64.
+// BenchmarkSubmitAll submits named tasks in batches of 64.
 func BenchmarkSubmitAll(b *testing.B) {
 	const workers, batch = 2, 64
 	m := startBench(b, workers)
@@ -151,7 +151,7 @@ func BenchmarkSubmitAll(b *testing.B) {
 				if err == nil {
 					break
 				}
-				if !errors.Is(err, taskmanager.ErrAlreadyExists) { // as in named
+				if !errors.Is(err, taskmanager.ErrAlreadyExists) { // see named
 					b.Fatal(err)
 				}
 			}
@@ -160,7 +160,7 @@ func BenchmarkSubmitAll(b *testing.B) {
 	}, channelPool(b, workers))
 }
 
-// benchTask tells that it has run.
+// benchTask is a task that calls wg.Done.
 type benchTask struct {
 	name string
 	wg   *sync.WaitGroup
@@ -169,7 +169,7 @@ type benchTask struct {
 func (t benchTask) Name() string                  { return t.name }
 func (t benchTask) Execute(context.Context) error { t.wg.Done(); return nil }
 
-// BenchmarkNested: a task that submits another one and waits for it, on one worker.
+// BenchmarkNested runs, on one worker, a task that submits another one and waits for it.
 func BenchmarkNested(b *testing.B) {
 	m := startBench(b, 1)
 	ctx := context.Background()

@@ -11,8 +11,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// draining is a manager that drains, with a task on its only worker and another one in
-// the queue.
+// draining returns a manager that drains. It has a task on its only worker and another one
+// in the queue.
 func draining(t *testing.T) (m *taskmanager.TaskManager, queued *taskmanager.Handle, drained chan error) {
 	t.Helper()
 	m = start(t, taskmanager.WithWorkers(1, 1))
@@ -31,8 +31,8 @@ func draining(t *testing.T) (m *taskmanager.TaskManager, queued *taskmanager.Han
 	return m, queued, drained
 }
 
-// TestPauseDoesNotHoldUpADrain.
-func TestPauseDoesNotHoldUpADrain(t *testing.T) {
+// TestPauseDoesNotBlockADrain checks that Pause has no effect during a drain.
+func TestPauseDoesNotBlockADrain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m, queued, drained := draining(t)
 		m.Pause()
@@ -49,9 +49,9 @@ func TestPauseDoesNotHoldUpADrain(t *testing.T) {
 	})
 }
 
-// TestDrainTellsWhatAStopHasCancelled meanwhile; one that comes after the stop has nothing
-// to tell.
-func TestDrainTellsWhatAStopHasCancelled(t *testing.T) {
+// TestDrainNamesTasksThatStopCancelled checks the error of Drain if Stop is called during
+// the drain. A Drain after Stop returns nil.
+func TestDrainNamesTasksThatStopCancelled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m, queued, drained := draining(t)
 		stop(t, m)
@@ -70,7 +70,8 @@ func TestDrainTellsWhatAStopHasCancelled(t *testing.T) {
 	})
 }
 
-// TestWaitIdleOfAnotherManagerLendsTheSlot: what is waited for may need it.
+// TestWaitIdleOfAnotherManagerLendsTheSlot waits in a task for another manager, one of
+// whose tasks needs the slot of the waiting task.
 func TestWaitIdleOfAnotherManagerLendsTheSlot(t *testing.T) {
 	waits := map[string]func(context.Context, *taskmanager.TaskManager) error{
 		"WaitIdle": func(ctx context.Context, m *taskmanager.TaskManager) error { return m.WaitIdle(ctx) },

@@ -14,8 +14,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestDrainUnderLoadLosesNothing drains managers while others submit to them in every way:
-// each task that was accepted runs to its end, delays and restarts included.
+// TestDrainUnderLoadLosesNothing drains managers while goroutines submit tasks in different
+// ways. Each accepted task must run to its end, including delays and restarts.
 func TestDrainUnderLoadLosesNothing(t *testing.T) {
 	for round := range 20 {
 		opts := []taskmanager.Option{taskmanager.WithWorkers(round%3, 4), taskmanager.WithRestart(brisk{})}
@@ -56,7 +56,7 @@ type drained struct {
 	handles []*taskmanager.Handle
 }
 
-// submit submits until the manager takes no more.
+// submit submits tasks until the manager refuses them.
 func (d *drained) submit(t *testing.T, submitter int, random *rand.Rand) {
 	for i := 0; ; i++ {
 		name := fmt.Sprint(submitter, "/", i)
@@ -65,7 +65,7 @@ func (d *drained) submit(t *testing.T, submitter int, random *rand.Rand) {
 		switch random.IntN(3) {
 		case 0:
 			handles, err = d.m.SubmitAll(t.Context(), []taskmanager.Task{d.task(name+"/a", 0), d.task(name+"/b", 0)})
-			if errors.Is(err, taskmanager.ErrQueueFull) { // two never fit
+			if errors.Is(err, taskmanager.ErrQueueFull) { // the limit is too small for two tasks
 				continue
 			}
 		case 1:
@@ -90,7 +90,7 @@ func (d *drained) submit(t *testing.T, submitter int, random *rand.Rand) {
 	}
 }
 
-// task fails a few times before it is done.
+// task returns a task that fails the given number of times and then succeeds.
 func (d *drained) task(name string, failures int) *task {
 	return &task{
 		name: name,
@@ -105,9 +105,10 @@ func (d *drained) task(name string, failures int) *task {
 	}
 }
 
-// TestWaitIdleSeesWorkThatMakesWork: tasks that submit the next one before they end leave
-// no moment without any, wherever in the books the names are.
-func TestWaitIdleSeesWorkThatMakesWork(t *testing.T) {
+// TestWaitIdleSeesTasksThatSubmitTasks checks WaitIdle with chains of tasks, each of which
+// submits the next one before it ends. There is no idle moment before the chains end,
+// wherever the names are stored.
+func TestWaitIdleSeesTasksThatSubmitTasks(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(2, 2))
 	for round := range 200 {
 		var ended atomic.Int32

@@ -1,7 +1,7 @@
 package taskmanager_test
 
-// Each test here is named after a fault that was found in the task manager
-// whose API this package keeps. None may be possible again.
+// Each test in this file is named after a fault of the task manager whose API this package
+// keeps. The tests ensure that this package does not have these faults.
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func TestFault03SecondWorkerComesLateAndInHundreds(t *testing.T) {
 		for i := range 2 {
 			submitFunc(t, m, fmt.Sprint(i), untilCancelled)
 		}
-		synctest.Wait() // no time passes in it
+		synctest.Wait() // takes no virtual time
 		for name, s := range m.TaskStatus() {
 			if s.Status != taskmanager.Running {
 				t.Errorf("task %s is %v at once, want running", name, s.Status)
@@ -144,7 +144,7 @@ func TestFault04TwoTasksOfOneNameRunTogether(t *testing.T) {
 			if isClosed(h.Done()) {
 				break
 			}
-			// It is in Restart, or waits for the time of its restart.
+			// The task is in Restart or waits for its restart.
 			if _, err := m.GoFunc("name", untilCancelled); !errors.Is(err, taskmanager.ErrAlreadyExists) {
 				t.Fatalf("a second task of the name during run %d: %v, want ErrAlreadyExists", runs, err)
 			}
@@ -210,7 +210,7 @@ func TestFault05MaxIsExceededAndMinUndershot(t *testing.T) {
 		if got := peak.Load(); got != most {
 			t.Errorf("at most %d tasks ran at once, want %d", got, most)
 		}
-		time.Sleep(time.Second) // all above min time out at once
+		time.Sleep(time.Second) // all workers above min time out at the same moment
 		synctest.Wait()
 		if got := m.Snapshot().Workers; got != least {
 			t.Errorf("%d workers after the timeout, want %d", got, least)
@@ -430,8 +430,7 @@ func TestFault16FinishedTasksStayReachable(t *testing.T) {
 		await(t, handle)
 		return weak.Make(x)
 	}()
-	// The worker forgets the task when it has come back from it, which is a
-	// moment after the end that wait has seen.
+	// The worker drops its reference to the task shortly after the task has ended.
 	for m.Snapshot().Busy > 0 {
 		runtime.Gosched()
 	}

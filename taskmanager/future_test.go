@@ -26,7 +26,8 @@ func TestFutureReturnsWhatTheFunctionReturns(t *testing.T) {
 	check.Equal(t, "the name", f.Name(), "answer")
 }
 
-// TestFailedFutureHasNoResult: not even one that came with the error.
+// TestFailedFutureHasNoResult checks that a result that the function returned with an error
+// is discarded.
 func TestFailedFutureHasNoResult(t *testing.T) {
 	m := start(t)
 	f, err := taskmanager.Async(t.Context(), m, "fails", func(context.Context) (int, error) { return 42, errFailed })
@@ -47,8 +48,9 @@ func TestFailedFutureHasNoResult(t *testing.T) {
 	}
 }
 
-// TestFutureLetsGoOfItsFunction, however it ends, while the future is kept.
-func TestFutureLetsGoOfItsFunction(t *testing.T) {
+// TestFutureReleasesItsFunction checks that a future does not keep its function reachable
+// after the task has ended, in whichever way.
+func TestFutureReleasesItsFunction(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(1, 1))
 	endings := map[string]func(h *taskmanager.Handle) error{
 		"succeeds":            func(*taskmanager.Handle) error { return nil },
@@ -122,8 +124,8 @@ func TestAsyncAllocatesLittle(t *testing.T) {
 	}
 }
 
-// TestManyGroupsLeaveNoMemory: ten thousand groups, some of which fail, and of which
-// none is closed, under a context that goes on.
+// TestManyGroupsLeaveNoMemory makes ten thousand groups under a context that does not end.
+// Some of the groups fail.
 func TestManyGroupsLeaveNoMemory(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -152,7 +154,7 @@ func TestManyGroupsLeaveNoMemory(t *testing.T) {
 	}
 }
 
-// heap is the memory in use, once what can be collected has been.
+// heap returns the size of the reachable heap.
 func heap() uint64 {
 	var s runtime.MemStats
 	for range 3 {

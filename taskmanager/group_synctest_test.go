@@ -13,8 +13,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestGroupFailsTogether: the first failure is what Wait returns, with the name of its
-// task, and ends the others wherever they are; later ones are refused.
+// TestGroupFailsTogether checks that Wait returns the first failure with the name of its
+// task, that the failure ends the other tasks in every state, and that later submits are
+// refused.
 func TestGroupFailsTogether(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(0, 2))
@@ -57,7 +58,8 @@ func TestGroupFailsTogether(t *testing.T) {
 	})
 }
 
-// TestGroupCollects all failures, in the order of the submits, and those of submits.
+// TestGroupCollects checks that Wait returns all failures, of tasks and of submits, in the
+// order of the submits.
 func TestGroupCollects(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(0, 4))
@@ -90,8 +92,8 @@ func TestGroupCollects(t *testing.T) {
 	})
 }
 
-// TestGroupLimit: no more are outstanding at once, and the submit that waits for room
-// heeds the end of the group's context.
+// TestGroupLimit checks the limit of outstanding tasks, and that a submit that waits for
+// room returns when the context of the group ends.
 func TestGroupLimit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(0, 10))
@@ -120,7 +122,8 @@ func TestGroupLimit(t *testing.T) {
 	})
 }
 
-// TestGroupWaitHeedsItsContext: the tasks go on.
+// TestGroupWaitHeedsItsContext checks that Wait returns when its context ends, and that the
+// tasks continue.
 func TestGroupWaitHeedsItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -147,7 +150,7 @@ func TestGroupRefusesBadInput(t *testing.T) {
 	}{
 		"no limit":      {m.Group(t.Context(), taskmanager.WithGroupLimit(0)), "WithGroupLimit: the limit is 0; it must be positive"},
 		"a nil option":  {m.Group(t.Context(), nil), "group option 1 is nil"},
-		"a nil context": {m.Group(nil), "nil context"}, //nolint:staticcheck // that is the bad input
+		"a nil context": {m.Group(nil), "nil context"}, //nolint:staticcheck // the nil context is the point of the test
 	}
 	for name, test := range tests {
 		for what, err := range map[string]error{"Go": test.group.Go("a", fn0), "Wait": test.group.Wait(t.Context())} {
@@ -165,9 +168,9 @@ func TestGroupRefusesBadInput(t *testing.T) {
 	}
 }
 
-// TestGroupBeginsAnew with the first submit after a Wait; until then each Wait returns
-// the same.
-func TestGroupBeginsAnew(t *testing.T) {
+// TestGroupStartsOverAfterWait checks that the first submit after a Wait discards the
+// results, and that each Wait before it returns the same.
+func TestGroupStartsOverAfterWait(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
 		g := taskmanager.NewResultGroup[int](t.Context(), m, taskmanager.WithCollect())
@@ -193,9 +196,9 @@ func TestGroupBeginsAnew(t *testing.T) {
 	})
 }
 
-// TestCollectNamesWhatWasRefused also when something else has failed before, and the
-// context of the group has ended.
-func TestCollectNamesWhatWasRefused(t *testing.T) {
+// TestCollectReportsRefusedSubmits checks that Wait reports a refused submit even if
+// another task has failed before and the context of the group has ended.
+func TestCollectReportsRefusedSubmits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(0, taskmanager.Block))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -222,7 +225,7 @@ func TestCollectNamesWhatWasRefused(t *testing.T) {
 	})
 }
 
-// nosyContext asks the group whenever somebody asks it.
+// nosyContext is a context whose Done method calls the group.
 type nosyContext struct {
 	context.Context
 	group **taskmanager.Group
@@ -237,7 +240,8 @@ func (c nosyContext) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// TestGroupAsksItsContextWithoutItsLock, since that may be foreign code.
+// TestGroupAsksItsContextWithoutItsLock uses a context that calls the group, which would
+// deadlock if the group held its lock.
 func TestGroupAsksItsContextWithoutItsLock(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var g *taskmanager.Group

@@ -16,13 +16,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errFailed = errors.New("failed")
 
-// failer is what testing.TB and rapid.T have in common, as far as needed here.
+// failer is the part of testing.TB that rapid.T has too.
 type failer interface {
 	Helper()
 	Errorf(format string, args ...any)
 }
 
-// start starts a manager that is stopped when the test ends.
+// start starts a manager and stops it when the test ends.
 func start(t testing.TB, opts ...taskmanager.Option) *taskmanager.TaskManager {
 	t.Helper()
 	m, err := taskmanager.Start(opts...)
@@ -60,7 +60,7 @@ func submitFunc(t testing.TB, m *taskmanager.TaskManager, name string, fn func(c
 	return h
 }
 
-// wait waits for the end of a task and returns how it ended.
+// wait waits until a task has ended and returns its error.
 func wait(t testing.TB, h *taskmanager.Handle) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -72,7 +72,7 @@ func wait(t testing.TB, h *taskmanager.Handle) error {
 	return err
 }
 
-// await waits for the end of a task, whichever it is.
+// await waits until a task has ended, with or without an error.
 func await(t testing.TB, h *taskmanager.Handle) {
 	t.Helper()
 	_ = wait(t, h)
@@ -87,14 +87,14 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// untilCancelled is work that does what a task should: it heeds its context.
+// untilCancelled is a task function that returns when its context ends.
 func untilCancelled(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// task is a Task, TaskWithProgress and RestartableTask made of functions. Those
-// that are nil do nothing.
+// task is a Task, TaskWithProgress and RestartableTask made of functions. A nil function
+// does nothing.
 type task struct {
 	name     string
 	nameOf   func() string

@@ -17,7 +17,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// recordNames are the names in a history.
+// recordNames returns the names in a history.
 func recordNames(records []taskmanager.Record) []string {
 	names := []string{}
 	for _, r := range records {
@@ -26,7 +26,8 @@ func recordNames(records []taskmanager.Record) []string {
 	return names
 }
 
-// TestHistoryIsOffByDefault, and impossible sizes are refused.
+// TestHistoryIsOffByDefault checks a manager without WithHistory, and that invalid sizes
+// are refused.
 func TestHistoryIsOffByDefault(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for _, opts := range [][]taskmanager.Option{nil, {taskmanager.WithHistory(0)}} {
@@ -41,8 +42,8 @@ func TestHistoryIsOffByDefault(t *testing.T) {
 	})
 }
 
-// TestHistoryKeepsTheLastOnesInOrder, however often the ring goes round; what it has
-// returned once does not change any more.
+// TestHistoryKeepsTheLastOnesInOrder fills the ring several times. A result of History must
+// not change later.
 func TestHistoryKeepsTheLastOnesInOrder(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 7} {
 		bubble(t, func(t *testing.T) {
@@ -60,7 +61,7 @@ func TestHistoryKeepsTheLastOnesInOrder(t *testing.T) {
 	}
 }
 
-// TestHistoryIsInTheOrderOfTheEnds, not of the submits.
+// TestHistoryIsInTheOrderOfTheEnds ends tasks in another order than that of their submits.
 func TestHistoryIsInTheOrderOfTheEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(0, 3), taskmanager.WithHistory(10))
@@ -70,7 +71,7 @@ func TestHistoryIsInTheOrderOfTheEnds(t *testing.T) {
 		}
 		time.Sleep(2500 * time.Millisecond)
 		check.Equal(t, "while one runs still", recordNames(m.History()), []string{"1", "2"})
-		stop(t, m) // the history may be read afterwards
+		stop(t, m) // the history can still be read
 		check.Equal(t, "names", recordNames(m.History()), []string{"1", "2", "3"})
 		ends := []time.Duration{}
 		for _, r := range m.History() {
@@ -80,7 +81,7 @@ func TestHistoryIsInTheOrderOfTheEnds(t *testing.T) {
 	})
 }
 
-// TestRecordsTellHowTasksEnded, whichever way they did.
+// TestRecordsTellHowTasksEnded covers each way in which a task ends.
 func TestRecordsTellHowTasksEnded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithHistory(10), taskmanager.WithRestart(fixedDelay(time.Second)))
@@ -133,7 +134,8 @@ func TestRecordsTellHowTasksEnded(t *testing.T) {
 	})
 }
 
-// TestRefusedSubmitsAreNotInTheHistory; what was taken and then dropped is.
+// TestRefusedSubmitsAreNotInTheHistory also checks that accepted tasks that were dropped
+// later are in it.
 func TestRefusedSubmitsAreNotInTheHistory(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := crowded(t, taskmanager.Block, taskmanager.WithHistory(10))
@@ -163,7 +165,7 @@ func TestRefusedSubmitsAreNotInTheHistory(t *testing.T) {
 		if _, err := m.SubmitFunc(t.Context(), "late", fn0); !errors.Is(err, taskmanager.ErrStopped) {
 			t.Errorf("a submit after Stop returned %v, want ErrStopped", err)
 		}
-		// Stop and the worker end one each, and either may be the first.
+		// Stop ends one task and the worker the other, in either order.
 		check.Equal(t, "ended tasks after Stop", slices.Sorted(slices.Values(recordNames(m.History()))), []string{"queued", "running"})
 
 		m = crowded(t, taskmanager.DropNewest, taskmanager.WithHistory(10))
@@ -172,7 +174,8 @@ func TestRefusedSubmitsAreNotInTheHistory(t *testing.T) {
 	})
 }
 
-// TestHistoryKnowsOfATaskThatHasEnded: whoever was told of the end finds it there.
+// TestHistoryKnowsOfATaskThatHasEnded checks that a task is in the history before its end
+// is visible.
 func TestHistoryKnowsOfATaskThatHasEnded(t *testing.T) {
 	m := start(t, taskmanager.WithHistory(1000), taskmanager.WithWorkers(4, 4))
 	for i := range 1000 {

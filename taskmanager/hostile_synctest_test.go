@@ -14,12 +14,12 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// incomparable is an error of a type that == panics on.
+// incomparable is an error whose comparison with == panics.
 type incomparable []string
 
 func (e incomparable) Error() string { return strings.Join(e, ", ") }
 
-// TestErrorsThatCannotBeCompared are failures like others.
+// TestErrorsThatCannotBeCompared checks that tasks may fail with such errors.
 func TestErrorsThatCannotBeCompared(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithRestart(fixedDelay(time.Second)))
@@ -41,7 +41,7 @@ func TestErrorsThatCannotBeCompared(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2500 * time.Millisecond)
-		again.Cancel() // having failed twice in the same way
+		again.Cancel() // it has failed twice with equal errors
 		cancel(incomparable{"over"})
 		for _, h := range []*taskmanager.Handle{plain, panics, again, late, linked} {
 			synctest.Wait()
@@ -52,7 +52,7 @@ func TestErrorsThatCannotBeCompared(t *testing.T) {
 	})
 }
 
-// nosyPolicy asks the manager about its tasks.
+// nosyPolicy is a restart policy that calls the manager.
 type nosyPolicy struct{ m **taskmanager.TaskManager }
 
 func (p nosyPolicy) ResetAfter() time.Duration { p.ask(); return time.Minute }
@@ -83,7 +83,7 @@ func TestPolicyMayCallTheManager(t *testing.T) {
 	})
 }
 
-// exitingScaler ends the goroutine that asks it.
+// exitingScaler is a scaler that calls runtime.Goexit.
 type exitingScaler struct{}
 
 func (exitingScaler) Scale(scale.Snapshot) scale.Decision {
@@ -110,7 +110,7 @@ func TestScalerThatCallsGoexitLosesNothing(t *testing.T) {
 			t.Error("the cancelled task has not ended")
 		}
 		synctest.Wait()
-		if got := m.Snapshot().Busy; got != 2 { // Demand stands in for the scaler
+		if got := m.Snapshot().Busy; got != 2 { // Demand replaces the scaler
 			t.Errorf("%d tasks run, want 2", got)
 		}
 	})

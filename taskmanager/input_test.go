@@ -69,14 +69,14 @@ func TestStopAndWaitRefuseANilContext(t *testing.T) {
 	}
 }
 
-func TestDuplicateNamesItself(t *testing.T) {
+func TestErrAlreadyExistsHasTheName(t *testing.T) {
 	m := start(t)
 	submitFunc(t, m, "thumbnails/42", untilCancelled)
 	_, err := m.SubmitFunc(t.Context(), "thumbnails/42", untilCancelled)
 	if !errors.Is(err, taskmanager.ErrAlreadyExists) || !strings.Contains(err.Error(), `"thumbnails/42"`) {
 		t.Errorf("Submit of a duplicate returned %v, want ErrAlreadyExists with the name", err)
 	}
-	if _, err := m.GoFunc("thumbnails/42", untilCancelled); err != taskmanager.ErrAlreadyExists { //nolint:errorlint // == is what is promised
+	if _, err := m.GoFunc("thumbnails/42", untilCancelled); err != taskmanager.ErrAlreadyExists { //nolint:errorlint // == is documented to work
 		t.Errorf("GoFunc of a duplicate returned %v, want ErrAlreadyExists itself", err)
 	}
 }
@@ -85,7 +85,7 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 	tests := []struct {
 		name string
 		opts []taskmanager.Option
-		want []string // parts of the text
+		want []string // parts of the error's text
 	}{
 		{"max 0", []taskmanager.Option{taskmanager.WithWorkers(0, 0)}, []string{"WithWorkers", "maximum is 0"}},
 		{"min negative", []taskmanager.Option{taskmanager.WithWorkers(-1, 1)}, []string{"minimum is -1"}},
@@ -172,7 +172,7 @@ func TestNewPanicsWithTheErrorOfStart(t *testing.T) {
 	}
 }
 
-// fixedDelay restarts after the same delay every time.
+// fixedDelay is a restart policy with a constant delay.
 type fixedDelay time.Duration
 
 func (d fixedDelay) Next(restart.Failure) (time.Duration, bool) { return time.Duration(d), true }

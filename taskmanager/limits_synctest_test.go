@@ -13,9 +13,9 @@ import (
 
 type ctxKey struct{}
 
-// TestCausesTellWhy: the task sees by its context, and everybody by its handle, why it
-// was ended, and only that.
-func TestCausesTellWhy(t *testing.T) {
+// TestCausesAndErrorsMatchTheReason checks that the cause of the task's context and the
+// error of its handle match the reason of the end, and no other reason.
+func TestCausesAndErrorsMatchTheReason(t *testing.T) {
 	kinds := map[string]error{
 		"user":        taskmanager.ErrCancelled,
 		"time limit":  taskmanager.ErrTimeout,
@@ -27,7 +27,7 @@ func TestCausesTellWhy(t *testing.T) {
 	ends := map[string]struct {
 		opts []taskmanager.TaskOption
 		end  func(t *testing.T, m *taskmanager.TaskManager, g *taskmanager.Group)
-		err  error // of the context
+		err  error // the context's Err
 	}{
 		"user":       {end: func(_ *testing.T, m *taskmanager.TaskManager, _ *taskmanager.Group) { m.Cancel("task") }, err: context.Canceled},
 		"time limit": {opts: []taskmanager.TaskOption{taskmanager.WithTimeout(time.Second)}, err: context.DeadlineExceeded},
@@ -79,7 +79,7 @@ func TestCausesTellWhy(t *testing.T) {
 	}
 }
 
-// TestTimeLimits: when each ends what, to the nanosecond.
+// TestTimeLimits checks the effect of each limit and its exact time.
 func TestTimeLimits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
@@ -99,7 +99,7 @@ func TestTimeLimits(t *testing.T) {
 		waits := submit(t, m, body, taskmanager.WithQueueTimeout(time.Second))
 		late := submit(t, m, &task{name: "late"}, taskmanager.WithDeadline(begin.Add(2*time.Second)))
 		delayed := submit(t, m, &task{name: "delayed"}, taskmanager.WithDeadline(begin.Add(3*time.Second)), taskmanager.WithDelay(time.Hour))
-		// The limit on waiting begins when it is due.
+		// For a delayed task the queue timeout begins when the task is due.
 		due := submit(t, m, &task{name: "due"}, taskmanager.WithDelay(3*time.Second), taskmanager.WithQueueTimeout(time.Second))
 		ended(waits, taskmanager.ErrQueueTimeout, time.Second)
 		ended(late, taskmanager.ErrDeadlineExceeded, 2*time.Second)
@@ -107,7 +107,7 @@ func TestTimeLimits(t *testing.T) {
 		ended(due, taskmanager.ErrQueueTimeout, 4*time.Second)
 		close(release)
 		await(t, blocker)
-		// The limit on running begins when it runs, and holds for each execution.
+		// The timeout begins with the execution, and applies to each execution.
 		runs := 0
 		again := &task{
 			name: "again",
@@ -123,7 +123,7 @@ func TestTimeLimits(t *testing.T) {
 		begin = time.Now()
 		ended(submit(t, m, again, taskmanager.WithTimeout(5*time.Second), taskmanager.WithRestart(fixedDelay(time.Second))),
 			taskmanager.ErrTimeout, (3*5+2)*time.Second)
-		// What ends without heeding its limit has ended well.
+		// A task that exceeds its limits but returns nil has succeeded.
 		begin = time.Now()
 		slow := submit(t, m, &task{name: "slow", execute: func(context.Context) error { time.Sleep(30 * time.Second); return nil }},
 			taskmanager.WithTimeout(time.Second), taskmanager.WithDeadline(begin.Add(time.Second)))
@@ -136,7 +136,7 @@ func TestTimeLimits(t *testing.T) {
 	})
 }
 
-// TestDeadlineEndsRestarts: a task that has failed is not run again after its deadline.
+// TestDeadlineEndsRestarts checks that a failed task does not restart after its deadline.
 func TestDeadlineEndsRestarts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -153,7 +153,8 @@ func TestDeadlineEndsRestarts(t *testing.T) {
 	})
 }
 
-// TestSubmitThatWaitsForRoomEnds with each of what can end its task.
+// TestSubmitThatWaitsForRoomEnds ends the task of a waiting submit by Cancel, queue timeout
+// and deadline.
 func TestSubmitThatWaitsForRoomEnds(t *testing.T) {
 	ends := map[string]struct {
 		opts []taskmanager.TaskOption
@@ -202,8 +203,8 @@ func TestSubmitThatWaitsForRoomEnds(t *testing.T) {
 	}
 }
 
-// TestLinkedContext: the end of the submit's context ends the linked task, wherever it
-// is, and no other.
+// TestLinkedContext checks that the end of the submit's context ends a linked task in every
+// state, and no other task.
 func TestLinkedContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 2))

@@ -13,7 +13,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestLookupFindsOutstandingTasks in each of their states, and no others.
+// TestLookupFindsOutstandingTasks looks up tasks in each of their states, and names without
+// an outstanding task.
 func TestLookupFindsOutstandingTasks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
@@ -40,12 +41,12 @@ func TestLookupFindsOutstandingTasks(t *testing.T) {
 	})
 }
 
-// TestTasksMayBeBrokenOutOf, and ranged over again.
-func TestTasksMayBeBrokenOutOf(t *testing.T) {
+// TestBreakOutOfTasks breaks out of a loop over Tasks, and starts it again.
+func TestBreakOutOfTasks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
 		want := []string{}
-		for i := range 300 { // more than there are shards
+		for i := range 300 { // more than the number of shards
 			name := fmt.Sprintf("%03d", i)
 			want = append(want, name)
 			submitFunc(t, m, name, untilCancelled)
@@ -68,7 +69,7 @@ func TestTasksMayBeBrokenOutOf(t *testing.T) {
 	})
 }
 
-// TestLoopOverTasksMayCallTheManager, for anything: no lock is held.
+// TestLoopOverTasksMayCallTheManager calls many methods in the loop, where no lock is held.
 func TestLoopOverTasksMayCallTheManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
@@ -86,8 +87,8 @@ func TestLoopOverTasksMayCallTheManager(t *testing.T) {
 			if err := wait(t, h); err == nil {
 				t.Errorf("task %q, which was cancelled, ended well", h.Name())
 			}
-			submitFunc(t, m, h.Name(), untilCancelled)        // the name is free
-			submitFunc(t, m, "new/"+h.Name(), untilCancelled) // it may be seen or not
+			submitFunc(t, m, h.Name(), untilCancelled)        // the name is free again
+			submitFunc(t, m, "new/"+h.Name(), untilCancelled) // the loop may or may not include it
 			_, _ = m.Lookup(h.Name())
 			_ = h.Status()
 			for range m.Tasks() {
@@ -109,8 +110,8 @@ func TestLoopOverTasksMayCallTheManager(t *testing.T) {
 	})
 }
 
-// TestWorkersAreListedInOrder of their numbers, and are what Status tells; one of a task
-// that waits is Blocked.
+// TestWorkersAreListedInOrder checks the order of Workers and compares it with Status. The
+// worker of a task that waits is Blocked.
 func TestWorkersAreListedInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const n = 20
@@ -134,7 +135,7 @@ func TestWorkersAreListedInOrder(t *testing.T) {
 				}
 				last = number
 				seen[number] = info
-				if info.Status != taskmanager.Waiting { // lending may have left one more than it takes
+				if info.Status != taskmanager.Waiting { // there may be a spare worker after a slot was lent
 					busy++
 				}
 			}
@@ -149,7 +150,7 @@ func TestWorkersAreListedInOrder(t *testing.T) {
 			}
 		}
 		check.Equal(t, "workers of tasks that wait", blocked, (n+2)/3)
-		for i := range n / 2 { // their workers leave, and others are given their numbers
+		for i := range n / 2 { // their workers exit, and new workers get their numbers
 			m.Cancel(fmt.Sprint(2 * i))
 		}
 		time.Sleep(2 * time.Second)
@@ -162,7 +163,7 @@ func TestWorkersAreListedInOrder(t *testing.T) {
 		seen := 0
 		for range m.Workers() {
 			seen++
-			m.Snapshot() // no lock is held
+			m.Snapshot() // would deadlock if a lock were held
 			break
 		}
 		check.Equal(t, "workers before the break", seen, 1)

@@ -13,17 +13,18 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// middleware is a short name for what WithMiddleware takes.
+// middleware is the type of the arguments of WithMiddleware.
 type middleware = func(next taskmanager.Runner) taskmanager.Runner
 
-// around makes middleware of a function that is given the runner it wraps.
+// around makes a middleware from a function that gets the next runner as an argument.
 func around(run func(ctx context.Context, h *taskmanager.Handle, next taskmanager.Runner) error) middleware {
 	return func(next taskmanager.Runner) taskmanager.Runner {
 		return func(ctx context.Context, h *taskmanager.Handle) error { return run(ctx, h, next) }
 	}
 }
 
-// TestFirstMiddlewareIsOutermost, and each is made once, however many tasks there are.
+// TestFirstMiddlewareIsOutermost also checks that each function is called once, however
+// many tasks run.
 func TestFirstMiddlewareIsOutermost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var made, calls []string
@@ -49,8 +50,8 @@ func TestFirstMiddlewareIsOutermost(t *testing.T) {
 	})
 }
 
-// TestMiddlewareDecidesHowAnExecutionEnds: it may run the task several times, or not at all,
-// and what it returns counts.
+// TestMiddlewareDecidesHowAnExecutionEnds uses middleware that runs the task several times
+// or not at all. The error that it returns is that of the execution.
 func TestMiddlewareDecidesHowAnExecutionEnds(t *testing.T) {
 	errOther := errors.New("other")
 	tests := map[string]struct {
@@ -99,8 +100,8 @@ func TestMiddlewareDecidesHowAnExecutionEnds(t *testing.T) {
 	}
 }
 
-// TestMiddlewareMayAddToTheContext, and end it, and knows the handle of the task. The
-// task sees all of it, at each execution anew, together with what was there before.
+// TestMiddlewareMayAddToTheContext checks that the task sees values and a cancellation that
+// middleware adds, at each execution, together with those of the submit's context.
 func TestMiddlewareMayAddToTheContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		type added struct{}
@@ -144,8 +145,9 @@ func TestMiddlewareMayAddToTheContext(t *testing.T) {
 	})
 }
 
-// TestCrashInMiddlewareIsAFailureOfTheTask, before and after the task has run: it restarts,
-// and in the end the error tells. That holds too where the submitter runs it.
+// TestCrashInMiddlewareIsAFailureOfTheTask lets middleware crash before and after the task
+// has run. The task restarts, and its error reports the crash. The same holds under
+// CallerRuns.
 func TestCrashInMiddlewareIsAFailureOfTheTask(t *testing.T) {
 	crashes := map[string]struct {
 		crash func()
@@ -185,7 +187,7 @@ func TestCrashInMiddlewareIsAFailureOfTheTask(t *testing.T) {
 						asked = append(asked, err)
 						return len(asked) <= restarts
 					}})
-					m.Cancel("running") // it restarts on a worker
+					m.Cancel("running") // the restart needs a worker
 					if err := wait(t, h); !errors.Is(err, test.want) {
 						t.Errorf("%s: the task ended with %v, want %v", name, err, test.want)
 					}
@@ -195,7 +197,7 @@ func TestCrashInMiddlewareIsAFailureOfTheTask(t *testing.T) {
 							t.Errorf("%s: failure %d is %v, want %v", name, i+1, err, test.want)
 						}
 					}
-					// The worker goes on, and the middleware with it.
+					// The worker and the middleware still work.
 					if err := wait(t, submit(t, m, &task{name: "task"})); err != nil {
 						t.Errorf("%s: a task after the crashes ended with %v", name, err)
 					}
@@ -205,12 +207,12 @@ func TestCrashInMiddlewareIsAFailureOfTheTask(t *testing.T) {
 	}
 }
 
-// TestTimeLimitIncludesMiddleware: it is on the whole execution.
+// TestTimeLimitIncludesMiddleware checks that the time limit covers the whole execution.
 func TestTimeLimitIncludesMiddleware(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithMiddleware(around(func(ctx context.Context, h *taskmanager.Handle, next taskmanager.Runner) error {
 			select {
-			case <-time.After(time.Minute): // it waits for a token, say
+			case <-time.After(time.Minute): // as a rate limiter does
 				return next(ctx, h)
 			case <-ctx.Done():
 				return ctx.Err()
@@ -226,7 +228,8 @@ func TestTimeLimitIncludesMiddleware(t *testing.T) {
 	})
 }
 
-// TestMiddlewareMayWaitForOtherTasks: it is part of the task, so it lends the slot.
+// TestMiddlewareMayWaitForOtherTasks checks that a wait in middleware lends the slot of the
+// task.
 func TestMiddlewareMayWaitForOtherTasks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var m *taskmanager.TaskManager
@@ -249,7 +252,7 @@ func TestMiddlewareMayWaitForOtherTasks(t *testing.T) {
 	})
 }
 
-// TestBadMiddlewareIsAnErrorOfStart, which says which function is at fault.
+// TestBadMiddlewareIsAnErrorOfStart checks that the error says which function is invalid.
 func TestBadMiddlewareIsAnErrorOfStart(t *testing.T) {
 	fine := around(func(ctx context.Context, h *taskmanager.Handle, next taskmanager.Runner) error { return next(ctx, h) })
 	tests := map[string]struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// model is what a manager must do.
+// model predicts the behaviour of a manager.
 type model struct {
 	min, max int
 	paused   bool
@@ -16,25 +16,25 @@ type model struct {
 	overflow taskmanager.Overflow
 
 	tasks     map[string]*modelTask // outstanding
-	slots     int                   // in use
+	slots     int                   // slots in use
 	queue     queue.Queue[*modelTask]
 	withdrawn int            // tasks in the queue that were cancelled
-	blocked   [][]*modelTask // those that wait for room, in order; those of a batch together
-	delayed   []*modelTask   // that wait for their time, in the order in which they are due
-	returning []*modelTask   // that have waited for others and want a slot, in order
-	dropped   []*modelTask   // by the submit that is under way
+	blocked   [][]*modelTask // submits that wait for room, in order; a batch is one submit
+	delayed   []*modelTask   // tasks that wait for their time, in order of due time
+	returning []*modelTask   // tasks that have waited for others and need a slot, in order
+	dropped   []*modelTask   // tasks that the present submit has dropped
 	ended     []*modelTask
 
-	// runs looks up whether a task runs in fact, where a worker that has become free
-	// may as well have taken the next one of the queue, or first let one in that
-	// waits for room.
+	// runs reports whether the manager in fact runs a task. The model asks where a worker
+	// that has become free may either have given its slot to the task, or have taken the
+	// next task of the queue or admitted a submit that waits for room.
 	runs func(x *modelTask) bool
 }
 
-// queued is the number of tasks that wait for a worker.
+// queued returns the number of tasks that wait for a worker.
 func (m *model) queued() int { return m.queue.Len() - m.withdrawn }
 
-// waiting is the number of tasks that wait for room.
+// waiting returns the number of tasks that wait for room.
 func (m *model) waiting() (n int) {
 	for _, b := range m.blocked {
 		n += len(b)
@@ -42,14 +42,14 @@ func (m *model) waiting() (n int) {
 	return n
 }
 
-// limits reports whether the discipline limits what runs of a key.
+// limits reports whether the discipline limits the running tasks of a key.
 func (m *model) limits() bool {
 	_, ok := m.queue.(queue.Holder)
 	return ok
 }
 
-// room reports whether n more may wait: beyond those that workers are free for,
-// and that may run.
+// room reports whether n more tasks may be queued. Tasks for which a worker is free do not
+// count towards the limit.
 func (m *model) room(n int) bool {
 	held, free := 0, max(m.max-m.slots, 0)
 	if m.paused {
@@ -68,8 +68,8 @@ func (m *model) room(n int) bool {
 	}
 }
 
-// submit is a submit of names that are free, of one task or of a batch. Trying does
-// not wait.
+// submit models the submit of one task or of a batch, whose names are free. trying means
+// that the submit must not wait.
 func (m *model) submit(tasks []*modelTask, trying bool) {
 	overflow := m.overflow
 	if overflow == taskmanager.CallerRuns && (m.paused || trying) || overflow == taskmanager.Block && trying {
@@ -97,7 +97,7 @@ func (m *model) submit(tasks []*modelTask, trying bool) {
 		for _, x := range tasks {
 			m.overrun(x, overflow)
 		}
-		for len(m.dropped) > 0 { // they learn of it when all are in
+		for len(m.dropped) > 0 { // they end when the whole batch is in
 			x := m.dropped[0]
 			m.dropped = m.dropped[1:]
 			m.finish(x, taskmanager.ErrDropped)
@@ -106,7 +106,8 @@ func (m *model) submit(tasks []*modelTask, trying bool) {
 	m.settle()
 }
 
-// overrun is a submit under a policy that takes tasks without waiting.
+// overrun models the submit of a task under an overflow policy that accepts it without
+// waiting.
 func (m *model) overrun(x *modelTask, overflow taskmanager.Overflow) {
 	switch {
 	case m.room(1) && len(m.blocked) == 0:
@@ -123,13 +124,13 @@ func (m *model) overrun(x *modelTask, overflow taskmanager.Overflow) {
 	}
 }
 
-// drop gives a task up that is not in the queue any more.
+// drop marks a task that is no longer in the queue as dropped.
 func (m *model) drop(x *modelTask) {
 	x.phase = taskmanager.Finished
 	m.dropped = append(m.dropped, x)
 }
 
-// take puts tasks on the books.
+// take makes tasks outstanding.
 func (m *model) take(tasks []*modelTask) {
 	for _, x := range tasks {
 		m.tasks[x.name] = x
@@ -144,7 +145,7 @@ func (m *model) admit(tasks []*modelTask) {
 	}
 }
 
-// evict drops a task that was not cancelled.
+// evict drops one task from the queue. Cancelled tasks do not count.
 func (m *model) evict() {
 	which := queue.Worst
 	if m.overflow == taskmanager.DropOldest {
@@ -163,13 +164,12 @@ func (m *model) evict() {
 	}
 }
 
-// sweep takes cancelled tasks out of the queue.
+// sweep removes cancelled tasks from the queue.
 func (m *model) sweep() {
 	m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
 }
 
-// settle gives workers to those that have waited for others or are queued, and room to
-// those that wait for it.
+// settle gives free slots to returning and queued tasks, and free room to blocked submits.
 func (m *model) settle() {
 	for {
 		free := m.slots < m.max
@@ -199,24 +199,25 @@ func (m *model) settle() {
 	}
 }
 
-// mayEnter reports whether there is room for the first that wait for it.
+// mayEnter reports whether there is room for the first blocked submit.
 func (m *model) mayEnter() bool {
 	return len(m.blocked) > 0 && (m.room(len(m.blocked[0])) || m.deserted(m.blocked[0][0]))
 }
 
-// deserted reports whether there will never be more room for a batch.
+// deserted reports whether a batch can never get more room: the manager has no other tasks.
 func (m *model) deserted(x *modelTask) bool {
 	return x.batch != nil && m.queued() == 0 && m.slots == 0 && !m.paused
 }
 
-// comeNext gives a slot to the task that has waited for one longest.
+// comeNext gives a slot to the first returning task.
 func (m *model) comeNext() {
 	x := m.returning[0]
 	m.returning = m.returning[1:]
 	m.comeBack(x)
 }
 
-// comeBack has a task go on that has waited, with a slot or, in a hurry, beyond them.
+// comeBack continues a task that has waited. It uses a slot, even if the maximum is
+// exceeded.
 func (m *model) comeBack(x *modelTask) {
 	m.slots++
 	x.slot, x.coming, x.phase = true, false, taskmanager.Running
@@ -242,14 +243,14 @@ func (m *model) start() bool {
 	return true
 }
 
-// over tells the queue that a task which it has handed out has ended.
+// over tells the queue that a task that it handed out has ended, or was skipped (!ran).
 func (m *model) over(x *modelTask, ran bool) {
 	if f, ok := m.queue.(queue.Finisher[*modelTask]); ok {
 		f.Finish(x, ran)
 	}
 }
 
-// release is the end of an execution: its worker is free for others.
+// release ends an execution and frees its slot.
 func (m *model) release(x *modelTask) {
 	if x.slot {
 		x.slot = false
@@ -259,13 +260,13 @@ func (m *model) release(x *modelTask) {
 	x.inline = false
 }
 
-// stopped is the end of an execution that ends the task.
+// stopped ends an execution, and with it the task.
 func (m *model) stopped(x *modelTask, err error) {
 	m.finish(x, err)
 	m.release(x)
 }
 
-// failed decides whether a task runs again.
+// failed ends an execution that failed, and restarts the task or ends it.
 func (m *model) failed(x *modelTask, failure error) {
 	x.failures++
 	x.queuedAt = time.Now()
@@ -284,7 +285,7 @@ func (m *model) failed(x *modelTask, failure error) {
 	m.release(x)
 }
 
-// cancel gives a task up. One of a batch that waits for room is spared.
+// cancel cancels a task. It must not be in a batch that waits for room.
 func (m *model) cancel(x *modelTask, reason error) {
 	switch {
 	case x.executing():
@@ -294,11 +295,11 @@ func (m *model) cancel(x *modelTask, reason error) {
 	case m.isBlocked(x):
 		m.blocked = slices.DeleteFunc(m.blocked, func(b []*modelTask) bool { return b[0] == x })
 		m.finish(x, reason)
-	default: // it leaves the queue, and only then whoever waits for it learns of that
+	default: // the task leaves the queue before its end is visible to waiting tasks
 		x.phase = taskmanager.Finished
 		m.withdrawn++
 		n := m.queue.Len()
-		if m.limits() && 8*m.withdrawn >= n || !m.limits() && (m.withdrawn == n || m.withdrawn > 16 && m.withdrawn > n/2) { // as the pool does
+		if m.limits() && 8*m.withdrawn >= n || !m.limits() && (m.withdrawn == n || m.withdrawn > 16 && m.withdrawn > n/2) { // the pool's rule
 			m.sweep()
 		}
 		m.settle()
@@ -312,7 +313,7 @@ func (m *model) isBlocked(x *modelTask) bool {
 	return slices.ContainsFunc(m.blocked, func(b []*modelTask) bool { return slices.Contains(b, x) })
 }
 
-// interrupt ends the context of an execution.
+// interrupt cancels the context of an execution.
 func (m *model) interrupt(x *modelTask, reason error) {
 	if x.gone == nil {
 		x.gone = reason
@@ -320,15 +321,15 @@ func (m *model) interrupt(x *modelTask, reason error) {
 	}
 }
 
-// timeOut is the time limit of an execution, which is a failure.
+// timeOut ends an execution at its time limit, which is a failure.
 func (m *model) timeOut(x *modelTask) {
 	x.late = true
 	m.hurry(x)
 	m.settle()
 }
 
-// hurry is the end of the context of an execution. It heeds that, unless it waits
-// without looking at it; and one that has lent its slot goes on without.
+// hurry models the end of the context of an execution. A deaf wait ignores it. An execution
+// that has lent its slot continues without one.
 func (m *model) hurry(x *modelTask) {
 	back := slices.Contains(m.returning, x)
 	switch {
@@ -343,7 +344,7 @@ func (m *model) hurry(x *modelTask) {
 	}
 }
 
-// heed ends an execution whose context has ended.
+// heed ends an execution if its context has ended.
 func (m *model) heed(x *modelTask) {
 	switch {
 	case x.gone != nil:
@@ -354,7 +355,8 @@ func (m *model) heed(x *modelTask) {
 	}
 }
 
-// wait is a task that waits for another one, and reports whether it may.
+// wait models a task that waits for another one. It returns false if that would be a
+// deadlock.
 func (m *model) wait(x, target *modelTask, deaf bool) bool {
 	x.target, x.deaf = target, deaf
 	if !m.canEnd(x) {
@@ -369,8 +371,8 @@ func (m *model) wait(x, target *modelTask, deaf bool) bool {
 	return true
 }
 
-// canEnd reports whether a task that waits can ever go on: whether it is among those
-// that end, one after another, if each does as soon as nothing keeps it.
+// canEnd reports whether a waiting task can ever continue. It lets the tasks end one after
+// another, each as soon as nothing blocks it, and looks whether x is among them.
 func (m *model) canEnd(x *modelTask) bool {
 	done := map[*modelTask]bool{nothing: true}
 	for more := true; more && !done[x]; {
@@ -384,7 +386,8 @@ func (m *model) canEnd(x *modelTask) bool {
 	return done[x]
 }
 
-// mayRun reports whether the limit of its key lets a task run once others are done.
+// mayRun reports whether the limit of its key lets a task run once the done tasks have
+// ended.
 func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
 	if !m.limits() {
 		return true
@@ -397,17 +400,17 @@ func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
 	return true
 }
 
-// resume is the end of a wait: the task wants its slot back, if it had one.
+// resume ends the wait of a task. The task needs a slot again if it has lent one.
 func (m *model) resume(x *modelTask) {
 	x.target = nil
 	if x.phase == taskmanager.Blocked {
 		m.returning = append(m.returning, x)
 		return
 	}
-	m.heed(x) // it runs in the place of its submitter, and has none
+	m.heed(x) // it runs in its submit and has no slot
 }
 
-// postpone has a task wait for its time.
+// postpone makes a task wait for its time.
 func (m *model) postpone(x *modelTask, d time.Duration) {
 	x.due = time.Now().Add(d)
 	later := slices.IndexFunc(m.delayed, func(y *modelTask) bool { return y.due.After(x.due) })
@@ -434,8 +437,8 @@ func (m *model) finish(x *modelTask, err error) {
 	}
 }
 
-// groupFailed notes a failure in a group, and cancels the others: those that wait
-// first.
+// groupFailed records a failure in a group and cancels the other members, those that do not
+// run first.
 func (m *model) groupFailed(g *modelGroup, err error) {
 	if g.failed {
 		return

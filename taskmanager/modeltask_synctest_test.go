@@ -12,10 +12,10 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// The durations differ by microseconds that are odd, and all actions of the state
-// machine are a nanosecond apart, so that no two things are due at one moment.
+// No two events are due at the same moment: the durations differ by odd numbers of
+// microseconds, and all actions of the state machine are a nanosecond apart.
 const (
-	restartDelay = 10 * time.Millisecond // from the second failure in a row on
+	restartDelay = 10 * time.Millisecond // after the second and later failures in a row
 	giveUpAfter  = 4                     // failures in a row
 	idleTimeout  = 25*time.Millisecond + 11*time.Microsecond
 	horizon      = 20*time.Millisecond + 1*time.Microsecond // of tasks without a deadline
@@ -23,7 +23,7 @@ const (
 	queueTimeout = 7*time.Millisecond + 5*time.Microsecond
 )
 
-// modelPolicy restarts at once, then after a fixed delay, then gives up.
+// modelPolicy restarts at once, then with a fixed delay, and then gives up.
 type modelPolicy struct{}
 
 func (modelPolicy) Next(f restart.Failure) (time.Duration, bool) {
@@ -37,7 +37,7 @@ func (modelPolicy) Next(f restart.Failure) (time.Duration, bool) {
 	}
 }
 
-// outcome is what the test tells an execution to do.
+// outcome is how the test makes an execution end.
 type outcome string
 
 const (
@@ -47,18 +47,19 @@ const (
 	goexit  outcome = "goexit"
 )
 
-// order is an outcome, or to wait for another task, or for something else.
+// order tells an execution to end with an outcome, to wait for another task, or to call
+// Blocking.
 type order struct {
 	outcome outcome
 	target  *modelTask
-	deaf    bool          // with a context that does not end
-	block   chan struct{} // closed when what is waited for happens
+	deaf    bool          // wait with a context that does not end
+	block   chan struct{} // closed to end the call of Blocking
 }
 
-// modelTask is a task as the model sees it, together with the real one.
+// modelTask is a task of the model, together with the real task.
 type modelTask struct {
 	name         string
-	restarts     bool // implements RestartableTask and always wants to
+	restarts     bool // Restart returns true
 	key          string
 	priority     int
 	cost         int64
@@ -67,50 +68,50 @@ type modelTask struct {
 	timeout      time.Duration // 0: none
 	queueTimeout time.Duration // 0: none
 	delay        time.Duration // before the first run
-	linked       bool          // to its ctx
+	linked       bool          // linked to ctx
 	ctx          context.Context
 	endCtx       context.CancelFunc
 	group        *modelGroup // nil: none
 	batch        []*modelTask
 
 	phase     taskmanager.WorkerStatus
-	inline    bool // its submitter runs it
-	slot      bool // of a worker
+	inline    bool // runs in its submit
+	slot      bool // has a slot
 	queuedAt  time.Time
 	startedAt time.Time
 	failures  int
-	due       time.Time // while it is delayed
+	due       time.Time // only while it is delayed
 	started   bool
 
-	target *modelTask // it waits for; nothing, if that is no task
-	deaf   bool       // and no end of its context ends that
-	coming bool       // it has waited, and a worker has come free at that moment
-	late   bool       // its time limit has passed while it had no slot
-	gone   error      // why it is cancelled, likewise
-	waited chan error // what the last wait returned
+	target *modelTask // the task that it waits for; nothing in Blocking
+	deaf   bool       // the end of its context does not end the wait
+	coming bool       // the task that it waited for has just freed a slot
+	late   bool       // its time limit passed while it had no slot
+	gone   error      // the cause of its cancellation
+	waited chan error // the result of the last wait
 	block  chan struct{}
 
 	orders    chan order    // received by the execution
 	submitted chan struct{} // closed when the submit has returned
-	returned  returned      // what it has returned, then
+	returned  returned      // valid when submitted is closed
 	handle    *taskmanager.Handle
-	err       error // of the submit
-	end       error // how the task must end
+	err       error // the error of the submit
+	end       error // the expected error of the task
 }
 
-// returned is what a submit has returned.
+// returned holds the results of a submit.
 type returned struct {
 	handle *taskmanager.Handle
 	err    error
 }
 
-// learn takes over what the submit has returned, once it has.
+// learn copies the results of the submit if it has returned.
 func (x *modelTask) learn() {
 	if !isClosed(x.submitted) {
 		return
 	}
 	x.err = x.returned.err
-	if x.returned.handle != nil { // a group keeps it to itself
+	if x.returned.handle != nil { // a group returns no handle
 		x.handle = x.returned.handle
 	}
 }
@@ -150,14 +151,14 @@ func (x *modelTask) execute(ctx context.Context) error {
 	}
 }
 
-// nothing stands for what is no task.
+// nothing is the target of a task in Blocking.
 var nothing = new(modelTask)
 
-// cancelled reports whether the task has ended while it was in the queue.
+// cancelled reports whether a task in the queue has been cancelled.
 func (x *modelTask) cancelled() bool { return x.phase == taskmanager.Finished }
 
-// result is how the task has ended, as far as can be known: that of a group which was
-// dropped at once was never seen.
+// result returns the error with which the task ended. The handle of a group's task is
+// unknown if the task was dropped at once; then result returns the expected error.
 func (x *modelTask) result() error {
 	switch {
 	case x.handle != nil:
@@ -168,23 +169,23 @@ func (x *modelTask) result() error {
 	return x.err
 }
 
-// executing reports whether Execute is under way.
+// executing reports whether Execute has been called and has not returned.
 func (x *modelTask) executing() bool {
 	return x.phase == taskmanager.Running || x.phase == taskmanager.Blocked
 }
 
-// modelGroup is a group, and the model of it.
+// modelGroup is a real group and its model.
 type modelGroup struct {
 	real     *taskmanager.Group
-	results  *taskmanager.ResultGroup[string] // in its place, if not nil
+	results  *taskmanager.ResultGroup[string] // if not nil, used instead of real
 	collect  bool
-	order    []*modelTask // submits since it was renewed
+	order    []*modelTask // submits since the group last started over
 	failures []error
 	waited   bool // Wait has returned since the last submit
 	failed   bool
 }
 
-// submit is a submit of a task, with which a group forgets what was before.
+// submit models a submit, which discards earlier failures after a Wait.
 func (g *modelGroup) submit(x *modelTask) {
 	if g.waited && !g.failed {
 		g.failures, g.order = nil, nil
@@ -193,7 +194,7 @@ func (g *modelGroup) submit(x *modelTask) {
 	g.order = append(g.order, x)
 }
 
-// wait waits for the group, and returns its results, and those that there should be.
+// wait waits for the group. It returns the results and the expected results.
 func (g *modelGroup) wait() (got, want []string, err error) {
 	g.waited = true
 	if g.results == nil {
@@ -211,12 +212,12 @@ func (g *modelGroup) wait() (got, want []string, err error) {
 	return got, want, err
 }
 
-// modelWeight is what a key is worth.
+// modelWeight returns the weight of a key.
 func modelWeight(key string) int { return 1 + len(key) }
 
-// discipline is one of the manager's, and the same for the model's tasks: what
-// is tested here is not the order as such, but that the manager tells its queue
-// what it has to know.
+// discipline is a discipline of the manager and the same discipline for the model. The test
+// does not check the order itself, but that the manager gives its queue the right
+// attributes.
 type discipline struct {
 	real  taskmanager.Discipline
 	model queue.Factory[*modelTask]
@@ -274,8 +275,8 @@ func draw(t *rapid.T) *modelTask {
 	return x
 }
 
-// drawLimits draws limits, which only options can set. That on running differs from
-// task to task, since several may begin to run at one moment.
+// drawLimits draws limits, which only options can set. Each task has a different time
+// limit, since several tasks may start at the same moment.
 func (x *modelTask) drawLimits(t *rapid.T, number int) {
 	x.hard = !x.deadline.IsZero()
 	if rapid.IntRange(0, 2).Draw(t, "timeout") == 2 {
@@ -285,8 +286,7 @@ func (x *modelTask) drawLimits(t *rapid.T, number int) {
 	x.linked = rapid.Bool().Draw(t, "linked")
 }
 
-// attributed is a task that tells its attributes by methods. They may do so
-// wrongly where options say otherwise.
+// attributed is a task with methods for its attributes.
 type attributed struct {
 	*task
 	x *modelTask
@@ -297,7 +297,7 @@ func (a attributed) Priority() int               { return a.x.priority }
 func (a attributed) Cost() int64                 { return a.x.cost }
 func (a attributed) Deadline() (time.Time, bool) { return a.x.deadline, !a.x.deadline.IsZero() }
 
-// options are the task's attributes and limits as options.
+// options returns the attributes and limits of the task as options.
 func (x *modelTask) options() []taskmanager.TaskOption {
 	opts := []taskmanager.TaskOption{
 		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),

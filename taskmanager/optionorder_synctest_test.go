@@ -12,7 +12,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestLastOptionWins: a caller appends to a list of defaults.
+// TestLastOptionWins gives options of a manager twice, as callers that append to defaults
+// do.
 func TestLastOptionWins(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ran := ""
@@ -37,7 +38,7 @@ func TestLastOptionWins(t *testing.T) {
 	})
 }
 
-// TestLastTaskOptionWins: likewise for the options of a submit.
+// TestLastTaskOptionWins gives options of a task twice.
 func TestLastTaskOptionWins(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -69,7 +70,7 @@ func TestLastTaskOptionWins(t *testing.T) {
 	})
 }
 
-// TestLastGroupOptionWins: likewise for the options of a group.
+// TestLastGroupOptionWins gives options of a group twice.
 func TestLastGroupOptionWins(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := start(t, taskmanager.WithWorkers(0, 4)).Group(t.Context(), taskmanager.WithGroupLimit(1), taskmanager.WithGroupLimit(2))

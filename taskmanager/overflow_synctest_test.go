@@ -14,8 +14,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// crowded starts a manager of one worker, which is busy with the task "running",
-// and with one task queued, of the name "queued", which is all that may be.
+// crowded starts a manager whose limit is reached: it has one worker, which runs the task
+// "running", and one task in the queue, "queued".
 func crowded(t *testing.T, overflow taskmanager.Overflow, opts ...taskmanager.Option) *taskmanager.TaskManager {
 	t.Helper()
 	m := start(t, append(opts, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(1, overflow))...)
@@ -25,8 +25,8 @@ func crowded(t *testing.T, overflow taskmanager.Overflow, opts ...taskmanager.Op
 	return m
 }
 
-// TestDroppedTasks: of the task that an overflow policy gives up the handle says
-// so, the name is free, the channel of Go is closed, and the log tells.
+// TestDroppedTasks checks that the handle of a dropped task returns ErrDropped, that its
+// name is free, that its Started channel is closed, and that the log has a message.
 func TestDroppedTasks(t *testing.T) {
 	for _, test := range []struct {
 		overflow taskmanager.Overflow
@@ -39,9 +39,9 @@ func TestDroppedTasks(t *testing.T) {
 		{taskmanager.DropOldest, taskmanager.Priority(0), "first"},
 		{taskmanager.DropWorst, taskmanager.FIFO(), "new"},
 		{taskmanager.DropWorst, taskmanager.LIFO(), "first"},
-		{taskmanager.DropWorst, taskmanager.Priority(0), "second"}, // of the lowest level
+		{taskmanager.DropWorst, taskmanager.Priority(0), "second"}, // it has the lowest level
 		{taskmanager.DropWorst, taskmanager.Deadline(time.Hour), "new"},
-		{taskmanager.DropWorst, taskmanager.Fair(nil), "second"}, // of the key that has two
+		{taskmanager.DropWorst, taskmanager.Fair(nil), "second"}, // its key has two queued tasks
 	} {
 		bubble(t, func(t *testing.T) {
 			log := new(recorder)
@@ -78,7 +78,7 @@ func TestDroppedTasks(t *testing.T) {
 	}
 }
 
-// TestGoOfADroppedTask: the channel is closed, as the task can never start.
+// TestGoOfADroppedTask checks that the channel is closed, since the task will never start.
 func TestGoOfADroppedTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := crowded(t, taskmanager.DropNewest)
@@ -89,7 +89,7 @@ func TestGoOfADroppedTask(t *testing.T) {
 	})
 }
 
-// TestShedTasks: the same for what the discipline gives up.
+// TestShedTasks checks the same as TestDroppedTasks for tasks that the discipline sheds.
 func TestShedTasks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		log := new(recorder)
@@ -120,16 +120,16 @@ func TestShedTasks(t *testing.T) {
 				t.Errorf("task %d ended with %v", i, err)
 			}
 		}
-		// The first waits are seen at 0 ms, so overload shows after the interval
-		// from 120 ms on, and then all that is left is too late.
+		// CoDel sees the first waits at 0 ms. So it detects the overload after its interval,
+		// at about 120 ms, and sheds all tasks that are left.
 		if shed < 10 || shed > 15 {
 			t.Errorf("%d of 20 tasks were shed, want some 13", shed)
 		}
 	})
 }
 
-// TestATaskDoesNotWaitForRoomInItsOwnManager: however it submits, it gets
-// ErrWouldDeadlock at once, its name is free again, and the manager goes on.
+// TestATaskDoesNotWaitForRoomInItsOwnManager checks that each kind of submit returns
+// ErrWouldDeadlock at once, that the name is free again, and that the manager continues.
 func TestATaskDoesNotWaitForRoomInItsOwnManager(t *testing.T) {
 	ways := map[string]func(ctx context.Context, m *taskmanager.TaskManager) error{
 		"Submit": func(ctx context.Context, m *taskmanager.TaskManager) error {
@@ -173,14 +173,14 @@ func TestATaskDoesNotWaitForRoomInItsOwnManager(t *testing.T) {
 				if err := wait(t, queued); err != nil {
 					t.Errorf("the queued task ended with %v", err)
 				}
-				await(t, submitFunc(t, m, "nested", fn0)) // the name is free
+				await(t, submitFunc(t, m, "nested", fn0)) // the name is free again
 			})
 		})
 	}
 }
 
-// TestATaskMayWaitForRoomElsewhere: in another manager, and on behalf of a
-// context that it got from there.
+// TestATaskMayWaitForRoomElsewhere checks that a task may wait for room in another manager,
+// even if a task of that manager has submitted it.
 func TestATaskMayWaitForRoomElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		one := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(1, taskmanager.Block))
@@ -210,8 +210,8 @@ func TestATaskMayWaitForRoomElsewhere(t *testing.T) {
 	})
 }
 
-// TestCallerRunsNestedTasks: a task that submits to its own full manager runs the
-// other one itself, to any depth.
+// TestCallerRunsNestedTasks checks that a task that submits to its own full manager runs
+// the new task itself, to any depth.
 func TestCallerRunsNestedTasks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const depth = 1000
@@ -237,9 +237,9 @@ func TestCallerRunsNestedTasks(t *testing.T) {
 	})
 }
 
-// TestCallerRuns: what the submitter runs is a task like others. It shows as
-// running, on no worker; its crash does the submitter no harm; it may restart,
-// then on a worker; and Stop reaches it and names it.
+// TestCallerRuns checks that a task that its submitter runs is a task like others. It is
+// Running, without a worker; its crash does not affect the submitter; it may restart, then
+// on a worker; and Stop cancels and names it.
 func TestCallerRuns(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := crowded(t, taskmanager.CallerRuns)
@@ -279,8 +279,8 @@ func TestCallerRuns(t *testing.T) {
 	})
 }
 
-// TestADisciplineThatPanics: a task that it cannot take ends with the panic, and
-// the others go on.
+// TestADisciplineThatPanics checks that a panic in Push ends the task that was pushed and
+// no other task.
 func TestADisciplineThatPanics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		log := new(recorder)
@@ -306,9 +306,9 @@ func TestADisciplineThatPanics(t *testing.T) {
 	})
 }
 
-// TestLettingInAfterACancelledTaskWasShed: the next of the key runs, though the one
-// that was shed had been cancelled before, so that nobody is told of it.
-func TestLettingInAfterACancelledTaskWasShed(t *testing.T) {
+// TestNextTaskOfAKeyRunsAfterACancelledOneIsShed checks that a shed task frees the place of
+// its key even if the task had been cancelled before.
+func TestNextTaskOfAKeyRunsAfterACancelledOneIsShed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.CoDel(taskmanager.CoDelConfig{}))))
 		work := func(context.Context) error { time.Sleep(150 * time.Millisecond); return nil }
@@ -326,9 +326,9 @@ func TestLettingInAfterACancelledTaskWasShed(t *testing.T) {
 	})
 }
 
-// TestAKeptContextIsNoTask: once its task has ended, a context says nothing about who
-// uses it.
-func TestAKeptContextIsNoTask(t *testing.T) {
+// TestContextOfAnEndedTask checks that a submit with the context of an ended task is not
+// taken for a submit by that task.
+func TestContextOfAnEndedTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(0, taskmanager.Block))
 		var kept context.Context

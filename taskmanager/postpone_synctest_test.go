@@ -10,8 +10,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestPostponedTasks: until its time has come a task has its name, shows when it is
-// due, and takes no worker and no room; then it runs.
+// TestPostponedTasks checks that a postponed task reserves its name, reports when it is
+// due, uses neither a worker nor room in the queue, and then runs in time.
 func TestPostponedTasks(t *testing.T) {
 	begin := 3 * time.Second
 	for name, opts := range map[string]func() []taskmanager.TaskOption{
@@ -41,7 +41,7 @@ func TestPostponedTasks(t *testing.T) {
 					if _, err := m.GoFunc("later", fn0); !errors.Is(err, taskmanager.ErrAlreadyExists) {
 						t.Errorf("its name: %v, want ErrAlreadyExists", err)
 					}
-					await(t, submitFunc(t, m, "another", fn0)) // there is room for one task
+					await(t, submitFunc(t, m, "another", fn0)) // there is room for this task
 					time.Sleep(time.Nanosecond)
 					synctest.Wait()
 					if s := h.Status(); !isClosed(h.Done()) || h.Err() != nil || !s.StartedAt.Equal(now.Add(begin)) || !s.DueAt.IsZero() || !s.QueuedAt.Equal(s.StartedAt) {
@@ -53,8 +53,7 @@ func TestPostponedTasks(t *testing.T) {
 	}
 }
 
-// TestPostponedTasksEndEarly: Cancel and Stop reach a task that waits for its time,
-// at once.
+// TestPostponedTasksEndEarly checks that Cancel and Stop end a postponed task at once.
 func TestPostponedTasksEndEarly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -75,7 +74,7 @@ func TestPostponedTasksEndEarly(t *testing.T) {
 	})
 }
 
-// TestPostponedTasksRestart as others do.
+// TestPostponedTasksRestart checks that a postponed task restarts like others.
 func TestPostponedTasksRestart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithRestart(fixedDelay(time.Second)))
@@ -96,7 +95,8 @@ func TestPostponedTasksRestart(t *testing.T) {
 	})
 }
 
-// TestDueWithoutDelay: a time that is no wait is none.
+// TestDueWithoutDelay checks that a task with a zero delay or a time in the past runs at
+// once, and that invalid delays are refused.
 func TestDueWithoutDelay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
@@ -115,9 +115,9 @@ func TestDueWithoutDelay(t *testing.T) {
 	})
 }
 
-// TestHardlyDelayedTasksCanBeCancelled: the time may come in the middle of the
-// submit. Outside a bubble, where it goes on by itself.
-func TestHardlyDelayedTasksCanBeCancelled(t *testing.T) {
+// TestTasksWithShortDelaysCanBeCancelled uses delays so short that they end during the
+// submit. It needs real time.
+func TestTasksWithShortDelaysCanBeCancelled(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(1, 1))
 	submitFunc(t, m, "busy", untilCancelled)
 	for i := range 300 {

@@ -13,7 +13,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// labelled reports whether a goroutine of the process has a label for a profile.
+// labelled reports whether a goroutine of the process has a pprof label.
 func labelled(t *testing.T, key, value string) bool {
 	t.Helper()
 	var out bytes.Buffer
@@ -23,9 +23,9 @@ func labelled(t *testing.T, key, value string) bool {
 	return strings.Contains(out.String(), `"`+key+`":"`+value+`"`)
 }
 
-// TestProfilesAreCutByTask: its goroutine, and those that it starts, are labelled while it
-// runs, however that ends.
-func TestProfilesAreCutByTask(t *testing.T) {
+// TestProfileLabels checks that the goroutine of a task and the goroutines that it starts
+// have the labels until the task ends, in whichever way.
+func TestProfileLabels(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func() error
 		want error
@@ -62,7 +62,8 @@ func TestProfilesAreCutByTask(t *testing.T) {
 	}
 }
 
-// TestWorkersInheritNoLabels from whoever has submitted the task for which they were started.
+// TestWorkersInheritNoLabels checks that a worker does not inherit the labels of the
+// submitter for whose task it was started.
 func TestWorkersInheritNoLabels(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(0, 1))
 	end := make(chan struct{})
@@ -78,12 +79,12 @@ func TestWorkersInheritNoLabels(t *testing.T) {
 	await(t, h)
 }
 
-// TestExecutionTracesAreCutByTask: each execution is a task of the trace.
-func TestExecutionTracesAreCutByTask(t *testing.T) {
+// TestExecutionTraceTasks checks that each execution is a task of the execution trace.
+func TestExecutionTraceTasks(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithProfiling())
 	var out bytes.Buffer
 	if err := trace.Start(&out); err != nil {
-		t.Skip(err) // another one is being taken
+		t.Skip(err) // another trace is being recorded
 	}
 	await(t, submitFunc(t, m, "image/1", func(ctx context.Context) error {
 		trace.Log(ctx, "step", "decoded")

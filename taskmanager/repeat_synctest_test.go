@@ -16,7 +16,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// runLog notes when runs begin, since it was made.
+// runLog records when runs begin, relative to when it was made.
 type runLog struct {
 	since time.Time
 
@@ -26,7 +26,7 @@ type runLog struct {
 
 func newRunLog() *runLog { return &runLog{since: time.Now()} }
 
-// begin notes a run, and returns how many there have been with it.
+// begin records a run and returns the number of runs so far.
 func (l *runLog) begin() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,8 +40,8 @@ func (l *runLog) starts() []time.Duration {
 	return append([]time.Duration{}, l.at...)
 }
 
-// lasting is a task of a name whose runs take so long, in turn; the last of them goes
-// for all that follow.
+// lasting returns a task whose runs take the given times, in order. All further runs take
+// the last of these times.
 func (l *runLog) lasting(name string, lengths ...time.Duration) *task {
 	return &task{name: name, execute: func(context.Context) error {
 		n := l.begin()
@@ -50,7 +50,7 @@ func (l *runLog) lasting(name string, lengths ...time.Duration) *task {
 	}}
 }
 
-// seconds are so many moments.
+// seconds converts numbers of seconds to durations.
 func seconds(s ...float64) []time.Duration {
 	out := []time.Duration{}
 	for _, x := range s {
@@ -59,7 +59,7 @@ func seconds(s ...float64) []time.Duration {
 	return out
 }
 
-// every is Every for a test that gives it no reason to fail.
+// every calls Every and fails the test if that returns an error.
 func every(t *testing.T, m *taskmanager.TaskManager, interval time.Duration, task taskmanager.Task,
 	opts ...taskmanager.TaskOption,
 ) *taskmanager.Schedule {
@@ -71,14 +71,14 @@ func every(t *testing.T, m *taskmanager.TaskManager, interval time.Duration, tas
 	return s
 }
 
-// until lets so much time pass since the log was made, and what is due then happen.
+// until sleeps until s seconds have passed since the log was made.
 func (l *runLog) until(s float64) {
 	time.Sleep(time.Duration(s*float64(time.Second)) - time.Since(l.since))
 	synctest.Wait()
 }
 
-// TestEveryKeepsItsRate: the first run is after one interval, and however long runs
-// take, those that are not left out are on the grid.
+// TestEveryKeepsItsRate checks that the first run starts after one interval, and that all
+// runs start at multiples of the interval, however long they take.
 func TestEveryKeepsItsRate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -92,8 +92,8 @@ func TestEveryKeepsItsRate(t *testing.T) {
 	})
 }
 
-// TestEveryWithALongInterval: nothing is lost of an interval that is longer than an
-// alarm sleeps at a time.
+// TestEveryWithALongInterval uses an interval that is longer than an alarm sleeps at a
+// time.
 func TestEveryWithALongInterval(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -106,9 +106,9 @@ func TestEveryWithALongInterval(t *testing.T) {
 	})
 }
 
-// TestOverlapQueueMakesUpForRuns at once after the end of the one before, in their
-// number, and then goes back to the grid.
-func TestOverlapQueueMakesUpForRuns(t *testing.T) {
+// TestOverlapQueueRunsEveryDueRun checks that runs that became due during a long run follow
+// it at once, and that later runs start at multiples of the interval again.
+func TestOverlapQueueRunsEveryDueRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
 		log := newRunLog()
@@ -120,7 +120,8 @@ func TestOverlapQueueMakesUpForRuns(t *testing.T) {
 	})
 }
 
-// TestRestartingRunIsOutstanding: one that waits to restart holds up the next.
+// TestRestartingRunIsOutstanding checks that a run that waits for its restart delays the
+// next run.
 func TestRestartingRunIsOutstanding(t *testing.T) {
 	for overlap, want := range map[taskmanager.Overlap][]time.Duration{
 		taskmanager.OverlapSkip:  seconds(1, 3.5, 4, 5),
@@ -148,7 +149,7 @@ func TestRestartingRunIsOutstanding(t *testing.T) {
 	}
 }
 
-// TestFailedRunsDoNotEndASchedule, whichever way they fail.
+// TestFailedRunsDoNotEndASchedule covers each kind of failure.
 func TestFailedRunsDoNotEndASchedule(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
@@ -170,8 +171,8 @@ func TestFailedRunsDoNotEndASchedule(t *testing.T) {
 	})
 }
 
-// TestNameIsFreeBetweenRuns, so another task may have it when a run is due. Then the run
-// is left out, which the log tells, and the next one comes.
+// TestNameIsFreeBetweenRuns lets another task have the name when a run is due. The run is
+// skipped and logged, and the next one runs.
 func TestNameIsFreeBetweenRuns(t *testing.T) {
 	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
 		bubble(t, func(t *testing.T) {
@@ -198,7 +199,7 @@ func TestNameIsFreeBetweenRuns(t *testing.T) {
 	}
 }
 
-// TestQueuedRunIsOutstanding: while no worker takes it, the next ones are left out.
+// TestQueuedRunIsOutstanding checks that runs are skipped while a run waits for a worker.
 func TestQueuedRunIsOutstanding(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -214,7 +215,7 @@ func TestQueuedRunIsOutstanding(t *testing.T) {
 	})
 }
 
-// TestOptionsHoldForEachRun: a limit in time, a key under Fair, a description, and the
+// TestOptionsHoldForEachRun checks a time limit, a key under Fair, a description, and the
 // values of the context.
 func TestOptionsHoldForEachRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -248,7 +249,7 @@ func TestOptionsHoldForEachRun(t *testing.T) {
 	})
 }
 
-// TestQueueTimeoutHoldsForEachRun anew.
+// TestQueueTimeoutHoldsForEachRun checks that the queue timeout starts again for each run.
 func TestQueueTimeoutHoldsForEachRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithHistory(10))
@@ -268,8 +269,8 @@ func TestQueueTimeoutHoldsForEachRun(t *testing.T) {
 	})
 }
 
-// TestEveryIsQueuedBeyondTheLimit, and nothing is dropped or refused for it, nor is it
-// run elsewhere, whatever the policy.
+// TestEveryIsQueuedBeyondTheLimit checks that, under each policy, a run is queued although
+// the limit is reached, and that no task is dropped, refused, or run by a submitter.
 func TestEveryIsQueuedBeyondTheLimit(t *testing.T) {
 	for _, overflow := range []taskmanager.Overflow{
 		taskmanager.Block, taskmanager.Reject, taskmanager.DropNewest, taskmanager.DropOldest, taskmanager.DropWorst, taskmanager.CallerRuns,
@@ -295,11 +296,12 @@ func TestEveryIsQueuedBeyondTheLimit(t *testing.T) {
 	}
 }
 
-// TestScheduleStartsAreThoseOfTheModel, for any lengths of runs.
+// TestScheduleStartsAreThoseOfTheModel compares the starts of runs of random length with a
+// model.
 func TestScheduleStartsAreThoseOfTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		interval := time.Duration(rapid.IntRange(1, 5).Draw(t, "interval")) * time.Millisecond
-		// The microsecond keeps the end of any run apart from the time of another.
+		// The extra microsecond ensures that no run ends when another one is due.
 		lengths := []time.Duration{}
 		for _, ms := range rapid.SliceOfN(rapid.IntRange(0, 12), 1, 20).Draw(t, "lengths") {
 			lengths = append(lengths, time.Duration(ms)*time.Millisecond+time.Microsecond)
@@ -332,7 +334,7 @@ func TestScheduleStartsAreThoseOfTheModel(t *testing.T) {
 			}
 			time.Sleep(horizon)
 			s.Stop()
-			time.Sleep(time.Second) // nothing may come any more
+			time.Sleep(time.Second) // there must be no further run
 			if diff := cmp.Diff(want, log.starts()); diff != "" {
 				t.Errorf("starts (-want +got):\n%s", diff)
 			}

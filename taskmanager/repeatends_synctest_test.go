@@ -19,7 +19,8 @@ type timetable func(after time.Time) time.Time
 
 func (f timetable) Next(after time.Time) time.Time { return f(after) }
 
-// secondly is a timetable of so many times, a second apart, and then of what end says.
+// secondly returns a timetable with n times, a second apart. After those it returns the
+// result of end.
 func secondly(n int, end timetable) timetable {
 	start := time.Now()
 	return func(after time.Time) time.Time {
@@ -33,7 +34,7 @@ func secondly(n int, end timetable) timetable {
 
 func noTime(time.Time) time.Time { return time.Time{} }
 
-// badTimetables are ways in which one fails, with what an error says of each.
+// badTimetables are the ways in which a timetable fails, and what the error says.
 var badTimetables = map[string]struct {
 	next timetable
 	want error
@@ -44,7 +45,7 @@ var badTimetables = map[string]struct {
 	"says the same": {func(after time.Time) time.Time { return after }, nil, "the next time after"},
 }
 
-// wantOver demands that a schedule has ended.
+// wantOver checks that a schedule has ended.
 func wantOver(t *testing.T, when string, s *taskmanager.Schedule) {
 	t.Helper()
 	if next := s.Next(); !next.IsZero() {
@@ -52,8 +53,8 @@ func wantOver(t *testing.T, when string, s *taskmanager.Schedule) {
 	}
 }
 
-// TestScheduleEndsWithItsContext, and the run that is outstanding goes on, unless it is
-// linked to the context.
+// TestScheduleEndsWithItsContext checks that an outstanding run continues when the context
+// of its schedule ends, unless the run is linked to the context.
 func TestScheduleEndsWithItsContext(t *testing.T) {
 	for _, linked := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {
@@ -97,7 +98,8 @@ func TestScheduleEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestStoppedScheduleBeginsNoRun, not even those that were to be made up for.
+// TestStoppedScheduleBeginsNoRun checks that Stop also discards the runs that OverlapQueue
+// has queued.
 func TestStoppedScheduleBeginsNoRun(t *testing.T) {
 	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
 		bubble(t, func(t *testing.T) {
@@ -107,7 +109,7 @@ func TestStoppedScheduleBeginsNoRun(t *testing.T) {
 			log.until(4.5)
 			h, _ := m.Lookup("task")
 			s.Stop()
-			s.Stop() // does no harm
+			s.Stop() // has no effect
 			wantOver(t, "after Stop", s)
 			if err := wait(t, h); err != nil {
 				t.Errorf("the run that was outstanding ended with %v, want nil", err)
@@ -119,7 +121,7 @@ func TestStoppedScheduleBeginsNoRun(t *testing.T) {
 	}
 }
 
-// TestScheduleMayBeStoppedByItsOwnRun, and by its timetable.
+// TestScheduleMayBeStoppedByItsOwnRun also stops a schedule from its timetable.
 func TestScheduleMayBeStoppedByItsOwnRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -143,7 +145,7 @@ func TestScheduleMayBeStoppedByItsOwnRun(t *testing.T) {
 		byTimetable.Store(s)
 		log.until(5)
 		check.Equal(t, "starts", log.starts(), seconds(1, 2))
-		check.Equal(t, "starts of the other", once.starts(), seconds(1)) // the run that was due
+		check.Equal(t, "starts of the other", once.starts(), seconds(1)) // only the run that was due
 		wantOver(t, "after Stop by a run,", byRun.Load())
 		wantOver(t, "after Stop by the timetable,", s)
 	})
@@ -155,14 +157,14 @@ var managerEnds = map[string]func(m *taskmanager.TaskManager) error{
 	"Drain": func(m *taskmanager.TaskManager) error { return m.Drain(context.Background()) },
 }
 
-// TestStopAndDrainOfTheManagerEndSchedules: no run begins when they were called.
+// TestStopAndDrainOfTheManagerEndSchedules checks that no run starts after the call.
 func TestStopAndDrainOfTheManagerEndSchedules(t *testing.T) {
 	for name, end := range managerEnds {
 		for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
 			bubble(t, func(t *testing.T) {
 				m := start(t)
 				log := newRunLog()
-				// It heeds no context, so Stop waits for it as Drain does.
+				// The task ignores its context, so Stop waits for it as Drain does.
 				busy := every(t, m, time.Second, log.lasting("busy", 5*time.Second), taskmanager.WithOverlap(overlap))
 				idle := every(t, m, time.Hour, &task{name: "idle"})
 				log.until(2.5)
@@ -183,9 +185,9 @@ func TestStopAndDrainOfTheManagerEndSchedules(t *testing.T) {
 	}
 }
 
-// TestTimetableMayHaveAnEnd: the last run, those to be made up for included, is as good
-// as the others, and then the schedule is over.
-func TestTimetableMayHaveAnEnd(t *testing.T) {
+// TestTimetableWithAnEnd checks that the last run, including the queued ones, is run like
+// the others, and that the schedule then ends.
+func TestTimetableWithAnEnd(t *testing.T) {
 	for overlap, want := range map[taskmanager.Overlap][]time.Duration{
 		taskmanager.OverlapSkip:  seconds(1),
 		taskmanager.OverlapQueue: seconds(1, 4.5, 8),
@@ -217,7 +219,8 @@ func TestTimetableMayHaveAnEnd(t *testing.T) {
 	})
 }
 
-// TestBadTimetableIsAnErrorOfRepeat when it fails at once.
+// TestBadTimetableIsAnErrorOfRepeat checks that Repeat returns the error if the first call
+// of Next fails.
 func TestBadTimetableIsAnErrorOfRepeat(t *testing.T) {
 	for name, bad := range badTimetables {
 		bubble(t, func(t *testing.T) {
@@ -233,8 +236,8 @@ func TestBadTimetableIsAnErrorOfRepeat(t *testing.T) {
 	}
 }
 
-// TestBadTimetableEndsTheSchedule when it fails later, and the log tells. The run that is
-// due at that moment is not its fault.
+// TestBadTimetableEndsTheSchedule lets a later call of Next fail. The error is logged. The
+// run that is due at that moment is not affected.
 func TestBadTimetableEndsTheSchedule(t *testing.T) {
 	for name, bad := range badTimetables {
 		bubble(t, func(t *testing.T) {
@@ -252,13 +255,14 @@ func TestBadTimetableEndsTheSchedule(t *testing.T) {
 				!strings.Contains(text, `"task"`) || !strings.Contains(text, bad.says) {
 				t.Errorf("the log is %q; want an error about the timetable of the task, which says %q", text, bad.says)
 			}
-			await(t, submitFunc(t, m, "task", fn0)) // the manager goes on
+			await(t, submitFunc(t, m, "task", fn0)) // the manager continues
 		})
 	}
 }
 
-// TestBadTimetableLeavesRunsToMakeUpFor: it only has no further time.
-func TestBadTimetableLeavesRunsToMakeUpFor(t *testing.T) {
+// TestQueuedRunsSurviveABadTimetable checks that runs that are queued when the timetable
+// fails still run.
+func TestQueuedRunsSurviveABadTimetable(t *testing.T) {
 	for name, bad := range badTimetables {
 		bubble(t, func(t *testing.T) {
 			log := newRunLog()
@@ -274,9 +278,9 @@ func TestBadTimetableLeavesRunsToMakeUpFor(t *testing.T) {
 	}
 }
 
-// TestManagerThatEndsTakesNoSchedule, though a task of its own keeps it from having
-// ended; and those that it has are over at once.
-func TestManagerThatEndsTakesNoSchedule(t *testing.T) {
+// TestEndingManagerRefusesSchedules checks that a manager whose Stop or Drain waits for a
+// task refuses new schedules, and that its schedules have ended already.
+func TestEndingManagerRefusesSchedules(t *testing.T) {
 	for name, end := range managerEnds {
 		bubble(t, func(t *testing.T) {
 			m := start(t)
@@ -298,8 +302,8 @@ func TestManagerThatEndsTakesNoSchedule(t *testing.T) {
 	}
 }
 
-// TestScheduleMadeByATaskEndsWithItsContext: one that a task makes with its own
-// context has the life of the task.
+// TestScheduleMadeByATaskEndsWithItsContext checks that a schedule that a task makes with
+// its own context ends with the task.
 func TestScheduleMadeByATaskEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -319,7 +323,8 @@ func TestScheduleMadeByATaskEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestBadInputOfSchedules: each error matches what it should, and says what to do.
+// TestBadInputOfSchedules checks that each error matches the documented one and says what
+// to do.
 func TestBadInputOfSchedules(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -335,7 +340,7 @@ func TestBadInputOfSchedules(t *testing.T) {
 		overlap := taskmanager.WithOverlap(taskmanager.OverlapQueue)
 		tests := map[string]struct {
 			call func() (*taskmanager.Schedule, error)
-			want error // nil: any
+			want error // nil: any error
 			says []string
 		}{
 			"no interval":       {func() (*taskmanager.Schedule, error) { return m.Every(ctx, 0, fine) }, nil, []string{"Every", "0s", "must be positive"}},

@@ -11,7 +11,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// sleepyLogger takes a while over its first line.
+// sleepyLogger is a logger that sleeps during the first message.
 type sleepyLogger struct {
 	recorder
 
@@ -24,8 +24,8 @@ func (l *sleepyLogger) Errorf(f string, a ...any) {
 	l.pause = 0
 }
 
-// TestLateAlarmsLoseNoRun: what became due while something held up the alarms is left out
-// and counted, or made up for, as while a run is outstanding.
+// TestLateAlarmsLoseNoRun delays the alarms. Runs that became due meanwhile are skipped and
+// counted, or run afterwards, as if a run had been outstanding.
 func TestLateAlarmsLoseNoRun(t *testing.T) {
 	for overlap, want := range map[taskmanager.Overlap]struct {
 		starts  []time.Duration
@@ -38,7 +38,7 @@ func TestLateAlarmsLoseNoRun(t *testing.T) {
 			m := start(t, taskmanager.WithLogger(&sleepyLogger{pause: 3500 * time.Millisecond}))
 			log := newRunLog()
 			submitFunc(t, m, "taken", untilCancelled)
-			every(t, m, time.Second, &task{name: "taken"}) // the log tells that it is
+			every(t, m, time.Second, &task{name: "taken"}) // the skipped run is logged, which delays the alarms
 			s := every(t, m, time.Second, log.lasting("task", 0), taskmanager.WithOverlap(overlap))
 			log.until(6.5)
 			check.Equal(t, "starts", log.starts(), want.starts)
@@ -47,9 +47,9 @@ func TestLateAlarmsLoseNoRun(t *testing.T) {
 	}
 }
 
-// TestSlowTimetableHoldsUpNobody: other tasks are on time, and its own runs are late, but
-// there. Stop waits for it.
-func TestSlowTimetableHoldsUpNobody(t *testing.T) {
+// TestSlowTimetableDelaysNoOtherTask checks that other tasks are on time while a timetable
+// is slow, that its own runs are late but not lost, and that Stop waits for the timetable.
+func TestSlowTimetableDelaysNoOtherTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
 		log, slow := newRunLog(), newRunLog()
@@ -89,9 +89,9 @@ func TestSlowTimetableHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestRunsToMakeUpForSurviveTheLossOfOne: while another task has the name, one run at a
-// time is left out, and not all that are to be made up for.
-func TestRunsToMakeUpForSurviveTheLossOfOne(t *testing.T) {
+// TestQueuedRunsSurviveASkippedRun lets another task have the name while runs are queued.
+// At most one of them may be skipped.
+func TestQueuedRunsSurviveASkippedRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithLogger(new(recorder)))
 		log := newRunLog()
@@ -99,7 +99,7 @@ func TestRunsToMakeUpForSurviveTheLossOfOne(t *testing.T) {
 		log.until(1)
 		first, _ := m.Lookup("task")
 		<-first.Done()
-		for { // whoever is first may have the name
+		for { // the next run competes for the name
 			_, err := m.SubmitFunc(t.Context(), "task", func(context.Context) error { time.Sleep(500 * time.Millisecond); return nil })
 			if err == nil {
 				break
@@ -113,7 +113,7 @@ func TestRunsToMakeUpForSurviveTheLossOfOne(t *testing.T) {
 	})
 }
 
-// laggard is a timetable of a fixed rate that takes long to ask.
+// laggard is a timetable of a fixed rate whose Next is slow.
 type laggard struct{ interval, takes time.Duration }
 
 func (l laggard) Next(after time.Time) time.Time {
@@ -121,8 +121,9 @@ func (l laggard) Next(after time.Time) time.Time {
 	return after.Add(l.interval)
 }
 
-// TestTimetableSlowerThanItsTimes sets the pace, and Stop waits for no more than one
-// answer.
+// TestTimetableSlowerThanItsTimes uses a timetable whose Next takes longer than the
+// interval. The runs are then as far apart as the calls, and Stop waits for at most one
+// call.
 func TestTimetableSlowerThanItsTimes(t *testing.T) {
 	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
 		bubble(t, func(t *testing.T) {
@@ -146,7 +147,8 @@ func TestTimetableSlowerThanItsTimes(t *testing.T) {
 	}
 }
 
-// TestLastRunIsNotLost: one that becomes due as the one before it ends.
+// TestLastRunIsNotLost lets the last run become due at the moment at which the previous run
+// ends.
 func TestLastRunIsNotLost(t *testing.T) {
 	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
 		bubble(t, func(t *testing.T) {

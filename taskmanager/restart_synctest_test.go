@@ -16,7 +16,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// counted is work that fails n times.
+// counted returns a function that fails n times, and counts its calls.
 func counted(n int, runs *int) func(context.Context) error {
 	return func(context.Context) error {
 		if *runs++; *runs <= n {
@@ -26,8 +26,8 @@ func counted(n int, runs *int) func(context.Context) error {
 	}
 }
 
-// TestPlainTasksRestartWhenAsked: functions, and tasks without a Restart method,
-// restart under a policy of their own, or where the manager says so of all.
+// TestPlainTasksRestartWhenAsked checks that functions, and tasks without a Restart method,
+// restart if they have a policy of their own or the manager has WithRestartPlain.
 func TestPlainTasksRestartWhenAsked(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		constant := restart.Constant(time.Second)
@@ -59,7 +59,8 @@ func TestPlainTasksRestartWhenAsked(t *testing.T) {
 	})
 }
 
-// TestPolicyOfATaskWins over that of the manager; the task's Restart is still asked.
+// TestPolicyOfATaskWins checks that the policy of a task overrides that of the manager, and
+// that the Restart method of the task is still called.
 func TestPolicyOfATaskWins(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithRestart(restart.Never()))
@@ -75,8 +76,8 @@ func TestPolicyOfATaskWins(t *testing.T) {
 	})
 }
 
-// TestIntensityOfAManager: no task restarts more than three times in any ten
-// seconds, each counted by itself.
+// TestIntensityOfAManager checks that no task restarts more than three times in any ten
+// seconds, and that the restarts of each task are counted separately.
 func TestIntensityOfAManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const restarts, window = 3, 10 * time.Second
@@ -97,8 +98,8 @@ func TestIntensityOfAManager(t *testing.T) {
 		for i, h := range handles {
 			err := wait(t, h)
 			exhausted := errors.Is(err, taskmanager.ErrRestartsExhausted)
-			// Restarts come each i+1 seconds: four fit into ten up to i = 2 (at 3, 6, 9
-			// and 12, of which the first three count).
+			// A restart every i+1 seconds exceeds the intensity up to i = 2: when the
+			// fourth one is due, after 12 s, three restarts lie in the last ten seconds.
 			if want := i <= 2; exhausted != want {
 				t.Errorf("the task that runs for %d s ended with %v after %d runs; given up: want %v", i, err, len(begins[i]), want)
 			}
@@ -111,7 +112,8 @@ func TestIntensityOfAManager(t *testing.T) {
 	})
 }
 
-// TestBudgetOfAManager: where everything fails, restarts stay a share of the work.
+// TestBudgetOfAManager checks that the restarts remain a fraction of the tasks even if
+// every execution fails.
 func TestBudgetOfAManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestartPlain(),
@@ -130,8 +132,9 @@ func TestBudgetOfAManager(t *testing.T) {
 	})
 }
 
-// TestRunsRepeat: with the same source of randomness restarts have the same delays.
-func TestRunsRepeat(t *testing.T) {
+// TestSameRandomSourceSameDelays checks that restarts have the same delays with the same
+// source of randomness.
+func TestSameRandomSourceSameDelays(t *testing.T) {
 	run := func(seed uint64) (begins []time.Duration) {
 		bubble(t, func(t *testing.T) {
 			m := start(t, taskmanager.WithRand(rand.NewPCG(seed, 0)), taskmanager.WithRestartPlain())
@@ -153,9 +156,9 @@ func TestRunsRepeat(t *testing.T) {
 	}
 }
 
-// TestDefaultPolicyIsNoFlood: a task that always fails at once restarts at most 20
-// times in its first second.
-func TestDefaultPolicyIsNoFlood(t *testing.T) {
+// TestDefaultPolicyLimitsTheRestartRate checks that a task that always fails at once
+// restarts at most 20 times in its first second.
+func TestDefaultPolicyLimitsTheRestartRate(t *testing.T) {
 	for seed := range uint64(20) {
 		bubble(t, func(t *testing.T) {
 			m := start(t, taskmanager.WithRand(rand.NewPCG(seed, 0)), taskmanager.WithRestartPlain())
@@ -171,13 +174,13 @@ func TestDefaultPolicyIsNoFlood(t *testing.T) {
 	}
 }
 
-// hostilePolicy panics when asked in advance.
+// hostilePolicy is a policy that panics when Start or a submit asks it.
 type hostilePolicy struct{}
 
 func (hostilePolicy) Next(restart.Failure) (time.Duration, bool) { return 0, true }
 func (hostilePolicy) Window() time.Duration                      { panic("window") }
 
-// TestBadPoliciesAreErrors, of the manager and of a task.
+// TestBadPoliciesAreErrors covers the policies of a manager and of a task.
 func TestBadPoliciesAreErrors(t *testing.T) {
 	m := start(t)
 	for name, test := range map[string]struct {
@@ -205,7 +208,7 @@ func TestBadPoliciesAreErrors(t *testing.T) {
 	}
 }
 
-// TestDecisionsAreLogged, but not all of them.
+// TestDecisionsAreLogged checks that some decisions are logged, but not all.
 func TestDecisionsAreLogged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		log := new(recorder)
@@ -221,15 +224,15 @@ func TestDecisionsAreLogged(t *testing.T) {
 			t.Errorf("%d decisions are remembered, the last %+v; want many, the last for the minimum", len(ds), ds[len(ds)-1])
 		}
 		lines := strings.Count(log.String(), "workers wanted")
-		if lines < 1 || lines > 2 { // in twelve seconds
+		if lines < 1 || lines > 2 { // at most one in ten seconds
 			t.Errorf("%d lines of decisions were logged in twelve seconds, want 1 or 2:\n%s", lines, log)
 		}
 	})
 }
 
-// TestIntensityCountsFromTheBegin: a restart that had to wait for a worker counts
-// when it begins, not when it was due.
-func TestIntensityCountsFromTheBegin(t *testing.T) {
+// TestIntensityCountsFromTheStart checks that a restart that had to wait for a worker
+// counts from when it began, not from when it was due.
+func TestIntensityCountsFromTheStart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(restart.Never()))
 		policy := taskmanager.WithRestart(restart.Intensity(1, 10*time.Second, restart.Constant(time.Second)))
@@ -250,7 +253,7 @@ func TestIntensityCountsFromTheBegin(t *testing.T) {
 	})
 }
 
-// slowScaler takes its time when it is asked for more.
+// slowScaler is a scaler that sleeps while tasks are queued.
 type slowScaler struct{}
 
 func (slowScaler) Scale(s scale.Snapshot) scale.Decision {
@@ -260,7 +263,8 @@ func (slowScaler) Scale(s scale.Snapshot) scale.Decision {
 	return scale.Decision{Target: 1, Reason: "slow"}
 }
 
-// TestStopReturnsInTime although the timer of delayed tasks is held up.
+// TestStopReturnsInTime checks that Stop heeds its context although the timer of delayed
+// tasks is blocked.
 func TestStopReturnsInTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 2), taskmanager.WithScaler(slowScaler{}))

@@ -10,9 +10,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestResultsSurviveAWaitThatComesBetween: a Wait of others that returns while a submit
-// is under way must not cost its result.
-func TestResultsSurviveAWaitThatComesBetween(t *testing.T) {
+// TestResultsSurviveAConcurrentWait checks that a result is not lost if a Wait on another
+// goroutine returns during the submit.
+func TestResultsSurviveAConcurrentWait(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(2, 2))
 	for i := range 5000 {
 		g := taskmanager.NewResultGroup[int](t.Context(), m)
@@ -33,7 +33,7 @@ func TestResultsSurviveAWaitThatComesBetween(t *testing.T) {
 	}
 }
 
-// TestResultsAreInTheOrderOfTheSubmits, those that failed included.
+// TestResultsAreInTheOrderOfTheSubmits includes submits that fail.
 func TestResultsAreInTheOrderOfTheSubmits(t *testing.T) {
 	m := start(t)
 	g := taskmanager.NewResultGroup[int](t.Context(), m, taskmanager.WithCollect())

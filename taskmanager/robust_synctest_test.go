@@ -18,7 +18,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// badLogger panics whenever it is called.
+// badLogger is a logger that always panics.
 type badLogger struct{ calls atomic.Int32 }
 
 func (l *badLogger) Infof(string, ...any)  { l.calls.Add(1); panic("logger") }
@@ -50,7 +50,7 @@ func TestLoggerThatPanicsDoesNoHarm(t *testing.T) {
 	})
 }
 
-// recorder keeps what is logged.
+// recorder is a logger that keeps the messages.
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
@@ -62,7 +62,7 @@ func (r *recorder) add(line string) {
 	r.lines = append(r.lines, line)
 }
 
-// String is all that was logged so far.
+// String returns all messages so far.
 func (r *recorder) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +79,7 @@ func TestFailuresAndRestartsAreLogged(t *testing.T) {
 		var log recorder
 		m := start(t, taskmanager.WithLogger(&log), taskmanager.WithName("mail"), taskmanager.WithWorkers(1, 1))
 		await(t, submitFunc(t, m, "plain", func(context.Context) error { return errFailed }))
-		synctest.Wait() // the log comes after the end
+		synctest.Wait() // the message is logged after the end
 		asked := 0
 		await(t, submit(t, m, &task{
 			name:    "again",
@@ -99,9 +99,9 @@ func TestFailuresAndRestartsAreLogged(t *testing.T) {
 	})
 }
 
-// TestBlockedStatusHoldsUpNothingElse has a Progress and a Description that do
-// not return while everything else goes on.
-func TestBlockedStatusHoldsUpNothingElse(t *testing.T) {
+// TestBlockedStatusBlocksNothingElse checks that everything else continues while Progress
+// and Description block.
+func TestBlockedStatusBlocksNothingElse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 4))
 		release := make(chan struct{})
@@ -180,7 +180,7 @@ func TestGoexitInRestartEndsTheTask(t *testing.T) {
 	})
 }
 
-// badPolicy panics.
+// badPolicy is a restart policy that panics.
 type badPolicy struct{}
 
 func (badPolicy) Next(restart.Failure) (time.Duration, bool) { panic("policy") }
@@ -251,7 +251,7 @@ func TestCancelWhileQueuedFreesNameAndRoom(t *testing.T) {
 		for range 100 {
 			h := submitFunc(t, m, "waits", untilCancelled)
 			h.Cancel()
-			h.Cancel() // to no effect
+			h.Cancel() // has no effect
 			if err := h.Err(); !errors.Is(err, taskmanager.ErrCancelled) || !errors.Is(err, context.Canceled) {
 				t.Fatalf("ended with %v at once, want ErrCancelled", err)
 			}
@@ -294,7 +294,7 @@ func TestContextOfATask(t *testing.T) {
 			if ctx.Err() == nil {
 				t.Errorf("the context of execution %d outlives it", i+1)
 			}
-			<-ctx.Done() // hangs if it was never observed and so never ended
+			<-ctx.Done() // must be closed although Done was not called before
 		}
 	})
 }
@@ -348,7 +348,7 @@ func TestLongRunForgivesEarlierFailures(t *testing.T) {
 				if runs++; runs == 3 {
 					return nil
 				}
-				time.Sleep(time.Hour) // as long as the policy wants to begin a new row
+				time.Sleep(time.Hour) // long enough to reset the policy
 				return errFailed
 			},
 			restart: func(context.Context, error) bool { return true },
@@ -386,7 +386,7 @@ func TestCancellationDuringARetryKeepsTheFailure(t *testing.T) {
 	})
 }
 
-func TestNameOfTheManagerIsNoFormat(t *testing.T) {
+func TestNameOfTheManagerIsNotAFormat(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log recorder
 		m := start(t, taskmanager.WithLogger(&log), taskmanager.WithName("50%done"))

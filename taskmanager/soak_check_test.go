@@ -8,7 +8,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// kinds are how tasks may end, those first that say more.
+// kinds are the ways in which a task may end. The most specific ones come first.
 var kinds = []struct {
 	name string
 	err  error
@@ -27,7 +27,7 @@ var kinds = []struct {
 	{"skipped", errSkipped},
 }
 
-// kind names how a task has ended.
+// kind returns the name of the way in which a task ended.
 func kind(err error) string {
 	if err == nil {
 		return "done"
@@ -43,10 +43,10 @@ func kind(err error) string {
 	return "unknown"
 }
 
-// known reports whether the task may end like that: for a reason that there was.
+// known reports whether the task may end with err, given its options and its manager.
 func (t *soakTask) known(err error) bool {
 	x := t.x
-	// Why the context ended to which it is linked may be anything that ends its parent.
+	// A linked or grouped task may end for any reason that ends its parent.
 	if t.linked && errors.Is(err, taskmanager.ErrCancelled) || t.grouped && errors.Is(err, taskmanager.ErrGroupFailed) {
 		return true
 	}
@@ -70,13 +70,13 @@ func (t *soakTask) known(err error) bool {
 	return kind(err) != "unknown"
 }
 
-// same compares what a task panicked with to what it should have.
+// same reports whether the value of a panic is the expected error.
 func same(value any, err error) bool {
 	e, ok := value.(error)
 	return ok && errors.Is(e, err)
 }
 
-// check looks at what is left when the manager has ended.
+// check checks the manager and its tasks after its end.
 func (x *life) check() {
 	ends := make(map[string]int)
 	accepted := 0
@@ -112,8 +112,8 @@ func (x *life) check() {
 	}
 }
 
-// check looks at a task after the end of its manager, and returns how it has ended, if
-// it was taken at all.
+// check checks a task after the end of its manager. It returns how the task ended, or "" if
+// it was not accepted.
 func (t *soakTask) check() string {
 	x := t.x
 	if !t.taken {
@@ -144,14 +144,14 @@ func (t *soakTask) check() string {
 	if err == nil && (runs == 0 || !t.succeed.Load()) {
 		x.fail("the task %q ended without an error, after %d executions, the last of which succeeded: %v", t.name, runs, t.succeed.Load())
 	}
-	// Whatever ended it, it ran no more often than it was started.
+	// A task runs at most once for its submit and once for each restart.
 	if most := 1 + t.h.Status().Restarts; !x.skips && int(runs) > most {
 		x.fail("the task %q ran %d times, with %d restarts", t.name, runs, most-1)
 	}
 	return how
 }
 
-// checkPool looks at the counts of the pool.
+// checkPool checks the counters of the pool.
 func (x *life) checkPool() {
 	p := x.m.Snapshot()
 	if p.Workers+p.Busy+p.Idle+p.Inline+p.Lent+p.Queued+p.Blocked != 0 {
@@ -169,7 +169,7 @@ func (x *life) checkPool() {
 	}
 }
 
-// checkHistory looks at what the manager remembers.
+// checkHistory checks the history of the manager.
 func (x *life) checkHistory(accepted int) {
 	records := x.m.History()
 	if len(records) > x.history {

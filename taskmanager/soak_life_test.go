@@ -16,12 +16,13 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// soakNames is how many names compete for being taken. Children have names of their own.
+// soakNames is the number of names for which tasks compete. Most children have unique
+// names.
 const soakNames = 40
 
 var errSkipped = errors.New("a middleware did not let the task run")
 
-// life is one manager of the soak, from its start to after its end.
+// life is one manager of the soak, from its start until after its end.
 type life struct {
 	s        *soak
 	slot     int
@@ -30,28 +31,28 @@ type life struct {
 	overflow taskmanager.Overflow
 	bounded  bool
 	sheds    bool
-	skips    bool // a middleware keeps some executions from happening
+	skips    bool // a middleware skips or repeats some executions
 	history  int
 	stopping atomic.Bool // Stop or Drain was called, or is about to be
-	drained  bool        // Drain let all end, so that nothing may have ended with ErrStopped
+	drained  bool        // Drain succeeded, so no task may have ended with ErrStopped
 	serial   atomic.Int64
-	refused  atomic.Int64 // submits that failed and may have come to the history
+	refused  atomic.Int64 // submits that failed and may be in the history
 
-	running [soakNames]atomic.Int32 // executions by name
+	running [soakNames]atomic.Int32 // number of executions by name
 
-	resizing sync.Mutex // one Resize at a time, or a look at what became of it
+	resizing sync.Mutex // held by resize and tighten
 
 	mu       sync.Mutex // guards the rest
-	underWay int        // executions that have a slot for sure
-	hurried  int        // those of them whose context ended before they had one again
-	bound    int        // how many of the others there may be
-	max      int        // the maximum set last
+	underWay int        // executions that do not wait, without those whose slot is uncertain
+	hurried  int        // executions that may run without a slot, since their context has ended
+	bound    int        // limit of underWay without the hurried ones
+	max      int        // the last maximum set
 	tasks    []*soakTask
 	closed   bool
-	inside   int // operations under way
+	inside   int // operations in progress
 }
 
-// newLife starts a manager of a random kind.
+// newLife starts a manager with random options.
 func newLife(s *soak, slot, number int, random *rand.Rand) (*life, error) {
 	for {
 		x := &life{s: s, slot: slot, max: 1 + random.IntN(6)}
@@ -72,7 +73,7 @@ func newLife(s *soak, slot, number int, random *rand.Rand) (*life, error) {
 		}
 		x.about = fmt.Sprintf("seed %d, slot %d, life %d (%s)", s.seed, slot, number, about)
 		m, err := taskmanager.Start(opts...)
-		if err != nil && x.bounded { // an overflow policy that does not go with the discipline
+		if err != nil && x.bounded { // the overflow policy and the discipline exclude each other
 			continue
 		}
 		x.m = m
@@ -149,8 +150,8 @@ func (x *life) scaler(random *rand.Rand) (taskmanager.Option, string) {
 	}
 }
 
-// middleware is at times one that does nothing, one that gives a task a second chance,
-// and one that does not let some executions happen.
+// middleware returns, half of the time, two middleware functions. The first adds a value to
+// the context. The second skips some executions and repeats others after a failure.
 func (x *life) middleware(random *rand.Rand) (taskmanager.Option, string) {
 	if random.IntN(2) == 0 {
 		return nil, ""
@@ -188,7 +189,7 @@ func (x *life) remember(random *rand.Rand) (taskmanager.Option, string) {
 	return taskmanager.WithHistory(x.history), fmt.Sprint("history ", x.history)
 }
 
-// fail reports what must not be. Only the first few are: the others follow from them.
+// fail reports a failure. It reports only the first few: they tend to cause the others.
 func (x *life) fail(format string, args ...any) {
 	if x.s.fails.Add(1) > 20 {
 		return
@@ -200,7 +201,8 @@ func (x *life) fail(format string, args ...any) {
 	x.s.failures = append(x.s.failures, failure)
 }
 
-// enter lets the caller use the manager, until leave; false: it has been looked at.
+// enter allows the caller to use the manager until it calls leave. It returns false if
+// close has been called.
 func (x *life) enter() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -217,7 +219,7 @@ func (x *life) leave() {
 	x.inside--
 }
 
-// end ends the manager, in one of several ways.
+// end ends the manager in a random way.
 func (x *life) end(random *rand.Rand) {
 	x.stopping.Store(true)
 	begin := time.Now()
@@ -230,7 +232,7 @@ func (x *life) end(random *rand.Rand) {
 		return context.WithTimeout(context.Background(), time.Duration(random.IntN(2000))*time.Microsecond)
 	}
 	switch random.IntN(6) {
-	case 0: // stopped at the end
+	case 0: // only the Stop below
 	case 1, 2:
 		x.s.count("ended by Drain")
 		ctx, cancel := context.WithTimeout(context.Background(), soakHang)
@@ -247,7 +249,7 @@ func (x *life) end(random *rand.Rand) {
 		err := x.m.Drain(ctx)
 		_, late := errors.AsType[*taskmanager.DrainError](err)
 		if _, ok := errors.AsType[*taskmanager.StopError](err); ok {
-			late = true // no task is left, and the workers are not gone yet
+			late = true // all tasks have ended, but workers are left
 		}
 		x.checkLate("Drain", err, late)
 	case 4:
@@ -269,7 +271,7 @@ func (x *life) end(random *rand.Rand) {
 	x.stop()
 }
 
-// checkLate looks at what a call with too little time has returned.
+// checkLate checks the error of a call with too little time.
 func (x *life) checkLate(call string, err error, late bool) {
 	if err == nil || late && errors.Is(err, context.DeadlineExceeded) {
 		return
@@ -285,7 +287,8 @@ func (x *life) stop() {
 	}
 }
 
-// stacks is what all goroutines are at, the first time: what hangs then has others hang.
+// stacks returns the stacks of all goroutines, but only the first time: one hang causes
+// others.
 func (x *life) stacks() string {
 	if x.s.shown.Swap(true) {
 		return "(the goroutines are above)"
@@ -294,7 +297,7 @@ func (x *life) stacks() string {
 	return string(text[:runtime.Stack(text, true)])
 }
 
-// close waits until nobody uses the manager any more.
+// close waits until no operation uses the manager.
 func (x *life) close() {
 	limit := time.Now().Add(soakHang)
 	for {
@@ -313,7 +316,8 @@ func (x *life) close() {
 	}
 }
 
-// resize sets new bounds, and counts with the larger maximum from before on.
+// resize sets new bounds. The larger of the old and the new maximum holds from before the
+// call until tighten.
 func (x *life) resize(random *rand.Rand) {
 	x.resizing.Lock()
 	defer x.resizing.Unlock()
@@ -328,12 +332,12 @@ func (x *life) resize(random *rand.Rand) {
 	}
 }
 
-// stopped reports whether an error is that the manager has been stopped, and it has.
+// stopped reports whether err is ErrStopped, and rightly so.
 func (x *life) stopped(err error) bool {
 	return errors.Is(err, taskmanager.ErrStopped) && x.stopping.Load()
 }
 
-// tighten has the bound follow the maximum down, once the workers have.
+// tighten lowers the bound to the maximum when the pool has no more workers than that.
 func (x *life) tighten() {
 	x.resizing.Lock()
 	defer x.resizing.Unlock()

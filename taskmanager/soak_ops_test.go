@@ -12,7 +12,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// driver uses a manager.
+// driver is a user of a manager.
 type driver struct {
 	*life
 	random    *rand.Rand
@@ -20,8 +20,8 @@ type driver struct {
 	schedules []*taskmanager.Schedule
 }
 
-// drive does things at random until the manager ends. It goes on for a while when that
-// has begun, as users do.
+// drive calls random methods until the manager ends, and for a while afterwards, as users
+// do.
 func (d *driver) drive() {
 	for late := 0; late < 20; {
 		if d.stopping.Load() {
@@ -43,18 +43,18 @@ func (d *driver) drive() {
 		runtime.Gosched()
 	}
 	for _, s := range d.schedules {
-		if d.random.IntN(2) == 0 { // the others end with the manager
+		if d.random.IntN(2) == 0 { // the other schedules end with the manager
 			s.Stop()
 		}
 	}
 }
 
-// brief is a context that ends soon.
+// brief returns a context that ends soon.
 func (d *driver) brief() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), time.Duration(d.random.IntN(5000))*time.Microsecond)
 }
 
-// options are some for a task.
+// options returns random options for a task, and records them.
 func (t *soakTask) options(random *rand.Rand) (opts []taskmanager.TaskOption) {
 	some := func(bound int) time.Duration { return time.Duration(1+random.IntN(bound)) * time.Microsecond }
 	if random.IntN(8) == 0 {
@@ -85,7 +85,7 @@ func (t *soakTask) options(random *rand.Rand) (opts []taskmanager.TaskOption) {
 	return opts
 }
 
-// submit submits a task in one of the ways that there are.
+// submit submits a task in a random way.
 func (d *driver) submit() {
 	t := d.newTask(d.random, d.random.IntN(soakNames), nil)
 	opts := t.options(d.random)
@@ -120,7 +120,7 @@ func (d *driver) submit() {
 	if d.random.IntN(2) == 0 {
 		cancel()
 	} else {
-		context.AfterFunc(ctx, cancel) // when its time has come
+		context.AfterFunc(ctx, cancel) // let ctx expire
 	}
 }
 
@@ -128,7 +128,7 @@ func (d *driver) batch() {
 	ctx, cancel := d.brief()
 	defer cancel()
 	if d.random.IntN(4) == 0 {
-		ctx = context.Background() // if it has no room, it must get some
+		ctx = context.Background() // the batch must get room at some time
 	}
 	d.handles = append(d.handles, d.submitAll(ctx, d.random, nil)...)
 }
@@ -170,7 +170,7 @@ func (d *driver) future() {
 	d.async(context.Background(), ctx, d.random, nil)
 }
 
-// async submits a task that has a result, and waits for that until ctx ends.
+// async submits a task that returns a result, and waits for the result until ctx ends.
 func (x *life) async(submit, ctx context.Context, random *rand.Rand, by *execution) {
 	t := x.newTask(random, random.IntN(2*soakNames)-soakNames, by)
 	f, err := taskmanager.Async(submit, x.m, t.name, func(ctx context.Context) (string, error) {
@@ -222,7 +222,7 @@ func (x *life) group(groupCtx, ctx context.Context, random *rand.Rand, by *execu
 	}
 	results, err := g.Wait(ctx)
 	if ctx.Err() != nil || errors.Is(err, taskmanager.ErrWouldDeadlock) {
-		return // they go on, maybe
+		return // the tasks may still run
 	}
 	x.s.count("groups waited for")
 	if err == nil && !clean {
@@ -248,7 +248,7 @@ func (d *driver) cancel() {
 
 func (d *driver) look() { d.list(d.random) }
 
-// list looks at the lists of the manager.
+// list calls one of the methods that list tasks or workers, and checks the result.
 func (x *life) list(random *rand.Rand) {
 	switch random.IntN(7) {
 	case 0:
@@ -307,7 +307,7 @@ func (d *driver) idle() {
 	defer cancel()
 	if err := d.m.WaitIdle(ctx); err == nil {
 		d.s.count("WaitIdle: idle")
-		for _, h := range d.handles { // all submitted before
+		for _, h := range d.handles { // all of them were submitted before WaitIdle
 			if !isClosed(h.Done()) {
 				d.fail("the manager was idle, and the task %q has not ended", h.Name())
 			}

@@ -4,10 +4,10 @@ import (
 	"time"
 )
 
-// takeSlot counts an execution that has a slot for sure. The caller is a task that has
-// got its slot back, or one that begins.
+// takeSlot counts an execution that begins or has got its slot back, and checks the
+// maximum.
 func (e *execution) takeSlot() {
-	if e.ctx.Err() != nil { // so it did not wait for one
+	if e.ctx.Err() != nil { // it may have continued without a slot
 		e.hurry()
 	}
 	if e.inline || e.unsure {
@@ -32,11 +32,11 @@ func (e *execution) giveSlot() {
 	e.x.mu.Unlock()
 }
 
-// hurry notes that an execution goes on without a slot. One in the place of its submitter
-// has lent the slot of that, on whose goroutine it runs.
+// hurry records that an execution continues without a slot. An inline execution has no slot
+// of its own; it has lent that of the task in whose submit it runs.
 func (e *execution) hurry() {
 	for e.inline {
-		if e.by == nil { // no task has submitted it
+		if e.by == nil { // not submitted by a task
 			return
 		}
 		e = e.by
@@ -50,8 +50,8 @@ func (e *execution) hurry() {
 	e.x.mu.Unlock()
 }
 
-// endHurry is the end of an execution that had no slot: from here on the worker is one too
-// many no more, unless a middleware has it do more.
+// endHurry is called at the end of an execution. Its worker then no longer exceeds the
+// maximum, unless a middleware repeats the execution.
 func (e *execution) endHurry() {
 	if e.hurried && !e.x.skips {
 		e.x.mu.Lock()
@@ -60,8 +60,8 @@ func (e *execution) endHurry() {
 	}
 }
 
-// stepAside does something for which the slot of the task may be lent. Under CallerRuns
-// a submit is that too: what it runs may wait.
+// stepAside calls do, which may lend the slot of the task. Under CallerRuns this includes
+// submits: the task that runs inside the submit may wait.
 func (e *execution) stepAside(what string, do func()) {
 	e.giveSlot()
 	begin := time.Now()
@@ -70,7 +70,7 @@ func (e *execution) stepAside(what string, do func()) {
 	e.takeSlot()
 }
 
-// waited reports waits that take longer than any good reason.
+// waited reports a wait that took suspiciously long.
 func (e *execution) waited(what string, d time.Duration) {
 	e.x.s.mu.Lock()
 	e.x.s.slow = max(e.x.s.slow, d)

@@ -13,23 +13,23 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// soakTask is a task of the soak, and what is known of it.
+// soakTask is a task of the soak and what the test knows about it.
 type soakTask struct {
 	x       *life
 	name    string
-	number  int // of the name; -1 for a child, whose name is its own
+	number  int // number of the name; negative for a unique name
 	seed    uint64
 	way     int
-	fails   int        // how many of its executions fail, where they do
-	by      *execution // that has submitted it; nil: it is no task's child
+	fails   int        // number of executions that fail, if way can fail
+	by      *execution // the execution that submitted it; nil: none
 	asks    bool
 	grouped bool
 
-	timeout, queueTimeout, deadline, linked bool // options given
+	timeout, queueTimeout, deadline, linked bool // whether the option is given
 
 	inside  atomic.Int32
 	runs    atomic.Int32
-	succeed atomic.Bool // the last execution did
+	succeed atomic.Bool // the last execution succeeded
 
 	mu      sync.Mutex // guards the rest
 	h       *taskmanager.Handle
@@ -37,7 +37,7 @@ type soakTask struct {
 	taken   bool
 }
 
-// newTask makes a task that is taken care of at the end.
+// newTask makes a task, which check will check.
 func (x *life) newTask(random *rand.Rand, number int, by *execution) *soakTask {
 	t := &soakTask{
 		x: x, number: number, by: by, seed: random.Uint64(),
@@ -57,7 +57,7 @@ func (x *life) newTask(random *rand.Rand, number int, by *execution) *soakTask {
 	return t
 }
 
-// depth is that of the nesting.
+// depth returns the number of its ancestors.
 func (t *soakTask) depth() int {
 	if t.by == nil {
 		return 0
@@ -65,7 +65,7 @@ func (t *soakTask) depth() int {
 	return 1 + t.by.depth()
 }
 
-// accept notes what became of the submit, and counts it.
+// accept records the result of the submit, counts it, and checks the error.
 func (t *soakTask) accept(op string, h *taskmanager.Handle, err error) {
 	t.mu.Lock()
 	t.h, t.refused, t.taken = h, err, err == nil
@@ -87,7 +87,7 @@ func (t *soakTask) accept(op string, h *taskmanager.Handle, err error) {
 		taskmanager.ErrGroupFailed:      t.grouped,
 		taskmanager.ErrQueueTimeout:     t.queueTimeout,
 		taskmanager.ErrDeadlineExceeded: t.deadline,
-		context.DeadlineExceeded:        true, // of the context of the submit
+		context.DeadlineExceeded:        true, // the context of the submit has ended
 		context.Canceled:                true,
 	} {
 		if errors.Is(err, name) && may {
@@ -115,19 +115,19 @@ func (t *soakTask) Progress() (float64, error) {
 
 func (t *soakTask) Restart(context.Context, error) bool { return t.asks }
 
-// execution is one run of a task.
+// execution is one execution of a task.
 type execution struct {
 	*soakTask
 	ctx     context.Context
 	random  *rand.Rand
-	inline  bool // it runs in place of its submitter
-	unsure  bool // whether it has a slot
-	gone    bool // its slot may be lent until its end
-	hurried bool // it went on without a slot, or may have
+	inline  bool // runs inside its submit
+	unsure  bool // whether it has a slot is unknown
+	gone    bool // its slot may be lent until it ends
+	hurried bool // it may have continued without a slot
 	failed  bool
 }
 
-// Execute does what the task is to do, and watches that it may.
+// Execute runs the task in its way, and checks that it is the only execution of its name.
 func (t *soakTask) Execute(ctx context.Context) error {
 	n := t.runs.Add(1)
 	t.succeed.Store(false)
@@ -142,7 +142,7 @@ func (t *soakTask) Execute(ctx context.Context) error {
 	e := &execution{
 		soakTask: t, ctx: ctx, random: rand.New(rand.NewPCG(t.seed, uint64(n))),
 		inline: t.x.overflow == taskmanager.CallerRuns && h.Status().Worker == 0,
-		// If a middleware runs the task twice, a goroutine of the first time may still wait.
+		// If a middleware runs the task twice, a goroutine of the first run may still wait.
 		unsure: t.x.skips && ways[t.way].name == abandonsWay,
 		failed: int(n) <= t.fails,
 	}
@@ -163,18 +163,18 @@ func (t *soakTask) Execute(ctx context.Context) error {
 	return err
 }
 
-// ways are what the tasks do.
+// ways are the things that tasks do.
 var ways []struct {
 	name string
 	run  func(e *execution) error
 }
 
 const (
-	firstNestedWay = 10 // from here on they have to do with other tasks
+	firstNestedWay = 10 // this and later ways involve other tasks
 	abandonsWay    = "ends before its goroutine"
 )
 
-func init() { // as the functions lead back here
+func init() { // a composite literal would be an initialization cycle
 	ways = []struct {
 		name string
 		run  func(e *execution) error
@@ -201,7 +201,7 @@ func init() { // as the functions lead back here
 	}
 }
 
-// outcome is a failure as often as the task is to fail.
+// outcome returns an error if this execution is to fail.
 func (e *execution) outcome() error {
 	if e.failed {
 		return errFailed
@@ -223,7 +223,7 @@ func (e *execution) exits() error {
 	return nil
 }
 
-// lasts waits for the end of the context, though not for ever.
+// lasts waits for the end of the context, for a limited time.
 func (e *execution) lasts() error {
 	timer := time.NewTimer(20 * time.Millisecond)
 	defer timer.Stop()
@@ -235,7 +235,7 @@ func (e *execution) lasts() error {
 	}
 }
 
-// caused is why the context has ended, which must be a reason that there is.
+// caused returns the cause of the end of the context, and checks that it is a known one.
 func (e *execution) caused() error {
 	err := context.Cause(e.ctx)
 	if !e.known(err) {
@@ -262,7 +262,7 @@ func (e *execution) blocks() error {
 	return e.outcome()
 }
 
-// leavesGoroutine leaves a goroutine that ends with the context, as all should.
+// leavesGoroutine leaves a goroutine behind that ends with the context.
 func (e *execution) leavesGoroutine() error {
 	ctx := e.ctx
 	go func() {
@@ -271,14 +271,14 @@ func (e *execution) leavesGoroutine() error {
 		if !ok || h.Status().Status != taskmanager.Finished {
 			return
 		}
-		if _, ok = taskmanager.FromContext(ctx); ok { // it has not ended in between
+		if _, ok = taskmanager.FromContext(ctx); ok { // it did not end between the two calls
 			e.x.fail("the context of %q leads to a task that is over", h.Name())
 		}
 	}()
 	return e.outcome()
 }
 
-// waitFor waits for a task as one that may be waited for by it in turn.
+// waitFor waits for a task and counts the lent slot.
 func (e *execution) waitFor(h *taskmanager.Handle) {
 	e.stepAside("a wait for "+h.Name(), func() { e.waitBare(h) })
 }
@@ -293,7 +293,7 @@ func (e *execution) waitBare(h *taskmanager.Handle) {
 	}
 }
 
-// child submits a task of this one's.
+// child submits another task.
 func (e *execution) child() (h *taskmanager.Handle, err error) {
 	if !e.x.enter() {
 		return nil, taskmanager.ErrStopped
@@ -351,7 +351,7 @@ func (e *execution) futureParent() error {
 	return e.outcome()
 }
 
-// joins waits for tasks that it has not submitted, which may wait for it.
+// joins waits for tasks that it has not submitted. They may in turn wait for it.
 func (e *execution) joins() error {
 	for range 1 + e.random.IntN(2) {
 		if h, ok := e.x.m.Lookup(fmt.Sprint("name/", e.random.IntN(soakNames))); ok {
@@ -361,7 +361,7 @@ func (e *execution) joins() error {
 	return e.outcome()
 }
 
-// joinsOnGoroutines waits on several goroutines at once, which the manager knows by
+// joinsOnGoroutines waits on several goroutines at once. The manager recognises them by
 // their context.
 func (e *execution) joinsOnGoroutines() error {
 	targets := make([]*taskmanager.Handle, 0, 3)
@@ -380,8 +380,8 @@ func (e *execution) joinsOnGoroutines() error {
 	return e.outcome()
 }
 
-// abandons ends in one way or another while a goroutine of it still waits, so that its
-// slot is lent when it is over.
+// abandons ends in a random way while a goroutine of it still waits, so that its slot is
+// lent when it ends.
 func (e *execution) abandons() error {
 	h, err := e.child()
 	if err != nil {
@@ -389,7 +389,7 @@ func (e *execution) abandons() error {
 	}
 	e.giveSlot()
 	e.gone = true
-	if e.inline { // if it is cancelled meanwhile
+	if e.inline { // the goroutine may be in hurry if the task is cancelled
 		e.hurry()
 	}
 	begun := make(chan struct{})
@@ -410,8 +410,8 @@ func (e *execution) abandons() error {
 	}
 }
 
-// crosses waits for a task of the next manager, never of one before, so that no circle
-// comes about that no manager could see.
+// crosses waits for a task of the next manager. It never waits for a task of an earlier
+// one: the managers could not detect such a cycle of waits.
 func (e *execution) crosses() error {
 	if e.x.slot+1 == soakSlots {
 		return e.outcome()
@@ -441,7 +441,7 @@ func (e *execution) crosses() error {
 	return e.outcome()
 }
 
-// manages does to its own manager what tasks may, and may not.
+// manages calls methods of its own manager, some of which must return an error to a task.
 func (e *execution) manages() error {
 	m := e.x.m
 	switch e.random.IntN(6) {

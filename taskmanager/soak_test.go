@@ -22,17 +22,16 @@ var (
 )
 
 const (
-	soakSlots   = 4 // managers at a time
-	soakDrivers = 3 // goroutines that use each of them
+	soakSlots   = 4 // number of managers at a time
+	soakDrivers = 3 // number of goroutines that use each manager
 	soakHang    = 30 * time.Second
 )
 
-// TestSoak uses all of the facade at random, in real time and on real threads, and on
-// several managers at once, each of which is replaced every few moments. What must hold
-// whatever happens is checked meanwhile and after the end of each manager. Run it with
-// make soak.
+// TestSoak uses the whole facade at random, in real time, on several managers at once. Each
+// manager is replaced after a short time. The test checks invariants during the run and
+// after the end of each manager. Run it with make soak.
 //
-// The seed repeats what is done, but not how the threads take turns.
+// The seed repeats the actions, but not the scheduling of goroutines.
 func TestSoak(t *testing.T) {
 	if *soakFor == 0 {
 		t.Skip("it takes a while; make soak runs it")
@@ -43,7 +42,7 @@ func TestSoak(t *testing.T) {
 		s.seed = rand.Uint64()
 	}
 	t.Logf("to repeat: make soak SOAK=%v SEED=%d", *soakFor, s.seed)
-	// A hang is a failure that no check would ever come to see.
+	// Without the watchdog a hang would last until the timeout of go test, without the seed.
 	watchdog := time.AfterFunc(*soakFor+10*soakHang, func() { panic(fmt.Sprintf("the soak of seed %d hangs", s.seed)) })
 	defer watchdog.Stop()
 
@@ -64,21 +63,21 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// soak is what all managers of a run have in common.
+// soak is the state that all managers of a run share.
 type soak struct {
 	t     *testing.T
 	seed  uint64
 	lives [soakSlots]atomic.Pointer[life]
 	fails atomic.Int32
-	shown atomic.Bool // the stacks of all goroutines
+	shown atomic.Bool // the stacks of all goroutines have been reported
 
 	mu       sync.Mutex
 	counts   map[string]int
 	slow     time.Duration // the longest wait of a task for its children
-	failures []string      // what was reported, to say it once more at the end
+	failures []string      // repeated at the end
 }
 
-// random is a source for one part of the run, that depends on nothing else.
+// random returns a random source that depends only on the seed and the parts.
 func (s *soak) random(parts ...int) *rand.Rand {
 	stream := uint64(1)
 	for _, p := range parts {
@@ -87,14 +86,14 @@ func (s *soak) random(parts ...int) *rand.Rand {
 	return rand.New(rand.NewPCG(s.seed, stream))
 }
 
-// count notes that something has happened, for the report.
+// count counts an event for the report.
 func (s *soak) count(what string) {
 	s.mu.Lock()
 	s.counts[what]++
 	s.mu.Unlock()
 }
 
-// report says what was done, and how often.
+// report logs how often each event happened.
 func (s *soak) report() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,13 +102,13 @@ func (s *soak) report() {
 		fmt.Fprintf(&text, "\n%9d  %s", s.counts[what], what)
 	}
 	s.t.Logf("longest wait of a task for others: %v%s", s.slow, &text)
-	// Once more, below a long list, where whoever sees only the end of the output looks.
+	// Repeat the failures at the end of the output, where they are easy to find.
 	for _, failure := range s.failures {
 		s.t.Logf("failed: %.1000s", failure)
 	}
 }
 
-// live has one manager used, ended and looked at.
+// live starts one manager, uses it, ends it and checks it.
 func (s *soak) live(ctx context.Context, slot, number int) {
 	random := s.random(slot, number)
 	x, err := newLife(s, slot, number, random)
@@ -131,7 +130,7 @@ func (s *soak) live(ctx context.Context, slot, number int) {
 	x.check()
 }
 
-// rest waits for a while, or until ctx ends.
+// rest waits for d, or until ctx ends.
 func rest(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -16,9 +16,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestManagerEqualsItsModel drives a manager and a model of it through the same
-// random life of tasks, in virtual time, and compares all that can be seen: under
-// each discipline and each overflow policy.
+// TestManagerEqualsItsModel drives a manager and its model through the same random actions,
+// in virtual time, and compares everything that can be observed. It covers each discipline
+// and each overflow policy.
 func TestManagerEqualsItsModel(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(disciplines)) {
 		t.Run(name, func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestManagerEqualsItsModel(t *testing.T) {
 					defer s.stop(t)
 					t.Repeat(map[string]func(*rapid.T){
 						"submit":   s.submit,
-						"submit2":  s.submit, // so that queues get long
+						"submit2":  s.submit, // more often, so that queues get long
 						"batch":    s.submitAll,
 						"resolve":  s.resolve,
 						"resolve2": s.resolve,
@@ -56,14 +56,14 @@ type system struct {
 	groups  [2]*modelGroup
 	results *modelGroup
 	idlers  []*idler
-	drawn   int      // tasks with limits
-	backend *backend // nil: nobody observes
+	drawn   int      // number of tasks with limits
+	backend *backend // nil: the manager has no observer
 }
 
 // idler is a call of WaitIdle.
 type idler struct {
 	returned chan error
-	over     bool // there was a moment without tasks
+	over     bool // there was a moment without outstanding tasks
 }
 
 func newSystem(t *rapid.T, d discipline) *system {
@@ -103,11 +103,13 @@ func newSystem(t *rapid.T, d discipline) *system {
 		t.Fatal(err)
 	}
 	s.m = m
+	// A group that fails cancels several tasks at once. With a limit by key the order in
+	// which their workers become free matters, and is random.
 	s.newGroups(!s.limits())
 	return s
 }
 
-// newGroups makes all groups, one of which may fail as a whole.
+// newGroups makes all groups. If fails is set, the first one fails as a whole.
 func (s *system) newGroups(fails bool) {
 	s.groups[0], s.groups[1] = s.newGroup(!fails), s.newGroup(true)
 	s.results = &modelGroup{
@@ -116,8 +118,7 @@ func (s *system) newGroups(fails bool) {
 	}
 }
 
-// newGroup makes a group. Where the order in which workers come free counts, no group
-// cancels several tasks at once.
+// newGroup makes a group.
 func (s *system) newGroup(collect bool) *modelGroup {
 	g := &modelGroup{collect: collect}
 	if collect {
@@ -133,7 +134,7 @@ func (s *system) drawBounds(t *rapid.T) {
 	s.max = rapid.IntRange(max(1, s.min), 4).Draw(t, "max")
 }
 
-// check compares what the manager says with the model.
+// check compares the state of the manager with the model.
 func (s *system) check(t *rapid.T) {
 	synctest.Wait()
 	s.learn()
@@ -180,7 +181,7 @@ func (s *system) check(t *rapid.T) {
 	}
 }
 
-// learn takes over what submits have returned.
+// learn copies the results of submits that have returned.
 func (s *system) learn() {
 	for _, x := range s.tasks {
 		x.learn()
@@ -190,12 +191,12 @@ func (s *system) learn() {
 	}
 }
 
-// checkSubmit checks whether a submit has returned, and what.
+// checkSubmit checks whether a submit has returned, and its error.
 func (s *system) checkSubmit(t *rapid.T, x *modelTask) {
 	x.learn()
 	waits := x.inline || s.isBlocked(x)
 	for _, y := range x.batch {
-		waits = waits || y.inline // it returns when all have run
+		waits = waits || y.inline // SubmitAll returns when all have run
 	}
 	switch returned := isClosed(x.submitted); {
 	case returned == waits:
@@ -231,7 +232,7 @@ func (s *system) checkWorkers(t *rapid.T, executing map[string]taskmanager.Worke
 	}
 }
 
-// checkListings: the tasks by their names.
+// checkListings checks Tasks, Lookup and Cancel of an unknown name.
 func (s *system) checkListings(t *rapid.T) {
 	n := 0
 	for h := range s.m.Tasks() {
@@ -249,7 +250,7 @@ func (s *system) checkListings(t *rapid.T) {
 	}
 }
 
-// checkGroups: what Wait returns, where it need not wait.
+// checkGroups checks the result of Wait for each group without outstanding tasks.
 func (s *system) checkGroups(t *rapid.T) {
 	for i, g := range append(s.groups[:], s.results) {
 		busy := false
@@ -277,7 +278,8 @@ func (s *system) checkGroups(t *rapid.T) {
 	}
 }
 
-// checkIdlers: WaitIdle returns as soon as there is no task, and not before.
+// checkIdlers checks that WaitIdle returns as soon as no task is outstanding, and not
+// before.
 func (s *system) checkIdlers(t *rapid.T) {
 	for _, w := range s.idlers {
 		w.over = w.over || len(s.tasks) == 0
@@ -296,7 +298,7 @@ func (s *system) checkIdlers(t *rapid.T) {
 	s.idlers = slices.DeleteFunc(s.idlers, func(w *idler) bool { return w.returned == nil })
 }
 
-// tally is what has become of the tasks that were admitted.
+// tally counts the admitted tasks by their state or their end.
 type tally struct{ Done, Failed, Dropped, Shed, Cancelled, Stopped, Queued, Running, Restarting int }
 
 func (c tally) sum() int {
@@ -333,8 +335,8 @@ func (c *tally) outstanding(status taskmanager.WorkerStatus) {
 	}
 }
 
-// checkConservation: each task that was admitted is in exactly one place, both by
-// the handles and the status, and by the counts of the pool.
+// checkConservation checks that each admitted task is counted exactly once: by handles and
+// statuses, and by the counters of the pool.
 func (s *system) checkConservation(t *rapid.T) {
 	var got, want tally
 	admitted := 0
@@ -376,10 +378,10 @@ func (s *system) checkConservation(t *rapid.T) {
 	}
 }
 
-// stop ends the manager, by Stop or by a Drain for which there is no time; every task
-// that is outstanding must say so.
+// stop ends the manager, by Stop or by a Drain whose context has ended. Every outstanding
+// task must end with ErrStopped.
 func (s *system) stop(t *rapid.T) {
-	if t.Failed() { // which is what is to be seen
+	if t.Failed() { // report that failure, not its consequences
 		stop(t, s.m)
 		return
 	}
@@ -390,7 +392,7 @@ func (s *system) stop(t *rapid.T) {
 	synctest.Wait()
 	s.learn()
 	for _, x := range s.tasks {
-		// One that waited for room may have got it from a task that Stop cancelled.
+		// A blocked submit may have got room from a task that Stop cancelled.
 		if s.isBlocked(x) && x.err != nil && !errors.Is(x.err, taskmanager.ErrStopped) {
 			t.Fatalf("the submit of %q returned %v after Stop, want ErrStopped", x.name, x.err)
 		}
@@ -422,14 +424,15 @@ func (s *system) stop(t *rapid.T) {
 	}
 }
 
-// drain drains with no time to spare: all that is outstanding is cancelled and named.
+// drain calls Drain with a context that has ended: it must cancel and name all outstanding
+// tasks.
 func (s *system) drain(t *rapid.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errFailed)
 	err := s.m.Drain(ctx)
 	names := slices.Sorted(maps.Keys(s.tasks))
 	if len(names) == 0 {
-		return // it may have ended, or not have waited for that
+		return // Drain may or may not have noticed that ctx has ended
 	}
 	drained, ok := errors.AsType[*taskmanager.DrainError](err)
 	if !ok || !errors.Is(err, errFailed) {
@@ -440,7 +443,7 @@ func (s *system) drain(t *rapid.T) {
 	}
 }
 
-// pass lets time pass, from one thing that is due to the next.
+// pass lets time pass. It handles the events that are due one by one.
 func (s *system) pass(d time.Duration) {
 	end := time.Now().Add(d)
 	for {
@@ -457,7 +460,7 @@ func (s *system) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// next is what is due next.
+// next returns the next event that is due.
 func (s *system) next() (at time.Time, happen func()) {
 	event := func(when time.Time, do func()) {
 		if happen == nil || when.Before(at) {

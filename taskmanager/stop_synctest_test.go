@@ -124,7 +124,7 @@ func TestStopReleasesSubmittersThatWaitForRoom(t *testing.T) {
 	})
 }
 
-func TestStopCausesAreTold(t *testing.T) {
+func TestCausesOfCancelAndStop(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(2, 2))
 		causes := make(map[string]error)

@@ -15,16 +15,16 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// brisk restarts after 0 to 50 µs, and gives up now and then.
+// brisk is a policy that restarts after 0 to 50 µs, and sometimes gives up.
 type brisk struct{}
 
 func (brisk) Next(f restart.Failure) (time.Duration, bool) {
 	return time.Duration(f.Rand.Int64N(int64(50 * time.Microsecond))), f.Attempt < 5
 }
 
-// TestStressLosesNothing throws everything at managers at once, in real time and
-// on real threads, and stops them in the middle of it: every task that was taken
-// must end, once, and no two of one name may run together.
+// TestStressLosesNothing runs tasks of all kinds on several managers, in real time, and
+// stops the managers meanwhile. Every accepted task must end exactly once, and no two
+// executions of one name may overlap.
 func TestStressLosesNothing(t *testing.T) {
 	for round := range 30 {
 		opts := []taskmanager.Option{
@@ -35,7 +35,7 @@ func TestStressLosesNothing(t *testing.T) {
 		if round%4 == 0 {
 			opts = append(opts, taskmanager.WithLimit(round%8, taskmanager.Block))
 		}
-		if round%5 == 4 { // all workers are there from the start
+		if round%5 == 4 { // start with all workers
 			opts[0] = taskmanager.WithWorkers(4, 4)
 		}
 		s := &stress{m: start(t, opts...), running: make([]atomic.Int32, 50)}
@@ -56,7 +56,7 @@ func TestStressLosesNothing(t *testing.T) {
 type stress struct {
 	m       *taskmanager.TaskManager
 	taken   atomic.Int64
-	running []atomic.Int32 // by number of the name
+	running []atomic.Int32 // executions by number of the name
 
 	mu      sync.Mutex
 	handles []*taskmanager.Handle
@@ -86,7 +86,7 @@ func (s *stress) submit(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// task makes a task of the given name that ends in the given way.
+// task returns a task with the given name that ends in the given way.
 func (s *stress) task(t *testing.T, name, way int) *task {
 	return &task{
 		name: fmt.Sprint(name),
@@ -115,7 +115,7 @@ func (s *stress) task(t *testing.T, name, way int) *task {
 	}
 }
 
-// check looks at what became of all tasks, after the stop.
+// check checks all tasks after the stop.
 func (s *stress) check(t *testing.T) {
 	t.Helper()
 	for _, h := range s.handles {

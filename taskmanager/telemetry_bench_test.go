@@ -18,9 +18,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// BenchmarkTelemetry runs named tasks that do nothing under several backends. The
-// yardstick is the same without telemetry. (Without an SDK a manager has no observers, and
-// so takes the same path; what is left of telemetry there is a look at a nil slice.)
+// BenchmarkTelemetry runs named tasks that do nothing, with several backends. The yardstick
+// is a manager with WithoutTelemetry. The case "no SDK" has no observers either and takes
+// the same path.
 func BenchmarkTelemetry(b *testing.B) {
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
 	sampling := func(s sdktrace.Sampler) observe.Option {
@@ -29,7 +29,7 @@ func BenchmarkTelemetry(b *testing.B) {
 	noSpans, noMetrics := observe.WithTracerProvider(tracenoop.NewTracerProvider()), observe.WithMeterProvider(metricnoop.NewMeterProvider())
 	for _, c := range []struct {
 		name string
-		opts []observe.Option // nil: as a manager is without an SDK
+		opts []observe.Option // nil: the default of a manager without an SDK
 	}{
 		{"no SDK", nil},
 		{"metrics", []observe.Option{noSpans, observe.WithMeterProvider(meters)}},
@@ -61,9 +61,9 @@ func BenchmarkTelemetry(b *testing.B) {
 	}
 }
 
-// BenchmarkTelemetryOfASampledTask measures what spans and metrics add to a named task. The
-// yardstick is what its function would add that made the same span, and recorded the same two
-// durations, by itself.
+// BenchmarkTelemetryOfASampledTask measures the cost of spans and metrics for a named task.
+// The yardstick is the cost of the same span and the same two durations if the task's
+// function emits them itself.
 func BenchmarkTelemetryOfASampledTask(b *testing.B) {
 	const workers = 2
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.AlwaysSample()))
@@ -85,8 +85,8 @@ func BenchmarkTelemetryOfASampledTask(b *testing.B) {
 	yardstick.CompareExtra(b, submits(with, plain), submits(without, byHand(b, tracers, meters)), submits(without, plain))
 }
 
-// byHand runs a task within a span and records two durations, as a program does that has no
-// telemetry in its task manager.
+// byHand returns a function that runs a task in a span and records two durations, as a
+// program without telemetry in its task manager does.
 func byHand(b *testing.B, tracers trace.TracerProvider, meters metric.MeterProvider) func(context.Context, string, func(context.Context) error) error {
 	tracer, meter := tracers.Tracer("by hand"), meters.Meter("by hand")
 	took, err := meter.Float64Histogram("took", metric.WithUnit("s"))

@@ -28,7 +28,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// backend is where a test looks at what a manager emits.
+// backend receives the telemetry of a manager.
 type backend struct {
 	spans  *tracetest.SpanRecorder
 	tracer trace.Tracer
@@ -51,7 +51,7 @@ func newBackend(t interface{ Fatal(args ...any) }, opts ...observe.Option) *back
 	return b
 }
 
-// emitted is what counts of a span.
+// emitted has the properties of a span that the tests compare.
 type emitted struct {
 	Name, Kind, Parent string
 	Links              []string
@@ -60,8 +60,8 @@ type emitted struct {
 	Attempt            int64
 }
 
-// all lists the spans in the order of their starts, with the names of parents and of
-// links, which tell the attempt too. It demands that all have ended.
+// all returns the spans in the order of their starts. Parents and links are given by name,
+// with the attempt. It checks that all spans have ended.
 func (b *backend) all(t *testing.T) []emitted {
 	t.Helper()
 	if started, ended := len(b.spans.Started()), len(b.spans.Ended()); started != ended {
@@ -105,7 +105,7 @@ func attributeOf(s sdktrace.ReadOnlySpan, key attribute.Key) attribute.Value {
 	return attribute.Value{}
 }
 
-// counts sums the points of an instrument up, by the value of an attribute.
+// counts sums the points of an instrument by the value of an attribute.
 func (b *backend) counts(t *testing.T, instrument string, by attribute.Key) map[string]int64 {
 	t.Helper()
 	var data metricdata.ResourceMetrics
@@ -127,7 +127,7 @@ func (b *backend) counts(t *testing.T, instrument string, by attribute.Key) map[
 			case metricdata.Histogram[float64]:
 				for _, p := range d.DataPoints {
 					v, _ := p.Attributes.Value(by)
-					sums[v.AsString()] += int64(p.Count) //nolint:gosec // a few
+					sums[v.AsString()] += int64(p.Count) //nolint:gosec // small numbers
 				}
 			}
 		}
@@ -135,7 +135,7 @@ func (b *backend) counts(t *testing.T, instrument string, by attribute.Key) map[
 	return sums
 }
 
-// life submits a task within a span of its own, and waits for its end.
+// life submits a task within a span, and waits until the task has ended.
 func (b *backend) life(t *testing.T, m *taskmanager.TaskManager, task taskmanager.Task, opts ...taskmanager.TaskOption) {
 	t.Helper()
 	ctx, span := b.tracer.Start(t.Context(), "request")
@@ -155,7 +155,8 @@ const (
 	waitJob   = "restart job"
 )
 
-// TestSpansOfATask of each fate: their relations, status and attributes.
+// TestSpansOfATask checks the relations, status and attributes of spans for each way in
+// which a task ends.
 func TestSpansOfATask(t *testing.T) {
 	submit := emitted{Name: submitJob, Kind: "producer", Parent: "request"}
 	run := func(outcome, errorType string) emitted {
@@ -228,7 +229,7 @@ func TestSpansOfATask(t *testing.T) {
 	}
 }
 
-// TestPropagation: children, links, or nothing.
+// TestPropagation checks spans as children, as links, and without a relation.
 func TestPropagation(t *testing.T) {
 	wants := map[observe.Propagation][]emitted{
 		observe.Child: {
@@ -258,8 +259,8 @@ func TestPropagation(t *testing.T) {
 	}
 }
 
-// TestTaskSeesItsSpan, and what it starts is a child of that, tasks included; but what
-// they hold on to does not pile up from one to the next.
+// TestTaskSeesItsSpan checks that spans that a task starts, and tasks that it submits, are
+// children of its span. In a chain of tasks the contexts must not grow.
 func TestTaskSeesItsSpan(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
@@ -294,7 +295,8 @@ func TestTaskSeesItsSpan(t *testing.T) {
 	})
 }
 
-// TestStopEndsAllSpans: those of executions that ignore it end when they do.
+// TestStopEndsAllSpans checks that Stop ends all spans; those of executions that ignore
+// their context end when the execution returns.
 func TestStopEndsAllSpans(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
@@ -323,7 +325,8 @@ func TestStopEndsAllSpans(t *testing.T) {
 	})
 }
 
-// TestNamesOfSpansAreFew, however many tasks there are.
+// TestNamesOfSpansAreFew checks that the numbers of span names and of time series do not
+// depend on the number of tasks.
 func TestNamesOfSpansAreFew(t *testing.T) {
 	b := newBackend(t)
 	m := start(t, taskmanager.WithObserver(b.otel))
@@ -364,7 +367,7 @@ func TestNamesOfSpansAreFew(t *testing.T) {
 	}
 }
 
-// TestMetricsAllocateNothing beyond what a task costs anyway.
+// TestMetricsAllocateNothing compares the allocations of a task with and without metrics.
 func TestMetricsAllocateNothing(t *testing.T) {
 	allocations := func(opts ...taskmanager.Option) float64 {
 		return allocationsOf(start(t, append(opts, taskmanager.WithWorkers(1, 1))...))
@@ -380,7 +383,7 @@ func TestMetricsAllocateNothing(t *testing.T) {
 	}
 }
 
-// allocationsOf is how many allocations each of many tasks makes.
+// allocationsOf returns the average number of allocations per task.
 func allocationsOf(m *taskmanager.TaskManager) float64 {
 	names := make([]string, 1000)
 	for i := range names {
@@ -396,7 +399,8 @@ func allocationsOf(m *taskmanager.TaskManager) float64 {
 	return testing.AllocsPerRun(20, round) / float64(len(names))
 }
 
-// listener is an observer that is called with the name of each of its methods.
+// listener is an observer that is called with the name of each method that the manager
+// calls.
 type listener func(method string)
 
 func (l listener) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
@@ -425,7 +429,8 @@ func (l listener) ObservePool(observe.Pool) func() {
 	return func() {}
 }
 
-// TestObserversThatCrashDoNoHarm, neither to tasks nor to other observers.
+// TestObserversThatCrashDoNoHarm checks that panics affect neither tasks nor other
+// observers.
 func TestObserversThatCrashDoNoHarm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)

@@ -18,14 +18,14 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// hostile is an error one of whose methods does harm.
+// hostile is an error whose methods are given by the test.
 type hostile struct{ text, kind func() string }
 
 func (h hostile) Error() string     { return h.text() }
 func (h hostile) ErrorType() string { return h.kind() }
 
-// TestTypeOfAFailureIsThatOfItsEnd, also if the time limit passes while the task is asked
-// whether to restart: the span and the metric of the restart have it too.
+// TestTypeOfAFailureIsThatOfItsEnd lets the time limit pass in the Restart method. The span
+// and the metric of the restart must still have the type of the failure.
 func TestTypeOfAFailureIsThatOfItsEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
@@ -43,7 +43,8 @@ func TestTypeOfAFailureIsThatOfItsEnd(t *testing.T) {
 	})
 }
 
-// TestCrashOfACancelledTaskIsAFailure: it may be a bug in what it does then.
+// TestCrashOfACancelledTaskIsAFailure checks that a crash after a cancellation is reported
+// as a failure: it may be a bug in the task's handling of cancellation.
 func TestCrashOfACancelledTaskIsAFailure(t *testing.T) {
 	for want, crash := range map[string]func(){
 		"panic": func() { panic("in the clean-up") }, "goexit": runtime.Goexit,
@@ -64,7 +65,7 @@ func TestCrashOfACancelledTaskIsAFailure(t *testing.T) {
 	}
 }
 
-// meddler is an observer that does something when it is told that an execution begins.
+// meddler is an observer that calls a function when an execution begins.
 type meddler struct {
 	do   func()
 	told chan string
@@ -80,9 +81,9 @@ func (m meddler) EndRun(_ context.Context, r observe.Run, result observe.Result)
 	m.told <- fmt.Sprint("worker ", r.Worker, " ", result.Outcome, " ", result.Type)
 }
 
-// TestEndBeforeTheBegin: a task that ends after observers were told of its execution, and
-// before that has begun.
-func TestEndBeforeTheBegin(t *testing.T) {
+// TestTaskEndsBeforeItsExecutionBegins ends a task between the call of BeginRun and the
+// start of the execution.
+func TestTaskEndsBeforeItsExecutionBegins(t *testing.T) {
 	for want, end := range map[string]func(m *taskmanager.TaskManager){
 		"worker 1 cancelled ":      func(m *taskmanager.TaskManager) { m.Cancel("a") },
 		"worker 1 failure timeout": func(*taskmanager.TaskManager) { time.Sleep(2 * time.Second) },
@@ -103,8 +104,8 @@ func TestEndBeforeTheBegin(t *testing.T) {
 	}
 }
 
-// TestCancelDuringRestart: the span of the wait ends, whether the task is still asked or
-// waits already.
+// TestCancelDuringRestart checks that the span of the wait ends if the task is cancelled in
+// its Restart method or while it waits.
 func TestCancelDuringRestart(t *testing.T) {
 	for _, asked := range []bool{true, false} {
 		bubble(t, func(t *testing.T) {
@@ -122,8 +123,8 @@ func TestCancelDuringRestart(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsInstalledIsEmitted: with a provider of metrics and none of spans, there are
-// no spans made for nobody, and the other way round.
+// TestOnlyWhatIsInstalledIsEmitted checks that no spans are made with a meter provider
+// only, and that spans are made with a tracer provider only.
 func TestOnlyWhatIsInstalledIsEmitted(t *testing.T) {
 	tracers, meters := otel.GetTracerProvider(), otel.GetMeterProvider()
 	defer otel.SetTracerProvider(tracers)

@@ -19,7 +19,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// sorted is a task that knows of what sort it is.
+// sorted is a task with a Kind method.
 type sorted struct {
 	*task
 
@@ -28,7 +28,7 @@ type sorted struct {
 
 func (s sorted) Kind() string { return s.kind() }
 
-// TestKindsOfTasks in the names of spans, for each way to submit.
+// TestKindsOfTasks checks the kinds in the names of spans, for several ways to submit.
 func TestKindsOfTasks(t *testing.T) {
 	thumbnail := func() string { return "thumbnail" }
 	submits := map[string]func(ctx context.Context, m *taskmanager.TaskManager) error{
@@ -71,7 +71,8 @@ func TestKindsOfTasks(t *testing.T) {
 	}
 }
 
-// TestRefusedSubmitsAreErrors on their spans.
+// TestRefusedSubmitsAreErrors checks that the span of a refused submit has the status
+// error.
 func TestRefusedSubmitsAreErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
@@ -99,7 +100,8 @@ func TestRefusedSubmitsAreErrors(t *testing.T) {
 	})
 }
 
-// TestRunsOfAScheduleAreLinked to the span at its making, and not its children.
+// TestRunsOfAScheduleAreLinked checks that the spans of runs are linked to the span in
+// which the schedule was made, and are not its children.
 func TestRunsOfAScheduleAreLinked(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
@@ -120,8 +122,9 @@ func TestRunsOfAScheduleAreLinked(t *testing.T) {
 	})
 }
 
-// TestTelemetryIsOnByItself when an SDK is installed, and only then, unless it is not wanted.
-func TestTelemetryIsOnByItself(t *testing.T) {
+// TestTelemetryIsOnIfAnSDKIsInstalled also checks that WithoutTelemetry and WithObserver
+// turn the default observer off.
+func TestTelemetryIsOnIfAnSDKIsInstalled(t *testing.T) {
 	spans := func(opts ...taskmanager.Option) int {
 		recorder := tracetest.NewSpanRecorder()
 		before := otel.GetTracerProvider()
@@ -142,7 +145,8 @@ func TestTelemetryIsOnByItself(t *testing.T) {
 	check.Equal(t, "spans in the observer's", len(own.spans.Ended()), 1)
 }
 
-// TestMetricsOfThePool while the manager is there, and none when it has stopped.
+// TestMetricsOfThePool checks the metrics of a running manager, and that a stopped one
+// emits none.
 func TestMetricsOfThePool(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for limit, want := range map[int]map[string]int64{-1: {}, 0: {"images": 0}, 7: {"images": 7}} {
@@ -172,8 +176,8 @@ func TestMetricsOfThePool(t *testing.T) {
 	})
 }
 
-// TestObserverThatPanicsLosesNothing: no task, no worker, and no span of the observers
-// before and after it.
+// TestObserverThatPanicsLosesNothing checks that a panic in one observer loses no task, no
+// worker, and no span of the observers before and after it.
 func TestObserverThatPanicsLosesNothing(t *testing.T) {
 	whole := []string{"submit sort", "run sort failure", "restart sort", "run sort success"}
 	for _, of := range []string{"BeginSubmit", "EndSubmit", "BeginRun", "EndRun", "BeginRestart", "EndRestart"} {
@@ -216,7 +220,8 @@ func TestObserverThatPanicsLosesNothing(t *testing.T) {
 	}
 }
 
-// summary is what there is of spans of tasks, as text; errors of known types with those.
+// summary returns a text for each span of a task, with its outcome and, unless it is the
+// name of a Go type, the type of the error.
 func (b *backend) summary(t *testing.T) (list []string) {
 	t.Helper()
 	for _, s := range b.all(t) {
@@ -234,7 +239,7 @@ func (b *backend) summary(t *testing.T) (list []string) {
 	return list
 }
 
-// vague is an observer that returns no contexts.
+// vague is an observer that returns nil contexts.
 type vague struct{}
 
 func (vague) BeginSubmit(_, _ context.Context, _ observe.Submission) context.Context { return nil }
@@ -244,7 +249,8 @@ func (vague) EndRun(context.Context, observe.Run, observe.Result)               
 func (vague) BeginRestart(context.Context, observe.Restart) context.Context          { return nil }
 func (vague) EndRestart(context.Context, observe.Restart, error)                     {}
 
-// TestObserverWithoutContextsDoesNoHarm: the task has that of its submit.
+// TestObserverWithoutContextsDoesNoHarm checks that the context of the task then has the
+// values of the submit's context.
 func TestObserverWithoutContextsDoesNoHarm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithObserver(vague{}), taskmanager.WithRestart(fixedDelay(time.Second)))

@@ -17,7 +17,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// contextLog is a logger that is told for which task it logs.
+// contextLog is a ContextLogger that logs with slog.
 type contextLog struct{ to *slog.Logger }
 
 func (l contextLog) Info(args ...any)                  { l.to.Info(fmt.Sprint(args...)) }
@@ -33,8 +33,8 @@ func (l contextLog) ErrorfContext(ctx context.Context, format string, args ...an
 	l.to.ErrorContext(ctx, fmt.Sprintf(format, args...))
 }
 
-// TestLogsLeadToSpans: what a task logs, and what its manager logs of it, has the ids of the
-// span of that execution, and the name and attempt.
+// TestLogsLeadToSpans checks that the messages of a task, and those of the manager about
+// it, have the ids of the execution's span, the name, and the attempt.
 func TestLogsLeadToSpans(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
@@ -86,7 +86,7 @@ func TestLogsLeadToSpans(t *testing.T) {
 	})
 }
 
-// TestLogOfATaskThatNeverRan has its name.
+// TestLogOfATaskThatNeverRan checks that the message has the name of the task.
 func TestLogOfATaskThatNeverRan(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -104,13 +104,14 @@ func TestLogOfATaskThatNeverRan(t *testing.T) {
 	})
 }
 
-// brokenContextLogger is one whose methods for tasks panic.
+// brokenContextLogger is a ContextLogger whose methods for tasks panic.
 type brokenContextLogger struct{ contextLog }
 
 func (brokenContextLogger) InfofContext(context.Context, string, ...any)  { panic("no") }
 func (brokenContextLogger) ErrorfContext(context.Context, string, ...any) { panic("no") }
 
-// TestContextLoggerThatPanicsDoesNoHarm.
+// TestContextLoggerThatPanicsDoesNoHarm checks that a panic in the logger does not affect
+// tasks.
 func TestContextLoggerThatPanicsDoesNoHarm(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLogger(brokenContextLogger{}))
 	for range 2 {

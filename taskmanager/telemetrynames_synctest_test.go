@@ -23,7 +23,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// names are what a backend can tell apart of what is emitted.
+// names is a set of names of spans, attributes and instruments.
 type names map[string]bool
 
 func (n names) add(attributes []attribute.KeyValue) {
@@ -49,7 +49,7 @@ func declared(t *testing.T) names {
 	return n
 }
 
-// everything has a manager do all that is told of.
+// everything makes a manager emit all documented telemetry.
 func everything(t *testing.T, b *backend) {
 	m := start(t, taskmanager.WithName("images"), taskmanager.WithObserver(b.otel), taskmanager.WithWorkers(1, 2),
 		taskmanager.WithLimit(5, taskmanager.Reject), taskmanager.WithRestart(fixedDelay(time.Second)))
@@ -76,13 +76,14 @@ func everything(t *testing.T, b *backend) {
 	}
 	every(t, m, time.Second, &task{name: "over and over"})
 	time.Sleep(1500 * time.Millisecond)
-	m.Cancel("gives up") // while it waits
+	m.Cancel("gives up") // it waits for its restart
 	synctest.Wait()
 }
 
-// TestWhatIsEmittedIsDeclared, and the other way round: names and kinds of spans, keys of
-// attributes, and instruments.
-func TestWhatIsEmittedIsDeclared(t *testing.T) {
+// TestEmittedNamesAreDocumented checks that the names and kinds of spans, the keys of
+// attributes and the instruments are those in the documentation of package observe, and
+// that there are no others.
+func TestEmittedNamesAreDocumented(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
 		everything(t, b)
@@ -127,7 +128,7 @@ func TestWhatIsEmittedIsDeclared(t *testing.T) {
 	})
 }
 
-// instrument is what the table says of one: its type and the keys of its attributes.
+// instrument is a row of the table of metrics: the type and the keys of the attributes.
 type instrument struct {
 	Type string
 	Keys []string
@@ -158,8 +159,9 @@ func declaredInstruments(t *testing.T) map[string]instrument {
 	return list
 }
 
-// TestInstrumentsAreAsDeclared: their types, and no attribute but those in the table.
-func TestInstrumentsAreAsDeclared(t *testing.T) {
+// TestInstrumentsAreAsDocumented checks the types of the instruments, and that they have no
+// other attributes.
+func TestInstrumentsAreAsDocumented(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
 		everything(t, b)
@@ -192,7 +194,8 @@ func TestInstrumentsAreAsDeclared(t *testing.T) {
 	})
 }
 
-// TestExemplarsLeadToSpans: the histograms are recorded with the context of the span.
+// TestExemplarsLeadToSpans checks that the histograms are recorded with the context of the
+// span.
 func TestExemplarsLeadToSpans(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestValuesOfWhatIsEmitted: all attributes of all spans, and what the histograms measure.
-func TestValuesOfWhatIsEmitted(t *testing.T) {
+// TestEmittedValues checks all attributes of all spans, and the sums of the histograms.
+func TestEmittedValues(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBackend(t)
 		m := start(t, taskmanager.WithName("images"), taskmanager.WithObserver(b.otel), taskmanager.WithWorkers(1, 1),
@@ -35,7 +35,7 @@ func TestValuesOfWhatIsEmitted(t *testing.T) {
 		}
 		request.End()
 		time.Sleep(10 * time.Second)
-		second.Cancel() // while it waits for its restart
+		second.Cancel() // it waits for its restart
 		synctest.Wait()
 
 		b.all(t)
@@ -78,7 +78,7 @@ func TestValuesOfWhatIsEmitted(t *testing.T) {
 	})
 }
 
-// sums are those of the histograms, by kind. It demands the unit and the buckets.
+// sums returns the sums of the histograms by kind. It checks their unit and buckets.
 func (b *backend) sums(t *testing.T) map[string]float64 {
 	t.Helper()
 	var data metricdata.ResourceMetrics

@@ -15,7 +15,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// census counts the tasks under way, and how many there were at most.
+// census counts the tasks that run, without those that wait, and the largest number so far.
 type census struct{ now, most atomic.Int64 }
 
 func (c *census) enter() {
@@ -30,15 +30,16 @@ func (c *census) enter() {
 
 func (c *census) leave() { c.now.Add(-1) }
 
-// wait waits outside the count.
+// wait calls a function that waits. The task does not count meanwhile.
 func (c *census) wait(wait func() error) error {
 	c.leave()
 	defer c.enter()
 	return wait()
 }
 
-// TestTreeOfTasksOnOneWorker: each task submits one or more others and waits for them,
-// a thousand deep, or broad, in each of the ways to wait.
+// TestTreeOfTasksOnOneWorker runs deep and broad trees of tasks in which each task waits
+// for its children, with each way to wait. There may never be more running tasks than the
+// maximum.
 func TestTreeOfTasksOnOneWorker(t *testing.T) {
 	shapes := map[string]struct{ depth, children, max int }{
 		"deep":       {1000, 1, 1},
@@ -120,7 +121,7 @@ func derivedResult(ctx context.Context, f *taskmanager.Future[int]) (int, error)
 	return f.Result(ctx)
 }
 
-// resultElsewhere waits on a goroutine that the task has started.
+// resultElsewhere waits on a goroutine that the task starts.
 func resultElsewhere(ctx context.Context, f *taskmanager.Future[int]) (n int, err error) {
 	var wg sync.WaitGroup
 	wg.Go(func() { n, err = f.Result(ctx) })
@@ -128,13 +129,13 @@ func resultElsewhere(ctx context.Context, f *taskmanager.Future[int]) (n int, er
 	return n, err
 }
 
-// blockingResult waits in a way that the manager knows nothing of.
+// blockingResult waits for a channel, which the manager cannot see, in Blocking.
 func blockingResult(ctx context.Context, f *taskmanager.Future[int]) (n int, err error) {
 	taskmanager.Blocking(ctx, func() { <-f.Done() })
 	return f.Result(ctx)
 }
 
-// TestGroupInATask: a task waits for a group, with a limit, on one worker.
+// TestGroupInATask waits in a task for a group with a limit, on one worker.
 func TestGroupInATask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
@@ -162,7 +163,8 @@ func TestGroupInATask(t *testing.T) {
 	})
 }
 
-// TestCyclesOfWaits: the last one to wait is told, and the others go on.
+// TestCyclesOfWaits checks a ring of tasks: only the last one that begins to wait gets
+// ErrWouldDeadlock.
 func TestCyclesOfWaits(t *testing.T) {
 	const n = 5
 	bubble(t, func(t *testing.T) {
@@ -193,9 +195,9 @@ func TestCyclesOfWaits(t *testing.T) {
 	})
 }
 
-// TestCyclesThroughOtherThings: by a group, by the limit of a key, by the manager
-// itself, and by the room in a group.
-func TestCyclesThroughOtherThings(t *testing.T) {
+// TestCyclesThroughGroupsKeysAndRoom checks cycles through a group, the limit of a key,
+// room in the queue or in a group, and the manager itself.
+func TestCyclesThroughGroupsKeysAndRoom(t *testing.T) {
 	tests := map[string]func(ctx context.Context, m *taskmanager.TaskManager, self *taskmanager.Handle) error{
 		"itself": func(ctx context.Context, _ *taskmanager.TaskManager, self *taskmanager.Handle) error {
 			return self.Wait(ctx)
@@ -245,7 +247,7 @@ func TestCyclesThroughOtherThings(t *testing.T) {
 			if err := g.Go("member", self.Wait, taskmanager.WithKey("other")); err != nil {
 				return err
 			}
-			_ = g.Go("more", fn0) // whichever of the two is told
+			_ = g.Go("more", fn0) // this call or the member's wait gets the error
 			return g.Wait(ctx)
 		},
 		"WaitIdle": func(ctx context.Context, m *taskmanager.TaskManager, _ *taskmanager.Handle) error {
@@ -281,12 +283,12 @@ func TestCyclesThroughOtherThings(t *testing.T) {
 	}
 }
 
-// TestWaitsThatAreNoCycles must not be taken for some.
-func TestWaitsThatAreNoCycles(t *testing.T) {
+// TestWaitsThatAreNotCycles checks waits that look like cycles but end.
+func TestWaitsThatAreNotCycles(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(0, 1), taskmanager.WithQueue(taskmanager.LimitByKey(2, taskmanager.FIFO())))
 		free := make(chan struct{})
-		// One of two of its key waits for a third: the other one makes room for it.
+		// One of two tasks of a key waits for a third one, which can run when the other ends.
 		other, err := m.SubmitFunc(t.Context(), "other", func(ctx context.Context) error {
 			taskmanager.Blocking(ctx, func() { <-free })
 			return nil
@@ -313,8 +315,8 @@ func TestWaitsThatAreNoCycles(t *testing.T) {
 	})
 }
 
-// TestRoomInAGroupNeedsOneEnd: that a member waits for the one who waits for room does
-// no harm while another one can end.
+// TestRoomInAGroupNeedsOneEnd checks that a submit may wait for room in a group although
+// one of the members waits for the submitter, since the end of another member makes room.
 func TestRoomInAGroupNeedsOneEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(0, 1))
@@ -340,8 +342,8 @@ func TestRoomInAGroupNeedsOneEnd(t *testing.T) {
 	})
 }
 
-// TestCallerRunsLendsTheSlotOfTheCaller: a task that runs in the place of another one
-// waits for a third, for which there is no other worker.
+// TestCallerRunsLendsTheSlotOfTheCaller checks that a task that runs in the submit of
+// another one lends the slot of that one while it waits.
 func TestCallerRunsLendsTheSlotOfTheCaller(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		bubble(t, func(t *testing.T) {
@@ -369,7 +371,7 @@ func TestCallerRunsLendsTheSlotOfTheCaller(t *testing.T) {
 	}
 }
 
-// TestBlockingOutsideATask just calls.
+// TestBlockingOutsideATask checks that Blocking calls the function.
 func TestBlockingOutsideATask(t *testing.T) {
 	called := false
 	taskmanager.Blocking(context.Background(), func() { called = true })
@@ -378,8 +380,8 @@ func TestBlockingOutsideATask(t *testing.T) {
 	}
 }
 
-// TestCrashWhileTheSlotIsLent: neither a panic nor a Goexit in Blocking, nor a goroutine
-// that waits longer than its task, costs a worker.
+// TestCrashWhileTheSlotIsLent checks that no worker is lost after a panic or Goexit in
+// Blocking, and after the end of a task one of whose goroutines still waits.
 func TestCrashWhileTheSlotIsLent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 2))

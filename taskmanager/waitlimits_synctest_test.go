@@ -12,8 +12,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestWaitEndsWithItsContext, though the task that it waited for, and that takes up the
-// only slot, goes on: else the one that could end it would never go on.
+// TestWaitEndsWithItsContext checks that a task continues when the context of its wait
+// ends, even though the task that it waited for holds the only slot: only the waiting task
+// can cancel it.
 func TestWaitEndsWithItsContext(t *testing.T) {
 	waits := map[string]func(ctx context.Context, m *taskmanager.TaskManager, child *taskmanager.Handle) error{
 		"Handle.Wait": func(ctx context.Context, _ *taskmanager.TaskManager, child *taskmanager.Handle) error {
@@ -21,7 +22,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		},
 		"Group.Wait": func(ctx context.Context, m *taskmanager.TaskManager, child *taskmanager.Handle) error {
 			g := m.Group(context.Background())
-			defer g.Wait(context.Background()) //nolint:errcheck // it only has to end
+			defer g.Wait(context.Background()) //nolint:errcheck // only its end matters
 			if err := g.Go("member", func(context.Context) error { return nil }, taskmanager.WithQueueTimeout(time.Hour)); err != nil {
 				return err
 			}
@@ -55,8 +56,9 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestCancelledWaiterEnds, by Cancel or by its time limit, whether it waits for the other
-// task still or for a slot, and the number of workers is back to the maximum when it has.
+// TestCancelledWaiterEnds ends a waiting task by Cancel or by its time limit, while it
+// waits for another task or already for a slot. Afterwards the pool has no more workers
+// than the maximum.
 func TestCancelledWaiterEnds(t *testing.T) {
 	for _, targetEnds := range []bool{false, true} {
 		for _, limited := range []bool{false, true} {
@@ -75,7 +77,7 @@ func TestCancelledWaiterEnds(t *testing.T) {
 				}, opts...)
 				synctest.Wait()
 				submitFunc(t, m, "busy", untilCancelled)
-				synctest.Wait() // it has the slot
+				synctest.Wait() // busy has the slot
 				if targetEnds {
 					target.Cancel()
 				}
@@ -101,8 +103,9 @@ func TestCancelledWaiterEnds(t *testing.T) {
 	}
 }
 
-// TestWaitsCutShortAreBeyondTheMaximum only until as many workers have finished.
-func TestWaitsCutShortAreBeyondTheMaximum(t *testing.T) {
+// TestWaitsCutShortExceedTheMaximum checks that the pool exceeds its maximum after the
+// contexts of waits have ended, until that many workers finish.
+func TestWaitsCutShortExceedTheMaximum(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(2, 2))
 		end := make(chan struct{})
@@ -132,9 +135,9 @@ func TestWaitsCutShortAreBeyondTheMaximum(t *testing.T) {
 	})
 }
 
-// TestSubmitThatClosesACircle of waits is refused: the members of its group wait for a
-// task that has the only place of its key.
-func TestSubmitThatClosesACircle(t *testing.T) {
+// TestSubmitThatWouldDeadlockIsRefused submits a task to a group although the members wait
+// for the task that holds the only place of its key.
+func TestSubmitThatWouldDeadlockIsRefused(t *testing.T) {
 	for _, delay := range []time.Duration{0, time.Second} {
 		bubble(t, func(t *testing.T) {
 			m := start(t, taskmanager.WithWorkers(4, 4), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
@@ -167,14 +170,14 @@ func TestSubmitThatClosesACircle(t *testing.T) {
 	}
 }
 
-// TestNilContextIsThatOfNoTask.
-func TestNilContextIsThatOfNoTask(t *testing.T) {
+// TestNilContextBelongsToNoTask checks Blocking and FromContext with a nil context.
+func TestNilContextBelongsToNoTask(t *testing.T) {
 	called := false
-	taskmanager.Blocking(nil, func() { called = true }) //nolint:staticcheck // that is the bad input
+	taskmanager.Blocking(nil, func() { called = true }) //nolint:staticcheck // the nil context is the point of the test
 	if !called {
 		t.Error("Blocking has not called the function")
 	}
-	if h, ok := taskmanager.FromContext(nil); h != nil || ok { //nolint:staticcheck // likewise
+	if h, ok := taskmanager.FromContext(nil); h != nil || ok { //nolint:staticcheck // the nil context is the point of the test
 		t.Errorf("FromContext(nil) is %v, %v", h, ok)
 	}
 }
