@@ -13,8 +13,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestNothingOfAnEndedTaskStays in memory: not the values of the context of its submit, nor
-// its result, even if all workers have ended one and have nothing more to do.
+// TestNothingOfAnEndedTaskStays checks that neither the values of the submit's context nor
+// the result of an ended task stay in memory while all workers are idle.
 func TestNothingOfAnEndedTaskStays(t *testing.T) {
 	const tasks = 64
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, tasks))
@@ -25,7 +25,7 @@ func TestNothingOfAnEndedTaskStays(t *testing.T) {
 	type key struct{}
 	var values, results []weak.Pointer[big]
 	gate := make(chan struct{})
-	func() { // so that nothing of it is on the stack afterwards
+	func() { // a function, so that the stack does not refer to the task afterwards
 		var futures []*taskmanager.Future[*big]
 		for i := range tasks {
 			value := new(big)
@@ -50,7 +50,7 @@ func TestNothingOfAnEndedTaskStays(t *testing.T) {
 		}
 	}()
 	gone := func(p weak.Pointer[big]) bool { return p.Value() == nil }
-	for begin := time.Now(); ; runtime.GC() { // workers let go of their tasks when they park
+	for begin := time.Now(); ; runtime.GC() { // a worker drops its reference when it parks
 		values, results = slices.DeleteFunc(values, gone), slices.DeleteFunc(results, gone)
 		if len(values) == 0 && len(results) == 0 {
 			break
@@ -64,7 +64,8 @@ func TestNothingOfAnEndedTaskStays(t *testing.T) {
 	}
 }
 
-// TestNameIsFreeOnceItsEndIsKnown to a goroutine that does not end the task.
+// TestNameIsFreeOnceItsEndIsKnown checks that a name is free as soon as the status of its
+// task is Finished.
 func TestNameIsFreeOnceItsEndIsKnown(t *testing.T) {
 	m := start(t, taskmanager.WithWorkers(1, 1))
 	for range 20_000 {
@@ -81,7 +82,7 @@ func TestNameIsFreeOnceItsEndIsKnown(t *testing.T) {
 	}
 }
 
-// TestHandleIsSmall: a handle takes no more than one of the allocator's sizes.
+// TestHandleIsSmall checks that a handle fits into the allocator's size class of 144 bytes.
 func TestHandleIsSmall(t *testing.T) {
 	if unsafe.Sizeof(0) != 8 {
 		t.Skip("the sizes are those of 64 bits")
