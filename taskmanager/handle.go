@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
-	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 

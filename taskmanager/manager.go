@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 

@@ -86,12 +86,12 @@ func Middleware[R any](executor failsafe.Executor[R]) func(next taskmanager.Runn
 	}
 }
 
-// runner runs executions by an executor.
+// runner runs executions through an executor.
 type runner[R any] struct {
 	executor failsafe.Executor[R]
 	next     taskmanager.Runner
-	// inline is whether an attempt was seen on the goroutine of its worker. To find out
-	// takes microseconds, and a policy does it in one way always.
+	// inline is set when an attempt ran on the goroutine of its worker. The check takes
+	// microseconds, and its result is always the same for the same policies.
 	inline atomic.Bool
 }
 
@@ -110,7 +110,7 @@ func (r *runner[R]) run(ctx context.Context, h *taskmanager.Handle) error {
 			return err
 		})
 	})
-	if err == nil || err != ctx.Err() { //nolint:errorlint // failsafe passes it on as it is; the errors of a task may do as they like
+	if err == nil || err != ctx.Err() { //nolint:errorlint // failsafe returns this very error; an error of the task may match it too
 		return err
 	}
 	if attempted {
@@ -119,17 +119,16 @@ func (r *runner[R]) run(ctx context.Context, h *taskmanager.Handle) error {
 	return context.Cause(ctx)
 }
 
-// onWorker calls a function on the goroutine of the worker, and marks the stack for
-// isOnWorker.
+// onWorker calls execute, on the goroutine of the worker. Its frame marks the stack for isOnWorker.
 //
 //go:noinline
 func onWorker(execute func() error) error { return execute() }
 
-// marker is the name of onWorker in stacks.
+// marker is the function name of onWorker in a stack.
 var marker = runtime.FuncForPC(reflect.ValueOf(onWorker).Pointer()).Name()
 
-// isOnWorker reports whether onWorker is on the stack of its caller. The stack of another
-// goroutine, which a policy has started, begins above it.
+// isOnWorker reports whether onWorker is on the stack of the calling goroutine. It is not on the
+// stack of a goroutine that a policy has started.
 func isOnWorker() bool {
 	const size = 32
 	var pcs [size]uintptr
@@ -146,8 +145,8 @@ func isOnWorker() bool {
 	return false
 }
 
-// attempt makes an error of a panic. If it went on, it would go past the policies: they
-// would not count it, nor take their permits back.
+// attempt calls next and returns a panic as an error. A panic that propagated through the policies
+// would not be counted, and would not return their permits.
 func attempt(ctx context.Context, h *taskmanager.Handle, next taskmanager.Runner) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -11,7 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/seed56799101/taskmanager/internal/delay"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
 )
 
 // held is what the model knows of an entry: its id, when it is due, and whether it has left the
