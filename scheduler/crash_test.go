@@ -71,9 +71,9 @@ func TestCrashes(t *testing.T) {
 					if ok != (tc.value != nil) {
 						t.Fatalf("Crashed got %T %v, want a *PanicError: %v", err, err, tc.value != nil)
 					}
-					if ok && (pe.Value != tc.value || !strings.Contains(string(pe.Stack), "crash_synctest_test.go")) {
+					if ok && (pe.Value != tc.value || !strings.Contains(string(pe.Stack), "crash_test.go")) {
 						t.Errorf("value %v, want %v; the stack shows the item: %v", pe.Value, tc.value,
-							strings.Contains(string(pe.Stack), "crash_synctest_test.go"))
+							strings.Contains(string(pe.Stack), "crash_test.go"))
 					}
 				}
 				ran := make(chan bool, 1)
