@@ -68,6 +68,34 @@ func TestRemovalIsDeferredWithinLimits(t *testing.T) {
 	}
 }
 
+// TestAddRemovesAFullBatch, one at a time, and a removed batch keeps no link in memory.
+func TestAddRemovesAFullBatch(t *testing.T) {
+	const full = 3
+	table := newTable()
+	tasks := make([]*task, full*batchSize)
+	for i := range tasks {
+		tasks[i] = &task{name: strconv.Itoa(i)}
+		mustAdd(t, table, tasks[i])
+	}
+	for _, x := range tasks {
+		finish(table, x)
+	}
+	for i := range full {
+		if got, want := entriesOf(table), (full-i)*batchSize+i; got != want {
+			t.Errorf("%d entries after %d more additions, want %d", got, i, want)
+		}
+		mustAdd(t, table, &task{name: fmt.Sprint("more", i)})
+	}
+	if got := len(table.ends.spare); got != full {
+		t.Errorf("%d spare batches, want %d", got, full)
+	}
+	for _, b := range table.ends.spare {
+		if *b != (batch[task]{}) {
+			t.Errorf("a spare batch is %v, want an empty one", *b)
+		}
+	}
+}
+
 // TestOneNameAgainAndAgain: a name whose tasks end on many workers has one entry, however
 // many removals are deferred.
 func TestOneNameAgainAndAgain(t *testing.T) {

@@ -85,7 +85,7 @@ func (t *Table[T]) Add(name string, task *T, place *Place[T]) error {
 	}
 	k := t.keyOf(name)
 	s := &t.shards[k.shard]
-	s.mu.Lock() // unlocked by hand: a deferred call costs 3 % of a task
+	s.mu.Lock() // unlocked by hand: a deferred call costs 2 ns
 	if s.closed {
 		s.mu.Unlock()
 		return ErrClosed

@@ -1,10 +1,12 @@
 package names
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -174,7 +176,11 @@ func (m *machine) Check(t *rapid.T) {
 	}
 	entries := 0
 	for i := range m.table.shards {
-		entries += m.table.shards[i].n
+		s := &m.table.shards[i]
+		entries += s.n
+		if tagged := len(s.tags) - bytes.Count(s.tags, []byte{noTag}); tagged != s.tagged {
+			t.Fatalf("shard %d counts %d tags, and has %d", i, s.tagged, tagged)
+		}
 	}
 	if entries < len(m.want) || entries > len(m.pool) {
 		t.Fatalf("%d entries for %d tasks of %d names", entries, len(m.want), len(m.pool))
@@ -223,6 +229,59 @@ func TestListingAfterCloseIsComplete(t *testing.T) {
 	adding.Wait()
 	if listed != added.Load() {
 		t.Errorf("All lists %d tasks after Close, want %d", listed, added.Load())
+	}
+}
+
+// TestClosedNeedsAllShards: a table is not closed while Close is under way.
+func TestClosedNeedsAllShards(t *testing.T) {
+	table := newTable()
+	isClosed := func(s *shard[task]) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.closed
+	}
+	table.shards[1].mu.Lock()
+	var closing sync.WaitGroup
+	closing.Go(table.Close)
+	for !isClosed(&table.shards[0]) {
+		runtime.Gosched()
+	}
+	if table.Closed() {
+		t.Error("Closed returned true before Close has closed all shards")
+	}
+	table.shards[1].mu.Unlock()
+	closing.Wait()
+	if !table.Closed() {
+		t.Error("Closed returned false after Close")
+	}
+}
+
+// TestEqualHashes: names with equal hashes, which are too rare to be found, are told apart.
+func TestEqualHashes(t *testing.T) {
+	table := newTable()
+	x := &task{name: "x"}
+	mustAdd(t, table, x)
+	k := table.keyOf("x")
+	other := k
+	other.tag ^= 1
+	for _, c := range []struct {
+		key   key
+		name  string
+		ended bool
+		want  *task
+		stale int
+	}{
+		{k, "x", false, x, -1},
+		{k, "y", false, nil, -1},
+		{k, "y", true, nil, 0},
+		{other, "y", true, nil, -1}, // the tag would not be in the probe sequence of y
+	} {
+		if c.ended {
+			x.end()
+		}
+		if got, stale := table.findLocked(&table.shards[k.shard], c.key, c.name); got != c.want || stale != c.stale {
+			t.Errorf("findLocked(%v, %q) returned %p and %d, want %p and %d", c.key, c.name, got, stale, c.want, c.stale)
+		}
 	}
 }
 
@@ -275,10 +334,10 @@ func TestMemory(t *testing.T) {
 			mustAdd(t, table, x)
 		}
 		tags, entries := size(table)
-		bytes := tags + entries*int(unsafe.Sizeof(entry[task]{})) + len(tasks)*int(unsafe.Sizeof(link[task]{}))
-		t.Logf("%d names: %.1f bytes each", len(tasks), float64(bytes)/float64(len(tasks)))
-		if bytes > 51*len(tasks) {
-			t.Errorf("%d names take %.1f bytes each, want at most 51", len(tasks), float64(bytes)/float64(len(tasks)))
+		used := tags + entries*int(unsafe.Sizeof(entry[task]{})) + len(tasks)*int(unsafe.Sizeof(link[task]{}))
+		t.Logf("%d names: %.1f bytes each", len(tasks), float64(used)/float64(len(tasks)))
+		if used > 51*len(tasks) {
+			t.Errorf("%d names take %.1f bytes each, want at most 51", len(tasks), float64(used)/float64(len(tasks)))
 		}
 		if tags < len(tasks) || tags > 4*len(tasks) || entries > 2*len(tasks) {
 			t.Errorf("%d tags and %d entries for %d names, want one to four and at most two for each", tags, entries, len(tasks))
