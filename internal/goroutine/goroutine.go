@@ -1,4 +1,4 @@
-// Package goroutine tells goroutines apart.
+// Package goroutine identifies goroutines.
 package goroutine
 
 import (
@@ -6,13 +6,11 @@ import (
 	"sync"
 )
 
-// ID is the number of the calling goroutine. Numbers are not used again while
-// the process lives.
+// ID returns the number of the calling goroutine. The runtime does not reuse numbers.
 //
-// The language hides it on purpose, and the one way to it is the first line of a
-// stack trace, "goroutine 7 [running]:". That takes some two microseconds, so it is
-// for the slow paths that cannot do without: to find out whether somebody is about
-// to wait for itself.
+// The language hides the number on purpose. ID reads it from the first line of a stack trace,
+// "goroutine 7 [running]:", which takes about two microseconds. It is for slow paths that cannot do
+// without it, such as the detection of a task that is about to wait for itself.
 func ID() uint64 {
 	const prefix = len("goroutine ")
 	line := lines.Get().(*[64]byte)
@@ -28,18 +26,18 @@ func ID() uint64 {
 	return id
 }
 
-// lines has room for the first line of a trace, which would go to the heap otherwise.
+// lines holds buffers for the first line of a trace. Without the pool, each call would allocate one.
 var lines = sync.Pool{New: func() any { return new([64]byte) }}
 
-// Registry finds values by the goroutines to which they belong. The zero value is
-// empty. It is safe for concurrent use.
+// Registry maps goroutines to values. The zero value is an empty registry. It is safe for concurrent
+// use.
 type Registry[V any] struct {
 	mu     sync.RWMutex
 	values map[uint64]V
 }
 
-// Register says that a value belongs to the calling goroutine, until the function that
-// it returns is called.
+// Register sets the value of the calling goroutine. The function done removes it; any goroutine may
+// call done.
 func (r *Registry[V]) Register(value V) (done func()) {
 	id := ID()
 	r.mu.Lock()
@@ -55,7 +53,7 @@ func (r *Registry[V]) Register(value V) (done func()) {
 	}
 }
 
-// Of is the value of a goroutine: false if it has none.
+// Of returns the value of a goroutine, and false if it has none.
 func (r *Registry[V]) Of(id uint64) (value V, ok bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -63,14 +61,11 @@ func (r *Registry[V]) Of(id uint64) (value V, ok bool) {
 	return value, ok
 }
 
-// principals has the numbers of goroutines for which others act, and which wait for
-// those.
+// principals maps a goroutine that acts for another one to that one, which waits meanwhile.
 var principals Registry[uint64]
 
-// ActFor says that the calling goroutine works in the place of another one, until
-// the function that it returns is called.
+// ActFor declares that the calling goroutine acts for the goroutine principal, until done is called.
 func ActFor(principal uint64) (done func()) { return principals.Register(principal) }
 
-// Principal is the number of the goroutine for which another one acts: false if it
-// acts for itself.
+// Principal returns the goroutine for which a goroutine acts, and false if it acts for itself.
 func Principal(id uint64) (principal uint64, ok bool) { return principals.Of(id) }
