@@ -106,29 +106,22 @@ func (p *Pool[T]) SubmitTogether(ctx context.Context, items []T) error {
 	return nil
 }
 
-// runRestAndUnlock submits items, and runs those that there is no room for. It is called with
-// mu held and lets go of it.
+// runRestAndUnlock pushes the items for which there is room, and runs the others inline.
 func (p *Pool[T]) runRestAndUnlock(items []T) {
 	for len(items) > 0 && p.hasRoomLocked(1) {
 		p.pushLocked(items[0])
 		items = items[1:]
 	}
-	p.goroutines++         // Drain waits for all of them
-	defer p.runEach(items) // deferred, as Dropped may end the goroutine before that
+	p.goroutines++ // Drain waits for the items that run inline
 	p.dispatchAndUnlock(p.shortLocked())
-}
 
-// runEach runs items in the place of their submitter, one after another, unless the pool
-// stops: they are in, so it drops them as it has dropped the others. It ends the stay of
-// the submitter.
-func (p *Pool[T]) runEach(items []T) {
 	p.mu.Lock()
 	for len(items) > 0 && p.phase != stopped {
 		p.runInlineAndUnlock(items[0])
 		items = items[1:]
 		p.mu.Lock()
 	}
-	for _, item := range items {
+	for _, item := range items { // accepted, so a pool that stops drops them like queued ones
 		p.counts.submitted++
 		p.discardLocked(item, ErrStopped)
 	}

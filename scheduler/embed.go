@@ -1,6 +1,11 @@
 package scheduler
 
-import "context"
+import (
+	"context"
+	"slices"
+
+	"github.com/seed56799101/taskmanager/internal/goroutine"
+)
 
 // This file has the part of the pool that serves only frameworks built on it; see the
 // package documentation.
@@ -127,4 +132,37 @@ func (p *Pool[T]) UndoWithdraw() {
 	p.withdrawn--
 	p.rare.withdrawn--
 	p.mu.Unlock()
+}
+
+// Caller is an item for which a goroutine runs, with the number of the item's worker.
+type Caller[T any] struct {
+	Worker int32 // 0 for an item that runs inline, under [CallerRuns]
+	Item   T
+}
+
+// Callers returns the items for which the calling goroutine runs, innermost first: the item
+// that it executes and, if that item runs inline, the item that submitted it, and so on. It
+// is empty on a goroutine that executes no item, and if Hooks.TrackCallers is not set. It
+// takes some microseconds.
+func (p *Pool[T]) Callers() (list []Caller[T]) {
+	for id, ok := goroutine.ID(), true; ok; id, ok = goroutine.Principal(id) {
+		if w, found := p.callers.Of(id); found {
+			// The goroutine itself sets the item, or it was set before the goroutine started.
+			list = append(list, Caller[T]{w.id, w.item})
+		}
+	}
+	return list
+}
+
+// Blocked reports whether the submitter of an item waits for room, for an item for which
+// match returns true; match is called while the pool is locked.
+func (p *Pool[T]) Blocked(match func(item T) bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e := p.waiters.Front(); e != nil; e = e.Next() {
+		if slices.ContainsFunc(e.Value.(*waiter[T]).items, match) {
+			return true
+		}
+	}
+	return false
 }

@@ -3,8 +3,6 @@ package scheduler
 import (
 	"container/list"
 	"time"
-
-	"github.com/seed56799101/taskmanager/internal/goroutine"
 )
 
 // A slot is the right of a worker to run an item. There are as many slots as the maximum of
@@ -115,24 +113,4 @@ func (p *Pool[T]) giveSlotsLocked() {
 		l := p.returning.Remove(p.returning.Front()).(*lease[T])
 		p.restoreLocked(l)
 	}
-}
-
-// Caller is an item on whose behalf a goroutine runs, and the number of its worker.
-type Caller[T any] struct {
-	Worker int32 // 0: whoever has submitted the item runs it, under CallerRuns
-	Item   T     // that it runs
-}
-
-// Callers lists the items on whose behalf the calling goroutine runs: the item that
-// it executes, if it is the goroutine of a worker; and, where that is executed by
-// whoever has submitted it, the item that did so, and so on. It lists nothing for
-// other goroutines, and unless Config.TrackCallers is set. It takes some microseconds.
-func (p *Pool[T]) Callers() (list []Caller[T]) {
-	for id, ok := goroutine.ID(), true; ok; id, ok = goroutine.Principal(id) {
-		if w, found := p.callers.Of(id); found {
-			// The item is set by the goroutine itself, or before it starts or is woken.
-			list = append(list, Caller[T]{w.id, w.item})
-		}
-	}
-	return list
 }

@@ -141,8 +141,9 @@ func (p *Pool[T]) pushOverLocked(item T) {
 	}
 }
 
-// runInlineAndUnlock runs an item while its submitter waits. It is called with mu held
-// and lets go of it.
+// runInlineAndUnlock runs an item while its submitter waits. The item has a goroutine of its
+// own, since a Goexit in the item would otherwise end the submitter too. That goroutine acts
+// for the one of the submitter; see Callers.
 func (p *Pool[T]) runInlineAndUnlock(item T) {
 	p.counts.submitted++
 	if p.cfg.Hooks.Claim != nil && !p.cfg.Hooks.Claim(item) {
@@ -178,7 +179,7 @@ func (p *Pool[T]) runInlineAndUnlock(item T) {
 	<-done
 }
 
-// endInline takes an item off the books that runInline has run.
+// endInline records the end of an item that ran inline.
 func (p *Pool[T]) endInline(begin time.Duration, returned bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

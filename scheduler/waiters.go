@@ -3,7 +3,6 @@ package scheduler
 import (
 	"container/list"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
@@ -91,19 +90,6 @@ func (p *Pool[T]) admitWaitersLocked() {
 // moment, because it would block the waiters behind it forever.
 func (p *Pool[T]) desertedLocked() bool {
 	return p.queuedLocked() <= 0 && p.busyLocked() == 0 && !p.haltedLocked()
-}
-
-// Blocked reports whether an item for which is holds waits for room, with its
-// submitter. is is called with the pool locked.
-func (p *Pool[T]) Blocked(is func(item T) bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for e := p.waiters.Front(); e != nil; e = e.Next() {
-		if slices.ContainsFunc(e.Value.(*waiter[T]).items, is) {
-			return true
-		}
-	}
-	return false
 }
 
 // refuseWaitersLocked makes each waiting submitter return reason.
