@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// daytime is a specification, and in other words whether a wall clock shows one of its
-// times. All of them are at a full quarter of an hour.
+// daytime is an expression and an equivalent function of the wall clock. All times are at full quarters
+// of an hour.
 type daytime struct {
 	spec    string
 	shows   func(wall time.Time) bool
@@ -27,7 +27,7 @@ var daytimes = []daytime{
 	}, false},
 }
 
-// due tells for a true time whether a specification is due, minute by minute.
+// due reports whether the expression is due at a true time.
 func (d daytime) due(at time.Time, zone *time.Location) bool {
 	at = at.In(zone)
 	wall := onWall(at)
@@ -49,14 +49,13 @@ func (d daytime) due(at time.Time, zone *time.Location) bool {
 	return d.shows(wall) && wall.Minute()%15 == 0
 }
 
-// onWall is what a clock shows, in UTC.
+// onWall returns the time on the wall clock, as a time in UTC.
 func onWall(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 
-// TestClockChanges compares the times of some weeks around each change of the clock
-// with those found minute by minute: changes by an hour, by half an hour, at midnight,
-// and by a day.
+// TestClockChanges compares the times in the days around each change of the clock with the model: changes
+// by an hour, by half an hour, at midnight, and by a day.
 func TestClockChanges(t *testing.T) {
 	for name, year := range map[string]int{
 		"UTC": 2024, "Europe/Berlin": 2024, "America/New_York": 2024, "America/Sao_Paulo": 2017,

@@ -20,7 +20,7 @@ func parse(t testing.TB, spec string) taskmanager.Timetable {
 	return times
 }
 
-// after is the next few times of a specification.
+// after returns the first n times of an expression after a given time.
 func after(t testing.TB, spec string, from time.Time, n int) (list []string) {
 	t.Helper()
 	times := parse(t, spec)
@@ -71,8 +71,8 @@ func TestLeapDaysAreFoundAcrossEightYears(t *testing.T) {
 	}
 }
 
-// Zones go on by a rule there, and the library has every year of the rule end after 365
-// days.
+// In the far future a rule applies in each zone, and package time ends every year of the rule after
+// 365 days.
 func TestEndOfALeapYearInTheFarFuture(t *testing.T) {
 	for _, zone := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe"} {
 		loc, err := time.LoadLocation(zone)

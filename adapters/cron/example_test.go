@@ -39,7 +39,7 @@ func ExampleSchedule() {
 	// cron: "30 6 1 *" has 4 fields; write five, for minute, hour, day of month, month and day of week, or six with the second before them
 }
 
-// When a specification is due.
+// The times of an expression.
 func ExampleParse() {
 	times, err := cron.Parse("0 9-17/4 * * mon-fri")
 	if err != nil {

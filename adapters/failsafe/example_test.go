@@ -16,7 +16,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Two tasks an hour may run; those beyond fail at once. WithMaxWaitTime would have them
+// At most two tasks run in an hour; further tasks fail at once. WithMaxWaitTime would make them
 // wait instead.
 func ExampleMiddleware_rateLimiter() {
 	limiter := ratelimiter.NewBursty[any](2, time.Hour)
@@ -43,8 +43,8 @@ func ExampleMiddleware_rateLimiter() {
 	// <nil>
 }
 
-// When two uploads in a row have failed, no further one is tried for a minute. Other
-// tasks go on.
+// After two failed uploads in a row, uploads fail at once for a minute. Other tasks are not
+// affected.
 func ExampleMiddleware_circuitBreaker() {
 	breaker := circuitbreaker.NewBuilder[any]().
 		WithFailureThreshold(2).
