@@ -1,4 +1,4 @@
-# Relative, as make cannot handle a target with a blank in its path.
+# Relative paths, because make does not support blanks in the path of a target.
 LINT := .bin/golangci-lint
 COLLECTOR := .bin/otelcol
 PROMETHEUS := .bin/prometheus
@@ -12,7 +12,7 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod \
 
 RELEASE := go -C internal/tools/release run .
 
-# Where the packages must compile, besides the system of the developer.
+# The packages must compile on these platforms too.
 PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
@@ -61,7 +61,7 @@ tidy:
 tidy-check:
 	$(RELEASE) tidy -diff
 
-# Nobody runs the programs of benchmarks on js/wasm, and their dependencies take a minute to
+# The programs of benchmarks are of no use on js/wasm, and their dependencies take a minute to
 # compile. A machine that runs linux/amd64 runs linux/386 too: the packages that start no
 # goroutines are tested there, where int and small allocations differ.
 platforms:
@@ -94,7 +94,7 @@ bench-quick:
 bench-micro:
 	$(call each,. ./benchmarks,go test -run '^$$' -bench . -benchmem ./...)
 
-# First that it sees a path that is slowed down on purpose.
+# The test comes first: it shows that the guard detects a path that is slowed down on purpose.
 bench-guard:
 	cd benchmarks && go test -count=1 ./cmd/benchguard -limits="$(CURDIR)/benchmarks/limits.json"
 	cd benchmarks && go run ./cmd/benchguard -limits limits.json
@@ -103,12 +103,12 @@ demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
 	.bin/tasklab run -dir "$$(go env GOROOT)/src"
 
-# Not 20 times in one process, whose memory the race detector has grow with all that it sees.
-# The package that takes longest is the first, beside the others.
+# New processes, because the memory of a process under the race detector only grows. The
+# slowest package starts first, and runs beside the others.
 stress: cc
 	@set -e; for run in 1 2 3 4 5; do echo "== $$run of 5"; .ci/race -count=4 -timeout=30m ./taskmanager ./...; done
 
-# It sees to it itself that it does not hang.
+# The soak has its own time limit.
 SOAK ?= 60s
 SEED ?= 0
 soak: cc
@@ -122,8 +122,9 @@ e2e-jaeger: $(JAEGER)
 	cd benchmarks && go test -count=1 -v -run 'TestJaeger' ./e2e \
 		-jaeger="$(CURDIR)/$(JAEGER)" -picture="$(CURDIR)/observe/trace.svg"
 
-# The builder makes the source of a program, and then fails to tidy its go.mod: a test of
-# the file exporter needs a module that cannot be fetched. The program does not.
+# The builder writes the source of the program, and then fails to tidy its go.mod, because a
+# test of the file exporter needs a module that cannot be downloaded. The program itself does not
+# need that module.
 $(COLLECTOR): internal/tools/collector/go.mod internal/tools/collector/manifest.yaml
 	go build -C internal/tools/collector -buildvcs=false -o "$(CURDIR)/.bin/ocb" go.opentelemetry.io/collector/cmd/builder
 	rm -rf .bin/otelcol.src
@@ -131,15 +132,15 @@ $(COLLECTOR): internal/tools/collector/go.mod internal/tools/collector/manifest.
 	cd .bin/otelcol.src && { go mod tidy -e && go build -buildvcs=false -o ../otelcol .; } >>../ocb.log 2>&1 || { cat ../ocb.log; exit 1; }
 	rm -rf .bin/otelcol.src
 
-# Debian's program needs no more than the C library, so it need not be installed.
+# Debian's program needs only the C library, so it is unpacked, not installed.
 $(PROMETHEUS):
 	rm -rf .bin/prometheus.deb && mkdir -p .bin/prometheus.deb
 	cd .bin/prometheus.deb && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } \
 		&& dpkg -x prometheus_*.deb . && cp usr/bin/prometheus ../prometheus
 	rm -rf .bin/prometheus.deb
 
-# Its own go.mod says which versions it is built from; a program that only requires it would
-# get others.
+# Jaeger is built with the versions in its own go.mod. A program that requires it as a module
+# would get others.
 $(JAEGER):
 	rm -rf .bin/jaeger.src && mkdir -p .bin/jaeger.src
 	cd .bin/jaeger.src && dir=$$(go mod download -json github.com/jaegertracing/jaeger@$(JAEGER_VERSION) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') \
@@ -148,13 +149,13 @@ $(JAEGER):
 		&& go build -mod=mod -buildvcs=false -o ../jaeger-$(JAEGER_VERSION) github.com/jaegertracing/jaeger/cmd/jaeger
 	rm -rf .bin/jaeger.src
 
-# The version counts, so the binary is as old as the file that pins it.
+# Only the pinned version matters, so the binary gets the time of the build.
 $(LINT): internal/tools/go.mod
 	go build -C internal/tools -buildvcs=false -o "$(CURDIR)/$@" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
-# The race detector needs cgo, and cgo a C compiler. Bare Debian images have
-# neither a compiler nor anybody to ask, so there it is installed.
+# The race detector needs cgo, and cgo needs a C compiler. On Debian, as root, a missing
+# compiler is installed; elsewhere the error says what to install.
 cc:
 	@command -v $$(go env CC) >/dev/null && exit; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
