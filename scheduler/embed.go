@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/seed56799101/taskmanager/internal/goroutine"
+	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
 )
 
 // This file has the part of the pool that serves only frameworks built on it; see the

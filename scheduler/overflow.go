@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/goroutine"
 	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
 )
 
 // Overflow is the policy for a submit to a full pool.

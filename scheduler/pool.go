@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/goroutine"
 	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
 )
 
 // Pool runs items of type T. A queue discipline decides which item runs next, and a scaler

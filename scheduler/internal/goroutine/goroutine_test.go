@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/seed56799101/taskmanager/internal/goroutine"
+	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
 )
 
 func TestIDTellsGoroutinesApart(t *testing.T) {
