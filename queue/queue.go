@@ -17,7 +17,7 @@
 // A discipline knows nothing about the type of its items. It reads the attributes that
 // it needs (a priority, key, cost or deadline) with functions passed to its
 // constructor. Such a function must always return the same result for an item, and
-// must not panic. If it panics nevertheless, Push leaves the queue unchanged.
+// must not panic. If it does, Push leaves the queue unchanged.
 //
 // # Optional capabilities
 //

@@ -103,7 +103,7 @@ func (p *Pool[T]) ring() {
 }
 
 // expiredLocked returns the number of workers, idle or dormant, that may exit because they have
-// been so for the timeout. It leaves out those that the minimum needs.
+// been so for the timeout. It omits the workers that the minimum needs.
 func (p *Pool[T]) expiredLocked(now time.Time) int {
 	return min(p.expiredIdleLocked(now)+p.expiredDormantLocked(now), p.workers-p.min)
 }

@@ -163,7 +163,7 @@ func TestFaultOfTheQueueJoinsTheOthers(t *testing.T) {
 	wantFault(t, err, "limit is -7", "returned nil")
 }
 
-// holderOnly may hold items back, and nobody could get at them.
+// holderOnly may hold items back, and the pool could not reach them.
 type holderOnly struct{ queue.Queue[int] }
 
 func (holderOnly) Held() int { return 0 }

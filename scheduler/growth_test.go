@@ -180,7 +180,7 @@ func TestIdleWorkersLeaveInTimeBesideDormantOnes(t *testing.T) {
 		more.Store(0)
 		time.Sleep(idleTimeout - time.Second)
 		wantWorkers(t, r, 7)
-		wantGoroutines(t, r, 0, "when those that were idle have left")
+		wantGoroutines(t, r, 0, "when the idle workers have left")
 		time.Sleep(time.Second)
 		wantWorkers(t, r, 0)
 		mustStop(t, r.pool)

@@ -13,7 +13,7 @@ import (
 //
 // Invariant: while an item waits to get a slot back (returning), there are as many workers
 // as the ceiling allows and none of them is idle. Each change that could violate this calls
-// giveSlots, and a worker that finishes its item leaves.
+// giveSlotsLocked, and a worker that finishes its item leaves.
 
 // lease is a slot that was lent. The pool's mu guards it.
 type lease[T any] struct {

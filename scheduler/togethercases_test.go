@@ -337,7 +337,7 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustSubmit(t, pool, 1)
-			check.Equal(t, "callers of a goroutine of nobody", pool.Callers(), nil)
+			check.Equal(t, "callers of a goroutine of no item", pool.Callers(), nil)
 			close(release)
 			synctest.Wait()
 			mustStop(t, pool)

@@ -7,7 +7,7 @@ import (
 )
 
 // worker is a goroutine that runs items, with its state. The pool's mu guards the fields, but
-// the goroutine itself may read those that only it writes.
+// the goroutine itself may read the fields that only it writes.
 type worker[T any] struct {
 	id        int32
 	wake      chan struct{} // of capacity 1; each signal follows a removal from the idle stack

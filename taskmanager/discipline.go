@@ -51,11 +51,11 @@ func (d Discipline) clash(o Overflow) error {
 	_, limits := q.(queue.Holder)
 	switch {
 	case o == DropOldest && cannotEvict(queue.Oldest):
-		return fmt.Errorf("taskmanager: WithLimit: DropOldest does not go with %s, which cannot tell the oldest task; choose DropWorst or DropNewest", d.name)
+		return fmt.Errorf("taskmanager: WithLimit: DropOldest cannot be combined with %s, which cannot find the oldest task; choose DropWorst or DropNewest", d.name)
 	case o == DropWorst && cannotEvict(queue.Worst):
-		return fmt.Errorf("taskmanager: WithLimit: DropWorst does not go with %s, which cannot tell the worst task; choose DropNewest", d.name)
+		return fmt.Errorf("taskmanager: WithLimit: DropWorst cannot be combined with %s, which cannot find the worst task; choose DropNewest", d.name)
 	case o == CallerRuns && limits:
-		return fmt.Errorf("taskmanager: WithLimit: CallerRuns does not go with %s, whose limits it would pass by; choose Block or Reject", d.name)
+		return fmt.Errorf("taskmanager: WithLimit: CallerRuns cannot be combined with %s, whose limits it would bypass; choose Block or Reject", d.name)
 	}
 	return nil
 }

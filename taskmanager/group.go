@@ -150,7 +150,7 @@ func (g *Group) Submit(task Task, opts ...TaskOption) error {
 
 // begin counts a submit that starts. The submit discards the earlier failures if Wait has
 // returned and nothing is outstanding. If note is not nil, begin calls it with g.mu held
-// and tells whether that was so. The caller calls done when the submit has returned.
+// and passes whether it discarded them. The caller calls done when the submit has returned.
 func (g *Group) begin(note func(renewed bool)) (done func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -320,7 +320,7 @@ func (g *Group) fail(reason, why error) {
 	}
 	others, failed := slices.Collect(maps.Keys(g.members)), g.failed
 	g.mu.Unlock()
-	// Waiting tasks first: otherwise a worker that becomes free starts one of them in vain.
+	// Waiting tasks first: otherwise a worker that becomes free starts one of them for nothing.
 	slices.SortFunc(others, func(a, b *Handle) int { return cmp.Compare(a.progress(), b.progress()) })
 	for _, h := range others {
 		g.m.cancel(h, failed)

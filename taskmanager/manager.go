@@ -151,7 +151,7 @@ func (m *TaskManager) decided(d scheduler.Decided) {
 	if d.Target == d.Workers || last != 0 && now-last < int64(decisionLogInterval) || !m.logged.CompareAndSwap(last, now) {
 		return
 	}
-	m.log.infof("%d workers wanted, with %d there: %s", d.Target, d.Workers, d.Reason)
+	m.log.infof("%d workers wanted, %d exist: %s", d.Target, d.Workers, d.Reason)
 }
 
 // Snapshot returns the state and the counters of the worker pool. The pool counts

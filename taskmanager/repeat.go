@@ -149,7 +149,7 @@ func (s *Schedule) init(task Task, opts []TaskOption) error {
 			c.overlap = nil
 		}
 		return fault(c.delayed != nil || c.limits != nil && !c.limits.deadline.IsZero(),
-			"taskmanager: WithDelay, WithNotBefore and WithDeadline do not go with a task that runs over and over")
+			"taskmanager: WithDelay, WithNotBefore and WithDeadline are not allowed for a task that runs periodically")
 	})
 	return s.m.prepare(s.ctx, &s.model, name, task, append(slices.Clip(opts), own), s)
 }
@@ -195,7 +195,7 @@ const longestSleep = time.Minute
 func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
 	err = guarded(func() error { next = s.times.Next(after); return nil })
 	if err == nil && !next.IsZero() && !next.After(after) {
-		err = fmt.Errorf("it says that the next time after %v is %v", after, next)
+		err = fmt.Errorf("its Next(%v) returned %v, which is not later", after, next)
 	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("taskmanager: the timetable of %q: %w", s.model.name, err)
@@ -343,7 +343,7 @@ func (s *Schedule) restAndUnlock(err error) {
 		s.Stop()
 	}
 	if err != nil && !errors.Is(err, ErrStopped) {
-		s.m.log.errorf("a run of task %q is left out: %v", s.model.name, err)
+		s.m.log.errorf("a run of task %q is skipped: %v", s.model.name, err)
 	}
 }
 

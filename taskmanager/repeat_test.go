@@ -187,8 +187,8 @@ func TestNameIsFreeBetweenRuns(t *testing.T) {
 			log.until(3.4)
 			check.Equal(t, "skipped", s.Skipped(), 2)
 			if text := logged.String(); strings.Count(text, "error") != 2 || strings.Count(text, `"name"`) < 2 ||
-				!strings.Contains(text, "left out") || !strings.Contains(text, taskmanager.ErrAlreadyExists.Error()) {
-				t.Errorf("the log is %q; want it to tell twice of a run of %q that is left out, and why", text, "name")
+				!strings.Contains(text, "skipped") || !strings.Contains(text, taskmanager.ErrAlreadyExists.Error()) {
+				t.Errorf("the log is %q; want it to report twice that a run of %q is skipped, and why", text, "name")
 			}
 			if err := wait(t, h); err != nil {
 				t.Errorf("the other task ended with %v", err)
@@ -289,7 +289,7 @@ func TestEveryIsQueuedBeyondTheLimit(t *testing.T) {
 			log.until(2.5)
 			check.Equal(t, "starts", log.starts(), seconds(1.5, 2))
 			check.Equal(t, "skipped", s.Skipped(), 0)
-			if text := logged.String(); strings.Contains(text, "left out") || strings.Contains(text, "dropped") {
+			if text := logged.String(); strings.Contains(text, "skipped") || strings.Contains(text, "dropped") {
 				t.Errorf("%v: the log is %q", overflow, text)
 			}
 		})

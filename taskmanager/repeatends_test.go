@@ -41,8 +41,8 @@ var badTimetables = map[string]struct {
 	says string
 }{
 	"panics":        {func(time.Time) time.Time { panic(errFailed) }, errFailed, "panicked"},
-	"says the past": {func(after time.Time) time.Time { return after.Add(-time.Hour) }, nil, "the next time after"},
-	"says the same": {func(after time.Time) time.Time { return after }, nil, "the next time after"},
+	"says the past": {func(after time.Time) time.Time { return after.Add(-time.Hour) }, nil, "which is not later"},
+	"says the same": {func(after time.Time) time.Time { return after }, nil, "which is not later"},
 }
 
 // wantOver checks that a schedule has ended.
@@ -368,9 +368,9 @@ func TestBadInputOfSchedules(t *testing.T) {
 				},
 				errFailed, []string{"Name"},
 			},
-			"WithDelay":       {with(taskmanager.WithDelay(time.Second)), nil, []string{"WithDelay", "do not go with"}},
-			"WithNotBefore":   {with(taskmanager.WithNotBefore(soon)), nil, []string{"WithNotBefore", "do not go with"}},
-			"WithDeadline":    {with(taskmanager.WithDeadline(soon)), nil, []string{"WithDeadline", "do not go with"}},
+			"WithDelay":       {with(taskmanager.WithDelay(time.Second)), nil, []string{"WithDelay", "are not allowed"}},
+			"WithNotBefore":   {with(taskmanager.WithNotBefore(soon)), nil, []string{"WithNotBefore", "are not allowed"}},
+			"WithDeadline":    {with(taskmanager.WithDeadline(soon)), nil, []string{"WithDeadline", "are not allowed"}},
 			"nil option":      {with(nil, nil), nil, []string{"option 1 is nil", "option 2 is nil"}},
 			"unknown overlap": {with(taskmanager.WithOverlap(7)), nil, []string{"WithOverlap", "7", "use OverlapSkip or OverlapQueue"}},
 			"overlap of Submit": {plain(func() error {

@@ -108,7 +108,7 @@ func TestQueuedRunsSurviveASkippedRun(t *testing.T) {
 		}
 		log.until(60.5)
 		if runs, skipped := len(log.starts()), s.Skipped(); runs+skipped != 60 || skipped > 1 {
-			t.Errorf("%d runs and %d left out, want 60 in all and at most one left out", runs, skipped)
+			t.Errorf("%d runs and %d skipped, want 60 in all and at most one skipped", runs, skipped)
 		}
 	})
 }

@@ -122,7 +122,7 @@ func (h *Handle) restartsPlain() bool { return h.m.plain || h.cfg != nil && h.cf
 func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Failure {
 	now := m.now()
 	// started does not include granted restarts that still wait. They are subtracted
-	// nevertheless, so Starts is too low for a while. Otherwise waiting restarts would
+	// all the same, so Starts is too low for a while. Otherwise waiting restarts would
 	// count as starts, and add to the budget that restarts draw on.
 	restarts, started := m.revived.Load(), m.pool.Snapshot().Started
 	h.mu.Lock()

@@ -59,8 +59,8 @@ func (m *TaskManager) runInline(h *Handle) (done func()) {
 
 // begin marks a claimed task as running and returns it with the context of the execution.
 // If the task was cancelled meanwhile, begin ends it and returns nil. In that case
-// observers are told of the end if observed is true, because they were told of the
-// execution.
+// it reports the end to observers if observed is true, because the begin of the execution
+// was reported.
 func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *taskContext) {
 	now := m.now()
 	h.mu.Lock()
@@ -180,7 +180,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		}
 		ctx.Release()
 		m.end(h, errors.Join(err, crash))
-		m.logFor(h, ctx).errorf("task %q failed: %v; asked to restart, it crashed: %v", h.name, err, details{crash})
+		m.logFor(h, ctx).errorf("task %q failed: %v; Restart or the policy crashed: %v", h.name, err, details{crash})
 	}()
 	again := r == nil || r.Restart(ctx, err)
 	var wait time.Duration

@@ -105,7 +105,7 @@ func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task T
 	return m.launch(ctx, h, how)
 }
 
-// watcher is told of the end of a task, after its name has become free.
+// watcher learns of the end of a task, after its name has become free.
 type watcher interface{ ended(h *Handle, err error) }
 
 // prepare makes h the handle of a task. No other goroutine knows h yet. The task gets a

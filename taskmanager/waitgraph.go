@@ -14,8 +14,8 @@ var waits = waitGraph{edges: make(map[*Handle][]dependency)}
 // handles, pools and names.
 //
 // A task needs the ends of the tasks that it waits for. A task that has not started may also
-// need the end of one of those that hold it back: see [examination.needsToStart]. It is stuck
-// if it can never go on, as package deadlock defines it. A wait is refused if it makes the
+// need the end of one of the tasks that hold it back: see [examination.needsToStart]. It is stuck
+// if it can never continue, as package deadlock defines it. A wait is refused if it makes the
 // waiting task stuck; as a wait changes the needs of no other task, none can become stuck
 // without it.
 type waitGraph struct {
@@ -87,7 +87,7 @@ type examination struct {
 	needs    map[dependency]*need
 }
 
-// needsOf returns what a task needs to go on, apart from a worker.
+// needsOf returns what a task needs to continue, apart from a worker.
 func (x *examination) needsOf(h *Handle) (needs []*need) {
 	if h.m.holdsBack() {
 		needs = x.needsToStart(h)
@@ -114,7 +114,7 @@ func (x *examination) needFor(on dependency) *need {
 // newNeed makes the need of a task that waits.
 func (x *examination) newNeed(on dependency) *need {
 	n := &need{Nodes: on.outstanding(), Any: on.one()}
-	if !n.Any { // a task that has no needs blocks nobody; leaving it out saves time
+	if !n.Any { // a task without needs blocks no other task; omitting it saves time
 		n.Nodes = slices.DeleteFunc(n.Nodes, func(h *Handle) bool { return len(x.edges[h]) == 0 && !h.m.holdsBack() })
 	}
 	return n

@@ -42,7 +42,7 @@ func (d daytime) due(at time.Time, zone *time.Location) bool {
 	if at.Equal(start) {
 		for w := before; w.Before(wall); w = w.Add(time.Minute) {
 			if w.Minute()%15 == 0 && d.shows(w) {
-				return true // left out
+				return true // skipped
 			}
 		}
 	}

@@ -16,7 +16,7 @@
 //
 // All exported names have the signatures of the original. The types have more fields and
 // methods, such as [current.TaskManager.Submit], and a [WorkerStatus] can also be "blocked" or
-// "finished". The behavior is that of the taskmanager package, which documents it. In particular:
+// "finished". The behaviour is that of the taskmanager package, which documents it. In particular:
 //
 //   - A name is reserved until its task has ended, also while the task waits to restart.
 //   - A task that finds no idle worker gets a new one at once, up to the maximum.

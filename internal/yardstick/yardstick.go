@@ -64,7 +64,7 @@ func Compare(b *testing.B, candidate, yardstick Work) {
 	b.ReportMetric(median(theirs), "ns/yardstick")
 	b.ReportMetric(median(ours)-median(theirs), "ns/more")
 	b.ReportMetric(median(ratios), "ratio")
-	b.ReportMetric(0, "ns/op") // of both together: no use to anybody
+	b.ReportMetric(0, "ns/op") // the sum of both means nothing
 }
 
 // CompareExtra runs three pieces of work in turns: a candidate and a yardstick, both of
@@ -87,7 +87,7 @@ func CompareExtra(b *testing.B, candidate, yardstick, base Work) {
 	b.ReportMetric(median(ours), "ns/extra")
 	b.ReportMetric(median(theirs), "ns/yardstick")
 	b.ReportMetric(median(ratios), "ratio")
-	b.ReportMetric(0, "ns/op") // of all together: no use to anybody
+	b.ReportMetric(0, "ns/op") // the sum of all means nothing
 }
 
 func perUnit(w Work, n int) float64 {

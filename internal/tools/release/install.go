@@ -107,7 +107,7 @@ func (r *repository) newInstaller(ctx context.Context, temp, version string) (*i
 	usual := strings.Split(list, "\n")
 	cache := filepath.Join(usual[1], "cache", "download") // has the form of a GOPROXY directory
 	i.env = []string{
-		"GOENV=off", // it might say that the modules are private, and so not to be had from a proxy
+		"GOENV=off", // it might declare the modules private, so that no proxy is asked for them
 		"GOPRIVATE=",
 		"GONOPROXY=",
 		"GOWORK=off",

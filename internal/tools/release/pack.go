@@ -16,7 +16,7 @@ import (
 )
 
 // pack puts the module in a directory into a GOPROXY directory, as a proxy would serve them.
-// The files are those that a commit of the working tree would have; nested modules are left out.
+// It contains the files that a commit of the working tree would contain, without nested modules.
 func (r *repository) pack(ctx context.Context, dir string, m module.Version, proxy string) error {
 	list, err := r.git(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", dir)
 	if err != nil {

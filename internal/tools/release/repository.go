@@ -102,7 +102,7 @@ func (r *repository) rootPath() string { return r.modules[0].file.Module.Mod.Pat
 // go.mod of a module that is only for replace directives.
 func (r *repository) servedAs(m goModule) string { return path.Join(r.rootPath(), m.dir) }
 
-// requirements are those that a module has of published modules.
+// requirements returns the published modules that a module requires.
 func (r *repository) requirements(m goModule) []module.Version {
 	var list []module.Version
 	for _, other := range r.published() {

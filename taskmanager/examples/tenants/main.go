@@ -24,7 +24,7 @@ type setting struct {
 }
 
 var settings = []setting{
-	// A full queue drops what arrives, whoever submits it.
+	// A full queue drops the tasks of every tenant alike.
 	{"FIFO, DropNewest", taskmanager.FIFO(), taskmanager.DropNewest},
 	// The tenants take turns. A full queue drops a task of the tenant with the most waiting, so
 	// the small tenant loses nothing. (Under Reject it would: a full queue has no room for it.)

@@ -1,4 +1,4 @@
-// Package deadlock searches a graph of waits for nodes that can never go on.
+// Package deadlock searches a graph of waits for nodes that can never continue.
 //
 // A node has any number of needs, and ends when all of them are met. A need is met by the end
 // of all of its nodes, or of any one of them. A node is stuck if it is in the largest set of
@@ -18,8 +18,8 @@ type Need[N comparable] struct {
 // of a node; it is called once for each node that the starts depend on. A need that several
 // nodes have should be the same pointer, as it is looked at once.
 //
-// The search takes time linear in the number of those nodes and their needs, and of the nodes
-// of each distinct need.
+// The search takes time linear in the number of these nodes, their needs, and the nodes of each
+// distinct need.
 func Stuck[N comparable](needs func(N) []*Need[N], starts ...N) bool {
 	s := search[N]{nodes: make(map[N]*node), open: make(map[*Need[N]]*open)}
 	for _, start := range starts {
@@ -37,8 +37,8 @@ func Stuck[N comparable](needs func(N) []*Need[N], starts ...N) bool {
 	return false
 }
 
-// search first takes all nodes for stuck, and then releases those that nothing blocks, one
-// after another. What remains is the largest set of stuck nodes.
+// search first assumes that all nodes are stuck. Then it releases, one after another, the nodes
+// that nothing blocks. What remains is the largest set of stuck nodes.
 type search[N comparable] struct {
 	nodes map[N]*node
 	open  map[*Need[N]]*open
@@ -58,7 +58,7 @@ type open struct {
 	of      []*node
 }
 
-// visit returns a node, which is to be expanded if it is new.
+// visit returns a node. It schedules the expansion of a new one.
 func (s *search[N]) visit(name N) *node {
 	n := s.nodes[name]
 	if n == nil {

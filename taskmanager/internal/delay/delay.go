@@ -76,7 +76,7 @@ func (q *Queue) Len() int {
 	return len(q.heap)
 }
 
-// Stop makes the queue refuse further functions and returns those that are not due yet, ordered
+// Stop makes the queue refuse further functions and returns the ones that are not due yet, ordered
 // by due time. The channel is closed when no call is in progress; after that there are no calls.
 func (q *Queue) Stop() (rest []func(), quiet <-chan struct{}) {
 	q.mu.Lock()

@@ -37,7 +37,7 @@ type removals[T any] struct {
 	_     [72]byte
 }
 
-// batch is a number of links whose entries are to be removed.
+// batch holds links whose entries must be removed.
 type batch[T any] struct {
 	n     int
 	links [batchSize]*link[T]

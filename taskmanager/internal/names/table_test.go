@@ -198,7 +198,7 @@ func TestTableEqualsAMap(t *testing.T) {
 }
 
 // TestListingAfterCloseIsComplete: what All lists after Close is all that has been added,
-// while other goroutines go on adding.
+// while other goroutines continue to add.
 func TestListingAfterCloseIsComplete(t *testing.T) {
 	const adders, before = 4, 1000
 	table := newTable()
@@ -256,7 +256,7 @@ func TestClosedNeedsAllShards(t *testing.T) {
 	}
 }
 
-// TestEqualHashes: names with equal hashes, which are too rare to be found, are told apart.
+// TestEqualHashes: names with equal hashes, which are too rare to be found, are distinguished.
 func TestEqualHashes(t *testing.T) {
 	table := newTable()
 	x := &task{name: "x"}
