@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +23,7 @@ func (r *repository) prepare(ctx context.Context, version string) error {
 	if err := checkVersion(version); err != nil {
 		return err
 	}
-	if err := errors.Join(r.checkClean(ctx), r.checkTags(ctx, version)); err != nil {
+	if err := errors.Join(r.checkClean(ctx), r.checkTags(ctx, version), r.checkStatements()); err != nil {
 		return err
 	}
 	if err := r.tidy(ctx, true); err != nil {
@@ -98,9 +101,67 @@ func (r *repository) tags(version string) []string {
 	return tags
 }
 
+// statements are the files, other than go.mod, that state the version of a release.
+var statements = []statement{
+	{"observe/otel.go", regexp.MustCompile(`(?m)^(\tVersion = ")[^"]*(")$`), "v"},
+	{"adapters/original/original.go", regexp.MustCompile(`(?m)^(//\treplace .* => .*/adapters/original )\S+()$`), ""},
+}
+
+// statement is a place that states the version, without a prefix.
+type statement struct {
+	file    string
+	pattern *regexp.Regexp // matches the text before the version, the version, and the text after it
+	without string
+}
+
 // setVersion sets the version of the published modules in the go.mod files that require
-// them, and lists the files that it has changed.
+// them, and in the files of statements. It lists the files that it has changed.
 func (r *repository) setVersion(version string) (changed []string, err error) {
+	changed, err = r.setRequirements(version)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range statements {
+		before, err := r.read(s)
+		if err != nil {
+			return nil, err
+		}
+		after := s.pattern.ReplaceAll(before, []byte("${1}"+strings.TrimPrefix(version, s.without)+"${2}"))
+		if string(before) == string(after) {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(r.dir, filepath.FromSlash(s.file)), after, 0o644); err != nil {
+			return nil, err
+		}
+		changed = append(changed, s.file)
+	}
+	return changed, nil
+}
+
+// read reads the file of a statement. It returns nothing if the repository has no such file.
+func (r *repository) read(s statement) ([]byte, error) {
+	content, err := os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(s.file)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // TestStatements checks that this repository has all of them
+	}
+	return content, err
+}
+
+// checkStatements reports files that no longer state the version as expected.
+func (r *repository) checkStatements() error {
+	var faults []error
+	for _, s := range statements {
+		content, err := r.read(s)
+		if err == nil && content != nil && !s.pattern.Match(content) {
+			err = fmt.Errorf("%s no longer states the version where it is expected; correct the file, or the list of statements in internal/tools/release", s.file)
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// setRequirements is setVersion for the go.mod files.
+func (r *repository) setRequirements(version string) (changed []string, err error) {
 	for _, m := range r.modules {
 		for _, require := range r.requirements(m) {
 			if err := m.file.AddRequire(require.Path, version); err != nil {

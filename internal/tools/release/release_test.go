@@ -333,3 +333,53 @@ func TestCommandLine(t *testing.T) {
 	}
 	saying(t, run(t.Context(), []string{"prepare"}, new(strings.Builder)), "make release VERSION=")
 }
+
+// TestStatements checks that the files which state the version exist, state it once, and
+// agree with a go.mod file.
+func TestStatements(t *testing.T) {
+	top := filepath.Join("..", "..", "..")
+	file, err := readModule(filepath.Join(top, "adapters", "cron", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for _, require := range file.Require {
+		if require.Mod.Path == "github.com/seed56799101/taskmanager" {
+			want = require.Mod.Version
+		}
+	}
+	for _, s := range statements {
+		content, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(s.file)))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		found := s.pattern.FindAllString(string(content), -1)
+		if len(found) != 1 || !strings.Contains(found[0], strings.TrimPrefix(want, s.without)) {
+			t.Errorf("%s states %q, want %s once", s.file, found, want)
+		}
+	}
+}
+
+// TestPrepareSetsStatements checks the files other than go.mod that state the version.
+func TestPrepareSetsStatements(t *testing.T) {
+	files := sample()
+	files["observe/otel.go"] = "package observe\n\nconst (\n\tScope   = \"m\"\n\tVersion = \"0.1.0\"\n)\n"
+	files["adapters/original/original.go"] = "// Package p.\n//\n//\treplace old => example.org/m/adapters/original v0.1.0\npackage p\n"
+	r, _ := repositoryOf(t, files)
+	if err := r.prepare(t.Context(), "v0.2.0"); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range statements {
+		content, err := os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(s.file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Replace(files[s.file], "0.1.0", "0.2.0", 1); string(content) != want {
+			t.Errorf("%s (-want +got):\n%s", s.file, cmp.Diff(want, string(content)))
+		}
+	}
+	files["observe/otel.go"] = "package observe\n"
+	r, _ = repositoryOf(t, files)
+	saying(t, r.prepare(t.Context(), "v0.2.0"), "observe/otel.go", "no longer states the version")
+}
