@@ -46,7 +46,7 @@ func (p *Pool[T]) rescale() (target int, changed *Decided) {
 	s := p.snapshotLocked()
 	s.Queued -= min(p.heldLocked(), s.Queued) // no worker could take those
 	p.mu.Unlock()
-	d := p.decide(s)
+	d := p.decideLocked(s)
 
 	p.mu.Lock()
 	p.alarm.scaleAt = time.Time{}
@@ -86,8 +86,8 @@ func (p *Pool[T]) rescale() (target int, changed *Decided) {
 	return target, changed
 }
 
-// decide calls the scaler. Only rescale calls it, with scaling held.
-func (p *Pool[T]) decide(s scale.Snapshot) scale.Decision {
+// decideLocked calls the scaler. Only rescale calls it, with scaling held.
+func (p *Pool[T]) decideLocked(s scale.Snapshot) scale.Decision {
 	if p.ownScaler {
 		return p.cfg.Scaler.Scale(s)
 	}

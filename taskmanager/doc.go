@@ -96,8 +96,9 @@
 //
 // All functions and methods of this package are safe for concurrent use. The manager holds
 // no lock when it calls methods of tasks, restart policies, observers and loggers, so they
-// may call the manager. It holds a lock when it calls a [Custom] discipline or a scaler,
-// which must not call the manager.
+// may call the manager. It holds a lock when it calls a [Custom] discipline, which must not
+// call the manager, or a scaler, which may call only [TaskManager.Snapshot] and
+// [TaskManager.Workers].
 //
 // Tasks may wait for other tasks of the manager, even with a single worker, because a
 // waiting task lends its slot; see [Blocking]. If tasks would wait for each other, the wait

@@ -133,28 +133,14 @@ func (q *Queue) fire() {
 	q.armed = time.Time{} // the timer has fired, or is about to be reset
 	q.armLocked()
 	q.mu.Unlock()
-	q.callAll(due)
-}
 
-// callAll calls functions in their order. If one of them ends the goroutine, another goroutine
-// calls the rest.
-func (q *Queue) callAll(due []func()) {
-	called := 0
-	defer func() {
-		if called < len(due) {
-			go q.callAll(due[called:])
-			return
-		}
-		q.mu.Lock()
-		q.firing--
-		q.settleLocked()
-		q.mu.Unlock()
-	}()
-	for called < len(due) {
-		call := due[called]
-		called++
+	for _, call := range due {
 		call()
 	}
+	q.mu.Lock()
+	q.firing--
+	q.settleLocked()
+	q.mu.Unlock()
 }
 
 // entries is a heap.Interface in which each entry knows its index.
