@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 )
 
 // SubmitAll submits tasks in order, all of them or none. The options apply to each task.
@@ -103,22 +102,13 @@ func (m *TaskManager) reserveAll(handles []*Handle) error {
 	return nil
 }
 
-// batch is a set of tasks that are submitted together under CallerRuns. Tasks without
-// room run one after another in the submit, so each of them needs the end of the one that
-// is running. The deadlock detection uses this.
-type batch struct{ running atomic.Pointer[Handle] }
-
 // offerAll is offer for several tasks.
 func (m *TaskManager) offerAll(ctx context.Context, handles []*Handle) error {
 	switch {
 	case m.blocks:
 		return m.untilCancelled(ctx, handles, func(ctx context.Context) error { return m.pool.SubmitTogether(ctx, handles) })
 	case m.callerRuns:
-		b := new(batch)
-		for _, h := range handles {
-			m.batches.Store(h, b)
-			defer m.batches.Delete(h)
-		}
+		defer m.runsFor(ctx, handles)()
 	}
 	return m.pool.SubmitTogether(ctx, handles)
 }

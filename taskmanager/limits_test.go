@@ -239,3 +239,13 @@ func TestLinkedContext(t *testing.T) {
 		}
 	})
 }
+
+// TestDeadlinePassedAndContextEnded checks that the end of the context is reported first: the
+// submitter has given up, and need not learn that the task would have been late.
+func TestDeadlinePassedAndContextEnded(t *testing.T) {
+	m := start(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := m.SubmitFunc(ctx, "late", fn0, taskmanager.WithDeadline(time.Now().Add(-time.Hour)))
+	check.Is(t, "SubmitFunc", err, context.Canceled)
+}

@@ -36,8 +36,7 @@ type TaskManager struct {
 	epoch      time.Time      // origin of times; one second before the start, so that none is 0
 	history    *history       // nil: no WithHistory
 	waiting    sync.Map       // context.CancelCauseFunc by *Handle: submits that wait for room
-	batches    sync.Map       // *batch by *Handle: batches being submitted under CallerRuns
-	inline     sync.Map       // []waiter by *Handle: the submitting tasks of a task inside a submit
+	inline     sync.Map       // *inlineTask by *Handle: tasks that are being submitted under CallerRuns
 	schedules  sync.Map       // the keys are *Schedule
 	asking     sync.WaitGroup // goroutines that call a Timetable of the user
 	draining   atomic.Bool

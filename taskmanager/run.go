@@ -3,7 +3,6 @@ package taskmanager
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -38,23 +37,13 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 		return
 	}
 	if worker == 0 {
-		defer m.runInline(h)()
+		m.noteInline(h)
 	}
 	if m.runner != nil {
 		m.settle(h, ctx, m.runner(ctx, h))
 		return
 	}
 	m.settle(h, ctx, task.Execute(ctx))
-}
-
-// runInline notes the tasks inside whose submits h runs, until done is called. The waits
-// of h lend the slots of these tasks, on whatever goroutine of h they happen.
-func (m *TaskManager) runInline(h *Handle) (done func()) {
-	if b, ok := m.batches.Load(h); ok {
-		b.(*batch).running.Store(h)
-	}
-	m.inline.Store(h, slices.DeleteFunc(m.pool.Callers(), func(w waiter) bool { return w.Item == h }))
-	return func() { m.inline.Delete(h) }
 }
 
 // begin marks a claimed task as running and returns it with the context of the execution.

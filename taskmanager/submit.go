@@ -122,13 +122,13 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 		if err != nil {
 			return err
 		}
-		if err := cfg.past(); err != nil {
-			return submitError(name, err)
-		}
 		h.cfg = cfg
 	}
 	if ctx.Err() != nil {
 		return submitError(name, cause.Of(ctx))
+	}
+	if err := h.cfg.past(); err != nil {
+		return submitError(name, err)
 	}
 	h.m, h.name, h.task = m, name, task
 	if m.bounded || h.cfg != nil {
@@ -179,11 +179,15 @@ func (m *TaskManager) offer(ctx context.Context, h *Handle, how admission) error
 		return m.pool.Requeue(h, 0)
 	case how == noWait || !m.bounded:
 		return m.pool.TrySubmit(h)
-	case !m.blocks:
+	case !m.blocks && !m.callerRuns:
 		return m.pool.Submit(ctx, h)
 	}
 	if err := m.pool.TrySubmit(h); !errors.Is(err, scheduler.ErrQueueFull) {
 		return err
+	}
+	if m.callerRuns {
+		defer m.runsFor(ctx, []*Handle{h})()
+		return m.pool.Submit(ctx, h)
 	}
 	return m.untilCancelled(ctx, []*Handle{h}, func(ctx context.Context) error { return m.pool.Submit(ctx, h) })
 }

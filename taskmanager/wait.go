@@ -49,18 +49,22 @@ type waiter = scheduler.Caller[*Handle]
 // task runs inside the submit of another task (CallerRuns), the submitting task, and so on.
 // It returns none if the caller is not a task.
 func (m *TaskManager) waiters(ctx context.Context) []waiter {
-	if list := m.pool.Callers(); list != nil {
-		return list
+	list := m.pool.Callers()
+	if list == nil {
+		h := ownerOf(ctx)
+		if h == nil {
+			return nil
+		}
+		h.mu.Lock()
+		list = []waiter{{Worker: h.worker, Item: h}}
+		h.mu.Unlock()
 	}
-	h := ownerOf(ctx)
-	if h == nil {
-		return nil
-	}
-	h.mu.Lock()
-	list := []waiter{{Worker: h.worker, Item: h}}
-	h.mu.Unlock()
-	if submitters, ok := h.m.inline.Load(h); ok {
-		list = append(list, submitters.([]waiter)...)
+	// The pool knows the submitter of an inline task only by its goroutine, and the submit
+	// by its context too. A task that restarts runs on a worker, and not for its submitter.
+	if last := list[len(list)-1]; last.Worker == 0 {
+		if t := last.Item.m.inlineTask(last.Item); t != nil {
+			list = append(list, t.submit.submitters...)
+		}
 	}
 	return list
 }

@@ -126,7 +126,7 @@ func (m *TaskManager) holdsBack() bool { return m.queue.perKey > 0 || m.callerRu
 // needsToStart returns what a task of a manager that holds tasks back needs before a worker
 // can start it:
 //
-//   - in a batch under CallerRuns, the end of the task that its submitter runs first;
+//   - in a batch under CallerRuns, the end of the task that runs inside the submit before it;
 //   - under a limit per key that is used up, the end of a task that runs with the same key;
 //   - while its submit waits for room, the end of a task that makes room in the queue.
 func (x *examination) needsToStart(h *Handle) (needs []*need) {
@@ -135,8 +135,8 @@ func (x *examination) needsToStart(h *Handle) (needs []*need) {
 	state := h.state
 	h.mu.Unlock()
 	if state == admitting && m.callerRuns {
-		if b, ok := m.batches.Load(h); ok {
-			if running := b.(*batch).running.Load(); running != nil {
+		if t := m.inlineTask(h); t != nil {
+			if running := t.blockedBy(); running != nil {
 				needs = append(needs, x.needFor(running))
 			}
 		}
