@@ -46,8 +46,8 @@ var (
 	// The manager recognises a task by its goroutine, and on other goroutines by its
 	// context. For cycles that are not detected, see Concurrency in the package
 	// documentation.
-	ErrWouldDeadlock = newError("would_deadlock", "taskmanager: would deadlock: a task must not wait for what waits for it, "+
-		"nor for room in its own manager; use another overflow policy, or another manager")
+	ErrWouldDeadlock = newError("would_deadlock", "taskmanager: would deadlock: the task would wait for itself, directly or through other tasks, "+
+		"or for room in its own manager; change what it waits for, or use another overflow policy or manager")
 
 	// ErrDropped is the error of a task that the overflow policy dropped.
 	ErrDropped = newError("dropped", "taskmanager: dropped, as the queue was full")

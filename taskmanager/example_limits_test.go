@@ -144,7 +144,7 @@ func ExampleTaskManager_Cancel() {
 		case errors.Is(cause, taskmanager.ErrGroupFailed):
 			reasons <- "another task of the group has failed"
 		case errors.Is(cause, taskmanager.ErrCancelled):
-			reasons <- "somebody has cancelled it"
+			reasons <- "it was cancelled"
 		case errors.Is(cause, taskmanager.ErrTimeout):
 			reasons <- "it takes too long"
 		case errors.Is(cause, taskmanager.ErrStopped):
@@ -188,7 +188,7 @@ func ExampleTaskManager_Cancel() {
 	fmt.Println(<-stopped)
 	// Output:
 	// found: true
-	// somebody has cancelled it
+	// it was cancelled
 	// it takes too long
 	// another task of the group has failed
 	// the manager stops
