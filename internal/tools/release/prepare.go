@@ -89,6 +89,25 @@ func (r *repository) checkTags(ctx context.Context, version string) error {
 		return fmt.Errorf("these tags exist, and a published version must never change; choose the next version: %s",
 			strings.Join(taken, ", "))
 	}
+	return r.checkOrder(ctx, version)
+}
+
+// checkOrder reports a version that is older than one in the history of this commit. A
+// branch that started before that version can still get a patch release.
+func (r *repository) checkOrder(ctx context.Context, version string) error {
+	list, err := r.git(ctx, "tag", "--list", "--merged", "HEAD")
+	if err != nil {
+		return err
+	}
+	newest := version
+	for tag := range strings.FieldsSeq(list) {
+		if v := path.Base(tag); slices.Contains(r.tags(v), tag) && semver.Compare(v, newest) > 0 {
+			newest = v
+		}
+	}
+	if newest != version {
+		return fmt.Errorf("this commit contains version %s, which is newer than %s; choose a later version", newest, version)
+	}
 	return nil
 }
 

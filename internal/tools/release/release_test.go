@@ -208,6 +208,8 @@ func TestPrepareRefuses(t *testing.T) {
 			[]string{"commit or stash", " M m.go"}},
 		{"tag", "v0.2.0", func(t *testing.T, dir string) { git(t, dir, "tag", "adapters/a/v0.2.0") },
 			[]string{"choose the next version", "adapters/a/v0.2.0"}},
+		{"older than a tag", "v0.9.0", func(t *testing.T, dir string) { git(t, dir, "tag", "v0.10.0") },
+			[]string{"v0.10.0", "newer than v0.9.0"}},
 		{"tag and file", "v0.2.0", func(t *testing.T, dir string) {
 			git(t, dir, "tag", "v0.2.0")
 			write(t, dir, "new.go", "package m\n")
