@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"runtime"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -76,7 +77,11 @@ func TestFIFOFreesMemoryAfterABurst(t *testing.T) {
 	for q.Len() > 0 {
 		q.Pop()
 	}
-	if got := kept(); got > 4<<20+64<<10 {
+	limit := int64(4<<20 + 64<<10)
+	if strconv.IntSize == 32 {
+		limit += 16 << 10 // a segment has 1,008 bytes, and the allocator gives it 1 KiB
+	}
+	if got := kept(); got > limit {
 		t.Errorf("the empty queue keeps %d bytes; want at most 4 MiB", got)
 	}
 	for range 5000 { // one item at a time
