@@ -1,8 +1,10 @@
 package queue
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -212,11 +214,26 @@ func (q *limit[T, K]) drop(g *gate[T], e *node[T]) T {
 	return q.nodes.free(e)
 }
 
-// Remove removes each item for which gone returns true. It costs O(n). It visits the
-// lines before it admits any of their items, so that gone is called once for each.
+// lines returns the gates with a line, in the order of their first items. The order of a map
+// would make equal queues differ, because an outer LimitByKey admits items in the order in
+// which they are removed here.
+func (q *limit[T, K]) lines() []*gate[T] {
+	var list []*gate[T]
+	for _, g := range q.gates.states {
+		if g.line.n > 0 {
+			list = append(list, g)
+		}
+	}
+	slices.SortFunc(list, func(a, b *gate[T]) int { return cmp.Compare(a.line.front.seq, b.line.front.seq) })
+	return list
+}
+
+// Remove removes each item for which gone returns true. It costs O(n), and O(k log k) for k
+// keys with lines. It visits the lines before it admits any of their items, so that gone is
+// called once for each.
 func (q *limit[T, K]) Remove(gone func(item T) bool) int {
 	before := q.Len()
-	for _, g := range q.gates.states {
+	for _, g := range q.lines() {
 		for e := g.line.front; e != nil; {
 			next := e.next
 			if gone(e.item) {

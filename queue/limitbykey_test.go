@@ -324,6 +324,36 @@ func TestNestedLimitByKeyDiscards(t *testing.T) {
 	check.Equal(t, "Len", q.Len(), 0)
 }
 
+// TestNestedLimitByKeyIsDeterministic checks the order of what a Remove admits. It follows the
+// order in which the removed items were pushed, not that of a map.
+func TestNestedLimitByKeyIsDeterministic(t *testing.T) {
+	type item struct {
+		Outer, Inner int
+		Removed      bool
+	}
+	inner := queue.LimitByKey(1, func(i item) int { return i.Inner }, nil)
+	q := queue.LimitByKey(1, func(i item) int { return i.Outer }, inner)()
+	const keys = 20
+	for k := range keys { // one runs for each inner key
+		q.Push(item{Outer: keys + k, Inner: k})
+		q.Pop()
+	}
+	var want []item
+	for k := range keys {
+		q.Push(item{Outer: k, Inner: k, Removed: true}) // waits in a line of the inner limit
+		next := item{Outer: k, Inner: keys + k}         // waits in a line of the outer limit
+		q.Push(next)
+		want = append(want, next)
+	}
+	removed := q.(queue.Remover[item]).Remove(func(i item) bool { return i.Removed })
+	check.Equal(t, "removed", removed, keys)
+	var got []item
+	for next, ok := q.Pop(); ok; next, ok = q.Pop() {
+		got = append(got, next)
+	}
+	check.Equal(t, "admitted", got, want)
+}
+
 // TestNaNKeyPanics checks a key that is not equal to itself.
 func TestNaNKeyPanics(t *testing.T) {
 	self := func(f float64) float64 { return f }
