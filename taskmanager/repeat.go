@@ -302,7 +302,7 @@ func (s *Schedule) due(n int) bool {
 func (s *Schedule) fail(err error) {
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrStopped):
+	case exactly(err, ErrStopped):
 		s.Stop()
 	default:
 		s.m.log.errorf("no more runs of task %q: %v", s.model.name, err)
@@ -339,10 +339,10 @@ func (s *Schedule) runAndUnlock() {
 func (s *Schedule) restAndUnlock(err error) {
 	last := s.current == nil && !s.starting && s.next.IsZero()
 	s.mu.Unlock()
-	if last || errors.Is(err, ErrStopped) {
+	if last || exactly(err, ErrStopped) {
 		s.Stop()
 	}
-	if err != nil && !errors.Is(err, ErrStopped) {
+	if err != nil && !exactly(err, ErrStopped) {
 		s.m.log.errorf("a run of task %q is skipped: %v", s.model.name, err)
 	}
 }

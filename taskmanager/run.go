@@ -107,7 +107,7 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.mu.Unlock()
 	err := submitError(h.name, reason)
 	m.end(h, h.withLastFailure(err, nil))
-	if !errors.Is(err, ErrStopped) {
+	if !exactly(err, ErrStopped) {
 		m.logFor(h, ctx).errorf("task %q will not run: %v", h.name, details{err})
 	}
 }

@@ -219,7 +219,7 @@ func cancellationOf(handles []*Handle) error {
 		err := h.cancellation()
 		switch {
 		case err == nil:
-		case len(handles) == 1 || errors.Is(err, ErrStopped):
+		case len(handles) == 1 || exactly(err, ErrStopped):
 			return err
 		default:
 			return fmt.Errorf("task %q: %w", h.name, err)
@@ -264,7 +264,7 @@ func (m *TaskManager) delay(h *Handle) error {
 	reason := h.cancelledLocked()
 	h.state = ending
 	h.mu.Unlock()
-	if errors.Is(reason, ErrStopped) {
+	if exactly(reason, ErrStopped) {
 		m.strike(h, ErrStopped, nil)
 		return ErrStopped
 	}
