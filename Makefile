@@ -35,7 +35,7 @@ help:
 	@echo 'make bench-micro  the benchmarks of the packages'
 	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
 	@echo 'make demo    tasklab over the source of the Go distribution'
-	@echo 'make stress  20 runs of the tests with the race detector'
+	@echo 'make stress  20 runs of the tests with the race detector, or 4 times STRESS=n'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
 	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
@@ -105,8 +105,9 @@ demo:
 
 # New processes, because the memory of a process under the race detector only grows. The
 # slowest package starts first, and runs beside the others.
+STRESS ?= 5
 stress: cc
-	@set -e; for run in 1 2 3 4 5; do echo "== $$run of 5"; .ci/race -count=4 -timeout=30m ./taskmanager ./...; done
+	@set -e; for run in $$(seq $(STRESS)); do echo "== $$run of $(STRESS)"; .ci/race -count=4 -timeout=30m ./taskmanager ./...; done
 
 # The soak has its own time limit.
 SOAK ?= 60s
