@@ -20,10 +20,13 @@ import (
 
 // The chart has a row for each setting, and columns for the workers, the queue and
 // the waits. All rows have the same axes. Lengths are in points.
+//
+// Texts that may be long have lines of their own. The viewer of an SVG may lack the fonts
+// for which their widths are known, and another font must not make texts overlap.
 const (
 	headHeight = 58 // of the title and the column headings
 	rowHeight  = 72
-	rowHeading = 20
+	rowHeading = 31 // of the setting and the caption below it
 	footHeight = 34 // of the axes below
 )
 
@@ -93,12 +96,10 @@ func (c Comparison) draw(canvas draw.Canvas) {
 		write(area.Min.X, top-headHeight+2, charts.Lettering(8.5, charts.Ink, true), heading)
 	}
 	for i, m := range c.Settings {
-		style := charts.Lettering(9.5, charts.Ink, true)
-		label := c.Label(m.Queue, m.Scaler)
-		y := panels[i][0].Max.Y + 6
+		y := panels[i][0].Max.Y + 17
 		canvas.DrawGlyph(draw.GlyphStyle{Color: charts.Colour(i), Radius: 4, Shape: draw.BoxGlyph{}}, vg.Point{X: left + 4, Y: y + 3.5})
-		write(left+12, y, style, label)
-		write(left+12+style.Width(label)+8, y, charts.Lettering(8, charts.Pencil, false), m.caption())
+		write(left+12, y, charts.Lettering(9.5, charts.Ink, true), c.Label(m.Queue, m.Scaler))
+		write(left+12, y-11, charts.Lettering(8, charts.Pencil, false), m.caption())
 	}
 }
 

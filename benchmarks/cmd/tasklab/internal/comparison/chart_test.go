@@ -2,6 +2,7 @@ package comparison
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"image/color"
@@ -10,10 +11,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/measure"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/workload"
@@ -39,7 +43,7 @@ func TestRoundTicks(t *testing.T) {
 		for _, tick := range roundTicks(tt.most, 4) {
 			got = append(got, tick.Label)
 		}
-		if diff := cmp.Diff(tt.want, got); diff != "" {
+		if diff := gocmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("up to %v (-want +got):\n%s", tt.most, diff)
 		}
 	}
@@ -113,6 +117,51 @@ func TestSVG(t *testing.T) {
 	for _, w := range want {
 		if !strings.Contains(all, "\n"+w+"\n") {
 			t.Errorf("there is no text %q in:%s", w, all)
+		}
+	}
+}
+
+// The viewer of an SVG may lack the fonts for which the chart was laid out. DejaVu Sans, the
+// usual substitute, takes 0.6 times its size for a character on average, and up to 0.7 in bold.
+func TestLabelsDoNotOverlapInAnotherFont(t *testing.T) {
+	c := manySettings()
+	for i := range c.Settings {
+		m := &c.Settings[i]
+		m.MeanWorkers, m.PeakWorkers, m.WorkerSeconds, m.Turns = 99999.9, 99999, 999999.9, 9999
+		m.Failed, m.Shed, m.Dropped = 99999, 99999, 99999
+	}
+	type span struct {
+		from, to float64
+		text     string
+	}
+	lines := make(map[float64][]span) // by height, in units of half a letter
+	label := regexp.MustCompile(`<text x="([^"]+)" y="([^"]+)"[^>]*font-weight:(\w+)[^>]*font-size:([\d.]+)px[^>]*>([^<]*)<`)
+	for _, found := range label.FindAllStringSubmatch(string(chart(t, c, "svg")), -1) {
+		x, errX := strconv.ParseFloat(found[1], 64)
+		y, errY := strconv.ParseFloat(found[2], 64)
+		size, errSize := strconv.ParseFloat(found[4], 64)
+		if err := errors.Join(errX, errY, errSize); err != nil {
+			t.Fatal(err)
+		}
+		width := 0.6 * size
+		if found[3] == "bold" {
+			width = 0.7 * size
+		}
+		line := math.Round(y / 4)
+		lines[line] = append(lines[line], span{x, x + width*float64(len([]rune(found[5]))), found[5]})
+	}
+	if len(lines) < 2*len(c.Settings) {
+		t.Fatalf("found texts on %d lines", len(lines))
+	}
+	for _, spans := range lines {
+		slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+		for i := range len(spans) - 1 {
+			if a, b := spans[i], spans[i+1]; a.to > b.from {
+				t.Errorf("%q ends at %.0f, and %q begins at %.0f", a.text, a.to, b.text, b.from)
+			}
+		}
+		if last := spans[len(spans)-1]; last.to > charts.Width {
+			t.Errorf("%q ends at %.0f, beyond the edge at %d", last.text, last.to, charts.Width)
 		}
 	}
 }
