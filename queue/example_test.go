@@ -53,12 +53,12 @@ func ExampleFair() {
 	q.Push(order{customer: "rare"})
 	drain(q)
 	// Output:
+	// gold 0
 	// flood 0
-	// gold 0
-	// gold 0
 	// rare 0
-	// flood 0
 	// gold 0
+	// gold 0
+	// flood 0
 	// gold 0
 	// flood 0
 	// flood 0

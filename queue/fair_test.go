@@ -1,8 +1,9 @@
 package queue_test
 
 import (
-	"fmt"
+	"cmp"
 	"math"
+	"math/big"
 	"slices"
 	"testing"
 
@@ -13,114 +14,76 @@ import (
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
-// The attributes of the suite's items: ten keys, weights from 1 to 3, costs from 1 to 14.
+// The attributes of the suite's items: ten keys, weights of 1, 2 and 4, with which virtual times
+// are exact, and costs from 1 to 14.
 func tenant(i *queuetest.Item) int { return i.Value }
-func weight(i *queuetest.Item) int { return 1 + i.Value%3 }
+func weight(i *queuetest.Item) int { return 1 << (i.Value % 3) }
 func cost(i *queuetest.Item) int64 { return int64(1 + (i.Value+3*i.Seq)%14) }
 
-// roundRobin is a model of Fair: deficit round robin without optimisations.
-type roundRobin struct {
-	quantum int64   // 0 means the mean cost at the start of the round
-	now     int64   // the quantum of this round
-	keys    []*lane // with items, starting with the one whose turn it is
-	cut     *lane   // the key that starts a round
-	begun   bool    // the quantum of this turn has been added
+// selfClocked is a model of Fair: self-clocked fair queueing without optimisations.
+type selfClocked struct {
+	now  float64 // the virtual time
+	keys []*lane // with items; of two that finish at the same time, the first one comes first
 }
 
 type lane struct {
-	key     int
-	items   []*queuetest.Item
-	deficit int64
+	key   int
+	items []*queuetest.Item
+	start float64 // of the first item
 }
 
-func (q *roundRobin) Len() (n int) {
+// service returns the virtual time that an item takes.
+func service(i *queuetest.Item) float64 { return float64(cost(i)) / float64(weight(i)) }
+
+func (l *lane) finish() float64 { return l.start + service(l.items[0]) }
+
+func (q *selfClocked) Len() (n int) {
 	for _, l := range q.keys {
 		n += len(l.items)
 	}
 	return n
 }
 
-func (q *roundRobin) Push(i *queuetest.Item) {
+func (q *selfClocked) Push(i *queuetest.Item) {
 	for _, l := range q.keys {
 		if l.key == tenant(i) {
 			l.items = append(l.items, i)
 			return
 		}
 	}
-	q.keys = append(q.keys, &lane{key: tenant(i), items: []*queuetest.Item{i}})
-	if len(q.keys) == 1 {
-		q.cut = q.keys[0]
-	}
+	q.keys = append(q.keys, &lane{key: tenant(i), items: []*queuetest.Item{i}, start: q.now})
 }
 
-func (q *roundRobin) Pop() (*queuetest.Item, bool) {
+func (q *selfClocked) Pop() (*queuetest.Item, bool) {
 	if len(q.keys) == 0 {
 		return nil, false
 	}
-	for {
-		l := q.keys[0]
-		if !q.begun {
-			q.begun = true
-			if l == q.cut {
-				q.now = q.roundQuantum()
-			}
-			l.deficit += q.now * int64(weight(l.items[0]))
-		}
-		if i := l.items[0]; cost(i) <= l.deficit {
-			l.deficit -= cost(i)
-			l.items = l.items[1:]
-			q.tidy()
-			return i, true
-		}
-		q.begun = false
-		q.keys = append(q.keys[1:], l)
-	}
+	next := slices.MinFunc(q.keys, func(a, b *lane) int { return cmp.Compare(a.finish(), b.finish()) })
+	i := next.items[0]
+	next.start = next.finish()
+	q.now = max(q.now, next.start)
+	next.items = next.items[1:]
+	at := slices.Index(q.keys, next)
+	q.keys = append(slices.Delete(q.keys, at, at+1), next)
+	q.tidy()
+	return i, true
 }
 
 // Finish refunds the cost of an item that did not run.
-func (q *roundRobin) Finish(i *queuetest.Item, ran bool) {
+func (q *selfClocked) Finish(i *queuetest.Item, ran bool) {
 	for _, l := range q.keys {
 		if l.key == tenant(i) && !ran {
-			l.deficit += cost(i)
+			l.start -= service(i)
 		}
 	}
 }
 
-// roundQuantum returns the quantum, or the mean cost, rounded up.
-func (q *roundRobin) roundQuantum() int64 {
-	if q.quantum > 0 {
-		return q.quantum
-	}
-	sum, n := int64(0), int64(0)
-	for _, l := range q.keys {
-		for _, i := range l.items {
-			sum += cost(i)
-			n++
-		}
-	}
-	return (sum + n - 1) / n
+// tidy deletes keys without items.
+func (q *selfClocked) tidy() {
+	q.keys = slices.DeleteFunc(q.keys, func(l *lane) bool { return len(l.items) == 0 })
 }
 
-// tidy deletes keys without items. If one of them starts a round, the next key does so from
-// now on.
-func (q *roundRobin) tidy() {
-	if len(q.keys) > 0 && len(q.keys[0].items) == 0 {
-		q.begun = false
-	}
-	empty := func(l *lane) bool { return len(l.items) == 0 }
-	if at := slices.Index(q.keys, q.cut); at >= 0 {
-		for range q.keys {
-			if !empty(q.keys[at]) {
-				break
-			}
-			at = (at + 1) % len(q.keys)
-		}
-		q.cut = q.keys[at]
-	}
-	q.keys = slices.DeleteFunc(q.keys, empty)
-}
-
-func (q *roundRobin) Remove(gone func(*queuetest.Item) bool) int {
+func (q *selfClocked) Remove(gone func(*queuetest.Item) bool) int {
 	before := q.Len()
 	for _, l := range q.keys {
 		l.items = slices.DeleteFunc(l.items, gone)
@@ -129,23 +92,23 @@ func (q *roundRobin) Remove(gone func(*queuetest.Item) bool) int {
 	return before - q.Len()
 }
 
-func (q *roundRobin) CanEvict(v queue.Victim) bool { return v == queue.Worst }
+func (q *selfClocked) CanEvict(v queue.Victim) bool { return v == queue.Worst }
 
-// Evict takes the newest item of the key with the largest cost divided by weight.
-func (q *roundRobin) Evict(queue.Victim) (*queuetest.Item, bool) {
+// Evict takes the newest item of the key with the largest cost divided by weight. Of several
+// such keys, it takes that of the one that runs last.
+func (q *selfClocked) Evict(queue.Victim) (*queuetest.Item, bool) {
 	if len(q.keys) == 0 {
 		return nil, false
 	}
-	backlog := func(l *lane) float64 {
-		sum := int64(0)
+	backlog := func(l *lane) (sum float64) {
 		for _, i := range l.items {
-			sum += cost(i)
+			sum += service(i)
 		}
-		return float64(sum) / float64(weight(l.items[0]))
+		return sum
 	}
 	worst := q.keys[0]
 	for _, l := range q.keys {
-		if backlog(l) > backlog(worst) {
+		if backlog(l) > backlog(worst) || backlog(l) == backlog(worst) && l.finish() >= worst.finish() {
 			worst = l
 		}
 	}
@@ -156,13 +119,11 @@ func (q *roundRobin) Evict(queue.Victim) (*queuetest.Item, bool) {
 }
 
 func TestFairConforms(t *testing.T) {
-	for _, quantum := range []int64{0, 1, 5, 100} {
-		t.Run(fmt.Sprintf("quantum=%d", quantum), func(t *testing.T) {
-			queuetest.Run(t,
-				queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant, Weight: weight, Cost: cost, Quantum: quantum}),
-				queuetest.WithModel(func() queue.Queue[*queuetest.Item] { return &roundRobin{quantum: quantum} }))
-		})
-	}
+	t.Run("weights and costs", func(t *testing.T) {
+		queuetest.Run(t,
+			queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant, Weight: weight, Cost: cost}),
+			queuetest.WithModel(func() queue.Queue[*queuetest.Item] { return new(selfClocked) }))
+	})
 	t.Run("defaults", func(t *testing.T) {
 		queuetest.Run(t, queue.Fair(queue.FairConfig[*queuetest.Item, int]{Key: tenant}))
 	})
@@ -174,12 +135,11 @@ type parcel struct {
 	cost        int64
 }
 
-func newFair(quantum int64) queue.Queue[parcel] {
+func newFair() queue.Queue[parcel] {
 	return queue.Fair(queue.FairConfig[parcel, int]{
-		Key:     func(p parcel) int { return p.key },
-		Weight:  func(p parcel) int { return p.weight },
-		Cost:    func(p parcel) int64 { return p.cost },
-		Quantum: quantum,
+		Key:    func(p parcel) int { return p.key },
+		Weight: func(p parcel) int { return p.weight },
+		Cost:   func(p parcel) int64 { return p.cost },
 	})()
 }
 
@@ -197,16 +157,12 @@ func (r *rivalry) served(by float64) {
 func (r *rivalry) spread() float64 { return r.most - r.least }
 
 // TestFairServesByWeight checks that the service of two keys that always wait differs by at
-// most Q + Max/wi + Max/wj in each period of time, independent of other keys.
+// most Max/wi + Max/wj in each period of time, independent of other keys.
 func TestFairServesByWeight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const keys = 4 // that always wait
 		maxCost := rapid.SampledFrom([]int64{1, 3, 40}).Draw(t, "largest cost")
-		quantum := rapid.SampledFrom([]int64{0, 1, 7, 100}).Draw(t, "quantum")
-		q := newFair(quantum)
-		if quantum == 0 {
-			quantum = maxCost // no mean exceeds it
-		}
+		q := newFair()
 		var weights [keys]int
 		held := map[int]int{}
 		costOf := rapid.Int64Range(1, maxCost)
@@ -252,8 +208,8 @@ func TestFairServesByWeight(t *testing.T) {
 			"": func(t *rapid.T) {
 				for i, wi := range weights {
 					for j, wj := range weights[:i] {
-						bound := float64(quantum) + float64(maxCost)/float64(wi) + float64(maxCost)/float64(wj)
-						if got := pairs[i][j].spread(); got > bound+1e-9 {
+						bound := float64(maxCost)/float64(wi) + float64(maxCost)/float64(wj)
+						if got := pairs[i][j].spread(); got > bound+1e-5 {
 							t.Fatalf("keys of weights %d and %d were served a difference of %.3f in cost over weight; the bound is %.3f", wi, wj, got, bound)
 						}
 					}
@@ -270,7 +226,7 @@ func TestFairTenantsInProportion(t *testing.T) {
 		weights := []int{1, 2, 4}
 		maxCost := rapid.SampledFrom([]int64{1, 10, 1000}).Draw(t, "largest cost")
 		costs := rapid.SliceOfN(rapid.Int64Range(1, maxCost), 10, 50).Draw(t, "costs")
-		q := newFair(maxCost)
+		q := newFair()
 		const each = 4000
 		for i := range each {
 			for k, w := range weights { // the light ones cost more an item
@@ -283,7 +239,7 @@ func TestFairTenantsInProportion(t *testing.T) {
 			served[p.key] += float64(p.cost) / float64(p.weight)
 			for i := range weights {
 				for j := range weights[:i] {
-					bound := float64(maxCost) * (1 + 1/float64(weights[i]) + 1/float64(weights[j]))
+					bound := float64(maxCost)*(1/float64(weights[i])+1/float64(weights[j])) + 1e-5
 					if d := served[i] - served[j]; d > bound || -d > bound {
 						t.Fatalf("tenants of weights %v have been served %v in cost over weight; the bound is a difference of %.3f",
 							weights, served, bound)
@@ -294,34 +250,130 @@ func TestFairTenantsInProportion(t *testing.T) {
 	})
 }
 
-// TestFairAcceptsAnyNumbers checks costs and weights outside their ranges, and a quantum far
-// below the costs.
-func TestFairAcceptsAnyNumbers(t *testing.T) {
-	for _, quantum := range []int64{0, 1, 1 << 40} {
-		q := newFair(quantum)
-		parcels := []parcel{
-			{1, -5, -5}, {2, 0, 0}, {3, math.MaxInt, 1 << 62}, {4, 1, 1 << 62}, {5, math.MaxInt, 1},
-		}
-		for range 3 {
-			for _, p := range parcels {
-				q.Push(p)
-			}
-		}
-		got := map[int]int{}
-		for q.Len() > 0 {
-			p, ok := q.Pop()
-			if !ok {
-				t.Fatalf("Pop returned nothing, with %d items in the queue", q.Len())
-			}
-			got[p.key]++
-		}
-		check.Equal(t, "items by key", got, map[int]int{1: 3, 2: 3, 3: 3, 4: 3, 5: 3})
+// extreme costs and weights, in the range and outside of it.
+var (
+	extremeCosts   = []int64{math.MinInt64, -1, 0, 1, 2, 3, 1000, 1 << 20, 1<<40 - 1, 1 << 40, math.MaxInt64}
+	extremeWeights = []int{math.MinInt, 0, 1, 2, 3, 7, 1<<20 - 1, 1 << 20, math.MaxInt}
+)
+
+// TestFairExpensiveItemDelaysOnlyItsKey checks that an item of the largest cost does not
+// change the quantum of others: the items of a flooding key and those of a third key alternate.
+func TestFairExpensiveItemDelaysOnlyItsKey(t *testing.T) {
+	q := newFair()
+	q.Push(parcel{1, 1, 1 << 40})
+	for range 50_000 {
+		q.Push(parcel{2, 1, 1})
 	}
+	for range 10 {
+		q.Push(parcel{3, 1, 1})
+	}
+	var order []int
+	for range 20 {
+		p, _ := q.Pop()
+		order = append(order, p.key)
+	}
+	check.Equal(t, "keys", order, slices.Repeat([]int{2, 3}, 10))
+}
+
+// TestFairBoundsTheDelayForAnyCosts checks the bound of Fair for each item that waits at
+// the front of its key, of weight w and cost c: the items of another key, of weight v, that are
+// popped meanwhile cost less than c·v/w without the first one.
+func TestFairBoundsTheDelayForAnyCosts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const keys = 4
+		q := newFair()
+		lines := [keys][]parcel{}
+		var weights [keys]int
+		for k := range weights {
+			weights[k] = rapid.SampledFrom(extremeWeights).Draw(t, "weight")
+		}
+		var passed [keys][keys]*big.Int // [waiting][other]: cost without the first item; nil: none
+		push := func(t *rapid.T, k int) {
+			p := parcel{k, weights[k], rapid.SampledFrom(extremeCosts).Draw(t, "cost")}
+			q.Push(p)
+			lines[k] = append(lines[k], p)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"push": func(t *rapid.T) { push(t, rapid.IntRange(0, keys-1).Draw(t, "key")) },
+			"flood": func(t *rapid.T) {
+				k := rapid.IntRange(0, keys-1).Draw(t, "key")
+				for range 30 {
+					push(t, k)
+				}
+			},
+			"pop": func(t *rapid.T) {
+				for range rapid.IntRange(1, 20).Draw(t, "items") {
+					p, ok := q.Pop()
+					if !ok {
+						return
+					}
+					if want := lines[p.key][0]; p != want {
+						t.Fatalf("Pop returned %+v, want %+v, the oldest of its key", p, want)
+					}
+					lines[p.key] = lines[p.key][1:]
+					passed[p.key] = [keys]*big.Int{}
+					for k := range keys {
+						if k == p.key || len(lines[k]) == 0 {
+							continue
+						}
+						if passed[k][p.key] == nil {
+							passed[k][p.key] = new(big.Int)
+							continue
+						}
+						sum := passed[k][p.key]
+						sum.Add(sum, big.NewInt(inRange(p.cost, 1<<40)))
+						checkPassed(t, sum, lines[k][0], p)
+					}
+				}
+			},
+		})
+	})
+}
+
+// inRange limits a cost or a weight as Fair does.
+func inRange(n, most int64) int64 { return min(max(n, 1), most) }
+
+// checkPassed checks that items of the key of p, of a total cost of sum, may overtake waiting.
+// Times are rounded down to units of 2⁻²⁰, which makes an error of two units.
+func checkPassed(t *rapid.T, sum *big.Int, waiting, p parcel) {
+	w, v := inRange(int64(waiting.weight), 1<<20), inRange(int64(p.weight), 1<<20)
+	times := func(x *big.Int, n int64) *big.Int { return new(big.Int).Mul(x, big.NewInt(n)) }
+	got := times(times(sum, w), 1<<20)
+	bound := times(times(big.NewInt(inRange(waiting.cost, 1<<40)), v), 1<<20)
+	if bound.Add(bound, times(big.NewInt(v), 2*w)); got.Cmp(bound) >= 0 {
+		t.Fatalf("while %+v was first in its line, items like %+v that cost %v overtook it, not counting the first", waiting, p, sum)
+	}
+}
+
+// TestFairVirtualTimeWrapsAround checks the order after the virtual time has passed 2⁶⁴ many
+// times, with items of the largest cost and many refunds.
+func TestFairVirtualTimeWrapsAround(t *testing.T) {
+	q := newFair()
+	served := map[int]int{}
+	for k := range 6 {
+		q.Push(parcel{k % 3, 1, 1 << 40})
+	}
+	for range 3000 {
+		p, _ := q.Pop()
+		served[p.key]++
+		q.Push(p)
+	}
+	check.Equal(t, "items by key", served, map[int]int{0: 1000, 1: 1000, 2: 1000})
+	for range 100 { // more than the virtual time can express
+		q.(queue.Finisher[parcel]).Finish(parcel{0, 1, 1 << 40}, false)
+	}
+	clear(served)
+	for range 300 {
+		p, _ := q.Pop()
+		served[p.key]++
+		q.Push(p)
+	}
+	check.Equal(t, "items by key after refunds of key 0", served, map[int]int{0: 101, 1: 100, 2: 99})
 }
 
 // TestFairFreesKeys checks the memory used by keys that do not come back.
 func TestFairFreesKeys(t *testing.T) {
-	q := newFair(0)
+	q := newFair()
 	before := heapInUse()
 	for k := range 200_000 {
 		q.Push(parcel{k, 1, 1})
@@ -351,7 +403,7 @@ func TestFairEvictsFromTheFloodingKey(t *testing.T) {
 	for name, flood := range map[string]parcel{
 		"large weights": {2, 1000, 1}, "different weights": {2, 10, 1},
 	} {
-		q := newFair(0)
+		q := newFair()
 		innocent := parcel{1, 1, 1}
 		if flood.weight == 1000 {
 			innocent.weight = 1000

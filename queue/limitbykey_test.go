@@ -227,7 +227,6 @@ func TestValidate(t *testing.T) {
 		"negative horizon":         {validate(queue.Deadline(queue.DeadlineConfig[item]{Deadline: dueIn, Horizon: -1})), []string{"horizon is -1ns"}},
 		"horizon without Enqueued": {validate(queue.Deadline(queue.DeadlineConfig[item]{Deadline: dueIn, Horizon: 1})), []string{"set Enqueued"}},
 		"fair without keys":        {validate(queue.Fair(queue.FairConfig[item, int]{})), []string{"Fair", "Key", "nil"}},
-		"negative quantum":         {validate(queue.Fair(queue.FairConfig[item, int]{Key: tenant, Quantum: -1})), []string{"quantum is -1"}},
 		"negative target":          {validate(queue.CoDel[item](queue.CoDelConfig{Target: -1})), []string{"target is -1ns"}},
 		"target over interval":     {validate(queue.CoDel[item](queue.CoDelConfig{Target: 2, Interval: 1})), []string{"interval 1ns"}},
 		"limit without keys":       {validate(queue.LimitByKey[item, int](1, nil, nil)), []string{"LimitByKey", "key", "nil"}},
