@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -31,11 +32,32 @@ import (
 // run before all items that are admitted later. Validate reports invalid arguments, also
 // those of the inner discipline; see [Factory].
 func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]) Factory[T] {
+	var fault error
+	if n < 1 {
+		fault = fmt.Errorf("queue: LimitByKey: the limit is %d; it must be 1 or more", n)
+	}
+	return newLimit(func(T) int { return n }, key, inner, fault)
+}
+
+// LimitByKeyFunc is [LimitByKey] with a limit for each key. The function limit returns that of
+// the key of an item: 1 or more, or 0 for no limit. It must return the same result for all items
+// of a key. LimitByKeyFunc calls it when an item is pushed while no other item of its key is in
+// the queue or running, and uses the result until none is. If the result is negative, Push
+// panics and leaves the queue unchanged.
+func LimitByKeyFunc[T any, K comparable](limit func(item T) int, key func(item T) K, inner Factory[T]) Factory[T] {
+	var fault error
+	if limit == nil {
+		fault = errNilFunc("LimitByKeyFunc", "limit")
+	}
+	return newLimit(limit, key, inner, fault)
+}
+
+func newLimit[T any, K comparable](most func(item T) int, key func(item T) K, inner Factory[T], fault error) Factory[T] {
 	if inner == nil {
 		inner = NewFIFO[T]
 	}
 	return func() Queue[T] {
-		q := &limit[T, K]{n: n, key: key, inner: inner()}
+		q := &limit[T, K]{most: most, key: key, inner: inner(), fault: fault}
 		q.remover, _ = q.inner.(Remover[T])
 		q.evictor, _ = q.inner.(Evictor[T])
 		q.finisher, _ = q.inner.(Finisher[T])
@@ -51,12 +73,13 @@ func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]
 //
 // Invariant: for each key, gate.admitted is the number of its items that are in the inner
 // queue, in aside, popped and not ended, or discarded by the inner queue and not yet returned
-// by Discarded. It is at most n, and exactly n if the line of the key is not empty.
+// by Discarded. It is at most gate.most, and equal to it if the line of the key is not empty.
 // Therefore each item in a line is admitted when enough other items have left.
 type limit[T any, K comparable] struct {
-	n     int
+	most  func(item T) int // the limit of the key of an item
 	key   func(item T) K
 	inner Queue[T]
+	fault error // of the limits; a part of the result of Validate
 	// The optional interfaces of the inner queue; nil if it does not implement them.
 	remover   Remover[T]
 	evictor   Evictor[T]
@@ -82,16 +105,14 @@ type refusal[T any] struct {
 
 // gate is the state of one key.
 type gate[T any] struct {
+	most     int // the limit, while admitted > 0
 	admitted int
 	line     line[T]
 }
 
 // Validate reports invalid arguments of the constructor and of the inner discipline.
 func (q *limit[T, K]) Validate() error {
-	var faults []error
-	if q.n < 1 {
-		faults = append(faults, fmt.Errorf("queue: LimitByKey: the limit is %d; it must be 1 or more", q.n))
-	}
+	faults := []error{q.fault}
 	if q.key == nil {
 		faults = append(faults, errNilFunc("LimitByKey", "key"))
 	}
@@ -114,7 +135,10 @@ func (q *limit[T, K]) Len() int { return q.inner.Len() + q.aside.Len() + q.waiti
 // Push adds an item to the inner queue, or to the line of its key.
 func (q *limit[T, K]) Push(item T) {
 	g := q.gates.at(q.key(item))
-	if g.admitted < q.n {
+	if g.admitted == 0 {
+		g.most = q.limitOf(item)
+	}
+	if g.admitted < g.most {
 		q.inner.Push(item) // first, because it may panic
 		q.admit(g)
 		return
@@ -122,6 +146,18 @@ func (q *limit[T, K]) Push(item T) {
 	g.line.push(q.nodes.alloc(item, q.seq, 0))
 	q.seq++
 	q.waiting++
+}
+
+// limitOf returns the limit of the key of an item.
+func (q *limit[T, K]) limitOf(item T) int {
+	n := q.most(item)
+	if n < 0 {
+		panic(fmt.Sprintf("queue: LimitByKey: the limit of key %v is %d; it must be 1 or more, or 0 for none", q.key(item), n))
+	}
+	if n == 0 {
+		return math.MaxInt
+	}
+	return n
 }
 
 // Held returns the number of items in lines, including those of the inner queue.

@@ -19,7 +19,8 @@ import (
 // gated is a model of LimitByKey over a FIFO: a list of the items that may run, and a list of
 // the items that wait for them.
 type gated struct {
-	n              int
+	n              int                       // the limit of all keys, or
+	of             func(*queuetest.Item) int // that of the key of an item; 0 means none
 	ready, waiting []*queuetest.Item
 	admitted       map[int]int
 }
@@ -27,7 +28,11 @@ type gated struct {
 func (q *gated) Len() int { return len(q.ready) + len(q.waiting) }
 
 func (q *gated) Push(i *queuetest.Item) {
-	if q.admitted[i.Value] == q.n {
+	n := q.n
+	if q.of != nil {
+		n = q.of(i)
+	}
+	if n > 0 && q.admitted[i.Value] == n {
 		q.waiting = append(q.waiting, i)
 		return
 	}
@@ -103,6 +108,9 @@ func (q *gated) Evict(queue.Victim) (*queuetest.Item, bool) {
 	return i, true
 }
 
+// limitOfItem gives key 0 no limit, and other keys limits from 1 to 3.
+func limitOfItem(i *queuetest.Item) int { return i.Value % 4 }
+
 func TestLimitByKeyConforms(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
@@ -112,6 +120,12 @@ func TestLimitByKeyConforms(t *testing.T) {
 				}))
 		})
 	}
+	t.Run("a limit for each key", func(t *testing.T) {
+		queuetest.Run(t, queue.LimitByKeyFunc(limitOfItem, value, nil),
+			queuetest.WithModel(func() queue.Queue[*queuetest.Item] {
+				return &gated{of: limitOfItem, admitted: map[int]int{}}
+			}))
+	})
 	parity := func(i *queuetest.Item) int { return i.Value % 2 }
 	for name, inner := range map[string]queue.Factory[*queuetest.Item]{
 		"Priority":      queue.Priority(value, 10),
@@ -231,6 +245,7 @@ func TestValidate(t *testing.T) {
 		"target over interval":     {validate(queue.CoDel[item](queue.CoDelConfig{Target: 2, Interval: 1})), []string{"interval 1ns"}},
 		"limit without keys":       {validate(queue.LimitByKey[item, int](1, nil, nil)), []string{"LimitByKey", "key", "nil"}},
 		"limit of 0":               {validate(queue.LimitByKey(0, value, nil)), []string{"limit is 0", "1 or more"}},
+		"no function for limits":   {validate(queue.LimitByKeyFunc(nil, value, nil)), []string{"LimitByKeyFunc", "limit", "nil"}},
 		"limit over a Holder that is not a Remover": {validate(queue.LimitByKey(1, value, func() queue.Queue[item] {
 			return holder{plain{queue.NewFIFO[item]()}}
 		})), []string{"queue_test.holder", "queue.Remover"}},
@@ -420,3 +435,48 @@ func TestLimitByKeyEvictsTheInnerVictim(t *testing.T) {
 type holder struct{ plain }
 
 func (holder) Held() int { return 0 }
+
+// TestLimitByKeyFuncNegativeLimit checks that a Push with a negative limit panics with a
+// message that says what is allowed, and changes nothing.
+func TestLimitByKeyFuncNegativeLimit(t *testing.T) {
+	q := queue.LimitByKeyFunc(func(i *queuetest.Item) int { return i.Value }, value, nil)()
+	func() {
+		defer func() {
+			const want = "queue: LimitByKey: the limit of key -3 is -3; it must be 1 or more, or 0 for none"
+			check.Equal[any](t, "panic", recover(), want)
+		}()
+		q.Push(&queuetest.Item{Value: -3})
+	}()
+	check.Equal(t, "Len", q.Len(), 0)
+	if item, ok := q.Pop(); ok {
+		t.Errorf("Pop returned %v, whose Push panicked", item)
+	}
+}
+
+// TestLimitByKeyFuncAsksWhenTheKeyComesBack checks that a limit is read when the first item of a
+// key is pushed, and again after the last one has ended.
+func TestLimitByKeyFuncAsksWhenTheKeyComesBack(t *testing.T) {
+	n := 1
+	q := queue.LimitByKeyFunc(func(*queuetest.Item) int { return n }, value, nil)()
+	run := func() (running []*queuetest.Item) {
+		for i, ok := q.Pop(); ok; i, ok = q.Pop() {
+			running = append(running, i)
+		}
+		return running
+	}
+	for _, want := range []int{1, 2} {
+		n = want
+		q.Push(&queuetest.Item{})
+		n = 9 // not read while an item is waiting
+		q.Push(&queuetest.Item{})
+		q.Push(&queuetest.Item{})
+		for running := run(); len(running) > 0; running = run() {
+			if len(running) > want {
+				t.Errorf("%d items run at once; the limit was %d when the first one was pushed", len(running), want)
+			}
+			for _, i := range running {
+				q.(queue.Finisher[*queuetest.Item]).Finish(i, true)
+			}
+		}
+	}
+}

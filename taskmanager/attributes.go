@@ -72,6 +72,7 @@ type attributes struct {
 	deadline time.Time // zero: none
 	cost     int64
 	weight   int // of the key
+	keyLimit int // how many tasks of the key may run at once; 0: any number
 }
 
 // defaultAttributes are the attributes of a task that sets none.
@@ -107,6 +108,9 @@ func (h *Handle) Cost() int64 { return h.attributes().cost }
 // weight returns the weight of the key of the task.
 func (h *Handle) weight() int { return h.attributes().weight }
 
+// keyLimit returns how many tasks of the task's key may run at once, or 0 for any number.
+func (h *Handle) keyLimit() int { return h.attributes().keyLimit }
+
 // enqueued returns the time at which the task was last queued.
 func (h *Handle) enqueued() time.Time {
 	// No lock is needed: queuedAt changes only while the task is not in the queue, and
@@ -125,6 +129,16 @@ func (a *attributes) setDeadline(t time.Time) error {
 func (a *attributes) setCost(cost int64) error {
 	a.cost = cost
 	return fault(cost < 1, "the cost is %d; it must be positive", cost)
+}
+
+func (a *attributes) setWeight(weight int) error {
+	a.weight = weight
+	return fault(weight < 1, "the weight is %d; it must be positive", weight)
+}
+
+func (a *attributes) setKeyLimit(n int) error {
+	a.keyLimit = n
+	return fault(n < 0, "the limit is %d; it must be 1 or more, or 0 for none", n)
 }
 
 // WithPriority sets the level of the task for the discipline [Priority]: higher levels
@@ -179,7 +193,7 @@ func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, erro
 	return cfg, nil
 }
 
-// ask calls the methods of a task that return attributes, and the weight function of the
+// ask calls the methods of a task that return attributes, and the functions of the
 // discipline.
 func (d Discipline) ask(task Task, a *attributes) (faults []error) {
 	// The inner ask calls a method if the discipline needs its attribute and no option
@@ -209,15 +223,17 @@ func (d Discipline) ask(task Task, a *attributes) (faults []error) {
 			return nil
 		})
 	}
-	if d.weight != nil {
-		err := guarded(func() error {
-			a.weight = d.weight(a.key)
-			return fault(a.weight < 1, "the weight is %d; it must be positive", a.weight)
-		})
-		if err != nil {
-			faults = append(faults, fmt.Errorf("taskmanager: the weight of key %q: %w", a.key, err))
+	// The inner askKey calls a function of the discipline with the key.
+	askKey := func(what string, call func(key string) int, set func(n int) error) {
+		if call == nil {
+			return
+		}
+		if err := guarded(func() error { return set(call(a.key)) }); err != nil {
+			faults = append(faults, fmt.Errorf("taskmanager: the %s of key %q: %w", what, a.key, err))
 		}
 	}
+	askKey("weight", d.weight, a.setWeight)
+	askKey("limit", d.limit, a.setKeyLimit)
 	return faults
 }
 

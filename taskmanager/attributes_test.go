@@ -119,6 +119,7 @@ func TestBadAttributesAreErrors(t *testing.T) {
 		}
 		return 1
 	}
+	limited := taskmanager.LimitByKeyFunc(func(key string) int { return weigh(key) - 1 }, taskmanager.FIFO())
 	for name, test := range map[string]struct {
 		discipline taskmanager.Discipline
 		task       *asked
@@ -135,6 +136,8 @@ func TestBadAttributesAreErrors(t *testing.T) {
 		"deadline option":  {taskmanager.FIFO(), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithDeadline(time.Time{})}, []string{"WithDeadline: the deadline is the zero time"}},
 		"no weight":        {taskmanager.Fair(weigh), newAsked("a"), nil, []string{`the weight of key "method"`, "0; it must be positive"}},
 		"weight panics":    {taskmanager.Fair(weigh), newAsked("a"), []taskmanager.TaskOption{taskmanager.WithKey("panic")}, []string{`key "panic"`, "panicked: weight"}},
+		"negative limit":   {limited, newAsked("a"), nil, []string{`the limit of key "method"`, "-1; it must be 1 or more, or 0 for none"}},
+		"limit panics":     {limited, newAsked("a"), []taskmanager.TaskOption{taskmanager.WithKey("panic")}, []string{`limit of key "panic"`, "panicked: weight"}},
 		"several at once":  {all, free, []taskmanager.TaskOption{taskmanager.WithCost(0), taskmanager.WithKey("b"), nil}, []string{"WithCost: the cost is 0", "task option 3 is nil"}},
 		"two methods fail": {all, &asked{task: task{name: "a"}}, nil, []string{"the cost is 0", "the zero time"}},
 	} {

@@ -12,12 +12,13 @@ import (
 // package, such as [FIFO], make disciplines. A Discipline may be used for several
 // managers.
 type Discipline struct {
-	name   string
-	queue  queue.Factory[*Handle]
-	wants  attribute
-	weight func(key string) int // nil: equal weights
-	perKey int                  // how many tasks of a key may run at once; 0: no limit
-	custom bool                 // the factory is user code
+	name    string
+	queue   queue.Factory[*Handle]
+	wants   attribute
+	weight  func(key string) int // nil: equal weights
+	limit   func(key string) int // how many tasks of a key may run at once, 0: any number; nil: no limits
+	custom  bool                 // the factory is user code
+	invalid error                // a fault that Validate of the queue does not find
 }
 
 // WithQueue sets the discipline, which decides the order in which waiting tasks run. The
@@ -31,8 +32,8 @@ func (d Discipline) fault() error {
 	if d.queue == nil {
 		return errors.New("the discipline has no queue; make one with FIFO, LIFO, Priority, Deadline, Fair, LimitByKey, CoDel or Custom")
 	}
-	if d.custom {
-		return nil // the pool validates it, so that the factory is called only once
+	if d.custom || d.invalid != nil {
+		return d.invalid // the pool validates a custom queue, so that the factory is called only once
 	}
 	if v, ok := d.queue().(interface{ Validate() error }); ok {
 		return v.Validate()
@@ -116,25 +117,62 @@ func Fair(weight func(key string) int) Discipline {
 
 // LimitByKey runs at most n tasks of a key at once. With n = 1, the tasks of a key run
 // one after another, in the order of their submits. The key of a task is set by [WithKey]
-// or [TaskWithKey]; tasks without a key share the key "", which is limited too. A task
-// that waits to restart does not count, so other tasks of its key may run during that
-// wait.
+// or [TaskWithKey]. Tasks without a key are not limited; [LimitByKeyFunc] can limit them
+// too. A task that waits to restart does not count, so other tasks of its key may run
+// during that wait.
 //
 // The discipline inner orders the tasks that the limits of their keys allow to run. It
 // sees a task only from that moment, and counts waits and ageing from then on. Over
 // [FIFO], for example, a task that was held back runs after all tasks that were allowed
 // to run before it. See [queue.LimitByKey].
 func LimitByKey(n int, inner Discipline) Discipline {
-	d := inner
-	if inner.queue != nil {
-		d.name = "LimitByKey over " + inner.name
-		d.queue = queue.LimitByKey(n, (*Handle).Key, inner.queue)
-		d.wants |= keyAttribute
-		if d.perKey == 0 || n < d.perKey {
-			d.perKey = n
+	d := LimitByKeyFunc(func(key string) int {
+		if key == "" {
+			return 0
 		}
+		return n
+	}, inner)
+	if n < 1 {
+		d.invalid = errors.Join(d.invalid, fmt.Errorf("LimitByKey: the limit is %d; it must be 1 or more", n))
 	}
 	return d
+}
+
+// LimitByKeyFunc is [LimitByKey] with a limit for each key. The function limit returns that of
+// a key: 1 or more, or 0 for no limit. It is also called for "", the key of tasks without one.
+//
+// The function must always return the same result for a key, and be safe for concurrent use. It
+// is called in each submit. If it panics or returns a negative number, the submit fails. If one
+// LimitByKeyFunc or LimitByKey is inside another, the lower limit of a key counts.
+func LimitByKeyFunc(limit func(key string) int, inner Discipline) Discipline {
+	d := inner
+	if inner.queue == nil {
+		return d // WithQueue reports it
+	}
+	if limit == nil {
+		d.invalid = errors.Join(d.invalid, errors.New("LimitByKeyFunc: the function is nil; it returns the limit of a key"))
+		return d
+	}
+	d.name = "LimitByKey over " + inner.name
+	d.queue = queue.LimitByKeyFunc((*Handle).keyLimit, (*Handle).Key, inner.queue)
+	d.wants |= keyAttribute
+	d.limit = lower(limit, inner.limit)
+	return d
+}
+
+// lower returns the function that returns the lower one of two limits; 0 is no limit. The
+// second function may be nil.
+func lower(limit, other func(key string) int) func(key string) int {
+	if other == nil {
+		return limit
+	}
+	return func(key string) int {
+		n, m := limit(key), other(key)
+		if n == 0 || m == 0 {
+			return n + m
+		}
+		return min(n, m)
+	}
 }
 
 // CoDelConfig configures [CoDel]. Zero values mean the defaults.

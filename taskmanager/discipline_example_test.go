@@ -67,10 +67,10 @@ func ExampleFair() {
 	}
 	fmt.Println(m.Stop(ctx))
 	// Output:
-	// big/11
 	// gold/10
-	// gold/14
 	// small/9
+	// big/11
+	// gold/14
 	// big/12
 	// big/13
 	// <nil>

@@ -104,6 +104,7 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 		{"horizon negative", []taskmanager.Option{taskmanager.WithQueue(taskmanager.Deadline(-1))}, []string{"WithQueue", "horizon is -1ns"}},
 		{"limit by key of 0", []taskmanager.Option{taskmanager.WithQueue(taskmanager.LimitByKey(0, taskmanager.FIFO()))}, []string{"limit is 0"}},
 		{"limit by key of nothing", []taskmanager.Option{taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.Discipline{}))}, []string{"no queue"}},
+		{"limit by key without a function", []taskmanager.Option{taskmanager.WithQueue(taskmanager.LimitByKeyFunc(nil, taskmanager.FIFO()))}, []string{"LimitByKeyFunc", "function is nil"}},
 		{"bad inner discipline", []taskmanager.Option{taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.Priority(-1)))}, []string{"ageing is -1"}},
 		{"target negative", []taskmanager.Option{taskmanager.WithQueue(taskmanager.CoDel(taskmanager.CoDelConfig{Target: -1}))}, []string{"target is -1ns"}},
 		{"custom of nothing", []taskmanager.Option{taskmanager.WithQueue(taskmanager.Custom(nil))}, []string{"no queue"}},

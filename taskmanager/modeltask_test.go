@@ -227,6 +227,7 @@ func (x *modelTask) keyOf() string                 { return x.key }
 func (x *modelTask) priorityOf() int               { return x.priority }
 func (x *modelTask) costOf() int64                 { return x.cost }
 func (x *modelTask) weightOf() int                 { return modelWeight(x.key) }
+func (x *modelTask) limitOf() int                  { return min(len(x.key), 1) } // none without a key
 func (x *modelTask) deadlineOf() (time.Time, bool) { return x.deadline, !x.deadline.IsZero() }
 func (x *modelTask) enqueuedOf() time.Time         { return x.queuedAt }
 
@@ -245,7 +246,7 @@ var disciplines = map[string]discipline{
 	"Fair": {real: taskmanager.Fair(modelWeight), model: modelFair},
 	"LimitByKey": {
 		real:  taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
-		model: queue.LimitByKey(1, (*modelTask).keyOf, modelFair),
+		model: queue.LimitByKeyFunc((*modelTask).limitOf, (*modelTask).keyOf, modelFair),
 	},
 	"Custom": {
 		real:  taskmanager.Custom(queue.Priority(func(h *taskmanager.Handle) int { return -int(h.Cost()) }, 0)),

@@ -74,7 +74,7 @@ func (g *waitGraph) stuck(h *Handle) bool {
 // tasks that its key allows at once wait for it. They can do that already if it is a member
 // of a group.
 func (m *TaskManager) closesCycle(h *Handle) bool {
-	return m.queue.perKey > 0 && h.cfg != nil && h.cfg.watcher != nil && waits.stuck(h)
+	return m.queue.limit != nil && h.cfg != nil && h.cfg.watcher != nil && waits.stuck(h)
 }
 
 type need = deadlock.Need[*Handle]
@@ -121,7 +121,7 @@ func (x *examination) newNeed(on dependency) *need {
 }
 
 // holdsBack reports whether tasks may have to wait for the end of others before they start.
-func (m *TaskManager) holdsBack() bool { return m.queue.perKey > 0 || m.callerRuns }
+func (m *TaskManager) holdsBack() bool { return m.queue.limit != nil || m.callerRuns }
 
 // needsToStart returns what a task of a manager that holds tasks back needs before a worker
 // can start it:
@@ -141,11 +141,11 @@ func (x *examination) needsToStart(h *Handle) (needs []*need) {
 			}
 		}
 	}
-	if state != queued && state != delayed && state != admitting || m.queue.perKey == 0 {
+	if state != queued && state != delayed && state != admitting || m.queue.limit == nil {
 		return needs
 	}
 	holders := x.holders(m)
-	if same := holders.running[h.Key()]; same != nil && len(same.Nodes) >= m.queue.perKey {
+	if same := holders.running[h.Key()]; usesUp(same, h) {
 		needs = append(needs, same)
 	}
 	if state == admitting && holders.blocked[h] {
@@ -187,6 +187,13 @@ func (x *examination) holders(m *TaskManager) *holders {
 	return h
 }
 
+// usesUp reports whether the tasks of a need, which run and have the key of h, use up the limit of
+// that key. The need may be nil.
+func usesUp(same *need, h *Handle) bool {
+	limit := h.keyLimit()
+	return same != nil && limit > 0 && len(same.Nodes) >= limit
+}
+
 // takers returns the need for room in the queue: the end of one of the tasks that use up the
 // limit of a key of which a task is queued. It has no tasks, and so is met, while the queue
 // holds a task that may start, or that waits for a limited time.
@@ -204,7 +211,7 @@ func (h *holders) takers() *need {
 			continue
 		}
 		same := h.running[task.Key()]
-		if !patient || same == nil || len(same.Nodes) < h.m.queue.perKey {
+		if !patient || !usesUp(same, task) {
 			return h.room
 		}
 		held[task.Key()] = true
