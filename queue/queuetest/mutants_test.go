@@ -165,6 +165,20 @@ func (q *keepsLast) Pop() (*Item, bool) {
 	return i, ok
 }
 
+// keepsLastOfAll keeps the item that leaves the queue empty.
+type keepsLastOfAll struct {
+	base
+	last *Item
+}
+
+func (q *keepsLastOfAll) Pop() (*Item, bool) {
+	i, ok := q.base.Pop()
+	if len(q.items) == 0 && ok {
+		q.last = i
+	}
+	return i, ok
+}
+
 type allocates struct {
 	base
 	box *[]byte

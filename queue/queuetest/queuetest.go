@@ -23,6 +23,12 @@
 // implements. The rules apply to items that are removed, evicted or discarded, too. An item
 // evicted as queue.Oldest must be the oldest one, a discarded item needs a reason, and
 // Pop must hold back exactly the items that queue.Holder counts.
+//
+// # Files of rapid
+//
+// When a rule fails, rapid writes the sequence of calls to testdata/rapid in the directory of the
+// test, and replays it in later runs. Run the test with -rapid.nofailfile, or with
+// RAPID_NOFAILFILE=1 in the environment, to write no file. To delete the files is safe.
 package queuetest
 
 import (

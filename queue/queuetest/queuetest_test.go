@@ -62,6 +62,7 @@ var subjects = map[string]subject{
 	"leaksSlots":            {make: func() queue.Queue[*Item] { return new(leaksSlots) }, rule: "Conservation"},
 	"keepsSlots":            {make: func() queue.Queue[*Item] { return new(keepsSlots) }, rule: "Memory"},
 	"keepsLast":             {make: func() queue.Queue[*Item] { return new(keepsLast) }, rule: "Memory"},
+	"keepsLastOfAll":        {make: func() queue.Queue[*Item] { return new(keepsLastOfAll) }, rule: "Memory"},
 	"allocates":             {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
 	"sharesOneInstance":     {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
 }

@@ -114,7 +114,9 @@ func (s *suite) memory(t *testing.T) {
 }
 
 // collectable checks one way of leaving a queue. The function leave makes items leave, and
-// returns them.
+// returns them. It looks at a queue with one item, which keeps its memory, at an empty one, and
+// at one with a new item: a queue may keep only the last item, until it becomes empty, or until
+// the next Push.
 func (s *suite) collectable(t *testing.T, way string, leave func(q *owned) []*Item) {
 	t.Helper()
 	const items = 100
@@ -122,21 +124,32 @@ func (s *suite) collectable(t *testing.T, way string, leave func(q *owned) []*It
 	for i := range items {
 		q.Push(&Item{Seq: i + 1, Value: i % 10})
 	}
-	gone := make([]weak.Pointer[Item], 0, items)
-	for tries := 0; q.Len() > 1 && tries < items; tries++ { // the queue keeps one item, and thus its memory
-		for _, item := range leave(q) {
-			gone = append(gone, weak.Make(item))
+	var gone []weak.Pointer[Item]
+	shrink := func(to int) {
+		for tries := 0; q.Len() > to && tries < items; tries++ {
+			for _, item := range leave(q) {
+				gone = append(gone, weak.Make(item))
+			}
+		}
+		if q.Len() > to {
+			t.Fatalf("after %d calls of %s, %d of %d items are still in the queue", items, way, q.Len(), items)
 		}
 	}
-	if q.Len() > 1 {
-		t.Fatalf("after %d calls of %s, %d of %d items are still in the queue", items, way, q.Len(), items)
-	}
-	runtime.GC()
-	for _, w := range gone {
-		if item := w.Value(); item != nil {
-			t.Errorf("%v has left by %s and is still reachable from the queue; zero its slot", item, way)
+	verify := func(state string) {
+		t.Helper()
+		runtime.GC()
+		for _, w := range gone {
+			if item := w.Value(); item != nil {
+				t.Fatalf("%v has left by %s and is still reachable from the queue, which %s; zero its slot", item, way, state)
+			}
 		}
 	}
+	shrink(1)
+	verify("has one item")
+	shrink(0)
+	verify("is empty")
+	q.Push(&Item{Seq: items + 1})
+	verify("was empty and has a new item")
 	runtime.KeepAlive(q)
 }
 

@@ -21,6 +21,12 @@
 //   - [Turns], only with [WithTurns]: the target changes direction rarely.
 //
 // Exclude rules that your scaler does not keep by design with [Without].
+//
+// # Files of rapid
+//
+// When a rule fails, rapid writes the history to testdata/rapid in the directory of the test,
+// and replays it in later runs. Run the test with -rapid.nofailfile, or with
+// RAPID_NOFAILFILE=1 in the environment, to write no file. To delete the files is safe.
 package scaletest
 
 import (
