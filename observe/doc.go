@@ -9,7 +9,7 @@
 //   - taskmanager.WithoutTelemetry turns the built-in observer off.
 //
 // An observer implements one or more of the interfaces [SubmitObserver], [RunObserver],
-// [RestartObserver] and [PoolObserver]. A panic in an observer is logged by the manager and does
+// [RestartObserver], [EndObserver] and [PoolObserver]. A panic in an observer is logged by the manager and does
 // not affect the task.
 //
 // # Spans
@@ -23,6 +23,10 @@
 //	                         linked to the previous execution
 //	restart Kind   INTERNAL  the wait before a restart; sibling of the executions, linked to the
 //	                         execution that failed
+//	end Kind       INTERNAL  the end of a task that waited for a worker, or to become due for the
+//	                         first time; related to the submit's span as an execution would be
+//
+// Other ends show in the span of the last execution or of the wait for a restart.
 //
 // The executions of a schedule are linked to the span that was current when the schedule was made.
 // They are not its children, since that span has usually ended long before.
@@ -33,14 +37,16 @@
 //	taskmanager.task.kind            all spans
 //	taskmanager.pool.name            all spans, if the manager has a name
 //	taskmanager.task.attempt         run, restart: the number of the execution, from 1
-//	taskmanager.task.outcome         run: success, failure or cancelled; restart: cancelled, if it was
-//	taskmanager.task.queue.duration  run: the time in the queue, in seconds
+//	taskmanager.task.outcome         run: success, failure or cancelled; restart: cancelled, if it was;
+//	                                 end: as in the metric taskmanager.task.ends
+//	taskmanager.task.queue.duration  run, end: the time in the queue, in seconds
 //	taskmanager.worker.id            run: the number of the worker; 0 if the submitter runs the task
 //	taskmanager.restart.delay        restart: the delay, in seconds
-//	error.type                       run, submit: the type of the error; restart: that of the failure before it
+//	error.type                       run, submit, end: the type of the error; restart: that of the failure before it
 //
 // A failed execution has the status Error and an event "exception" with the type, the text and,
-// for a panic, the stack. A rejected submit has the status Error too. The value of error.type is
+// for a panic, the stack. A rejected submit has the status Error too, and so has an end with the outcome
+// timed_out, dropped or shed. The value of error.type is
 //
 //   - panic, goexit or timeout, for an execution that failed in this way;
 //   - or else the result of the ErrorType method of the error or of an error that it wraps. The
@@ -61,6 +67,7 @@
 //	taskmanager.task.queue.duration   histogram, s        kind
 //	taskmanager.task.submissions      counter             kind, taskmanager.submission.result: accepted, refused
 //	taskmanager.task.restarts         counter             kind, error.type
+//	taskmanager.task.ends             counter             kind, outcome, error.type
 //	taskmanager.task.active           up-down counter     kind
 //	taskmanager.queue.length          up-down counter
 //	taskmanager.queue.limit           up-down counter     only if there is one
@@ -72,6 +79,20 @@
 //
 // All of them have the attribute taskmanager.pool.name if the manager has a name. In a program with
 // several managers, name each of them: without names their values are added up.
+//
+// Each accepted task adds one to taskmanager.task.ends when it ends, whether it has run or not. The
+// outcome is
+//
+//   - success, if the task ended without an error;
+//   - failure, if its last execution failed and it does not restart;
+//   - cancelled, if the user, a linked context or the group cancelled it;
+//   - stopped, if the end of the manager cancelled it;
+//   - timed_out, if it exceeded a limit of an execution, of the wait for a worker, or its deadline;
+//   - dropped, if the overflow policy gave it up, or the discipline failed to queue it;
+//   - shed, if the discipline gave it up because it had waited for too long.
+//
+// The attribute error.type is absent for success, cancelled and stopped. The method Counts of the
+// manager returns the same numbers, without kinds.
 //
 // # Logs
 //

@@ -23,6 +23,7 @@ type instruments struct {
 	queueDuration metric.Float64Histogram
 	submissions   metric.Int64Counter
 	restarts      metric.Int64Counter
+	ends          metric.Int64Counter
 	active        metric.Int64ObservableUpDownCounter
 	activity      activities
 
@@ -59,6 +60,7 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 	i.queueDuration = seconds(queueDuration, "How long tasks waited for a worker")
 	i.submissions = counter(submissions, "{task}", "Submits, by their result")
 	i.restarts = counter(restarts, "{restart}", "Restarts of failed tasks")
+	i.ends = counter(ends, "{task}", "Ends of tasks, by their outcome")
 	i.active = state(active, "{task}", "Executions under way")
 	i.queueLength = state(queueLength, "{task}", "Tasks that wait for a worker")
 	i.queueLimit = state(queueLimit, "{task}", "How many tasks may wait; absent if any number may")
@@ -123,6 +125,11 @@ func (i *instruments) ended(ctx context.Context, r Run, result Result, errorType
 
 func (i *instruments) restarted(ctx context.Context, r Restart, errorType string) {
 	i.restarts.Add(ctx, 1, i.addition(series{manager: r.Manager, kind: r.Kind, errorType: errorType})...)
+}
+
+func (i *instruments) over(ctx context.Context, e End, errorType string) {
+	s := series{manager: e.Manager, kind: e.Kind, outcome: string(e.Outcome), errorType: errorType}
+	i.ends.Add(ctx, 1, i.addition(s)...)
 }
 
 // ObservePool registers a callback that reads the state of the pool at each collection of metrics.

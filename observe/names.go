@@ -11,11 +11,13 @@ const (
 	submitSpan  = "submit "
 	runSpan     = "run "
 	restartSpan = "restart "
+	endSpan     = "end "
 
 	runDuration   = "taskmanager.task.run.duration"
 	queueDuration = "taskmanager.task.queue.duration"
 	submissions   = "taskmanager.task.submissions"
 	restarts      = "taskmanager.task.restarts"
+	ends          = "taskmanager.task.ends"
 	active        = "taskmanager.task.active"
 	queueLength   = "taskmanager.queue.length"
 	queueLimit    = "taskmanager.queue.limit"

@@ -6,7 +6,8 @@ import (
 )
 
 // Observer receives the events of a manager. It implements one or more of [SubmitObserver],
-// [RunObserver], [RestartObserver] and [PoolObserver]; later versions may add interfaces.
+// [RunObserver], [RestartObserver], [EndObserver] and [PoolObserver]; later versions may add
+// interfaces.
 //
 // The manager calls an observer synchronously and holds no lock: the submitter or the worker
 // waits for the call to return. The methods must return quickly and be safe for concurrent use.
@@ -67,14 +68,24 @@ type Run struct {
 	Previous context.Context
 }
 
-// Outcome is how an execution ended.
+// Outcome is how an execution or a task ended.
 type Outcome string
 
-// The outcomes.
+// The outcomes of executions and tasks. An execution that the end of the manager cancelled is
+// Cancelled, and its task Stopped. An execution that exceeded a time limit is a Failure of type
+// [TypeTimeout], and its task TimedOut.
 const (
 	Success   Outcome = "success"
 	Failure   Outcome = "failure"
 	Cancelled Outcome = "cancelled" // by the user, the group or the end of the manager
+)
+
+// Further outcomes, which only tasks have.
+const (
+	Stopped  Outcome = "stopped"   // cancelled by the end of the manager
+	TimedOut Outcome = "timed_out" // exceeded a limit: of an execution, of the wait, or the deadline
+	Dropped  Outcome = "dropped"   // given up by the overflow policy or by the queue
+	Shed     Outcome = "shed"      // given up by the discipline, having waited for too long
 )
 
 // Result describes the end of an execution.
@@ -106,6 +117,31 @@ type Restart struct {
 	Err     error           // the failure
 	Type    string          // as in Result
 	Failed  context.Context // the result of BeginRun for the execution that failed
+}
+
+// EndObserver observes the ends of tasks, also of those that never ran.
+type EndObserver interface {
+	// TaskEnded is called exactly once for each task whose submit succeeds, just before its end
+	// becomes visible: its name is still taken, and its Done channel open. It is not called for
+	// a refused task. A task may end before its submit returns. ctx carries the values of its
+	// last execution or, if it ended while it waited to run, those that all its executions
+	// would have carried.
+	TaskEnded(ctx context.Context, e End)
+}
+
+// End describes the end of a task.
+type End struct {
+	Task
+
+	Outcome  Outcome
+	Err      error  // the error of the task; nil after a Success
+	Type     string // TypePanic, TypeGoexit, TypeTimeout, or empty
+	Attempts int    // the number of executions that began; 0: the task never ran
+
+	// Waiting means that the task ended while it waited for a worker, or to become due for the
+	// first time. [RestartObserver] covers the wait for a restart.
+	Waiting bool
+	Waited  time.Duration // if Waiting, how long it had waited
 }
 
 // PoolObserver observes the worker pool of a manager.

@@ -23,6 +23,7 @@ const (
 	submitting phase = iota
 	running
 	restarting
+	waiting
 
 	phases // the number of phases
 )
@@ -111,10 +112,7 @@ func (o *OTel) BeginRun(ctx context.Context, r Run) context.Context {
 }
 
 func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
-	opts := consumer
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		opts = appendLink(opts, o.span(ctx, submitting))
-	}
+	opts := o.related(ctx, consumer)
 	if r.Previous != nil {
 		opts = appendLink(opts, o.span(r.Previous, running))
 	}
@@ -127,6 +125,14 @@ func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
 	return o.with(ctx, running, span)
 }
 
+// related adds a link to the submit's span, unless the submit's span is the parent.
+func (o *OTel) related(ctx context.Context, opts []trace.SpanStartOption) []trace.SpanStartOption {
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		return opts
+	}
+	return appendLink(opts, o.span(ctx, submitting))
+}
+
 // The options of the spans of submits and executions. They have no spare capacity, so an append
 // copies them.
 var (
@@ -137,7 +143,7 @@ var (
 // name returns the name of a span for a kind of task.
 func (o *OTel) name(p phase, kind string) string {
 	return o.names.of(kind, func(kind string) [phases]string {
-		return [phases]string{submitSpan + kind, runSpan + kind, restartSpan + kind}
+		return [phases]string{submitSpan + kind, runSpan + kind, restartSpan + kind, endSpan + kind}
 	})[p]
 }
 
@@ -209,4 +215,30 @@ func (o *OTel) EndRestart(ctx context.Context, _ Restart, err error) {
 		span.SetAttributes(outcomeKey.String(string(Cancelled)))
 	}
 	span.End()
+}
+
+// TaskEnded counts the end of a task. If the task ended while it waited to run, no other span says
+// so: TaskEnded makes one.
+func (o *OTel) TaskEnded(ctx context.Context, e End) {
+	kind := ""
+	switch e.Outcome {
+	case Failure, TimedOut, Dropped, Shed:
+		kind = errorType(e.Type, e.Err)
+	case Success, Cancelled, Stopped: // no errors
+	}
+	if e.Waiting && o.tracer != nil {
+		var span trace.Span
+		ctx, span = o.tracer.Start(ctx, o.name(waiting, e.Kind), o.related(ctx, nil)...)
+		defer span.End()
+		if span.IsRecording() {
+			span.SetAttributes(append(attributes(e.Task), outcomeKey.String(string(e.Outcome)), waitedKey.Float64(e.Waited.Seconds()))...)
+			if kind != "" {
+				span.SetAttributes(errorTypeKey.String(kind))
+				span.SetStatus(codes.Error, e.Err.Error())
+			}
+		}
+	}
+	if o.instruments != nil {
+		o.over(ctx, e, kind)
+	}
 }

@@ -67,16 +67,15 @@ func (m *TaskManager) launchAll(ctx context.Context, handles []*Handle) (err err
 		}
 	}
 	if postponed {
-		var faults []error
 		for _, h := range handles {
-			faults = append(faults, m.delay(h))
+			m.delay(h)
 		}
-		return errors.Join(faults...)
+		return nil
 	}
 	if err := m.offerAll(ctx, handles); err != nil {
 		err = batchError(handles, err)
 		for _, h := range handles {
-			m.refuse(h, err, nil)
+			m.refuse(h, err, refused)
 		}
 		return err
 	}
@@ -94,7 +93,7 @@ func (m *TaskManager) reserveAll(handles []*Handle) error {
 		if err := m.names.Add(h.name, h, &h.place); err != nil {
 			err = nameError(h.name, err)
 			for _, reserved := range handles[:i] {
-				m.refuse(reserved, err, nil)
+				m.refuse(reserved, err, refused)
 			}
 			return err
 		}

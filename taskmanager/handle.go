@@ -28,6 +28,7 @@ type Handle struct {
 
 	mu            sync.Mutex // guards the rest
 	state         state
+	begun         bool        // the execution has begun, or observers were told so
 	worker        int32       // that runs the task, or ran it last; 0: none yet
 	task          Task        // nil once it has ended, so that the garbage collector frees it
 	place         place       // in the table of names; zero once the task has ended
@@ -82,9 +83,10 @@ type (
 // trouble holds the fields that only failed or cancelled tasks need, so that other tasks
 // take less memory.
 type trouble struct {
-	err       error  // the error of the last execution and, at the end, of the task
-	cancelled error  // the reason for the cancellation; nil: not cancelled
-	retry     *retry // nil until the task restarts
+	err       error   // the error of the last execution and, at the end, of the task
+	cancelled error   // the reason for the cancellation; nil: not cancelled
+	how       outcome // of the end, if it does not follow from err and cancelled
+	retry     *retry  // nil until the task restarts
 }
 
 // inTroubleLocked returns the trouble of the task to write to. mu is held.

@@ -201,14 +201,15 @@ func (m *TaskManager) limitRunLocked(h *Handle) {
 }
 
 // overdue returns the error of an execution that returned err: an error that matches the
-// time limit if the execution exceeded one, and err otherwise.
-func (h *Handle) overdue(ctx *taskContext, err error) error {
+// time limit if the execution exceeded one, and err otherwise. late says that this was the
+// limit of the execution, not the deadline of the task.
+func (h *Handle) overdue(ctx *taskContext, err error) (_ error, late bool) {
 	if h.cfg == nil || h.cfg.limits == nil {
-		return err
+		return err, false
 	}
 	reason := context.Cause(ctx)
 	if !exactly(reason, ErrTimeout) && !exactly(reason, ErrDeadlineExceeded) {
-		return err
+		return err, false
 	}
 	if exactly(err, context.DeadlineExceeded) || exactly(err, reason) {
 		err = reason
@@ -221,5 +222,5 @@ func (h *Handle) overdue(ctx *taskContext, err error) error {
 	case !exactly(err, reason):
 		err = fmt.Errorf("%w: %w", reason, err)
 	}
-	return err
+	return err, exactly(reason, ErrTimeout)
 }

@@ -43,12 +43,14 @@ type TaskManager struct {
 	cancelled  atomic.Pointer[[]string] // sorted names, by the first Stop with tasks to cancel
 	unobserve  []func()                 // end the observation of the pool
 	unobserved sync.Once
-	increases  atomic.Int64 // scaler decisions for more workers
-	decreases  atomic.Int64 // scaler decisions for fewer workers
-	bounded    bool         // WithLimit
-	blocks     bool         // the overflow policy is Block
-	callerRuns bool         // the overflow policy is CallerRuns
-	handsOver  bool         // the limit is 0: no task waits
+	ends       tally         // of accepted tasks
+	refused    atomic.Uint64 // tasks that were added to names and then refused
+	increases  atomic.Int64  // scaler decisions for more workers
+	decreases  atomic.Int64  // scaler decisions for fewer workers
+	bounded    bool          // WithLimit
+	blocks     bool          // the overflow policy is Block
+	callerRuns bool          // the overflow policy is CallerRuns
+	handsOver  bool          // the limit is 0: no task waits
 }
 
 // New starts a manager. minCount workers run from the start and always; up to maxCount

@@ -269,6 +269,7 @@ func (m *model) stopped(x *modelTask, err error) {
 // failed ends an execution that failed, and restarts the task or ends it.
 func (m *model) failed(x *modelTask, failure error) {
 	x.failures++
+	x.last = failure
 	x.queuedAt = time.Now()
 	switch {
 	case !x.restarts:

@@ -88,6 +88,7 @@ type modelTask struct {
 	coming bool       // the task that it waited for has just freed a slot
 	late   bool       // its time limit passed while it had no slot
 	gone   error      // the cause of its cancellation
+	last   error      // the last failure
 	waited chan error // the result of the last wait
 	block  chan struct{}
 

@@ -55,7 +55,7 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 	h.mu.Lock()
 	if reason := h.cancelledLocked(); reason != nil {
 		h.state = ending
-		h.worker = worker
+		h.worker, h.begun = worker, observed
 		ctx := h.ctxLocked()
 		h.mu.Unlock()
 		if observed {
@@ -65,7 +65,7 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 		return nil, nil
 	}
 	h.state = running
-	h.worker, h.startedAt = worker, now
+	h.worker, h.startedAt, h.begun = worker, now, true
 	if r := h.retryLocked(); r != nil {
 		r.beganLocked(now)
 		h.trouble.err = nil
@@ -103,9 +103,10 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.mu.Lock()
 	h.state = ending // the pool has claimed it, so no cancellation interferes
+	err := submitError(h.name, reason)
+	h.noteOutcomeLocked(err)
 	ctx := h.ctxLocked()
 	h.mu.Unlock()
-	err := submitError(h.name, reason)
 	m.end(h, h.withLastFailure(err, nil))
 	if !exactly(err, ErrStopped) {
 		m.logFor(h, ctx).errorf("task %q will not run: %v", h.name, details{err})
@@ -118,7 +119,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		m.succeed(h, ctx)
 		return
 	}
-	err = h.overdue(ctx, err)
+	err, late := h.overdue(ctx, err)
 	kind := ""
 	if m.observers.run != nil {
 		kind = m.observeEnd(h, ctx, h.startedAt, err) // only the next execution changes startedAt
@@ -126,7 +127,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		kind, _ = failureType(ctx, err)
 	}
 	h.mu.Lock()
-	h.inTroubleLocked().err = err
+	h.noteFailureLocked(err, late)
 	h.state = asking
 	task, cancelled := h.task, h.cancelledLocked() != nil
 	h.mu.Unlock()
@@ -201,7 +202,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 // old context, which has ended.
 func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration, row int, failure error, kind string) {
 	var over func(error)
-	if m.observers.restart != nil {
+	if m.observers.restart != nil || m.observers.end != nil {
 		over = m.observeRestart(h, last, wait, failure, kind)
 	}
 	log := m.logFor(h, last)
@@ -219,6 +220,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	}
 	r := h.retryLocked()
 	r.restarts++
+	h.begun, h.trouble.how = false, outcomeUnknown
 	r.streak, r.previous, r.lastErr = row, wait, failure
 	r.due = after(m.now(), wait)
 	if h.rule().window > 0 {
@@ -250,9 +252,10 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 func (m *TaskManager) due(h *Handle) {
 	h.mu.Lock()
 	cancelled := h.cancelledLocked() != nil
-	m.queuedLocked(h)
 	if cancelled {
 		h.state = ending
+	} else {
+		m.queuedLocked(h)
 	}
 	h.mu.Unlock()
 	if cancelled {
@@ -273,7 +276,7 @@ func (m *TaskManager) queuedLocked(h *Handle) {
 // requeue passes a task to the pool again, from the worker that ran it, or 0.
 func (m *TaskManager) requeue(h *Handle, worker int32) {
 	if err := m.pool.Requeue(h, worker); err != nil {
-		m.refuse(h, submitError(h.name, err), m.history)
+		m.refuse(h, submitError(h.name, err), accepted)
 	}
 }
 
@@ -299,28 +302,50 @@ func (h *Handle) withLastFailure(err, failure error) error {
 	return err
 }
 
-// end ends a task and records it in the history. The caller owns the state of the task.
-func (m *TaskManager) end(h *Handle, err error) { m.strike(h, err, m.history) }
+// end ends an accepted task. The caller owns the state of the task.
+func (m *TaskManager) end(h *Handle, err error) { m.strike(h, err, accepted) }
 
-// strike ends a task and records it in the history in, unless that is nil.
-func (m *TaskManager) strike(h *Handle, err error, in *history) {
-	if in != nil {
-		in.add(h, err)
+// acceptance says whether the submit of a task that ends succeeds.
+type acceptance bool
+
+const (
+	accepted acceptance = true
+	refused  acceptance = false
+)
+
+// strike ends a task. It is the one place through which each task passes exactly once. If
+// the task was accepted, strike counts its end, tells observers of it, and records it in the
+// history.
+func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
+	if a == accepted {
+		if m.history != nil {
+			m.history.add(h, err)
+		}
+		// First: a program that knows of the end may shut telemetry down.
+		waited := m.restartOver(h, err)
+		if m.observers.end != nil {
+			m.observeTaskEnd(h, err, waited)
+		}
 	}
-	m.restartOver(h, err) // first: a program that knows of the end may shut telemetry down
-	worker, was := h.conclude(err)
+	worker, was := h.conclude(err, a)
 	m.names.Remove(was, worker)
 	if h.cfg != nil {
 		m.disarm(h, err)
 	}
 }
 
-// conclude makes err final, frees the name and closes the channels of h. It returns the
-// worker that ran the task last and the place of the task in the table of names, to be
-// removed there. Closing a channel does not block, so it is done with the lock held.
-func (h *Handle) conclude(err error) (worker int32, was place) {
+// conclude counts the end of h, makes err final, frees the name and closes the channels. It
+// returns the worker that ran the task last and the place of the task in the table of
+// names, to be removed there. Closing a channel does not block, so it is done with the lock
+// held.
+func (h *Handle) conclude(err error, a acceptance) (worker int32, was place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if a == accepted {
+		h.m.ends.add(h.worker, h.outcomeLocked(err))
+	} else {
+		h.m.refused.Add(1)
+	}
 	h.state = ended
 	if err != nil || h.retryLocked() != nil {
 		h.inTroubleLocked().err = err

@@ -160,6 +160,7 @@ func (s *system) check(t *rapid.T) {
 	s.checkWorkers(t, workers)
 	s.checkListings(t)
 	s.checkConservation(t)
+	s.checkEnds(t)
 	s.checkGroups(t)
 	s.checkIdlers(t)
 	for _, x := range s.ended {

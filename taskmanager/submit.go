@@ -154,16 +154,19 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 		m.arm(ctx, h, postponed)
 		switch {
 		case m.closesCycle(h):
-			m.refuse(h, ErrWouldDeadlock, nil)
+			m.refuse(h, ErrWouldDeadlock, refused)
 			return ErrWouldDeadlock
 		case postponed:
-			return m.delay(h)
+			m.delay(h)
+			return nil
 		}
 	}
 	if err := m.offer(ctx, h, how); err != nil {
 		err = submitError(h.name, err)
-		m.refuse(h, err, nil)
-		return err
+		if m.refuse(h, err, refused) {
+			return err
+		}
+		return nil // a cancellation was first: the task was accepted, and has ended
 	}
 	if m.bounded || h.cfg != nil {
 		m.admitted(h)
@@ -228,26 +231,29 @@ func cancellationOf(handles []*Handle) error {
 	return nil
 }
 
-// refuse ends a task that the pool did not accept, and records it in the history in,
-// which is nil if the submit has not returned yet. If a cancellation has already ended
-// the task, it has told the pool to skip an item that is not in the queue; refuse takes
-// that back.
-func (m *TaskManager) refuse(h *Handle, err error, in *history) {
+// refuse ends a task that the pool did not take: at its submit, or later, when the manager
+// has accepted it. If a cancellation has already ended the task, which only accepted tasks
+// can be, refuse returns false. The cancellation has told the pool to skip an item that is
+// not in the queue; refuse takes that back.
+func (m *TaskManager) refuse(h *Handle, err error, a acceptance) bool {
 	h.mu.Lock()
 	mine := h.state == queued || h.state == admitting
 	if mine {
 		h.state = ending
+		h.noteOutcomeLocked(err)
 	}
 	h.mu.Unlock()
 	if mine {
-		m.strike(h, err, in)
+		m.strike(h, err, a)
 	} else {
 		m.pool.UndoWithdraw()
 	}
+	return mine
 }
 
-// delay keeps a task until it is due. It ends a task that was cancelled meanwhile.
-func (m *TaskManager) delay(h *Handle) error {
+// delay keeps a task until it is due. It ends a task that was cancelled meanwhile, and one
+// that the manager, which stops, can no longer keep.
+func (m *TaskManager) delay(h *Handle) {
 	h.mu.Lock()
 	p := h.cfg.delayed
 	wait := max(p.by, time.Until(p.until), 0)
@@ -257,19 +263,14 @@ func (m *TaskManager) delay(h *Handle) error {
 		p.entry = m.delayed.Add(func() { m.due(h) }, wait)
 		if p.entry != nil {
 			h.mu.Unlock()
-			return nil
+			return
 		}
 		h.noteCancelLocked(ErrStopped)
 	}
 	reason := h.cancelledLocked()
 	h.state = ending
 	h.mu.Unlock()
-	if exactly(reason, ErrStopped) {
-		m.strike(h, ErrStopped, nil)
-		return ErrStopped
-	}
 	m.end(h, reason)
-	return nil
 }
 
 // admitted notes that a task is in the queue, so that a cancellation may withdraw it from

@@ -57,6 +57,7 @@ type observers struct {
 	submit  []observe.SubmitObserver
 	run     []observe.RunObserver
 	restart []observe.RestartObserver
+	end     []observe.EndObserver
 	pool    []observe.PoolObserver
 }
 
@@ -79,6 +80,7 @@ func newObservers(c config) (o observers, err error) {
 		s, submits := g.(observe.SubmitObserver)
 		r, runs := g.(observe.RunObserver)
 		a, restarts := g.(observe.RestartObserver)
+		e, ends := g.(observe.EndObserver)
 		p, pools := g.(observe.PoolObserver)
 		if submits {
 			o.submit = append(o.submit, s)
@@ -89,10 +91,13 @@ func newObservers(c config) (o observers, err error) {
 		if restarts {
 			o.restart = append(o.restart, a)
 		}
+		if ends {
+			o.end = append(o.end, e)
+		}
 		if pools {
 			o.pool = append(o.pool, p)
 		}
-		if !submits && !runs && !restarts && !pools {
+		if !submits && !runs && !restarts && !ends && !pools {
 			return o, fmt.Errorf("taskmanager: WithObserver: observer %d, a %T, implements no interface of package observe", i+1, g)
 		}
 	}
@@ -100,7 +105,9 @@ func newObservers(c config) (o observers, err error) {
 }
 
 // none reports whether no observer observes tasks.
-func (o *observers) none() bool { return o.submit == nil && o.run == nil && o.restart == nil }
+func (o *observers) none() bool {
+	return o.submit == nil && o.run == nil && o.restart == nil && o.end == nil
+}
 
 // kindOf returns the kind of a task. askKind has stored the result of a Kind method in cfg.
 func kindOf(task Task, cfg *taskConfig) string {
@@ -271,10 +278,11 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 	}
 }
 
-// restartOver tells observers that the wait for a restart has ended, if there was one.
-func (m *TaskManager) restartOver(h *Handle, err error) {
-	if m.observers.restart == nil {
-		return
+// restartOver tells observers that the wait for a restart has ended, and reports whether
+// there was one.
+func (m *TaskManager) restartOver(h *Handle, err error) bool {
+	if m.observers.restart == nil && m.observers.end == nil {
+		return false
 	}
 	h.mu.Lock()
 	var over func(error)
@@ -285,6 +293,7 @@ func (m *TaskManager) restartOver(h *Handle, err error) {
 	if over != nil {
 		over(err)
 	}
+	return over != nil
 }
 
 // observePool passes the pool to the observers; unobservePool ends the observation. The

@@ -36,7 +36,13 @@ type backend struct {
 	otel   *observe.OTel
 }
 
-func newBackend(t interface{ Fatal(args ...any) }, opts ...observe.Option) *backend {
+// fataler is the part of testing.TB that rapid.T has too.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func newBackend(t fataler, opts ...observe.Option) *backend {
 	b := &backend{spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans))
 	b.tracer = tracers.Tracer("test")
@@ -133,6 +139,23 @@ func (b *backend) counts(t *testing.T, instrument string, by attribute.Key) map[
 		}
 	}
 	return sums
+}
+
+// points returns the points of a counter.
+func (b *backend) points(t fataler, instrument string) (list []metricdata.DataPoint[int64]) {
+	t.Helper()
+	var data metricdata.ResourceMetrics
+	if err := b.reader.Collect(context.Background(), &data); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range data.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if d, ok := m.Data.(metricdata.Sum[int64]); ok && m.Name == instrument {
+				list = append(list, d.DataPoints...)
+			}
+		}
+	}
+	return list
 }
 
 // life submits a task within a span, and waits until the task has ended.

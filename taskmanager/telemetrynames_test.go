@@ -42,7 +42,7 @@ func declared(t *testing.T) names {
 	n := names{"exception": true, "exception.type": true, "exception.message": true, "exception.stacktrace": true}
 	rows := regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(doc), -1)
 	for _, row := range rows {
-		for _, name := range regexp.MustCompile(`\btaskmanager(\.[a-z_]+)+|\berror\.type\b|^(submit|run|restart) Kind +[A-Z]+`).FindAllString(row[1], -1) {
+		for _, name := range regexp.MustCompile(`\btaskmanager(\.[a-z_]+)+|\berror\.type\b|^(submit|run|restart|end) Kind +[A-Z]+`).FindAllString(row[1], -1) {
 			n[strings.Join(strings.Fields(name), " ")] = true
 		}
 	}
@@ -75,6 +75,8 @@ func everything(t *testing.T, b *backend) {
 		t.Fatal(err)
 	}
 	every(t, m, time.Second, &task{name: "over and over"})
+	later := submitFunc(t, m, "too late", fn0, taskmanager.WithDelay(time.Second/2))
+	later.Cancel()
 	time.Sleep(1500 * time.Millisecond)
 	m.Cancel("gives up") // it waits for its restart
 	synctest.Wait()

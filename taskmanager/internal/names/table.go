@@ -242,6 +242,14 @@ func (t *Table[T]) last(shard int) (task *T, added uint64) {
 	return nil, s.added
 }
 
+// Added returns the number of tasks added so far.
+func (t *Table[T]) Added() (n uint64) {
+	for i := range t.shards {
+		n += t.shards[i].additions()
+	}
+	return n
+}
+
 // Close makes every later Add return ErrClosed. What All returns after Close is complete.
 func (t *Table[T]) Close() {
 	for i := range t.shards {

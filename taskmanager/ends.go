@@ -1,0 +1,211 @@
+package taskmanager
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/seed56799101/taskmanager/observe"
+)
+
+// Counts holds the numbers of tasks since the start of a manager, by their outcome. Each
+// accepted task is outstanding or counts under exactly one outcome. A task counts before
+// its end becomes visible, so a goroutine that knows of the end finds it counted.
+type Counts struct {
+	// Accepted is the number of tasks whose submit succeeded. A submit that is under way,
+	// for example one that waits for room, counts until it is refused.
+	Accepted uint64
+	// Succeeded is the number of tasks that ended without an error.
+	Succeeded uint64
+	// Failed is the number of tasks whose last execution failed: with an error, a panic or
+	// a Goexit. A crash counts as a failure even if the task had been cancelled.
+	Failed uint64
+	// Cancelled is the number of tasks that were cancelled: by name, by handle, by a linked
+	// context or by their group.
+	Cancelled uint64
+	// Stopped is the number of tasks that Stop, or a Drain that was cut short, cancelled.
+	Stopped uint64
+	// TimedOut is the number of tasks that exceeded a limit: of [WithTimeout] in their last
+	// execution, of [WithQueueTimeout], or of [WithDeadline].
+	TimedOut uint64
+	// Dropped is the number of tasks that the overflow policy dropped, or that the
+	// discipline failed to queue.
+	Dropped uint64
+	// Shed is the number of tasks that the discipline gave up, having waited for too long.
+	Shed uint64
+}
+
+// Ended returns the number of tasks that have ended.
+func (c Counts) Ended() uint64 {
+	return c.Succeeded + c.Failed + c.Cancelled + c.Stopped + c.TimedOut + c.Dropped + c.Shed
+}
+
+// Outstanding returns the number of tasks that have not ended.
+func (c Counts) Outstanding() uint64 { return c.Accepted - c.Ended() }
+
+// Counts returns the numbers of accepted tasks and of their outcomes. They are exact, and
+// never decrease, except for Accepted; see there. While tasks are submitted or end, the
+// numbers may be of slightly different moments.
+func (m *TaskManager) Counts() Counts {
+	// In this order, so that no task is counted as ended or refused and not as added.
+	sums := m.ends.sums()
+	refused := m.refused.Load()
+	return Counts{
+		Accepted:  m.names.Added() - refused,
+		Succeeded: sums[outcomeSuccess],
+		Failed:    sums[outcomeFailure],
+		Cancelled: sums[outcomeCancelled],
+		Stopped:   sums[outcomeStopped],
+		TimedOut:  sums[outcomeTimedOut],
+		Dropped:   sums[outcomeDropped],
+		Shed:      sums[outcomeShed],
+	}
+}
+
+// outcome is how a task ends.
+type outcome uint8
+
+const (
+	outcomeUnknown outcome = iota // follows from the error and the cancellation of the task
+	outcomeSuccess
+	outcomeFailure
+	outcomeCancelled
+	outcomeStopped
+	outcomeTimedOut
+	outcomeDropped
+	outcomeShed
+
+	outcomes // the number of outcomes
+)
+
+// outcomeNames are the outcomes for observers.
+var outcomeNames = [outcomes]observe.Outcome{
+	outcomeSuccess:   observe.Success,
+	outcomeFailure:   observe.Failure,
+	outcomeCancelled: observe.Cancelled,
+	outcomeStopped:   observe.Stopped,
+	outcomeTimedOut:  observe.TimedOut,
+	outcomeDropped:   observe.Dropped,
+	outcomeShed:      observe.Shed,
+}
+
+// tally counts ends by outcome. A worker adds to a part of its own, so that workers do not
+// exchange cache lines.
+type tally struct {
+	parts [tallyParts]struct {
+		n [outcomes]atomic.Uint64
+		_ [128 - 8*outcomes]byte // no two parts on one pair of cache lines
+	}
+}
+
+// tallyParts is the number of workers that can end tasks without contention.
+const tallyParts = 32
+
+// add counts an end on the given worker.
+func (t *tally) add(worker int32, how outcome) {
+	t.parts[uint32(worker)%tallyParts].n[how].Add(1) //nolint:gosec // any part will do
+}
+
+// sums returns the numbers of ends by outcome.
+func (t *tally) sums() (sums [outcomes]uint64) {
+	for i := range t.parts {
+		for how := range sums {
+			sums[how] += t.parts[i].n[how].Load()
+		}
+	}
+	return sums
+}
+
+// outcomeLocked returns how a task ends that ends with err. h.mu must be held.
+func (h *Handle) outcomeLocked(err error) outcome {
+	if err == nil {
+		return outcomeSuccess
+	}
+	t := h.trouble
+	switch {
+	case t == nil:
+		return outcomeFailure
+	case t.how != outcomeUnknown && t.how != outcomeTimedOut:
+		return t.how
+	case t.cancelled == nil && t.how == outcomeTimedOut:
+		return outcomeTimedOut
+	case t.cancelled == nil:
+		return outcomeFailure
+	case exactly(t.cancelled, ErrStopped):
+		return outcomeStopped
+	case exactly(t.cancelled, ErrQueueTimeout), exactly(t.cancelled, ErrDeadlineExceeded):
+		return outcomeTimedOut
+	}
+	return outcomeCancelled
+}
+
+// noteOutcomeLocked notes how a task ends if the pool gives it up or refuses it. h.mu must
+// be held.
+func (h *Handle) noteOutcomeLocked(reason error) {
+	how := outcomeDropped
+	switch {
+	case exactly(reason, ErrStopped):
+		how = outcomeStopped
+	case exactly(reason, ErrShed):
+		how = outcomeShed
+	}
+	h.inTroubleLocked().how = how
+}
+
+// noteFailureLocked notes the error of an execution, and what it means for the outcome of
+// the task, unless the task restarts. late says that it exceeded [WithTimeout]. h.mu must
+// be held.
+func (h *Handle) noteFailureLocked(err error, late bool) {
+	t := h.inTroubleLocked()
+	t.err, t.how = err, outcomeUnknown
+	switch {
+	case t.cancelled != nil && crashed(err):
+		t.how = outcomeFailure // it may be a bug in how the task handles cancellation
+	case late:
+		t.how = outcomeTimedOut
+	}
+}
+
+// observeTaskEnd tells observers that an accepted task ends with err. The caller owns the
+// state of the task. waited says that the task ends while it waits for its restart, which
+// observers of restarts know.
+func (m *TaskManager) observeTaskEnd(h *Handle, err error, waited bool) {
+	h.mu.Lock()
+	e := observe.End{
+		Task: m.subjectLocked(h), Err: err, Outcome: outcomeNames[h.outcomeLocked(err)],
+		Attempts: h.attemptLocked(), Type: h.endTypeLocked(err),
+	}
+	if !h.begun {
+		e.Attempts--
+		e.Waiting = !waited
+	}
+	if e.Waiting {
+		e.Waited = m.now() - h.queuedAt
+	}
+	values := h.ctxLocked().Values()
+	h.mu.Unlock()
+	for _, o := range m.observers.end {
+		m.tell(func() { o.TaskEnded(values, e) })
+	}
+}
+
+// endTypeLocked returns the type of the error with which a task ends, for observers. h.mu
+// must be held.
+func (h *Handle) endTypeLocked(err error) string {
+	switch how := h.outcomeLocked(err); how {
+	case outcomeTimedOut:
+		return observe.TypeTimeout
+	case outcomeFailure:
+		last := h.failureLocked()
+		if _, panicked := last.(*PanicError); panicked { //nolint:errorlint // made by the pool, never wrapped
+			return observe.TypePanic
+		}
+		if exactly(last, ErrGoexit) {
+			return observe.TypeGoexit
+		}
+	case outcomeDropped:
+		if _, panicked := errors.AsType[*PanicError](err); panicked { // of the discipline
+			return observe.TypePanic
+		}
+	}
+	return ""
+}
