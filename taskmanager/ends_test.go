@@ -7,6 +7,8 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -408,4 +410,52 @@ func (x *modelTask) counter(c *taskmanager.Counts) *uint64 {
 		return &c.TimedOut
 	}
 	return &c.Failed
+}
+
+// TestSubmitsDuringStopAreAcceptedOrRefused lets submits of all kinds race with Stop. Each
+// submit that succeeds must be counted as accepted and as ended, and no other one.
+func TestSubmitsDuringStopAreAcceptedOrRefused(t *testing.T) {
+	for range 200 {
+		m := start(t, taskmanager.WithWorkers(1, 2))
+		var succeeded atomic.Uint64
+		var all, begun sync.WaitGroup
+		for g := range 4 {
+			begun.Add(1)
+			all.Go(func() {
+				for i := 0; ; i++ {
+					name := fmt.Sprint(g, " ", i)
+					var err error
+					tasks := uint64(1)
+					switch g {
+					case 0:
+						_, err = m.SubmitFunc(context.Background(), name, fn0)
+					case 1:
+						_, err = m.SubmitFunc(context.Background(), name, fn0, taskmanager.WithDelay(time.Hour))
+					case 2:
+						_, err = m.SubmitAll(context.Background(), []taskmanager.Task{&task{name: name}, &task{name: "also " + name}})
+						tasks = 2
+					default:
+						_, err = m.SubmitAll(context.Background(), []taskmanager.Task{&task{name: name}, &task{name: "also " + name}},
+							taskmanager.WithDelay(time.Hour))
+						tasks = 2
+					}
+					if i == 0 {
+						begun.Done()
+					}
+					if err != nil {
+						return
+					}
+					succeeded.Add(tasks)
+				}
+			})
+		}
+		begun.Wait()
+		stop(t, m)
+		all.Wait()
+		c := m.Counts()
+		checkCounts(t, c, 0)
+		if c.Accepted != succeeded.Load() {
+			t.Fatalf("%d tasks were submitted without an error, and %+v counted", succeeded.Load(), c)
+		}
+	}
 }
