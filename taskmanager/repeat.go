@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/clock"
 )
 
 // Timetable determines when a repeated task runs; see [TaskManager.Repeat]. It must be safe
@@ -18,6 +20,11 @@ import (
 //
 // Next must not wait until the manager has stopped: [TaskManager.Stop] and
 // [TaskManager.Drain] wait for Next to return.
+//
+// The times that the manager passes to Next are wall times in the local time zone. Those that
+// come from [time.Now] also have a reading of the monotonic clock. A result that keeps it, such
+// as after.Add(time.Hour), is a moment on the monotonic clock and does not follow the wall
+// clock. Any other result, such as one of [time.Date], does; see [TaskManager.Repeat].
 type Timetable interface {
 	// Next returns the first time later than after, or the zero time if there is none.
 	Next(after time.Time) time.Time
@@ -33,7 +40,8 @@ const (
 	OverlapSkip Overlap = iota
 	// OverlapQueue starts the run as soon as the previous run has ended. There is no limit
 	// on the number of runs that are due and wait in this way. A run that fails to start is
-	// skipped; the others then wait until the next run is due.
+	// skipped; the others then wait until the next run is due. Times that the wall clock
+	// jumps over are not due; see [TaskManager.Repeat].
 	OverlapQueue
 
 	overlaps // the number of policies
@@ -50,8 +58,9 @@ func WithOverlap(o Overlap) TaskOption {
 }
 
 // Every runs a task at a fixed rate. The first run is due one interval after the call, and
-// each further run one interval after the one before, however long the runs take. The
-// interval must be positive. See [TaskManager.Repeat] for the rest.
+// each further run one interval after the one before, however long the runs take and
+// whatever the wall clock shows. The interval must be positive. See [TaskManager.Repeat]
+// for the rest.
 func (m *TaskManager) Every(ctx context.Context, interval time.Duration, task Task, opts ...TaskOption) (*Schedule, error) {
 	if interval <= 0 {
 		return nil, fmt.Errorf("taskmanager: Every: the interval is %v; it must be positive", interval)
@@ -88,6 +97,12 @@ func (e every) count(from, to time.Time) int {
 // become due meanwhile. If another task has the name when a run is due, the run is skipped
 // and an error is logged.
 //
+// The times follow the wall clock. If it is set forward by a second or more, or back, the
+// schedule notices that within a minute, and continues with the first time after the one that
+// the clock then shows. A run whose time the clock has jumped over starts at that moment, but
+// only one, with any overlap policy. Times that the clock shows again are due again. A
+// machine that was suspended has the same effect as a clock that was set forward.
+//
 // Repeat returns [ErrStopped], [ErrNilTask], [ErrEmptyName], [ErrNilContext], the cause of
 // a ctx that has ended, or an error about the options or the timetable. [WithDelay],
 // [WithNotBefore] and [WithDeadline] are not allowed.
@@ -95,7 +110,8 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	if times == nil {
 		return nil, errors.New("taskmanager: Repeat: nil timetable; Every makes one, and adapters/cron")
 	}
-	s := &Schedule{m: m, ctx: ctx, times: times}
+	_, fixed := times.(every)
+	s := &Schedule{m: m, ctx: ctx, times: times, fixed: fixed}
 	if err := s.init(task, opts); err != nil {
 		return nil, err
 	}
@@ -108,7 +124,7 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	if m.names.Closed() {
 		err = ErrStopped
 	} else {
-		err = s.plan(s.ask(time.Now()))
+		err = s.begin()
 	}
 	if err != nil {
 		s.Stop()
@@ -125,9 +141,11 @@ type Schedule struct {
 	times Timetable
 	model Handle // the template of the runs; never submitted
 	queue bool   // the policy is OverlapQueue
+	fixed bool   // the timetable is that of Every
 
 	mu       sync.Mutex  // guards the rest
-	next     time.Time   // when the next run is due; zero: never
+	next     time.Time   // when the next run is due, as its timetable says; zero: never
+	moment   time.Time   // when that is on the monotonic clock, unless the wall clock is set
 	alarm    *alarm      // calls tick
 	unlink   func() bool // ends the AfterFunc on ctx
 	current  *Handle     // the outstanding run
@@ -173,22 +191,29 @@ func (s *Schedule) Stop() {
 func (s *Schedule) Next() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.next.IsZero() && (s.fixed || clock.Monotonic(s.next)) {
+		return clock.Wall(s.moment)
+	}
 	return s.next
 }
 
 // Skipped returns the number of runs that were skipped because the previous run, or another
-// task with the same name, was outstanding. With [OverlapSkip] it does not count the times
-// of a [Timetable] that passed while the timetable computed its next time.
+// task with the same name, was outstanding. It does not count times that the wall clock jumped
+// over. With [OverlapSkip] it does not count the times of a [Timetable] that passed while the
+// timetable computed its next time either.
 func (s *Schedule) Skipped() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.skipped
 }
 
-// longestSleep limits how long an alarm of a schedule sleeps before it reads the wall clock
-// again. Timers use the monotonic clock and timetables the wall clock, which may be set
-// meanwhile.
+// longestSleep limits how long an alarm of a schedule that follows the wall clock sleeps before
+// it reads that clock again. Timers use the monotonic clock.
 const longestSleep = time.Minute
+
+// clockStep is the smallest change of the wall clock that is a step. A smaller one only moves
+// the next run.
+const clockStep = time.Second
 
 // ask returns the first time of the timetable after the given one. With an error the time
 // is zero.
@@ -203,68 +228,121 @@ func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
 	return next, nil
 }
 
-// plan sets the alarm for the next run. It ends the schedule if there is no next run and
-// nothing is outstanding. It takes the results of ask and returns its error.
-func (s *Schedule) plan(next time.Time, err error) error {
+// begin plans the first run after the present time, on the clock of the timetable.
+func (s *Schedule) begin() error {
+	if s.fixed {
+		next, err := s.ask(time.Now())
+		return s.plan(next, next, err)
+	}
+	next, err := s.ask(clock.Now())
+	return s.plan(next, clock.Pin(next), err)
+}
+
+// plan sets the alarm for the next run, which is due at the given moment. It ends the schedule
+// if there is no next run and nothing is outstanding. It returns err, the error of ask.
+func (s *Schedule) plan(next, moment time.Time, err error) error {
 	s.mu.Lock()
 	if s.over {
 		s.mu.Unlock()
 		return nil
 	}
-	s.next, s.alarm = next, nil
+	s.next, s.moment, s.alarm = next, moment, nil
 	armed := s.armLocked()
 	s.restAndUnlock(nil)
 	return cmp.Or(err, armed)
 }
 
-// armLocked sets the alarm for the next run, if there is one. s.mu must be held.
+// armLocked sets the alarm for the next run, if there is one. Schedules that read the wall clock
+// again do so together, so that they wake the process only once. s.mu must be held.
 func (s *Schedule) armLocked() error {
 	if s.over || s.next.IsZero() {
 		return nil
 	}
-	s.alarm = s.m.delayed.Add(s.tick, min(time.Until(s.next), longestSleep))
+	left, _ := s.leftLocked()
+	if !s.fixed && !clock.Monotonic(s.next) {
+		left = min(left, longestSleep-s.m.now()%longestSleep)
+	}
+	s.alarm = s.m.delayed.Add(s.tick, left)
 	if s.alarm == nil {
 		return ErrStopped
 	}
 	return nil
 }
 
-// tick is called by the alarm: a run is due, or longestSleep has passed.
+// leftLocked returns the time until the next run is due, and by how much the wall clock was set
+// forward since that was planned. s.mu must be held.
+func (s *Schedule) leftLocked() (left, step time.Duration) {
+	planned := time.Until(s.moment)
+	if s.fixed {
+		return planned, 0
+	}
+	left = s.next.Sub(clock.Now())
+	return left, planned - left
+}
+
+// tick is called by the alarm: a run is due, or it is time to read the wall clock again. A
+// user's timetable may be slow. On a goroutine of its own it does not delay the other alarms of
+// the manager.
 func (s *Schedule) tick() {
 	s.mu.Lock()
-	at := s.next
-	if s.over || time.Until(at) > 0 {
+	next, moment := s.next, s.moment
+	left, step := s.leftLocked()
+	stepped := step >= clockStep || step <= -clockStep
+	if s.over || left > 0 && !stepped {
 		err := s.armLocked()
 		s.mu.Unlock()
 		s.fail(err)
 		return
 	}
 	s.mu.Unlock()
-	if times, own := s.times.(every); own {
+	switch times, _ := s.times.(every); {
+	case s.fixed:
 		now := time.Now()
-		s.due(1 + times.count(at, now))
-		s.fail(s.plan(times.Next(now), nil))
-		return
+		s.due(1 + times.count(next, now))
+		next = times.Next(now)
+		s.fail(s.plan(next, next, nil))
+	case stepped:
+		s.m.asking.Go(func() { s.follow(left <= 0) })
+	default:
+		s.m.asking.Go(func() { s.come(next, moment) })
 	}
-	// A user's timetable may be slow. On a goroutine of its own it does not delay the other
-	// alarms of the manager.
-	s.m.asking.Go(func() { s.come(at) })
 }
 
-// come starts the run that is due at the given time and plans the next one. With
-// OverlapQueue it also handles the runs that became due while the timetable was asked.
-func (s *Schedule) come(at time.Time) {
+// follow plans anew after the wall clock was set. If it has jumped over the time of the next
+// run, follow starts that run, and skips the others.
+func (s *Schedule) follow(passed bool) {
+	if !passed || s.due(1) {
+		s.fail(s.begin())
+	}
+}
+
+// come starts the run that is due at the given time, which was planned for the given moment, and
+// plans the next one. Times that have passed since, for example while the timetable was asked, are
+// skipped or, with OverlapQueue, handled in the same way. Which these are does not depend on
+// the wall clock: they follow from the moment.
+func (s *Schedule) come(at, moment time.Time) {
 	for s.due(1) {
-		if now := time.Now(); !s.queue && now.After(at) {
-			at = now
+		if late := time.Since(moment); !s.queue && late > 0 {
+			at, moment = at.Add(late), moment.Add(late)
 		}
 		next, err := s.ask(at)
-		if !s.queue || err != nil || next.IsZero() || next.After(time.Now()) {
-			s.fail(s.plan(next, err))
+		moment = moment.Add(next.Sub(at))
+		if !s.queue || err != nil || next.IsZero() || time.Until(moment) > 0 {
+			s.fail(s.plan(next, s.settle(next, moment), err))
 			return
 		}
 		at = next
 	}
+}
+
+// settle returns the moment of the next run, which was computed from that of the run before: as
+// it is if the wall clock was set since, so that tick notices that, and otherwise exactly.
+func (s *Schedule) settle(next, moment time.Time) time.Time {
+	pinned := clock.Pin(next)
+	if d := pinned.Sub(moment); d <= -clockStep || d >= clockStep {
+		return moment
+	}
+	return pinned
 }
 
 // due handles n runs that are due: it starts one of them and skips or queues the others,
