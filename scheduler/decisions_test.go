@@ -89,6 +89,7 @@ func TestDecisionsAreFew(t *testing.T) {
 		defer r.close(t)
 		for range 90 {
 			mustSubmit(t, r.pool, newJob(1))
+			synctest.Wait() // otherwise the pool asks once for several submits
 		}
 		ds := r.pool.Decisions()
 		if len(ds) != 32 || ds[31].Target != next || ds[0].Target != next-31 {

@@ -28,8 +28,12 @@
 // # Shutdown
 //
 // [Pool.Stop] drops the waiting items and waits for the running ones. [Pool.Drain] runs the
-// waiting items first. Neither interrupts an item; give the items a context if they must be
-// interruptible. No goroutine of the pool is left when either has returned nil.
+// waiting items first, and so does [Pool.Close], which does not wait. None of them interrupts
+// an item; give the items a context if they must be interruptible. No goroutine of the pool
+// is left when Stop or Drain has returned nil, and when [Pool.Done] is closed.
+//
+// Stop and Drain return when their context ends, whatever the scaler, Config.Dropped and the
+// items do.
 //
 // # Errors
 //
@@ -66,6 +70,7 @@
 // package taskmanager. Other users need none of them.
 //
 //   - [Pool.Requeue] queues an item again, for a restart.
+//   - [Pool.MarkFailed] counts an item as failed whose run function returns.
 //   - [Pool.Withdraw] and [Pool.UndoWithdraw] account for items that were cancelled while
 //     they waited. The pool skips them, as [Hooks] tells.
 //   - [Pool.Lend] and [Pool.HasLent] free the slot of a worker while its item waits for

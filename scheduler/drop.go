@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
 )
@@ -77,4 +78,90 @@ func (p *Pool[T]) collectDiscardedLocked() (some bool) {
 		}
 	}
 	return some
+}
+
+// leftover is what waited when the pool stopped. It belongs to the goroutine that drops it.
+type leftover[T any] struct {
+	queue     queue.Queue[T]
+	remover   queue.Remover[T]
+	discarder queue.Discarder[T]
+	clocked   queue.Clocked
+	inbox     queue.FIFO[T]
+}
+
+// detachLocked takes the queue and the items of the inbox away from a pool that stops. It
+// returns nil if nothing waits. An empty FIFO takes the place of the queue, so that no worker
+// finds an item. To drop the items takes time, and mu is not held for it: the pool must
+// refuse submits, end items and answer questions meanwhile.
+func (p *Pool[T]) detachLocked() *leftover[T] {
+	if p.meter != nil {
+		p.advanceLocked()
+		p.meter.arrivals = queue.FIFO[time.Duration]{}
+	}
+	left := &leftover[T]{p.queue, p.remover, p.discarder, p.clocked, p.shutInboxLocked()}
+	p.detached = left.queue.Len() + left.inbox.Len()
+	p.fifo = new(queue.FIFO[T])
+	p.queue = p.fifo
+	p.remover, p.finisher, p.holder, p.discarder, p.clocked, p.evictor = nil, nil, nil, nil, nil, nil
+	if p.detached == 0 {
+		return nil
+	}
+	p.dropping++
+	return left
+}
+
+// dropPortion is the number of items that are dropped while mu is held once.
+const dropPortion = 256
+
+// drop drops what waited when the pool stopped.
+func (p *Pool[T]) drop(left *leftover[T]) {
+	portion := make([]T, 0, dropPortion)
+	drop := func(item T) {
+		if portion = append(portion, item); len(portion) == dropPortion {
+			p.dropNow(portion)
+			portion = portion[:0]
+		}
+	}
+	left.each(drop)
+	p.dropNow(portion)
+
+	p.mu.Lock()
+	p.detached = 0 // unless a broken discipline has lost items
+	p.dropping--
+	p.finishStopLocked()
+	p.mu.Unlock()
+}
+
+// each calls f for each item.
+func (left *leftover[T]) each(f func(item T)) {
+	if left.clocked != nil {
+		left.clocked.Tick(time.Now())
+	}
+	if left.remover != nil { // reaches held items too
+		left.remover.Remove(func(item T) bool { f(item); return true })
+	}
+	sources := []func() (T, bool){left.queue.Pop, left.inbox.Pop}
+	if left.discarder != nil {
+		sources = append(sources, func() (item T, ok bool) { item, ok, _ = left.discarder.Discarded(); return item, ok })
+	}
+	for _, next := range sources {
+		for item, ok := next(); ok; item, ok = next() {
+			f(item)
+		}
+	}
+}
+
+// dropNow drops items that are no longer in the queue, and clears them.
+func (p *Pool[T]) dropNow(items []T) {
+	p.mu.Lock()
+	p.detached -= len(items)
+	for _, item := range items {
+		p.discardLocked(item, ErrStopped)
+	}
+	dropped := p.takeDiscardedLocked()
+	p.mu.Unlock()
+	clear(items)
+	if dropped != nil {
+		p.report(dropped)
+	}
 }

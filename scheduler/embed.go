@@ -80,6 +80,23 @@ func (p *Pool[T]) HasLent(worker int32, holds func(item T) bool) bool {
 	return w != nil && w.lease != nil && holds(w.item)
 }
 
+// MarkFailed makes the running item of a worker count as failed although its run function is
+// going to return. The goroutine of the run function calls it. For an item that runs inline,
+// with the number 0, it has an effect only if Hooks.TrackCallers is set.
+func (p *Pool[T]) MarkFailed(worker int32) {
+	if worker == 0 {
+		if w, inline := p.callers.Of(goroutine.ID()); inline {
+			w.failed = true
+		}
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w := p.workerOfLocked(worker); w != nil {
+		w.failed = w.busy
+	}
+}
+
 // Requeue queues an item again that the pool has run before, for a restart. The limit does
 // not apply, since the item was admitted once, and a draining pool accepts it. Once queued,
 // it may be dropped or shed like any other item.

@@ -42,24 +42,17 @@ func (p *Pool[T]) growToLocked(n int) {
 
 // newWorkerLocked returns a worker whose goroutine the caller must start.
 func (p *Pool[T]) newWorkerLocked() *worker[T] {
-	w := &worker[T]{id: p.nextIDLocked(0), wake: make(chan struct{}, 1)}
-	if last := len(p.freeIDs) - 1; last >= 0 {
+	w := &worker[T]{wake: make(chan struct{}, 1)}
+	if last := len(p.freeIDs) - 1; last >= 0 { // dormantWorkers relies on this order
+		w.id = p.freeIDs[last]
 		p.freeIDs = p.freeIDs[:last]
 		p.live[w.id-1] = w
 	} else {
 		p.live = append(p.live, w)
+		w.id = int32(len(p.live)) //nolint:gosec // max is at most MaxInt32
 	}
 	p.goroutines++
 	return w
-}
-
-// nextIDLocked returns the number that the worker made after i others will get.
-func (p *Pool[T]) nextIDLocked(i int) int32 {
-	free := len(p.freeIDs)
-	if i < free {
-		return p.freeIDs[free-1-i]
-	}
-	return int32(len(p.live) + 1 + i - free) //nolint:gosec // max is at most MaxInt32
 }
 
 // spareLocked returns the number of workers that have nothing to do.

@@ -99,6 +99,19 @@ func (p *Pool[T]) closeInboxLocked() bool {
 	return p.takeInboxLocked(false)
 }
 
+// shutInboxLocked makes submitters take mu again, for a pool that stops, and returns their
+// items.
+func (p *Pool[T]) shutInboxLocked() (items queue.FIFO[T]) {
+	p.inboxOpen = false
+	in := &p.inbox
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.open.Store(false)
+	items, in.items = in.items, items
+	p.counts.submitted += uint64(items.Len()) //nolint:gosec // a length is not negative
+	return items
+}
+
 // absorbInboxLocked moves the items of the inbox to the queue.
 func (p *Pool[T]) absorbInboxLocked() {
 	if p.inboxOpen {

@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"context"
 	"math"
 	"sync/atomic"
 	"testing"
@@ -28,8 +29,8 @@ func (s *slowScaler) Scale(now scale.Snapshot) scale.Decision {
 	return scale.Demand(1).Scale(now)
 }
 
-// TestNoWorkerStartsAfterDrain checks that a decision of the scaler that arrives after the
-// pool has drained starts no workers.
+// TestNoWorkerStartsAfterDrain checks that a decision of the scaler that arrives after all
+// items have ended starts no workers, and that Drain waits for it.
 func TestNoWorkerStartsAfterDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slowScaler{gate: make(chan struct{})}
@@ -41,11 +42,13 @@ func TestNoWorkerStartsAfterDrain(t *testing.T) {
 		r.pool.Pause()
 		mustSubmit(t, r.pool, js...)
 		s.closed.Store(true)
-		resume := background(func() error { r.pool.Resume(); return nil })
+		r.pool.Resume()
 		time.Sleep(time.Second) // the three items run before the scaler returns
-		mustDrain(t, r.pool)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		check.Is(t, "Drain", r.pool.Drain(ctx), context.DeadlineExceeded)
 		close(s.gate)
-		check.Is(t, "Resume", <-resume, nil)
+		mustDrain(t, r.pool)
 		s2 := r.pool.Snapshot()
 		if s2.Workers != 0 {
 			t.Errorf("%d workers were started after Drain had returned", s2.Workers)

@@ -3,14 +3,13 @@ package scheduler
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
-	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 // Pause keeps workers from taking items. Running items continue, and submits are accepted up
-// to the limit. [Pool.Resume], Stop and Drain end a pause.
+// to the limit. [Pool.Resume], Close, Drain and Stop end a pause.
 func (p *Pool[T]) Pause() {
 	p.mu.Lock()
 	p.paused = true
@@ -52,32 +51,61 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	return nil
 }
 
-// Drain stops the pool after it has run all accepted items. New submits, and those that wait
-// for room, return [ErrStopped]. If ctx ends first, Drain returns an error that wraps the
-// cause, and the pool continues to drain. Drain may be called concurrently and repeatedly.
+// Close stops the pool after it has run all accepted items, and returns at once. New submits,
+// and those that wait for room, return [ErrStopped]. The workers leave when the last item has
+// ended. [Pool.Drain], [Pool.Stop] and [Pool.Done] wait for that. Close has no effect on a
+// pool that drains or has stopped. An item may call it.
+func (p *Pool[T]) Close() { p.begin(draining) }
+
+// Drain stops the pool after it has run all accepted items, as [Pool.Close] does, and waits
+// for that. If ctx ends first, Drain returns an error that wraps the cause, and the pool
+// continues to drain. Drain may be called concurrently and repeatedly.
 func (p *Pool[T]) Drain(ctx context.Context) error { return p.end(ctx, draining) }
 
 // Stop stops the pool. It drops the waiting items with [ErrStopped] and waits for the running
 // items and for [Config].Dropped. New submits, and those that wait for room, return
-// ErrStopped. If ctx ends first, Stop returns an error that wraps the cause, and may be
-// called again. Stop may be called concurrently and repeatedly, also during a Drain. Called
-// by an item of the pool or by Dropped, it waits for its caller until ctx ends.
+// ErrStopped. If ctx ends first, Stop returns an error that wraps the cause, the pool
+// continues to stop, and Stop may be called again. Stop may be called concurrently and
+// repeatedly, also during a Drain. Called by an item of the pool or by Dropped, it waits for
+// its caller until ctx ends.
 func (p *Pool[T]) Stop(ctx context.Context) error { return p.end(ctx, stopped) }
+
+// Done returns a channel that is closed when the pool has ended, after [Pool.Close],
+// [Pool.Drain] or [Pool.Stop]: no item runs or waits any more, and all workers have left.
+func (p *Pool[T]) Done() <-chan struct{} { return p.done }
 
 // end moves the pool to the given phase and waits until it has ended.
 func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
+	p.begin(to)
+	if p.ended() {
+		return nil
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		s := p.Snapshot()
+		return fmt.Errorf("scheduler: the pool has not stopped yet, with %s running and %d queued: %w",
+			text.Count(s.Busy+s.Inline+s.Lent, "item"), s.Queued, cause.Of(ctx))
+	}
+}
+
+// begin moves the pool to the given phase. It does not wait.
+func (p *Pool[T]) begin(to phase) {
 	p.mu.Lock()
+	var left *leftover[T]
 	if p.phase < to {
 		p.phase = to
-		p.closeInboxLocked()
 		p.refuseWaitersLocked(ErrStopped)
 		if to == stopped {
 			p.alarm.stop()
 			p.dismissDormantLocked(p.dormant)
-			p.dropQueuedLocked()
+			left = p.detachLocked()
+		} else {
+			p.closeInboxLocked()
 		}
 		if p.queue.Len() > 0 {
 			p.growToLocked(1) // to run the waiting items, whatever the scaler says
@@ -88,26 +116,13 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	p.mu.Unlock()
 	p.signal(next)
 	if ask {
-		p.scale()
+		p.scaleSoon()
 	}
 	if dropped != nil {
-		go p.report(dropped) // on its own goroutine, since it may take longer than ctx allows
+		go p.report(dropped) // on its own goroutine, since Dropped may block; the same holds for drop
 	}
-
-	select {
-	case <-p.done:
-		return nil
-	default:
-	}
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		p.mu.Lock()
-		s := p.snapshotLocked()
-		p.mu.Unlock()
-		return fmt.Errorf("scheduler: the pool has not stopped yet, with %d items running and %d queued: %w",
-			s.Busy+s.Inline+s.Lent, s.Queued, cause.Of(ctx))
+	if left != nil {
+		go p.drop(left)
 	}
 }
 
@@ -130,38 +145,5 @@ func (p *Pool[T]) ended() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// dropQueuedLocked empties the queue and drops its items.
-func (p *Pool[T]) dropQueuedLocked() {
-	if p.meter != nil {
-		p.advanceLocked()
-		p.meter.arrivals = queue.FIFO[time.Duration]{}
-	}
-	p.tickLocked()
-	if p.remover != nil { // reaches held items too
-		all := make([]T, 0, p.queue.Len())
-		p.remover.Remove(func(item T) bool {
-			all = append(all, item)
-			return true
-		})
-		for _, item := range all {
-			p.discardLocked(item, ErrStopped)
-		}
-	}
-	for {
-		item, ok := p.queue.Pop()
-		if !ok {
-			break
-		}
-		p.discardLocked(item, ErrStopped)
-	}
-	for p.discarder != nil {
-		item, ok, _ := p.discarder.Discarded()
-		if !ok {
-			break
-		}
-		p.discardLocked(item, ErrStopped)
 	}
 }

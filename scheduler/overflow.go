@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
@@ -151,7 +150,7 @@ func (p *Pool[T]) runInlineAndUnlock(item T) {
 		p.mu.Unlock()
 		return
 	}
-	begin := p.advanceLocked()
+	w := &worker[T]{item: item, startedAt: p.advanceLocked()}
 	p.counts.started++
 	p.inline++
 	p.goroutines++ // Stop waits for it
@@ -163,12 +162,13 @@ func (p *Pool[T]) runInlineAndUnlock(item T) {
 		defer close(done)
 		defer goroutine.ActFor(caller)()
 		if p.cfg.Hooks.TrackCallers {
-			defer p.callers.Register(&worker[T]{item: item})()
+			defer p.callers.Register(w)()
 		}
 		returned := false
-		defer func() { p.endInline(begin, returned) }()
+		defer p.endInline(w)
 		defer func() {
 			if v := recover(); !returned {
+				w.failed = true
 				err := crash(v)
 				guard("Crashed", func() { p.cfg.Crashed(0, item, err) })
 			}
@@ -180,18 +180,14 @@ func (p *Pool[T]) runInlineAndUnlock(item T) {
 }
 
 // endInline records the end of an item that ran inline.
-func (p *Pool[T]) endInline(begin time.Duration, returned bool) {
+func (p *Pool[T]) endInline(w *worker[T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.meter != nil {
-		p.meter.finish(p.advanceLocked() - begin)
+		p.meter.finish(p.advanceLocked() - w.startedAt)
 	}
 	p.inline--
 	p.goroutines--
-	if returned {
-		p.counts.completed++
-	} else {
-		p.rare.failed++
-	}
+	p.countEndLocked(w.failed)
 	p.finishStopLocked()
 }

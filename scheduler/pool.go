@@ -25,7 +25,7 @@ type Pool[T any] struct {
 	// busy, submitters therefore leave items in an inbox with a lock of its own, and at
 	// most one worker is woken at a time (see rouseLocked).
 
-	// Constant after NewPool.
+	// Constant after NewPool, except that Stop takes the queue away; see detachLocked.
 
 	run       func(worker int32, item T)
 	cfg       Config[T]
@@ -44,7 +44,9 @@ type Pool[T any] struct {
 	done      chan struct{}      // closed when the pool has ended
 	callers   goroutine.Registry[*worker[T]]
 
-	scaling sync.Mutex // serialises rescale, and thus the calls of the scaler; taken before mu
+	// scaling serialises rescale, and thus the calls of the scaler. It is taken before mu,
+	// and held while the scaler runs: only goroutines that may wait for the scaler take it.
+	scaling sync.Mutex
 
 	// mu guards all fields below, except inbox. The state that each dispatch writes has
 	// cache lines of its own, because submitters and workers run on different processors.
@@ -89,10 +91,12 @@ type Pool[T any] struct {
 	// Reports.
 
 	discarded []discarded[T] // dropped items to report; see takeDiscardedLocked
-	dropping  int            // goroutines in report
+	detached  int            // items that Stop took away with the queue and has not dropped yet
+	dropping  int            // goroutines that drop or report items
 	decisions []Decided      // the last decisionsKept
 	rare      rareCounts
 	alarm     alarm
+	asking    bool // a goroutine is about to ask the scaler about the state as it is; see scaleSoon
 }
 
 // cacheLine is the size of a cache line on most machines, in bytes.

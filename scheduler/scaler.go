@@ -26,23 +26,54 @@ func (p *Pool[T]) setScaler() (err error) {
 	return nil
 }
 
-// scale asks the scaler, applies its decision unless the pool is paused, and reports it to
-// Config.Decided if it changes the target. It returns the target. mu must not be held.
-func (p *Pool[T]) scale() (target int) {
-	target, changed := p.rescale()
+// scaleSoon asks the scaler about the present state without waiting for a scaler that may
+// block. It asks a trusted one itself, and any other one on a goroutine of the pool. While
+// such a goroutine waits for its turn, it asks for all calls. mu must not be held.
+func (p *Pool[T]) scaleSoon() {
+	if p.ownScaler {
+		p.scale()
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asking || p.ended() {
+		return
+	}
+	p.asking = true
+	p.goroutines++
+	go func() {
+		p.decide(p.rescale(true))
+		p.mu.Lock()
+		p.goroutines--
+		p.finishStopLocked()
+		p.mu.Unlock()
+	}()
+}
+
+// scale asks the scaler and waits for its decision. It returns the target. mu must not be held.
+func (p *Pool[T]) scale() (target int) { return p.decide(p.rescale(false)) }
+
+// decide reports a decision that changes the target to Config.Decided, and returns the target.
+func (p *Pool[T]) decide(target int, changed *Decided) int {
 	if changed != nil && p.cfg.Decided != nil {
 		guard("Decided", func() { p.cfg.Decided(*changed) })
 	}
 	return target
 }
 
-// rescale asks the scaler and applies its decision. It returns the target, and the
-// decision if it changes the target. mu must not be held.
-func (p *Pool[T]) rescale() (target int, changed *Decided) {
+// rescale asks the scaler and applies its decision unless the pool is paused. It returns the
+// target, and the decision if it changes the target. On behalf of scaleSoon it does nothing
+// if another call has asked since. mu must not be held.
+func (p *Pool[T]) rescale(soon bool) (target int, changed *Decided) {
 	p.scaling.Lock()
 	defer p.scaling.Unlock()
 
 	p.mu.Lock()
+	if soon && !p.asking {
+		p.mu.Unlock()
+		return 0, nil
+	}
+	p.asking = false // later changes are not in this snapshot
 	s := p.snapshotLocked()
 	s.Queued -= min(p.heldLocked(), s.Queued) // no worker could take those
 	p.mu.Unlock()

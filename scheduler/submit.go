@@ -119,7 +119,7 @@ func (p *Pool[T]) dispatchAndUnlock(ask bool) {
 	p.mu.Unlock()
 	p.signal(w)
 	if ask {
-		p.scale()
+		p.scaleSoon()
 	}
 	if dropped != nil {
 		p.report(dropped)

@@ -16,6 +16,7 @@ type worker[T any] struct {
 	busy      bool
 	dormant   bool          // its goroutine has not locked mu yet
 	running   bool          // in the run function; tells mend a crash of the item from others
+	failed    bool          // MarkFailed was called for the item
 	startedAt time.Duration // time at which it took the item; only in a pool with a meter
 	lease     *lease[T]     // nil unless its item has lent the slot
 	patience  patience      // backoff at mu
@@ -37,8 +38,8 @@ func (p *Pool[T]) work(w *worker[T]) {
 		p.starting = false
 	}
 	if w.running { // this goroutine replaces one that crashed
-		w.running = false
-		p.finishLocked(w, &p.rare.failed)
+		w.running, w.failed = false, true
+		p.finishLocked(w)
 	}
 	for {
 		item, ok := p.takeLocked(w)
@@ -61,7 +62,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 		if !p.mu.TryLock() {
 			w.patience.lock(&p.mu, p.inbox.open.Load()) // while the inbox is open, submitters do not lock mu
 		}
-		p.finishLocked(w, &p.counts.completed)
+		p.finishLocked(w)
 	}
 }
 
@@ -153,28 +154,38 @@ func (p *Pool[T]) finishedLocked(item T, ran bool) {
 	p.collectDiscardedLocked()
 }
 
-// finishLocked records that the item of w has ended, and increments the given count.
-func (p *Pool[T]) finishLocked(w *worker[T], count *uint64) {
-	if p.plain && w.lease == nil {
-		*count++
+// finishLocked records that the item of w has ended.
+func (p *Pool[T]) finishLocked(w *worker[T]) {
+	if p.plain && w.lease == nil && !w.failed {
+		p.counts.completed++
 	} else {
-		p.finishSlowLocked(w, count)
+		p.finishSlowLocked(w)
 	}
 	w.busy = false
 }
 
-// finishSlowLocked is the part of finishLocked for an item with a lease, or a pool with a
-// limit, a meter or a discipline.
-func (p *Pool[T]) finishSlowLocked(w *worker[T], count *uint64) {
+// finishSlowLocked is the part of finishLocked for an item that has failed or has a lease, or
+// a pool with a limit, a meter or a discipline.
+func (p *Pool[T]) finishSlowLocked(w *worker[T]) {
 	if p.meter != nil {
 		p.meter.finish(p.advanceLocked() - w.startedAt)
 	}
-	*count++
+	p.countEndLocked(w.failed)
+	w.failed = false
 	if w.lease != nil {
 		p.endLeaseLocked(w)
 	}
 	if p.finisher != nil {
 		p.finishedLocked(w.item, true)
+	}
+}
+
+// countEndLocked counts the end of an item that ran.
+func (p *Pool[T]) countEndLocked(failed bool) {
+	if failed {
+		p.rare.failed++
+	} else {
+		p.counts.completed++
 	}
 }
 
