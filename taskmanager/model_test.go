@@ -390,7 +390,7 @@ func (m *model) canEnd(x *modelTask) bool {
 // mayRun reports whether the limit of its key lets a task run once the done tasks have
 // ended.
 func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
-	if !m.limits() {
+	if !m.limits() || x.limitOf() == 0 {
 		return true
 	}
 	for _, y := range m.tasks {
