@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/clock"
 )
 
 // DeadlineConfig configures [Deadline].
@@ -29,6 +31,11 @@ type DeadlineConfig[T any] struct {
 // preemption, EDF meets all deadlines if any order does (Liu and Layland, Scheduling
 // algorithms for multiprogramming in a hard-real-time environment, JACM 20, 1973).
 //
+// Times that have a reading of the monotonic clock, such as the results of [time.Now], are
+// compared by it. If all times have one, a change of the wall clock does not change the order
+// of the items. Times without such a reading are compared with the others as if the wall
+// clock had not been set since the first of the others.
+//
 // The discipline also runs items that are late. Under lasting overload all items become
 // late; then drop the [Worst], or use [CoDel].
 //
@@ -36,15 +43,6 @@ type DeadlineConfig[T any] struct {
 // item is the one due last; evicting the [Oldest] costs O(n). Validate reports an invalid
 // configuration; see [Factory].
 func Deadline[T any](cfg DeadlineConfig[T]) Factory[T] {
-	key := func(item T, _ int64) int64 {
-		if deadline, ok := cfg.Deadline(item); ok {
-			return unixNano(deadline)
-		}
-		if cfg.Horizon > 0 {
-			return unixNano(cfg.Enqueued(item).Add(cfg.Horizon))
-		}
-		return math.MaxInt64
-	}
 	var fault error
 	switch {
 	case cfg.Deadline == nil:
@@ -54,7 +52,36 @@ func Deadline[T any](cfg DeadlineConfig[T]) Factory[T] {
 	case cfg.Horizon > 0 && cfg.Enqueued == nil:
 		fault = fmt.Errorf("queue: Deadline: the horizon is %v and Enqueued is nil; set Enqueued", cfg.Horizon)
 	}
-	return func() Queue[T] { return &heap[T]{key: key, fault: fault} }
+	return func() Queue[T] {
+		var order timeOrder
+		key := func(item T, _ int64) int64 {
+			if deadline, ok := cfg.Deadline(item); ok {
+				return order.key(deadline)
+			}
+			if cfg.Horizon > 0 {
+				return order.key(cfg.Enqueued(item).Add(cfg.Horizon))
+			}
+			return math.MaxInt64
+		}
+		return &heap[T]{key: key, fault: fault}
+	}
+}
+
+// timeOrder converts times to keys in the order of the times.
+type timeOrder struct {
+	origin time.Time // the first time with a monotonic reading
+}
+
+// key returns the key of t: the nanoseconds since 1970 on a wall clock that was not set since
+// the origin.
+func (o *timeOrder) key(t time.Time) int64 {
+	if !clock.Monotonic(t) {
+		return unixNano(t)
+	}
+	if o.origin.IsZero() {
+		o.origin = t
+	}
+	return unixNano(o.origin.Round(0).Add(t.Sub(o.origin)))
 }
 
 // unixNano returns t in nanoseconds since 1970. Times outside the years 1678 to 2261 are

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/internal/clock/clocktest"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -111,4 +112,36 @@ func TestDeadlineAcceptsAnyTime(t *testing.T) {
 		got = append(got, d)
 	}
 	check.Equal(t, "deadlines in order", got, want)
+}
+
+// TestDeadlineOrdersByTheMonotonicClock pushes items with the times that time.Now returns before and
+// after the wall clock is set. The order is that of the monotonic clock, for deadlines and for
+// items without one.
+func TestDeadlineOrdersByTheMonotonicClock(t *testing.T) {
+	const day = 24 * time.Hour
+	type item struct {
+		due, enqueued time.Time
+		rank          int
+	}
+	begin := time.Now()
+	at := func(left time.Duration, step time.Duration) time.Time { return clocktest.Stepped(begin.Add(left), step) }
+	for _, step := range []time.Duration{day, -day} {
+		q := queue.Deadline(queue.DeadlineConfig[item]{
+			Deadline: func(i item) (time.Time, bool) { return i.due, !i.due.IsZero() },
+			Horizon:  time.Hour,
+			Enqueued: func(i item) time.Time { return i.enqueued },
+		})()
+		q.Push(item{due: at(3*time.Hour, 0), rank: 5})
+		q.Push(item{enqueued: at(time.Minute, 0), rank: 2})
+		q.Push(item{due: at(30*time.Minute, step), rank: 0})
+		q.Push(item{due: at(2*time.Hour, step), rank: 4})
+		q.Push(item{enqueued: at(2*time.Minute, step), rank: 3})
+		q.Push(item{due: at(time.Hour, step), rank: 1})
+		var ranks []int
+		for range 6 {
+			i, _ := q.Pop()
+			ranks = append(ranks, i.rank)
+		}
+		check.Equal(t, "order", ranks, []int{0, 1, 2, 3, 4, 5})
+	}
 }

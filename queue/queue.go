@@ -117,7 +117,9 @@ type Clocked interface {
 	// need the time.
 	NeedsTime() bool
 	// Tick sets the time for the calls that follow. The owner calls it before each
-	// Push, Pop, Finish, Remove and Evict. The times never decrease.
+	// Push, Pop, Finish, Remove and Evict. The times never decrease, as measured by
+	// [time.Time.Sub] and [time.Time.Before]. They have a reading of the monotonic clock;
+	// the wall time may jump between two of them.
 	Tick(now time.Time)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/clock"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
@@ -178,13 +179,19 @@ func (p *Pool[T]) recordLocked(s scale.Snapshot, target int, reason string) *Dec
 	}
 	d := Decided{At: time.Now(), Workers: s.Workers, Target: target, Reason: reason}
 	p.decisions = append(p.decisions, d)
+	d.At = clock.Wall(d.At)
 	return &d
 }
 
 // Decisions returns the last 32 decisions of the scaler that changed the target, the
-// latest last. They explain the current number of workers.
+// latest last. They explain the current number of workers. Their times are those that the
+// wall clock shows now for these moments.
 func (p *Pool[T]) Decisions() []Decided {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]Decided{}, p.decisions...)
+	made := append([]Decided{}, p.decisions...)
+	for i := range made {
+		made[i].At = clock.Wall(made[i].At)
+	}
+	return made
 }

@@ -2,8 +2,8 @@ package scheduler
 
 import (
 	"slices"
-	"time"
 
+	"github.com/seed56799101/taskmanager/internal/clock"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
@@ -15,7 +15,7 @@ func (p *Pool[T]) Snapshot() scale.Snapshot {
 	defer p.mu.Unlock()
 	s := p.snapshotLocked()
 	if s.Now.IsZero() {
-		s.Now = time.Now()
+		s.Now = clock.Now()
 	}
 	return s
 }
@@ -45,7 +45,7 @@ func (p *Pool[T]) snapshotLocked() scale.Snapshot {
 		return s
 	}
 	now := p.advanceLocked()
-	s.Now = m.epoch.Add(now)
+	s.Now = clock.Wall(m.epoch.Add(now))
 	p.skimLocked()
 	if at, ok := m.arrivals.Peek(); ok {
 		s.OldestWait = now - at

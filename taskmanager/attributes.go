@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/clock"
 )
 
 // TaskWithPriority is an optional interface of a [Task] with a priority, for the
@@ -69,7 +71,7 @@ type attributes struct {
 	given    attribute // set by options
 	priority int
 	key      string
-	deadline time.Time // zero: none
+	deadline time.Time // a moment (see package clock); zero: none
 	cost     int64
 	weight   int // of the key
 	keyLimit int // how many tasks of the key may run at once; 0: any number
@@ -95,7 +97,9 @@ func (h *Handle) Priority() int { return h.attributes().priority }
 func (h *Handle) Key() string { return h.attributes().key }
 
 // Deadline returns the deadline of the task for the discipline of the manager: that of
-// [WithDeadline], or else of [TaskWithDeadline]. It reports false if there is none.
+// [WithDeadline], or else of [TaskWithDeadline]. It reports false if there is none. The
+// result has a reading of the monotonic clock, by which [time.Time.Before] and similar
+// methods compare it; see [WithDeadline].
 func (h *Handle) Deadline() (deadline time.Time, ok bool) {
 	deadline = h.attributes().deadline
 	return deadline, !deadline.IsZero()
@@ -115,14 +119,14 @@ func (h *Handle) keyLimit() int { return h.attributes().keyLimit }
 func (h *Handle) enqueued() time.Time {
 	// No lock is needed: queuedAt changes only while the task is not in the queue, and
 	// only the queue calls this method.
-	return h.m.epoch.Add(h.queuedAt)
+	return h.m.epoch.Add(h.queuedAt) // compared by its monotonic reading, as deadlines are
 }
 
 func (a *attributes) setPriority(level int) error { a.priority = level; return nil }
 func (a *attributes) setKey(key string) error     { a.key = key; return nil }
 
 func (a *attributes) setDeadline(t time.Time) error {
-	a.deadline = t
+	a.deadline = clock.Pin(t)
 	return fault(t.IsZero(), "the deadline is the zero time; leave it out for a task without one")
 }
 

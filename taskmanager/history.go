@@ -1,8 +1,11 @@
 package taskmanager
 
 import (
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/clock"
 )
 
 // Record describes a task that has ended.
@@ -30,7 +33,8 @@ func (m *TaskManager) History() []Record {
 	return m.history.all()
 }
 
-// history is a ring buffer of records. It holds no reference to the tasks.
+// history is a ring buffer of records, whose times are moments; see package clock. It holds no
+// reference to the tasks.
 type history struct {
 	mu   sync.Mutex // guards the rest
 	ring []Record
@@ -65,6 +69,11 @@ func (r *history) add(h *Handle, err error) {
 // all returns the records, the oldest one first.
 func (r *history) all() []Record {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append(append([]Record{}, r.ring[r.next:]...), r.ring[:r.next]...)
+	records := slices.Concat(r.ring[r.next:], r.ring[:r.next])
+	r.mu.Unlock()
+	for i := range records {
+		records[i].display()
+		records[i].EndedAt = clock.Wall(records[i].EndedAt)
+	}
+	return records
 }

@@ -42,7 +42,7 @@ const (
 // limits holds the time limits of a task.
 type limits struct {
 	timeout, queueTimeout time.Duration // 0: none
-	deadline              time.Time     // zero: none
+	deadline              time.Time     // a moment (see package clock); zero: none
 
 	// Guarded by the handle's mu.
 	queueAlarm, deadlineAlarm *alarm
@@ -89,13 +89,20 @@ func setLimit(name string, limit *time.Duration, d time.Duration) error {
 // the task has succeeded. The submit of a task whose deadline has passed returns
 // ErrDeadlineExceeded.
 //
+// The submit converts t to the monotonic clock: the deadline is reached when the time has
+// passed that the wall clock then had to run until it showed t. A later change of the wall
+// clock neither moves a deadline nor changes the order of deadlines. This also holds for
+// [TaskWithDeadline]. On systems whose monotonic clock stops while the machine is suspended,
+// that time does not count.
+//
 // The discipline [Deadline] orders tasks by their deadlines. A [TaskWithDeadline] sets a
 // deadline only for the order: the task runs even if it is late.
 func WithDeadline(t time.Time) TaskOption {
 	attribute := attributeOption("WithDeadline", deadlineAttribute, (*attributes).setDeadline, t)
 	return taskOption(func(c *taskConfig) error {
-		c.limit().deadline = t
-		return attribute.applyTask(c)
+		err := attribute.applyTask(c)
+		c.limit().deadline = c.deadline
+		return err
 	})
 }
 

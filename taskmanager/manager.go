@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/clock"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
@@ -33,7 +34,7 @@ type TaskManager struct {
 	rand       *rand.Rand
 	log        log
 	logged     atomic.Int64   // when a decision of the scaler was last logged, since the epoch
-	epoch      time.Time      // origin of times; one second before the start, so that none is 0
+	epoch      time.Time      // origin of times, which are monotonic; one second before the start, so that none is 0
 	history    *history       // nil: no WithHistory
 	waiting    sync.Map       // context.CancelCauseFunc by *Handle: submits that wait for room
 	inline     sync.Map       // *inlineTask by *Handle: tasks that are being submitted under CallerRuns
@@ -162,6 +163,9 @@ func (m *TaskManager) Snapshot() scale.Snapshot { return m.pool.Snapshot() }
 
 // now returns the time since the epoch. It is always positive.
 func (m *TaskManager) now() time.Duration { return time.Since(m.epoch) }
+
+// wall returns a time since the epoch as the wall clock shows it now.
+func (m *TaskManager) wall(t time.Duration) time.Time { return clock.Wall(m.epoch.Add(t)) }
 
 // after returns t+d, or the largest Duration if that overflows.
 func after(t, d time.Duration) time.Duration {

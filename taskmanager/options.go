@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/clock"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/restart"
@@ -229,7 +230,7 @@ func (c *taskConfig) kind() string {
 // postponed is the delay of a task.
 type postponed struct {
 	by    time.Duration
-	until time.Time
+	until time.Time // a moment; see package clock
 
 	// Guarded by the handle's mu.
 	due   time.Duration // since the manager's epoch
@@ -320,12 +321,17 @@ func WithDelay(d time.Duration) TaskOption {
 	})
 }
 
-// WithNotBefore delays the task until t, as [WithDelay] does. The delay is computed at
-// the submit; a later change of the wall clock does not alter it. A time in the past
-// means no delay. The zero time is an error.
+// WithNotBefore delays the task until t, as [WithDelay] does. A time in the past means no
+// delay. The zero time is an error.
+//
+// The delay is computed at the submit: it is the time that the wall clock then has to run
+// until it shows t. From then on it is measured on the monotonic clock. A later change of
+// the wall clock does not alter it, nor does time count for which the machine is suspended,
+// on systems whose monotonic clock stops meanwhile. A schedule does follow the wall clock;
+// see [TaskManager.Repeat].
 func WithNotBefore(t time.Time) TaskOption {
 	return taskOption(func(c *taskConfig) error {
-		c.postpone().until = t
+		c.postpone().until = clock.Pin(t)
 		return fault(t.IsZero(), "taskmanager: WithNotBefore: the time is zero; leave the option out for a task that need not wait")
 	})
 }

@@ -128,7 +128,7 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Fa
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := restart.Failure{
-		Attempt: 1, Err: err, Now: m.epoch.Add(now), Rand: m.rand,
+		Attempt: 1, Err: err, Now: m.wall(now), Rand: m.rand,
 		Starts: started - min(restarts, started), Restarts: restarts,
 	}
 	r := h.retryLocked()

@@ -3,6 +3,8 @@ package taskmanager
 import (
 	"slices"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/clock"
 )
 
 // WorkerStatus is the status of a worker or of a task.
@@ -37,7 +39,9 @@ type WorkerInfo struct {
 // idleName is the TaskName of a worker that has no task.
 const idleName = "idle"
 
-// TaskStatus describes a task.
+// TaskStatus describes a task. Its times are measured on the monotonic clock and converted to
+// wall times when the status is made. If the wall clock was set since, a later status of the
+// same task shows other times; their differences stay the same.
 type TaskStatus struct {
 	Name        string       // the name of the task
 	Worker      int32        // the worker that runs the task or ran it last; 0: none
@@ -112,13 +116,24 @@ func (m *TaskManager) statusOf(h *Handle) TaskStatus {
 		s.Description, s.Progress, s.ProgressError = progressOf(task)
 	}
 	h.statusTo(&s)
+	s.display()
 	if s.Status == Running && m.pool.HasLent(s.Worker, func(x *Handle) bool { return x == h }) {
 		s.Status = Blocked
 	}
 	return s
 }
 
-// statusTo sets the fields of s that do not come from methods of the task.
+// display converts the times to those on the wall clock.
+func (s *TaskStatus) display() {
+	for _, t := range []*time.Time{&s.QueuedAt, &s.StartedAt, &s.DueAt} {
+		if !t.IsZero() {
+			*t = clock.Wall(*t)
+		}
+	}
+}
+
+// statusTo sets the fields of s that do not come from methods of the task. The caller must call
+// display before it passes s on.
 func (h *Handle) statusTo(s *TaskStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -32,7 +32,8 @@ type Snapshot struct {
 	Shed      uint64 // items that the queue gave up because they waited too long
 	Dropped   uint64 // items given up by Stop or because the queue was full
 
-	// Now is the time of the snapshot.
+	// Now is the time of the snapshot. It has a reading of the monotonic clock, by which
+	// [time.Time.Sub] measures. The wall time may jump between two snapshots.
 	Now time.Time
 	// OldestWait is the longest time that an item has waited in the queue, or that a
 	// submitter has waited for room, whichever is longer. With a discipline other than
