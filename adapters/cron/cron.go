@@ -50,7 +50,7 @@
 // [time.Local].
 //
 // "@every 90m" runs tasks at a fixed rate that starts with the call of [Parse], as
-// [taskmanager.TaskManager.Every] does. The duration is in the format of [time.ParseDuration]. It
+// [taskmanager.TaskManager.Every] does. It does not follow the wall clock. The duration is in the format of [time.ParseDuration]. It
 // takes no time zone.
 //
 // Years, L, W, #, H and @reboot are not supported. An expression that matches no day, such as
@@ -61,6 +61,10 @@
 // When the clock is set forward, a run that is due in the skipped hours runs once, at the moment of
 // the change. When the clock is set back, a run that is due in the repeated hours runs in the first
 // of them. Expressions that match every hour are exempt from both rules: they follow the clock.
+//
+// These rules are about the rules of a time zone. If the wall clock itself is set, by a person, a
+// time service or the suspension of the machine, the schedule continues with the first time after
+// the one that the clock then shows; see [taskmanager.TaskManager.Repeat].
 //
 // # Errors and concurrency
 //
