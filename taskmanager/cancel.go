@@ -15,24 +15,6 @@ func (m *TaskManager) Cancel(name string) bool {
 	return ok
 }
 
-// WithLinkedContext makes the task end when the context of its submit ends. The error of
-// the task then matches [ErrCancelled] and wraps the reason why the context ended.
-//
-// Without this option, the end of that context has no effect on a task once it is
-// submitted: background work continues after the request that started it, and a task that
-// was silently cancelled with its request would be hard to notice. Use the option for
-// tasks that are part of the request. The tasks of a [Group] are always linked to the
-// context of the group.
-//
-// The context of the task does not show the deadline of the linked context, but ends with
-// it.
-func WithLinkedContext() TaskOption {
-	return taskOption(func(c *taskConfig) error {
-		c.linked = true
-		return nil
-	})
-}
-
 // cancel cancels a task for the given reason.
 func (m *TaskManager) cancel(h *Handle, cause error) {
 	h.mu.Lock()

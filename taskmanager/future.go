@@ -11,7 +11,7 @@ type Future[R any] struct {
 	Handle
 
 	fn    func(ctx context.Context) (R, error)
-	value R // written by each execution; final when the task has ended
+	value R // written by each execution; final when the task has ended; zero if it has failed
 }
 
 // Async submits a function that returns a result, and returns a future for the result. It
@@ -56,10 +56,16 @@ func (c *call[R]) Execute(ctx context.Context) (err error) {
 // Name is never called: the manager knows the name.
 func (c *call[R]) Name() string { return "" }
 
-// forget drops the function when the task ends. The caller keeps the future for the result,
-// and the function may hold much memory.
-func (c *call[R]) forget() { c.fn = nil }
+// forget drops the function when the task ends, and after a failure the value too. The caller
+// keeps the future for the result, and the function may hold much memory.
+func (c *call[R]) forget(err error) {
+	c.fn = nil
+	if err != nil {
+		var none R
+		c.value = none
+	}
+}
 
 // forgetful is a task that stays reachable after its end and then drops what it no longer
 // needs.
-type forgetful interface{ forget() }
+type forgetful interface{ forget(err error) }

@@ -85,7 +85,6 @@ type Group struct {
 	pending  int           // submits that have not returned
 	waited   bool          // Wait has returned since the last submit
 	failed   error         // cause of the cancellation of members; nil: none
-	unlink   func() bool   // ends the AfterFunc on ctx; nil while there are no members
 	quiet    chan struct{} // closed when the last member ends; nil while no Wait needs it
 	room     chan struct{} // closed when a member ends; nil while no submit needs it
 }
@@ -99,8 +98,10 @@ type failure struct {
 // Group returns a new group of tasks. The contexts of the tasks carry the values of ctx.
 //
 // When a task fails and does not restart, the other tasks of the group are cancelled,
-// unless [WithCollect] is given. When ctx ends, all tasks are cancelled. In both cases
-// [context.Cause] of their contexts is a [*GroupError] with the reason.
+// unless [WithCollect] is given; [context.Cause] of their contexts is a [*GroupError] with
+// the reason. When ctx ends, all tasks are cancelled, and their contexts end at the same
+// moment as ctx and with its cause, like contexts derived from ctx; see
+// [WithLinkedContext]. In both cases the error of a cancelled task matches [ErrGroupFailed].
 //
 // If an argument is invalid, every method of the group returns the error.
 func (m *TaskManager) Group(ctx context.Context, opts ...GroupOption) *Group {
@@ -216,7 +217,8 @@ func (g *Group) enter(h *Handle) error {
 			defer g.mu.Unlock()
 			return g.failed
 		case g.cfg.limit == 0 || len(g.members) < g.cfg.limit:
-			g.addAndUnlock(h)
+			defer g.mu.Unlock()
+			g.addLocked(h)
 			return nil
 		}
 		if g.room == nil {
@@ -230,31 +232,31 @@ func (g *Group) enter(h *Handle) error {
 	}
 }
 
-// addAndUnlock makes the task a member. The first member registers the group with its
-// context; the last one to leave ends the registration, so an unused group leaves nothing
-// in the context. g.mu must be held.
-func (g *Group) addAndUnlock(h *Handle) {
-	first := len(g.members) == 0
-	if first {
+// addLocked makes the task a member. g.mu must be held.
+func (g *Group) addLocked(h *Handle) {
+	if g.members == nil {
 		g.members = make(map[*Handle]int)
 	}
 	g.members[h] = g.count
 	g.count++
-	g.mu.Unlock()
-	if !first {
-		return
-	}
-	unlink := context.AfterFunc(g.ctx, func() {
-		reason := cause.Of(g.ctx)
-		g.fail(reason, causeOf(nil, reason))
-	})
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.unlink = unlink // not too late: h cannot leave before its submit continues
 }
 
-// ended implements watcher: the manager calls it when a task of the group has ended.
+// contextEnded fails the group because its context has ended, and returns the error with
+// which its members are cancelled.
+func (g *Group) contextEnded() error {
+	reason := cause.Of(g.ctx)
+	g.fail(reason, causeOf(nil, reason))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failed
+}
+
+// ended implements watcher: the manager calls it when a task of the group has ended. If the
+// context ended before, that is a failure of the group, even if the task has succeeded.
 func (g *Group) ended(h *Handle, err error) {
+	if g.ctx.Err() != nil {
+		g.contextEnded()
+	}
 	if err != nil {
 		err = fmt.Errorf("taskmanager: task %q: %w", h.name, err)
 	}
@@ -284,10 +286,8 @@ func (g *Group) leave(h *Handle, err error) {
 	if err != nil && (g.cfg.collect || g.failed == nil) {
 		g.failures = append(g.failures, failure{place, err})
 	}
-	var unlink func() bool
 	if len(g.members) == 0 {
-		unlink = g.unlink
-		g.members, g.unlink = nil, nil
+		g.members = nil
 		if g.quiet != nil {
 			close(g.quiet)
 			g.quiet = nil
@@ -298,9 +298,6 @@ func (g *Group) leave(h *Handle, err error) {
 		g.room = nil
 	}
 	g.mu.Unlock()
-	if unlink != nil {
-		unlink()
-	}
 	if err != nil && !g.cfg.collect {
 		g.fail(err, causeOf(h, err))
 	}

@@ -301,7 +301,7 @@ func (h *Handle) ctxLocked() *taskContext {
 	if r := h.retryLocked(); r != nil {
 		return r.ctx
 	}
-	return &h.firstCtx
+	return h.firstCtx.Current()
 }
 
 // progress orders tasks by how far they are: waiting for room, waiting to run, or

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/observe"
 )
 
@@ -115,7 +114,7 @@ func (c *taskConfig) past() error {
 }
 
 // arm sets the alarms of the time limits of a task, and links the task to the context of
-// its submit if its options say so. The state of the task is admitting, so no other
+// its submit if it has a link. The state of the task is admitting, so no other
 // goroutine ends it before its submit returns.
 func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 	if l := h.cfg.limits; l != nil {
@@ -129,27 +128,24 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 		h.mu.Unlock()
 	}
 	if h.cfg.linked {
-		unlink := context.AfterFunc(ctx, func() { m.cancel(h, fmt.Errorf("%w: %w", ErrCancelled, cause.Of(ctx))) })
-		h.mu.Lock()
-		h.cfg.unlink = unlink
-		h.mu.Unlock()
+		m.link(ctx, h)
 	}
 }
 
-// disarm undoes arm for a task that has ended with err, and calls its watcher.
+// disarm undoes arm for a task that has ended with err, and calls its watcher. It drops the
+// rest of the configuration that an ended task does not need.
 func (m *TaskManager) disarm(h *Handle, err error) {
 	h.mu.Lock()
-	l, unlink, w := h.cfg.limits, h.cfg.unlink, h.cfg.watcher
-	h.cfg.unlink, h.cfg.watcher = nil, nil
+	l, link, w := h.cfg.limits, h.cfg.link, h.cfg.watcher
+	h.cfg.link, h.cfg.linkedTo, h.cfg.watcher = nil, nil, nil
+	h.cfg.restart, h.cfg.delayed = nil, nil
 	if l != nil {
 		m.delayed.Remove(l.queueAlarm)
 		m.delayed.Remove(l.deadlineAlarm)
 		l.queueAlarm, l.deadlineAlarm = nil, nil
 	}
 	h.mu.Unlock()
-	if unlink != nil {
-		unlink()
-	}
+	m.links.leave(h, link)
 	if w != nil {
 		w.ended(h, err)
 	}

@@ -39,6 +39,7 @@ type TaskManager struct {
 	waiting    sync.Map       // context.CancelCauseFunc by *Handle: submits that wait for room
 	inline     sync.Map       // *inlineTask by *Handle: tasks that are being submitted under CallerRuns
 	schedules  sync.Map       // the keys are *Schedule
+	links      links          // to the contexts of submits and groups
 	asking     sync.WaitGroup // goroutines that call a Timetable of the user
 	draining   atomic.Bool
 	cancelled  atomic.Pointer[[]string] // sorted names, by the first Stop with tasks to cancel

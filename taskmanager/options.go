@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -202,10 +203,13 @@ type taskConfig struct {
 	restart *restartRule // nil: that of the manager
 	delayed *postponed   // nil: no delay
 	limits  *limits      // nil: no time limit
-	linked  bool         // WithLinkedContext
-	unlink  func() bool  // undoes the link; guarded by the handle's mu
+	linked  bool         // WithLinkedContext, or a task of a group
 	watcher watcher      // nil: nothing watches the task; guarded by the handle's mu
 	overlap *Overlap     // only for schedules
+
+	// Guarded by the handle's mu, and nil once the task has ended.
+	link     *link           // nil: not linked, or to a context that cannot end
+	linkedTo context.Context // nil if link is
 }
 
 // labels describe a task. Few tasks have any, so they are a separate allocation.
@@ -292,6 +296,9 @@ func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskC
 			cfg = &taskConfig{attributes: defaultAttributes}
 		}
 		cfg.watcher = w
+		if _, ok := w.(*Group); ok {
+			cfg.linked = true
+		}
 	}
 	return cfg, nil
 }

@@ -115,11 +115,12 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	if err := s.init(task, opts); err != nil {
 		return nil, err
 	}
-	unlink := context.AfterFunc(ctx, s.Stop)
+	link := m.links.join(s, ctx)
 	s.mu.Lock()
-	s.unlink = unlink
+	s.link = link
 	s.mu.Unlock()
 	m.schedules.Store(s, nil)
+	s.heed()
 	var err error
 	if m.names.Closed() {
 		err = ErrStopped
@@ -137,22 +138,22 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 // make one. It is safe for concurrent use.
 type Schedule struct {
 	m     *TaskManager
-	ctx   context.Context
-	times Timetable
-	model Handle // the template of the runs; never submitted
-	queue bool   // the policy is OverlapQueue
-	fixed bool   // the timetable is that of Every
+	queue bool // the policy is OverlapQueue
+	fixed bool // the timetable is that of Every
 
-	mu       sync.Mutex  // guards the rest
-	next     time.Time   // when the next run is due, as its timetable says; zero: never
-	moment   time.Time   // when that is on the monotonic clock, unless the wall clock is set
-	alarm    *alarm      // calls tick
-	unlink   func() bool // ends the AfterFunc on ctx
-	current  *Handle     // the outstanding run
-	starting bool        // the submit of current has not returned
-	missed   int         // runs that are due and wait for the current one (OverlapQueue)
-	skipped  int         // the result of Skipped
-	over     bool        // the schedule has ended
+	mu       sync.Mutex      // guards the rest
+	ctx      context.Context // as times and the task of model, nil once no run can follow
+	times    Timetable
+	model    Handle    // the template of the runs; never submitted
+	next     time.Time // when the next run is due, as its timetable says; zero: never
+	moment   time.Time // when that is on the monotonic clock, unless the wall clock is set
+	alarm    *alarm    // calls tick
+	link     *link     // to ctx; nil: ctx cannot end, or the schedule is over
+	current  *Handle   // the outstanding run
+	starting bool      // the submit of current has not returned
+	missed   int       // runs that are due and wait for the current one (OverlapQueue)
+	skipped  int       // the result of Skipped
+	over     bool      // the schedule has ended
 }
 
 // init reads the name and the options, which are the same for all runs, into the model.
@@ -177,13 +178,26 @@ func (s *Schedule) init(task Task, opts []TaskOption) error {
 // repeatedly.
 func (s *Schedule) Stop() {
 	s.mu.Lock()
-	alarm, unlink := s.alarm, s.unlink
-	s.over, s.next, s.alarm, s.unlink, s.missed = true, time.Time{}, nil, nil, 0
+	alarm, link := s.alarm, s.link
+	s.over, s.next, s.alarm, s.link, s.missed = true, time.Time{}, nil, nil, 0
+	if s.current == nil && !s.starting { // otherwise the end of the run calls Stop again
+		s.ctx, s.times, s.model.task, s.model.cfg = nil, nil, nil, nil
+		s.model.firstCtx.Forget()
+	}
 	s.mu.Unlock()
 	s.m.delayed.Remove(alarm)
 	s.m.schedules.Delete(s)
-	if unlink != nil {
-		unlink()
+	s.m.links.leave(s, link)
+}
+
+// heed ends the schedule if its context has ended, before a run starts that should not. The
+// goroutine that the end of the context starts may come later.
+func (s *Schedule) heed() {
+	s.mu.Lock()
+	ctx := s.ctx
+	s.mu.Unlock()
+	if ctx != nil && ctx.Err() != nil {
+		s.Stop()
 	}
 }
 
@@ -218,7 +232,13 @@ const clockStep = time.Second
 // ask returns the first time of the timetable after the given one. With an error the time
 // is zero.
 func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
-	err = guarded(func() error { next = s.times.Next(after); return nil })
+	s.mu.Lock()
+	times := s.times
+	s.mu.Unlock()
+	if times == nil {
+		return time.Time{}, nil
+	}
+	err = guarded(func() error { next = times.Next(after); return nil })
 	if err == nil && !next.IsZero() && !next.After(after) {
 		err = fmt.Errorf("its Next(%v) returned %v, which is not later", after, next)
 	}
@@ -285,7 +305,7 @@ func (s *Schedule) leftLocked() (left, step time.Duration) {
 // the manager.
 func (s *Schedule) tick() {
 	s.mu.Lock()
-	next, moment := s.next, s.moment
+	next, moment, times := s.next, s.moment, s.times
 	left, step := s.leftLocked()
 	stepped := step >= clockStep || step <= -clockStep
 	if s.over || left > 0 && !stepped {
@@ -295,11 +315,12 @@ func (s *Schedule) tick() {
 		return
 	}
 	s.mu.Unlock()
-	switch times, _ := s.times.(every); {
+	switch {
 	case s.fixed:
 		now := time.Now()
-		s.due(1 + times.count(next, now))
-		next = times.Next(now)
+		period := times.(every)
+		s.due(1 + period.count(next, now))
+		next = period.Next(now)
 		s.fail(s.plan(next, next, nil))
 	case stepped:
 		s.m.asking.Go(func() { s.follow(left <= 0) })
@@ -349,6 +370,7 @@ func (s *Schedule) settle(next, moment time.Time) time.Time {
 // or, if a run is outstanding, skips or queues all. It returns false if the schedule has
 // ended.
 func (s *Schedule) due(n int) bool {
+	s.heed()
 	s.mu.Lock()
 	busy := s.current != nil || s.starting
 	switch {
@@ -395,8 +417,10 @@ func (s *Schedule) runAndUnlock() {
 		h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
 		h.firstCtx.Init(s.ctx, (*owner)(h))
 		s.current, s.starting = h, true
+		ctx := s.ctx
 		s.mu.Unlock()
-		err := s.m.launch(s.ctx, h, beyond)
+		err := s.m.launch(ctx, h, beyond)
+		s.heed()
 		s.mu.Lock()
 		s.starting = false
 		if err != nil {
@@ -428,6 +452,7 @@ func (s *Schedule) restAndUnlock(err error) {
 // ended implements watcher: the manager calls it when a run has ended. If the submit of the
 // run has not returned, runAndUnlock starts the next run.
 func (s *Schedule) ended(h *Handle, _ error) {
+	s.heed()
 	s.mu.Lock()
 	if s.current != h {
 		s.mu.Unlock()

@@ -51,6 +51,7 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 // it reports the end to observers if observed is true, because the begin of the execution
 // was reported.
 func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *taskContext) {
+	h.heed()
 	now := m.now()
 	h.mu.Lock()
 	if reason := h.cancelledLocked(); reason != nil {
@@ -78,6 +79,9 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 		h.started = nil
 	}
 	task, ctx := h.task, h.ctxLocked()
+	if ctx == &h.firstCtx {
+		ctx = ctx.Detach() // the task may leave goroutines behind that use it for longer than h should keep it
+	}
 	h.mu.Unlock()
 	if started != nil {
 		close(started)
@@ -107,9 +111,10 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 	h.noteOutcomeLocked(err)
 	ctx := h.ctxLocked()
 	h.mu.Unlock()
+	log := m.logFor(h, ctx)
 	m.end(h, h.withLastFailure(err, nil))
 	if !exactly(err, ErrStopped) {
-		m.logFor(h, ctx).errorf("task %q will not run: %v", h.name, details{err})
+		log.errorf("task %q will not run: %v", h.name, details{err})
 	}
 }
 
@@ -119,6 +124,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		m.succeed(h, ctx)
 		return
 	}
+	h.heed() // an execution that failed after the end of its linked context was cancelled
 	err, late := h.overdue(ctx, err)
 	kind := ""
 	if m.observers.run != nil {
@@ -206,6 +212,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		over = m.observeRestart(h, last, wait, failure, kind)
 	}
 	log := m.logFor(h, last)
+	h.heed()
 	h.mu.Lock()
 	if reason := h.cancelledLocked(); reason != nil { // cancelled during askRestart
 		h.mu.Unlock()
@@ -232,7 +239,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		r.failed = last.Values()
 	}
 	r.ctx = new(taskContext)
-	r.ctx.Again(&h.firstCtx, (*owner)(h))
+	r.ctx.Again(h.firstCtx.Current(), (*owner)(h))
 	worker := h.worker
 	if wait > 0 {
 		h.state = delayed
@@ -250,6 +257,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 
 // due queues a task that has become due.
 func (m *TaskManager) due(h *Handle) {
+	h.heed()
 	h.mu.Lock()
 	cancelled := h.cancelledLocked() != nil
 	if cancelled {
@@ -334,6 +342,22 @@ func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
 	}
 }
 
+// forgetLocked drops what a task that ends with err no longer needs. The handle then keeps
+// only what its methods return. h.mu is held.
+func (h *Handle) forgetLocked(err error) {
+	if f, ok := h.task.(forgetful); ok {
+		f.forget(err)
+	}
+	h.task = nil
+	h.firstCtx.Forget()
+	if err == nil && h.trouble != nil {
+		h.trouble.cancelled = nil // it came too late
+	}
+	if r := h.retryLocked(); r != nil {
+		*r = retry{restarts: r.restarts}
+	}
+}
+
 // conclude counts the end of h, makes err final, frees the name and closes the channels. It
 // returns the worker that ran the task last and the place of the task in the table of
 // names, to be removed there. Closing a channel does not block, so it is done with the lock
@@ -350,10 +374,7 @@ func (h *Handle) conclude(err error, a acceptance) (worker int32, was place) {
 	if err != nil || h.retryLocked() != nil {
 		h.inTroubleLocked().err = err
 	}
-	if f, ok := h.task.(forgetful); ok {
-		f.forget()
-	}
-	h.task = nil
+	h.forgetLocked(err)
 	if h.started != nil {
 		close(h.started)
 		h.started = nil

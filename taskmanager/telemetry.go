@@ -199,6 +199,7 @@ func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Durati
 // observeRun tells observers that the execution of a claimed task begins. If the task was
 // cancelled meanwhile, it does nothing and returns false.
 func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
+	h.heed()
 	h.mu.Lock()
 	r, ctx, cancelled := m.executionLocked(h, worker, m.now()), h.ctxLocked(), h.cancelledLocked() != nil
 	h.mu.Unlock()
@@ -267,7 +268,7 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 	failed := m.executionLocked(h, h.worker, h.startedAt)
 	h.mu.Unlock()
 	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Values()}
-	values := h.firstCtx.Base()
+	values := h.firstCtx.Current().Base()
 	for _, o := range m.observers.restart {
 		m.tell(func() { values = given(o.BeginRestart(values, r), values) })
 	}

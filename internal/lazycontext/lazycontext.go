@@ -16,7 +16,7 @@ import (
 // owner is the value that stands for that work. Initialise a Context with [Context.Init] before
 // use and do not copy it. It is safe for concurrent use.
 type Context[O any] struct {
-	base  context.Context   // or a *special
+	base  context.Context   // or a *special, or the *Context that Detach has made
 	owner atomic.Pointer[O] // nil once the work is over
 	// inner is nil until the context is used or cancelled. It changes from nil to a real
 	// context, or from nil to released and from there to a cancelled real context. A real
@@ -32,15 +32,19 @@ type cancellable struct {
 // released is the inner value of a context that was released before its first use.
 var released = new(cancellable)
 
-// special holds the fields that few contexts need: a deadline, and values in addition to those of
-// the context that was passed to Init. A Context without them has no such allocation.
+// special holds the fields that few contexts need: a deadline, a link, and values in addition to
+// those of the context that was passed to Init. A Context without them has no such allocation.
 type special struct {
 	context.Context                 // its values are those of the Context; see Values
 	base            context.Context // see Base
 	origin          context.Context // the one passed to Init
+	link            context.Context // see Link; nil: none
 	at              time.Time       // the deadline; zero: none
 	cause           error           // of the end by deadline
 }
+
+// nothing is the base of a Context without values.
+var nothing = context.Background()
 
 type ownerKey[O any] struct{}
 
@@ -69,8 +73,40 @@ func (c *Context[O]) Again(first *Context[O], owner *O) {
 	if s, ok := first.base.(*special); ok {
 		c.base = s.origin
 		c.SetBase(s.base)
+		if s.link != nil {
+			c.Link(s.link)
+		}
 	}
 	c.owner.Store(owner)
+}
+
+// Detach returns the Context to use for the work, and must be called before c is used. If c
+// carries values, the result is a new Context with all that c has: goroutines that the work leaves
+// behind may need the values for longer than the owner, of which c is a part, should keep them in
+// memory. Otherwise it is c.
+func (c *Context[O]) Detach() *Context[O] {
+	if c.base == nothing {
+		return c
+	}
+	d := &Context[O]{base: c.base}
+	d.owner.Store(c.owner.Load())
+	c.base = d
+	return d
+}
+
+// Current returns the result of Detach, or c before that call.
+func (c *Context[O]) Current() *Context[O] {
+	if d, ok := c.base.(*Context[O]); ok {
+		return d
+	}
+	return c
+}
+
+// Forget drops what c keeps in memory. The Context that Detach has returned is not affected.
+func (c *Context[O]) Forget() {
+	if c.base != nothing {
+		c.base = nothing
+	}
 }
 
 // Origin returns the context whose values a Context initialised with ctx carries: ctx itself or,
@@ -92,6 +128,33 @@ func Origin[O any](ctx context.Context) context.Context {
 func (c *Context[O]) SetDeadline(at time.Time, cause error) {
 	s := c.special()
 	s.at, s.cause = at, cause
+}
+
+// Link makes c end when ctx does, with the error and the cause of ctx, like a context that is
+// derived from ctx. ctx must come from [context.WithCancelCause]. Contexts made from c with Again
+// have the same link. Link must be called before the context is used.
+func (c *Context[O]) Link(ctx context.Context) { c.special().link = ctx }
+
+// linked carries the values of one context and ends with another one.
+type linked struct {
+	context.Context                 // from which the values come
+	link            context.Context // from context.WithCancelCause
+}
+
+func (l linked) Done() <-chan struct{} { return l.link.Done() }
+func (l linked) Err() error            { return l.link.Err() }
+
+// Value looks key up in the values. The exception is the key by which package context finds the
+// context to cancel: for this key alone, the link returns itself. With the link as their parent,
+// derived contexts end at the same moment as the link, without a goroutine.
+func (l linked) Value(key any) any {
+	if v := l.Context.Value(key); v != nil {
+		return v
+	}
+	if v := l.link.Value(key); v == any(l.link) {
+		return v
+	}
+	return nil
 }
 
 // SetBase replaces the base by base, which must be derived from it. Contexts made from c with
@@ -144,6 +207,11 @@ func (c *Context[O]) Values() context.Context {
 	return c.base
 }
 
+// ended reports whether the deadline has passed or the link has ended.
+func (s *special) ended() bool {
+	return !s.at.IsZero() && !time.Now().Before(s.at) || s.link != nil && s.link.Err() != nil
+}
+
 // limit returns the fields with the deadline, and false if there is no deadline.
 func (c *Context[O]) limit() (s *special, ok bool) {
 	s, ok = c.base.(*special)
@@ -156,7 +224,11 @@ func (c *Context[O]) observe() *cancellable {
 	if in != nil && in != released {
 		return in
 	}
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.Values()))
+	parent := context.WithoutCancel(c.Values())
+	if s, ok := c.base.(*special); ok && s.link != nil && in != released {
+		parent = linked{parent, s.link}
+	}
+	ctx, cancel := context.WithCancelCause(parent)
 	if in == released {
 		cancel(nil)
 	} else if l, ok := c.limit(); ok {
@@ -197,12 +269,12 @@ func (c *Context[O]) Deadline() (deadline time.Time, ok bool) {
 // Done returns a channel that is closed when the context ends.
 func (c *Context[O]) Done() <-chan struct{} { return c.observe().Done() }
 
-// Err returns nil until the context ends: by Cancel or Release with [context.Canceled], or by its
-// deadline with [context.DeadlineExceeded].
+// Err returns nil until the context ends: by Cancel or Release with [context.Canceled], by its
+// deadline with [context.DeadlineExceeded], or with the error of its link.
 func (c *Context[O]) Err() error {
 	switch in := c.inner.Load(); in {
 	case nil:
-		if l, ok := c.limit(); ok && !time.Now().Before(l.at) {
+		if s, ok := c.base.(*special); ok && s.ended() {
 			return c.observe().Err()
 		}
 		return nil

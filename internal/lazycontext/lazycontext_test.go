@@ -25,7 +25,7 @@ func lazy(base context.Context) *lazycontext.Context[int] {
 }
 
 // TestEqualsTheStandardContext drives a lazy context and a standard one, with a
-// deadline or without, through the same calls; what can be seen of both must never
+// deadline and a link or without, through the same calls; what can be seen of both must never
 // differ.
 func TestEqualsTheStandardContext(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, equalsTheStandardContext) })
@@ -36,7 +36,19 @@ func equalsTheStandardContext(t *rapid.T) {
 	base, cancelBase := context.WithCancelCause(context.WithValue(context.Background(), key("k"), "v"))
 	defer cancelBase(nil)
 	got := lazy(base)
-	want, cancelWant := context.WithCancelCause(context.WithoutCancel(base))
+	link, cancelLink := context.WithCancelCause(context.Background())
+	defer cancelLink(nil)
+	parent := context.WithoutCancel(base)
+	if rapid.Bool().Draw(t, "linked") {
+		got.Link(link)
+		parent = link
+	}
+	if rapid.Bool().Draw(t, "detached") {
+		first := got
+		got = first.Detach()
+		first.Forget()
+	}
+	want, cancelWant := context.WithCancelCause(parent)
 	defer cancelWant(nil)
 	defer got.Release()
 	if rapid.Bool().Draw(t, "limited") {
@@ -55,6 +67,7 @@ func equalsTheStandardContext(t *rapid.T) {
 			cancelWant(cause)
 		},
 		"cancelBase": func(*rapid.T) { cancelBase(errors.New("base")) },
+		"cancelLink": func(t *rapid.T) { cancelLink(rapid.SampledFrom(causes).Draw(t, "cause")) },
 		"release":    func(*rapid.T) { got.Release(); cancelWant(nil) },
 		"observe":    func(*rapid.T) { got.Done() },
 		"advance": func(t *rapid.T) {
@@ -142,5 +155,50 @@ func TestConcurrentObserversSeeOneContext(t *testing.T) {
 			wg.Go(c.Release)
 			wg.Wait() // hangs, and fails as a deadlock, if an observer saw a channel that nobody closes
 		})
+	}
+}
+
+// TestLinkLendsNoValues checks that a context has the values of its base and not those of its
+// link, also when it is observed, and that it ends at once with the link even so.
+func TestLinkLendsNoValues(t *testing.T) {
+	link, cancel := context.WithCancelCause(context.WithValue(t.Context(), key("link"), 1))
+	c := lazy(context.WithValue(t.Context(), key("base"), 2))
+	c.Link(link)
+	for range 2 {
+		if got := c.Value(key("link")); got != nil {
+			t.Errorf("the value of the link is %v, want none", got)
+		}
+		if got := c.Value(key("base")); got != 2 {
+			t.Errorf("the value of the base is %v, want 2", got)
+		}
+		c.Done() // from now on there is a real context
+	}
+	child, stop := context.WithCancel(c)
+	defer stop()
+	why := errors.New("why")
+	cancel(why)
+	for what, ctx := range map[string]context.Context{"context": c, "derived context": child} {
+		if ctx.Err() == nil || !errors.Is(context.Cause(ctx), why) {
+			t.Errorf("after the end of the link, Err of the %s is %v and its cause %v", what, ctx.Err(), context.Cause(ctx))
+		}
+	}
+}
+
+// TestForgetDropsTheValuesOfTheOwnerOnly checks that a detached context keeps its values.
+func TestForgetDropsTheValuesOfTheOwnerOnly(t *testing.T) {
+	c := lazy(context.WithValue(t.Context(), key("k"), "v"))
+	d := c.Detach()
+	if c.Current() != d {
+		t.Error("Current is not the result of Detach")
+	}
+	c.Forget()
+	if got := d.Value(key("k")); got != "v" {
+		t.Errorf("the detached context has the value %v, want v", got)
+	}
+	if got := c.Value(key("k")); got != nil {
+		t.Errorf("the context has the value %v still", got)
+	}
+	if plain := lazy(context.Background()); plain.Detach() != plain {
+		t.Error("a context without values was detached, which costs an allocation")
 	}
 }
