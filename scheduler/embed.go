@@ -27,7 +27,7 @@ type Hooks[T any] struct {
 	// of its workers; Inside is for goroutines that an item has started. It is called
 	// only when a submit would wait.
 	Inside func(ctx context.Context) bool
-	// TrackCallers enables [Pool.Callers]. It costs about two microseconds for each
+	// TrackCallers enables [Pool.Caller]. It costs about two microseconds for each
 	// worker that is started, and nothing for an item.
 	TrackCallers bool
 }
@@ -153,22 +153,33 @@ func (p *Pool[T]) UndoWithdraw() {
 
 // Caller is an item for which a goroutine runs, with the number of the item's worker.
 type Caller[T any] struct {
-	Worker int32 // 0 for an item that runs inline, under [CallerRuns]
-	Item   T
+	Worker   int32 // 0 for an item that runs inline, under [CallerRuns]
+	Item     T
+	Indirect bool // the goroutine executes an item of another pool, inside a submit of Item
 }
 
-// Callers returns the items for which the calling goroutine runs, innermost first: the item
-// that it executes and, if that item runs inline, the item that submitted it, and so on. It
-// is empty on a goroutine that executes no item, and if Hooks.TrackCallers is not set. It
-// takes some microseconds.
-func (p *Pool[T]) Callers() (list []Caller[T]) {
-	for id, ok := goroutine.ID(), true; ok; id, ok = goroutine.Principal(id) {
-		if w, found := p.callers.Of(id); found {
-			// The goroutine itself sets the item, or it was set before the goroutine started.
-			list = append(list, Caller[T]{w.id, w.item})
+// Caller returns the item of this pool for which the calling goroutine runs. That is the item
+// that it executes. If it executes an inline item of another pool, that is the item that
+// submitted that one, directly or through further inline items. Caller reports false on a goroutine
+// that runs for no item of the pool, and if Hooks.TrackCallers is not set. It takes some
+// microseconds, however deep inline items are nested.
+func (p *Pool[T]) Caller() (c Caller[T], ok bool) {
+	id := goroutine.ID()
+	w, found := p.callers.Of(id)
+	if !found {
+		c.Indirect = true
+		for _, principal := range goroutine.Principals(id) {
+			if w, found = p.callers.Of(principal.ID); found {
+				break
+			}
 		}
 	}
-	return list
+	if !found {
+		return Caller[T]{}, false
+	}
+	// The goroutine itself sets the item, or it was set before the goroutine started.
+	c.Worker, c.Item = w.id, w.item
+	return c, true
 }
 
 // Blocked reports whether the submitter of an item waits for room, for an item for which

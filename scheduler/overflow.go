@@ -113,7 +113,10 @@ func (p *Pool[T]) overflowAndUnlock(ctx context.Context, items []T, together boo
 // inside reports whether the caller is an item of this pool or belongs to one. If it waited
 // for room, no worker might be left to make any. mu must not be held.
 func (p *Pool[T]) inside(ctx context.Context) bool {
-	return len(p.Callers()) > 0 || p.cfg.Hooks.Inside != nil && p.cfg.Hooks.Inside(ctx)
+	if _, ok := p.Caller(); ok {
+		return true
+	}
+	return p.cfg.Hooks.Inside != nil && p.cfg.Hooks.Inside(ctx)
 }
 
 // pushOverLocked pushes an item for which there is no room and gives up one item. The caller
@@ -142,7 +145,7 @@ func (p *Pool[T]) pushOverLocked(item T) {
 
 // runInlineAndUnlock runs an item while its submitter waits. The item has a goroutine of its
 // own, since a Goexit in the item would otherwise end the submitter too. That goroutine acts
-// for the one of the submitter; see Callers.
+// for the one of the submitter; see Caller.
 func (p *Pool[T]) runInlineAndUnlock(item T) {
 	p.counts.submitted++
 	if p.cfg.Hooks.Claim != nil && !p.cfg.Hooks.Claim(item) {
@@ -160,7 +163,7 @@ func (p *Pool[T]) runInlineAndUnlock(item T) {
 	caller := goroutine.ID()
 	go func() {
 		defer close(done)
-		defer goroutine.ActFor(caller)()
+		defer goroutine.ActFor(caller, p)()
 		if p.cfg.Hooks.TrackCallers {
 			defer p.callers.Register(w)()
 		}

@@ -303,33 +303,40 @@ func TestHasLentKnowsWhoWaits(t *testing.T) {
 	})
 }
 
-// TestCallersKnowsForWhomAGoroutineRuns checks that Callers returns the item of the worker.
-// For an item that runs for its submitter it returns that item first, and then the item
-// that submitted it.
-func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
+// called is a result of Caller.
+type called struct {
+	scheduler.Caller[int]
+	OK bool
+}
+
+func callerIn(p *scheduler.Pool[int]) called {
+	c, ok := p.Caller()
+	return called{c, ok}
+}
+
+// TestCallerKnowsForWhomAGoroutineRuns checks that Caller returns the item that the goroutine
+// executes, on a worker or inline.
+func TestCallerKnowsForWhomAGoroutineRuns(t *testing.T) {
 	for _, track := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			type callers = []scheduler.Caller[int]
-			seen := map[int]callers{}
-			var elsewhere callers
+			seen := map[int]called{}
+			var elsewhere called
 			var pool *scheduler.Pool[int]
 			release := make(chan struct{})
 			pool, err := scheduler.NewPool(scheduler.Config[int]{
 				Min: 1, Max: 1, Limit: 1, Overflow: scheduler.CallerRuns, Hooks: scheduler.Hooks[int]{TrackCallers: track},
 			}, func(_ int32, item int) {
-				seen[item] = pool.Callers() // only one of them runs at a time
+				seen[item] = callerIn(pool) // only one of them runs at a time
 				switch item {
 				case 1:
 					<-release
 					check.Is(t, "a batch", pool.SubmitTogether(context.Background(), []int{2, 3, 4}), nil)
-					if after := pool.Callers(); track && len(after) != 1 {
-						t.Errorf("after the batch the item runs for %v, want itself", after)
-					}
+					check.Equal(t, "caller after the batch", callerIn(pool), seen[1])
 				case 3:
 					check.Is(t, "an item", pool.Submit(context.Background(), 5), nil)
 				case 4:
 					done := make(chan struct{})
-					go func() { defer close(done); elsewhere = pool.Callers() }()
+					go func() { defer close(done); elsewhere = callerIn(pool) }()
 					<-done
 				}
 			})
@@ -337,23 +344,66 @@ func TestCallersKnowsForWhomAGoroutineRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustSubmit(t, pool, 1)
-			check.Equal(t, "callers of a goroutine of no item", pool.Callers(), nil)
+			check.Equal(t, "caller on a goroutine of no item", callerIn(pool), called{})
 			close(release)
 			synctest.Wait()
 			mustStop(t, pool)
-			one := scheduler.Caller[int]{Worker: 1, Item: 1}
-			want := map[int]callers{
-				1: {one},
-				2: {{Worker: 1, Item: 2}}, // it has a worker, since it was queued
-				3: {{Item: 3}, one},
-				4: {{Item: 4}, one},
-				5: {{Item: 5}, {Item: 3}, one},
+			item := func(worker int32, item int) called {
+				return called{scheduler.Caller[int]{Worker: worker, Item: item}, true}
 			}
+			want := map[int]called{1: item(1, 1), 2: item(1, 2), 3: item(0, 3), 4: item(0, 4), 5: item(0, 5)} // 2 was queued
 			if !track {
-				want = map[int]callers{1: nil, 2: nil, 3: nil, 4: nil, 5: nil}
+				want = map[int]called{1: {}, 2: {}, 3: {}, 4: {}, 5: {}}
 			}
 			check.Equal(t, "callers", seen, want)
-			check.Equal(t, "callers of a goroutine that an item has started", elsewhere, nil)
+			check.Equal(t, "caller on a goroutine that an item has started", elsewhere, called{})
 		})
 	}
+}
+
+// TestCallerThroughInlineItemsOfAnotherPool checks that Caller finds the nearest item of its
+// pool for a goroutine that runs an inline item of another pool.
+func TestCallerThroughInlineItemsOfAnotherPool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pools := make(map[string]*scheduler.Pool[int])
+		seen := make(map[string][]called)
+		order := []string{"a", "b", "b", "a", "b"} // item i runs inside item i-1, in this pool
+		release := make(chan struct{})
+		run := func(_ int32, item int) {
+			if item < 0 {
+				<-release
+				return
+			}
+			for name, p := range pools {
+				seen[name] = append(seen[name], callerIn(p))
+			}
+			if item++; item < len(order) {
+				check.Is(t, "Submit", pools[order[item]].Submit(context.Background(), item), nil)
+			}
+		}
+		for _, name := range []string{"a", "b"} {
+			p, err := scheduler.NewPool(scheduler.Config[int]{
+				Min: 1, Max: 1, Limit: scheduler.HandOver, Overflow: scheduler.CallerRuns,
+				Hooks: scheduler.Hooks[int]{TrackCallers: true},
+			}, run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pools[name] = p
+		}
+		mustSubmit(t, pools["b"], -1)
+		synctest.Wait()
+		mustSubmit(t, pools["a"], 0)
+		synctest.Wait()
+		close(release)
+		mustStop(t, pools["a"])
+		mustStop(t, pools["b"])
+		item := func(worker int32, item int, indirect bool) called {
+			return called{scheduler.Caller[int]{Worker: worker, Item: item, Indirect: indirect}, true}
+		}
+		check.Equal(t, "callers", seen, map[string][]called{
+			"a": {item(1, 0, false), item(1, 0, true), item(1, 0, true), item(0, 3, false), item(0, 3, true)},
+			"b": {{}, item(0, 1, false), item(0, 2, false), item(0, 2, true), item(0, 4, false)},
+		})
+	})
 }

@@ -107,7 +107,7 @@ func (m *TaskManager) offerAll(ctx context.Context, handles []*Handle) error {
 	case m.blocks:
 		return m.untilCancelled(ctx, handles, func(ctx context.Context) error { return m.pool.SubmitTogether(ctx, handles) })
 	case m.callerRuns:
-		defer m.runsFor(ctx, handles)()
+		defer m.submitInline(ctx, handles)()
 	}
 	return m.pool.SubmitTogether(ctx, handles)
 }

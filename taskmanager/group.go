@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -226,7 +227,7 @@ func (g *Group) enter(h *Handle) error {
 		}
 		room := g.room
 		g.mu.Unlock()
-		if err := g.await(g.ctx, groupRoom{g}, room, "wait for room in the group"); err != nil {
+		if err := g.await(g.ctx, groupRoom{g, room}, room, "wait for room in the group"); err != nil {
 			return err
 		}
 	}
@@ -390,18 +391,58 @@ func (g *Group) resultLocked() error {
 	return errors.Join(all...)
 }
 
-// outstanding returns the members. With one, it implements dependency.
-func (g *Group) outstanding() []*Handle {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Collect(maps.Keys(g.members))
+// A group is the dependency of a wait for all members.
+
+func (g *Group) manager() *TaskManager { return g.m }
+func (g *Group) one() bool             { return false }
+
+// tasks returns the members that need something.
+func (g *Group) tasks(w *waitGraph) iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for h := range g.members {
+			if !w.free(h) && !yield(h) {
+				return
+			}
+		}
+	}
 }
 
-// one returns false: Wait needs the end of all members.
-func (g *Group) one() bool { return false }
+// groupRoom is the dependency of a submit to a full group. The channel is closed when there is
+// room.
+type groupRoom struct {
+	*Group
+	room chan struct{}
+}
 
-// groupRoom is the dependency of a submit to a full group.
-type groupRoom struct{ *Group }
+// currentRoom returns the dependency of the submits that wait for room.
+func (g *Group) currentRoom() groupRoom {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return groupRoom{g, g.room}
+}
 
 // one returns true: the end of any member makes room.
 func (groupRoom) one() bool { return true }
+
+// tasks returns the members, or none if one of them needs nothing or there has been room since.
+func (r groupRoom) tasks(w *waitGraph) iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.Group.room != r.room {
+			return
+		}
+		for h := range r.members {
+			if w.free(h) {
+				return
+			}
+		}
+		for h := range r.members {
+			if !yield(h) {
+				return
+			}
+		}
+	}
+}

@@ -2,16 +2,20 @@ package taskmanager
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 )
 
 // inlineSubmit is a submit under CallerRuns. The tasks without room run inside it, one
-// after another.
+// after another. It is also what the submitting task waits for, and the tasks of a batch that
+// have not had their turn: the end of the task that runs.
 type inlineSubmit struct {
-	// submitters are the tasks on whose behalf the submit was called. The waits of the
-	// tasks that run inside it lend their slots.
-	submitters []waiter
-	running    atomic.Pointer[inlineTask] // that runs, or ran last
+	m         *TaskManager
+	handles   []*Handle
+	submitter *Handle                    // the task that submits; nil: none
+	slot      slot                       // the slot that the tasks lend while they wait
+	inside    []*TaskManager             // the managers of the submitter, of its own submitter and so on
+	running   atomic.Pointer[inlineTask] // that runs, or ran last
 }
 
 // inlineTask is a task of an inlineSubmit, with its position. The tasks before the one
@@ -19,19 +23,30 @@ type inlineSubmit struct {
 type inlineTask struct {
 	submit *inlineSubmit
 	place  int
-	h      *Handle
 }
 
-// runsFor notes on whose behalf tasks run that are submitted under CallerRuns, until done is
-// called.
-func (m *TaskManager) runsFor(ctx context.Context, handles []*Handle) (done func()) {
-	s := &inlineSubmit{submitters: m.waiters(ctx)}
+// submitInline notes on whose behalf tasks run that are submitted under CallerRuns, until done
+// is called. It takes the same time at any depth of tasks that run inside submits.
+func (m *TaskManager) submitInline(ctx context.Context, handles []*Handle) (done func()) {
+	s := &inlineSubmit{m: m, handles: handles}
+	c := m.caller(ctx)
+	if c.task != nil {
+		s.submitter, s.slot, s.inside = c.task, c.slot(), c.managers()
+		g := c.task.m.lockWaits(m)
+		g.note(c.task, s) // which can make no task stuck, since none runs yet
+		g.mu.Unlock()
+	}
 	for i, h := range handles {
-		m.inline.Store(h, &inlineTask{s, i, h})
+		m.inline.Store(h, &inlineTask{s, i})
 	}
 	return func() {
 		for _, h := range handles {
 			m.inline.Delete(h)
+		}
+		if c.task != nil {
+			g := c.task.m.lockWaits(m)
+			g.remove(c.task, s)
+			g.mu.Unlock()
 		}
 	}
 }
@@ -52,10 +67,51 @@ func (m *TaskManager) inlineTask(h *Handle) *inlineTask {
 	return t.(*inlineTask)
 }
 
-// blockedBy returns the task that must end before t can start, or nil.
-func (t *inlineTask) blockedBy() *Handle {
-	if r := t.submit.running.Load(); r != nil && r.place < t.place {
-		return r.h
+// runs reports whether the submit waits for the task. It does not if the task restarts, since
+// it then runs on a worker.
+func (t *inlineTask) runs() bool {
+	if t.submit.running.Load() != t {
+		return false
 	}
-	return nil
+	h := t.submit.handles[t.place]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.worker == 0 && (h.state == running || h.state == asking)
+}
+
+// isBlocked reports whether an earlier task of the batch runs inside the submit.
+func (t *inlineTask) isBlocked() bool {
+	r := t.submit.running.Load()
+	return r != nil && r.place < t.place && r.runs()
+}
+
+func (s *inlineSubmit) manager() *TaskManager { return s.m }
+func (s *inlineSubmit) one() bool             { return false }
+
+// tasks returns the task that runs inside the submit.
+func (s *inlineSubmit) tasks(*waitGraph) iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		if r := s.running.Load(); r != nil && r.runs() {
+			yield(s.handles[r.place])
+		}
+	}
+}
+
+// having returns the tasks that need the end of the task that runs: the submitter, and those
+// after it in the batch.
+func (s *inlineSubmit) having() iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		if s.submitter != nil && !yield(s.submitter) {
+			return
+		}
+		r := s.running.Load()
+		if r == nil {
+			return
+		}
+		for _, h := range s.handles[r.place+1:] {
+			if h.standing().heldBack && !yield(h) {
+				return
+			}
+		}
+	}
 }

@@ -33,11 +33,12 @@ type TaskManager struct {
 	revived    atomic.Uint64 // restarts granted
 	rand       *rand.Rand
 	log        log
-	logged     atomic.Int64   // when a decision of the scaler was last logged, since the epoch
-	epoch      time.Time      // origin of times, which are monotonic; one second before the start, so that none is 0
-	history    *history       // nil: no WithHistory
-	waiting    sync.Map       // context.CancelCauseFunc by *Handle: submits that wait for room
-	inline     sync.Map       // *inlineTask by *Handle: tasks that are being submitted under CallerRuns
+	logged     atomic.Int64 // when a decision of the scaler was last logged, since the epoch
+	epoch      time.Time    // origin of times, which are monotonic; one second before the start, so that none is 0
+	history    *history     // nil: no WithHistory
+	waiting    sync.Map     // context.CancelCauseFunc by *Handle: submits that wait for room
+	inline     sync.Map     // *inlineTask by *Handle: tasks that are being submitted under CallerRuns
+	waits      atomic.Pointer[waitGraph]
 	schedules  sync.Map       // the keys are *Schedule
 	links      links          // to the contexts of submits and groups
 	asking     sync.WaitGroup // goroutines that call a Timetable of the user

@@ -189,7 +189,7 @@ func (m *TaskManager) offer(ctx context.Context, h *Handle, how admission) error
 		return err
 	}
 	if m.callerRuns {
-		defer m.runsFor(ctx, []*Handle{h})()
+		defer m.submitInline(ctx, []*Handle{h})()
 		return m.pool.Submit(ctx, h)
 	}
 	return m.untilCancelled(ctx, []*Handle{h}, func(ctx context.Context) error { return m.pool.Submit(ctx, h) })

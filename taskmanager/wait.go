@@ -32,73 +32,101 @@ func Blocking(ctx context.Context, wait func()) {
 	wait()
 }
 
-// dependency is what a task waits for: one task or several.
-type dependency interface {
-	// outstanding returns the tasks that have not ended.
-	outstanding() []*Handle
-	// one reports whether the wait is over when one of the tasks has ended, rather than
-	// all.
-	one() bool
+// caller is the task that calls the manager, and its worker, or 0 if it runs inside a submit
+// (CallerRuns).
+type caller struct {
+	task   *Handle // nil: none
+	worker int32
 }
 
-// waiter is a task on whose behalf a goroutine waits, and the worker whose slot it holds; 0
-// if it holds none.
-type waiter = scheduler.Caller[*Handle]
+// slot is the slot of a worker, and the task that runs there; zero: none.
+type slot = scheduler.Caller[*Handle]
 
-// waiters returns the tasks on whose behalf the caller waits: its own task, and, if that
-// task runs inside the submit of another task (CallerRuns), the submitting task, and so on.
-// It returns none if the caller is not a task.
-func (m *TaskManager) waiters(ctx context.Context) []waiter {
-	list := m.pool.Callers()
-	if list == nil {
-		h := ownerOf(ctx)
-		if h == nil {
-			return nil
-		}
+// caller returns the task on whose behalf the caller acts.
+func (m *TaskManager) caller(ctx context.Context) caller {
+	c, known := m.pool.Caller()
+	if known && !c.Indirect {
+		return caller{c.Item, c.Worker}
+	}
+	// A goroutine that acts for one of this pool belongs to a task of another manager.
+	if h := ownerOf(ctx); h != nil {
 		h.mu.Lock()
-		list = []waiter{{Worker: h.worker, Item: h}}
-		h.mu.Unlock()
+		defer h.mu.Unlock()
+		return caller{h, h.worker}
 	}
-	// The pool knows the submitter of an inline task only by its goroutine, and the submit
-	// by its context too. A task that restarts runs on a worker, and not for its submitter.
-	if last := list[len(list)-1]; last.Worker == 0 {
-		if t := last.Item.m.inlineTask(last.Item); t != nil {
-			list = append(list, t.submit.submitters...)
-		}
-	}
-	return list
+	return caller{c.Item, c.Worker}
 }
 
-// inside reports whether the caller is a task of this manager.
+// submit returns the submit inside which the task runs, or nil. A task that restarts runs on a
+// worker, even if the submit has not returned.
+func (c caller) submit() *inlineSubmit {
+	if c.task == nil || c.worker != 0 {
+		return nil
+	}
+	if t := c.task.m.inlineTask(c.task); t != nil {
+		return t.submit
+	}
+	return nil
+}
+
+// slot returns the slot that the task lends while it waits: its own, or that of the task in
+// whose submit it runs, directly or through further submits.
+func (c caller) slot() slot {
+	if s := c.submit(); s != nil {
+		return s.slot
+	}
+	return slot{Worker: c.worker, Item: c.task}
+}
+
+// managers returns the managers of the task, and of the tasks in whose submits it runs.
+func (c caller) managers() []*TaskManager {
+	s := c.submit()
+	switch {
+	case c.task == nil:
+		return nil
+	case s == nil:
+		return []*TaskManager{c.task.m}
+	case slices.Contains(s.inside, c.task.m):
+		return s.inside
+	}
+	return append(slices.Clip(s.inside), c.task.m)
+}
+
+// inside reports whether the caller is a task of this manager, or runs in the submit of one.
 func (m *TaskManager) inside(ctx context.Context) bool {
-	return slices.ContainsFunc(m.waiters(ctx), func(w waiter) bool { return w.Item.m == m })
+	return slices.Contains(m.caller(ctx).managers(), m)
 }
 
-// stepAside lends the slots of the tasks on whose behalf the caller is about to wait, which
-// may be tasks of another manager. The caller must call back when the wait is over. on is
+// stepAside lends the slot of the task on whose behalf the caller is about to wait, which
+// may be a task of another manager. The caller must call back when the wait is over. on is
 // what the caller waits for; nil means something other than tasks. The only error is
 // ErrWouldDeadlock.
 //
-// When ctx ends, back does not wait for free slots: the caller may be the task that cancels
+// When ctx ends, back does not wait for a free slot: the caller may be the task that cancels
 // the tasks that hold them.
 func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func(), err error) {
-	list := m.waiters(ctx)
-	if len(list) == 0 {
+	c := m.caller(ctx)
+	if c.task == nil {
 		return func() {}, nil
 	}
-	if on != nil && !waits.add(list, on) {
-		return nil, ErrWouldDeadlock
+	if on != nil {
+		g := c.task.m.lockWaits(on.manager())
+		ok := g.add(c.task, on)
+		g.mu.Unlock()
+		if !ok {
+			return nil, ErrWouldDeadlock
+		}
 	}
-	resumes := make([]func(hurry <-chan struct{}), len(list))
-	for i, w := range list {
-		resumes[i] = w.Item.m.pool.Lend(w.Worker, func(h *Handle) bool { return h == w.Item })
+	resume := func(<-chan struct{}) {}
+	if s := c.slot(); s.Item != nil {
+		resume = s.Item.m.pool.Lend(s.Worker, func(h *Handle) bool { return h == s.Item })
 	}
 	return func() {
-		if on != nil {
-			waits.remove(list, on)
+		if on != nil { // first: the task does not wait for it while it waits for a slot
+			g := c.task.m.lockWaits(on.manager())
+			g.remove(c.task, on)
+			g.mu.Unlock()
 		}
-		for _, resume := range resumes {
-			resume(ctx.Done())
-		}
+		resume(ctx.Done())
 	}, nil
 }

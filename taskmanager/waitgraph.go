@@ -1,127 +1,122 @@
 package taskmanager
 
 import (
-	"slices"
+	"iter"
+	"maps"
 	"sync"
 
 	"github.com/seed56799101/taskmanager/taskmanager/internal/deadlock"
 )
 
-// waits holds the waits of all managers, as tasks of one may wait for those of another.
-var waits = waitGraph{edges: make(map[*Handle][]dependency)}
-
-// waitGraph refuses waits that could never end. Its lock is taken before those of groups,
-// handles, pools and names.
-//
-// A task needs the ends of the tasks that it waits for. A task that has not started may also
-// need the end of one of the tasks that hold it back: see [examination.needsToStart]. It is stuck
-// if it can never continue, as package deadlock defines it. A wait is refused if it makes the
-// waiting task stuck; as a wait changes the needs of no other task, none can become stuck
-// without it.
-type waitGraph struct {
-	mu    sync.Mutex
-	edges map[*Handle][]dependency // what each waiting task waits for
+// dependency is what a task waits for: one task or several. Two are the same if they are equal.
+type dependency interface {
+	// manager returns the manager of the tasks.
+	manager() *TaskManager
+	// tasks returns the tasks that have not ended. It may omit tasks that need nothing, if the
+	// wait is for all.
+	tasks(g *waitGraph) iter.Seq[*Handle]
+	// one reports whether the wait is over when one of the tasks has ended, rather than
+	// all.
+	one() bool
 }
 
-// add adds a wait of several tasks for the same thing, or returns false if one of them would
-// be stuck.
-func (g *waitGraph) add(list []waiter, on dependency) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	tasks := make([]*Handle, len(list))
-	for i, w := range list {
-		tasks[i] = w.Item
-		g.edges[w.Item] = append(g.edges[w.Item], on)
+// waitGraph refuses waits that could never end. It has the waits of the tasks of a manager, or
+// of several managers whose tasks wait for each other; see [TaskManager.lockWaits]. Its lock is
+// taken before those of groups, handles, pools and names.
+//
+// A task needs the ends of the tasks that it waits for. A task that has not started may also
+// need the end of a task that holds it back: see [waitGraph.needsToStart]. It is stuck if it can
+// never continue, as package deadlock defines it. A wait is refused if it makes the waiting task
+// stuck; as a wait changes the needs of no other task, none can become stuck without it.
+type waitGraph struct {
+	mu     sync.Mutex // guards the rest
+	place  uint64     // of several graphs, the one with the lower place is locked first
+	joined bool       // several managers have this graph
+	gone   bool       // the managers have the graph next, or a new one each if it is nil
+	next   *waitGraph
+
+	// waits has the number of goroutines that wait on behalf of a task, by what they wait for.
+	// waiters has the same tasks by what they wait for.
+	waits   map[*Handle]map[dependency]int
+	waiters map[dependency]map[*Handle]struct{}
+	keys    keyIndex
+}
+
+// add adds a wait of a task, or returns false if the task would be stuck. Another wait of the
+// task for the same thing changes nothing.
+func (g *waitGraph) add(h *Handle, on dependency) bool {
+	if !g.note(h, on) || !deadlock.Closes(g, h, on) {
+		return true
 	}
-	x := examination{edges: g.edges}
-	// Most waits are for tasks that need nothing, and are not searched.
-	if len(x.newNeed(on).Nodes) > 0 && deadlock.Stuck(x.needsOf, tasks...) {
-		g.removeLocked(list, on)
+	g.remove(h, on)
+	return false
+}
+
+// note adds a wait without a search, and reports whether it is the first of the task for this
+// dependency.
+func (g *waitGraph) note(h *Handle, on dependency) (first bool) {
+	if g.waits[h] == nil {
+		g.waits[h] = make(map[dependency]int)
+		g.keys.setWaits(h, true)
+	}
+	g.waits[h][on]++
+	if g.waits[h][on] > 1 {
 		return false
 	}
+	if g.waiters[on] == nil {
+		g.waiters[on] = make(map[*Handle]struct{})
+		g.keys.setAwaited(on, true)
+	}
+	g.waiters[on][h] = struct{}{}
 	return true
 }
 
-// remove removes a wait that add has added.
-func (g *waitGraph) remove(list []waiter, on dependency) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.removeLocked(list, on)
-}
-
-func (g *waitGraph) removeLocked(list []waiter, on dependency) {
-	for _, w := range list {
-		rest := g.edges[w.Item]
-		i := slices.Index(rest, on)
-		rest = slices.Delete(rest, i, i+1)
-		if len(rest) == 0 {
-			delete(g.edges, w.Item)
-		} else {
-			g.edges[w.Item] = rest
-		}
+// remove removes a wait.
+func (g *waitGraph) remove(h *Handle, on dependency) {
+	if g.waits[h][on]--; g.waits[h][on] > 0 {
+		return
 	}
-}
-
-// stuck reports whether a task is stuck.
-func (g *waitGraph) stuck(h *Handle) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	x := examination{edges: g.edges}
-	return len(g.edges) > 0 && deadlock.Stuck(x.needsOf, h)
+	if delete(g.waits[h], on); len(g.waits[h]) == 0 {
+		delete(g.waits, h)
+		g.keys.setWaits(h, false)
+	}
+	if delete(g.waiters[on], h); len(g.waiters[on]) == 0 {
+		delete(g.waiters, on)
+		g.keys.setAwaited(on, false)
+	}
+	g.gone = g.joined && len(g.waits) == 0 // the managers have nothing in common any more
 }
 
 // closesCycle reports whether a task that is being submitted could never run, because all
 // tasks that its key allows at once wait for it. They can do that already if it is a member
 // of a group.
 func (m *TaskManager) closesCycle(h *Handle) bool {
-	return m.queue.limit != nil && h.cfg != nil && h.cfg.watcher != nil && waits.stuck(h)
-}
-
-type need = deadlock.Need[*Handle]
-
-// examination is one search. It looks once at each manager and at each thing that tasks wait
-// for, so its cost is linear in the numbers of tasks and waits. The lock of the graph is held.
-type examination struct {
-	edges    map[*Handle][]dependency
-	managers map[*TaskManager]*holders // made on demand, as the next one
-	needs    map[dependency]*need
-}
-
-// needsOf returns what a task needs to continue, apart from a worker.
-func (x *examination) needsOf(h *Handle) (needs []*need) {
-	if h.m.holdsBack() {
-		needs = x.needsToStart(h)
+	if !m.limitsKeys() || h.cfg == nil || h.cfg.watcher == nil {
+		return false
 	}
-	for _, on := range x.edges[h] {
-		needs = append(needs, x.needFor(on))
-	}
-	return needs
-}
-
-// needFor returns the need of all tasks that wait for the same thing.
-func (x *examination) needFor(on dependency) *need {
-	n := x.needs[on]
-	if n == nil {
-		n = x.newNeed(on)
-		if x.needs == nil {
-			x.needs = make(map[dependency]*need)
+	g := m.lockWaits(m)
+	defer g.mu.Unlock()
+	for on := range g.needsToStart(h) {
+		if deadlock.Closes(g, h, on) {
+			return true
 		}
-		x.needs[on] = n
 	}
-	return n
+	return false
 }
 
-// newNeed makes the need of a task that waits.
-func (x *examination) newNeed(on dependency) *need {
-	n := &need{Nodes: on.outstanding(), Any: on.one()}
-	if !n.Any { // a task without needs blocks no other task; omitting it saves time
-		n.Nodes = slices.DeleteFunc(n.Nodes, func(h *Handle) bool { return len(x.edges[h]) == 0 && !h.m.holdsBack() })
-	}
-	return n
-}
+// The methods of deadlock.Graph.
 
-// holdsBack reports whether tasks may have to wait for the end of others before they start.
-func (m *TaskManager) holdsBack() bool { return m.queue.limit != nil || m.callerRuns }
+// Needs returns what a task needs to continue, apart from a worker.
+func (g *waitGraph) Needs(h *Handle) iter.Seq[dependency] {
+	return func(yield func(dependency) bool) {
+		for on := range g.waits[h] {
+			if !yield(on) {
+				return
+			}
+		}
+		g.needsToStart(h)(yield)
+	}
+}
 
 // needsToStart returns what a task of a manager that holds tasks back needs before a worker
 // can start it:
@@ -129,114 +124,129 @@ func (m *TaskManager) holdsBack() bool { return m.queue.limit != nil || m.caller
 //   - in a batch under CallerRuns, the end of the task that runs inside the submit before it;
 //   - under a limit per key that is used up, the end of a task that runs with the same key;
 //   - while its submit waits for room, the end of a task that makes room in the queue.
-func (x *examination) needsToStart(h *Handle) (needs []*need) {
-	m := h.m
-	h.mu.Lock()
-	state := h.state
-	h.mu.Unlock()
-	if state == admitting && m.callerRuns {
-		if t := m.inlineTask(h); t != nil {
-			if running := t.blockedBy(); running != nil {
-				needs = append(needs, x.needFor(running))
+func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
+	return func(yield func(dependency) bool) {
+		s := h.standing()
+		switch {
+		case !s.heldBack:
+		case h.m.callerRuns:
+			if t := h.m.inlineTask(h); t != nil && t.isBlocked() {
+				yield(t.submit)
+			}
+		default:
+			if k := keyOf(h); g.keys.mayBeUsedUp(k) && !yield(k) {
+				return
+			}
+			if s.admitting && h.waitsForRoom() {
+				yield(queueRoom{h.m})
 			}
 		}
 	}
-	if state != queued && state != delayed && state != admitting || m.queue.limit == nil {
-		return needs
-	}
-	holders := x.holders(m)
-	if same := holders.running[h.Key()]; usesUp(same, h) {
-		needs = append(needs, same)
-	}
-	if state == admitting && holders.blocked[h] {
-		needs = append(needs, holders.takers())
-	}
-	return needs
 }
 
-// holders are the tasks of a manager that hold others back, at the time of an examination.
-type holders struct {
-	m       *TaskManager
-	running map[string]*need // the end of one of the tasks on workers, by key
-	blocked map[*Handle]bool // tasks whose submits wait for room in the queue
-	room    *need            // the end of one of the tasks that make room; nil: not known yet
-}
+// Nodes returns the tasks of a dependency.
+func (g *waitGraph) Nodes(on dependency) iter.Seq[*Handle] { return on.tasks(g) }
 
-func (x *examination) holders(m *TaskManager) *holders {
-	h := x.managers[m]
-	if h != nil {
-		return h
-	}
-	h = &holders{m: m, running: make(map[string]*need), blocked: make(map[*Handle]bool)}
-	if x.managers == nil {
-		x.managers = make(map[*TaskManager]*holders)
-	}
-	x.managers[m] = h
-	for _, w := range m.pool.Workers() {
-		if !w.Busy {
-			continue
-		}
-		n := h.running[w.Item.Key()]
-		if n == nil {
-			n = &need{Any: true}
-			h.running[w.Item.Key()] = n
-		}
-		n.Nodes = append(n.Nodes, w.Item)
-	}
-	m.pool.Blocked(func(task *Handle) bool { h.blocked[task] = true; return false })
-	return h
-}
+// Any reports whether the end of one of the tasks is enough.
+func (g *waitGraph) Any(on dependency) bool { return on.one() }
 
-// usesUp reports whether the tasks of a need, which run and have the key of h, use up the limit of
-// that key. The need may be nil.
-func usesUp(same *need, h *Handle) bool {
-	limit := h.keyLimit()
-	return same != nil && limit > 0 && len(same.Nodes) >= limit
-}
-
-// takers returns the need for room in the queue: the end of one of the tasks that use up the
-// limit of a key of which a task is queued. It has no tasks, and so is met, while the queue
-// holds a task that may start, or that waits for a limited time.
-func (h *holders) takers() *need {
-	if h.room != nil {
-		return h.room
-	}
-	h.room = &need{Any: true}
-	held := map[string]bool{}
-	for task := range h.m.names.All() {
-		task.mu.Lock()
-		queued, patient := task.state == queued || task.state == admitting && !h.blocked[task], task.cfg.patient()
-		task.mu.Unlock()
-		if !queued {
-			continue
+// For returns what is met by the end of a task, and some task needs.
+func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
+	return func(yield func(dependency) bool) {
+		s := h.standing()
+		if s.over || g.waiters[h] != nil && !yield(h) {
+			return
 		}
-		same := h.running[task.Key()]
-		if !patient || !usesUp(same, task) {
-			return h.room
+		if s.group != nil {
+			if g.waiters[s.group] != nil && !yield(s.group) {
+				return
+			}
+			room := s.group.currentRoom()
+			if g.waiters[room] != nil && g.blocks(room) && !yield(room) {
+				return
+			}
 		}
-		held[task.Key()] = true
-	}
-	for key, n := range h.running {
-		if held[key] || h.m.handsOver { // without a queue, room is a worker that is idle
-			h.room.Nodes = append(h.room.Nodes, n.Nodes...)
+		switch {
+		case !s.executing:
+		case h.m.callerRuns:
+			if t := h.m.inlineTask(h); t != nil && t.runs() {
+				yield(t.submit)
+			}
+		case h.m.limitsKeys():
+			if k := keyOf(h); g.keys.mayBeUsedUp(k) && !yield(k) {
+				return
+			}
+			if h.m.blocksSubmitters() {
+				yield(queueRoom{h.m})
+			}
 		}
 	}
-	return h.room
 }
 
-// patient reports whether the time that a task may wait is unlimited.
-func (c *taskConfig) patient() bool {
-	return c == nil || c.limits == nil || c.limits.queueTimeout == 0 && c.limits.deadline.IsZero()
+// Having returns the tasks that need something. Those that a limit per key holds back cannot be
+// listed while tasks wait for groups, whose members may be among them.
+func (g *waitGraph) Having(on dependency) (tasks iter.Seq[*Handle], ok bool) {
+	switch on := on.(type) {
+	case limitedKey:
+		return g.keys.heldBack(on), g.keys.groups == 0
+	case queueRoom:
+		return nil, false
+	case *inlineSubmit:
+		return on.having(), true
+	}
+	return maps.Keys(g.waiters[on]), true
 }
 
-// outstanding makes a handle a dependency.
-func (h *Handle) outstanding() []*Handle {
+// blocks reports whether a dependency is not met, as far as a task that needs it can tell.
+func (g *waitGraph) blocks(on dependency) bool {
+	for range on.tasks(g) {
+		return true
+	}
+	return false
+}
+
+// free reports whether a task needs nothing but a worker.
+func (g *waitGraph) free(h *Handle) bool {
+	return len(g.waits[h]) == 0 && !h.standing().heldBack
+}
+
+// standing is what the graph needs to know of a task.
+type standing struct {
+	over      bool // has ended
+	executing bool
+	admitting bool   // is being submitted
+	heldBack  bool   // has not started, and other tasks may have to end before it does
+	group     *Group // of which the task is a member, or nil
+}
+
+func (h *Handle) standing() (s standing) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.state == ended {
-		return nil
+	switch h.state {
+	case queued, delayed, admitting:
+		s.admitting = h.state == admitting
+		s.heldBack = h.m.callerRuns || h.m.limitsKeys()
+	case running, asking:
+		s.executing = true
+	case ended:
+		s.over = true
+	case claimed, ending:
 	}
-	return []*Handle{h}
+	if h.cfg != nil {
+		s.group, _ = h.cfg.watcher.(*Group)
+	}
+	return s
 }
 
-func (h *Handle) one() bool { return false }
+// A handle is the dependency of a wait for one task.
+
+func (h *Handle) manager() *TaskManager { return h.m }
+func (h *Handle) one() bool             { return false }
+
+func (h *Handle) tasks(g *waitGraph) iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		if !h.standing().over && !g.free(h) {
+			yield(h)
+		}
+	}
+}

@@ -61,11 +61,38 @@ func (r *Registry[V]) Of(id uint64) (value V, ok bool) {
 	return value, ok
 }
 
-// principals maps a goroutine that acts for another one to that one, which waits meanwhile.
-var principals Registry[uint64]
+// agent is a goroutine that acts for others.
+type agent struct {
+	owner      any
+	principals []Principal
+}
 
-// ActFor declares that the calling goroutine acts for the goroutine principal, until done is called.
-func ActFor(principal uint64) (done func()) { return principals.Register(principal) }
+var agents Registry[agent]
 
-// Principal returns the goroutine for which a goroutine acts, and false if it acts for itself.
-func Principal(id uint64) (principal uint64, ok bool) { return principals.Of(id) }
+// ActFor declares that the calling goroutine acts for the goroutine principal, which waits meanwhile,
+// until done is called. The owner is the part of the program to which the calling goroutine belongs.
+func ActFor(principal uint64, owner any) (done func()) {
+	of, _ := agents.Of(principal)
+	list := []Principal{{principal, of.owner}}
+	for _, p := range of.principals {
+		if p.owner == nil || p.owner != of.owner {
+			list = append(list, p)
+		}
+	}
+	return agents.Register(agent{owner, list})
+}
+
+// Principal is a goroutine for which another one acts.
+type Principal struct {
+	ID    uint64
+	owner any // nil: it acts for itself
+}
+
+// Principals returns the goroutines for which a goroutine acts, directly or through others that act
+// too, from the nearest to the one that acts for itself. Of several with the same owner it returns
+// only the nearest, so a chain of any length gives at most one goroutine for each owner, and one more.
+// The caller must not change the list.
+func Principals(id uint64) []Principal {
+	a, _ := agents.Of(id)
+	return a.principals
+}

@@ -1,11 +1,11 @@
 package goroutine_test
 
 import (
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
 )
 
@@ -43,41 +43,68 @@ func TestIDInABubble(t *testing.T) {
 	})
 }
 
-// callers are the number of the calling goroutine, and of those for which it acts.
-func callers() (chain []uint64) {
-	for id, ok := goroutine.ID(), true; ok; id, ok = goroutine.Principal(id) {
-		chain = append(chain, id)
-	}
-	return chain
+// act calls then on a goroutine that acts for another one.
+func act(principal uint64, owner any, then func(id uint64)) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer goroutine.ActFor(principal, owner)()
+		then(goroutine.ID())
+	}()
+	<-done
 }
 
-// TestPrincipal: a goroutine that acts for another one that acts for a third.
-func TestPrincipal(t *testing.T) {
-	mine := goroutine.ID()
-	var chain []uint64
-	act := func(principal uint64, then func(id uint64)) {
+// principals returns the goroutines for which a goroutine acts.
+func principals(id uint64) (list []uint64) {
+	for _, p := range goroutine.Principals(id) {
+		list = append(list, p.ID)
+	}
+	return list
+}
+
+// TestPrincipals: goroutines of owners a and b act for each other, six deep.
+func TestPrincipals(t *testing.T) {
+	root := goroutine.ID()
+	var ids []uint64
+	var lists [][]uint64
+	var nest func(id uint64)
+	nest = func(id uint64) {
+		ids, lists = append(ids, id), append(lists, principals(id))
+		if depth := len(ids) - 1; depth < 6 {
+			act(id, string("aababb"[depth]), nest)
+			return
+		}
+		var elsewhere []uint64
 		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			defer goroutine.ActFor(principal)()
-			then(goroutine.ID())
-		}()
+		go func() { defer close(done); elsewhere = principals(goroutine.ID()) }()
 		<-done
+		check.Equal(t, "principals of a goroutine that was only started", elsewhere, nil)
 	}
-	var second, third uint64
-	act(mine, func(id uint64) {
-		second = id
-		act(id, func(id uint64) {
-			third = id
-			chain = callers()
-		})
+	nest(root)
+	check.Equal(t, "principals, from the root", lists, [][]uint64{
+		nil,
+		{root},
+		{ids[1], root},
+		{ids[2], root},
+		{ids[3], ids[2], root},
+		{ids[4], ids[3], root},
+		{ids[5], ids[4], root},
 	})
-	if want := []uint64{third, second, mine}; !slices.Equal(chain, want) {
-		t.Errorf("the chain is %v, want %v", chain, want)
+	check.Equal(t, "principals afterwards", principals(ids[6]), nil)
+}
+
+// TestLongChainsOfPrincipalsAreShort: the list does not grow with the chain.
+func TestLongChainsOfPrincipalsAreShort(t *testing.T) {
+	depth, longest := 0, 0
+	var nest func(id uint64)
+	nest = func(id uint64) {
+		longest = max(longest, len(goroutine.Principals(id)))
+		if depth++; depth < 1000 {
+			act(id, depth%3, nest)
+		}
 	}
-	if alone := callers(); !slices.Equal(alone, []uint64{mine}) {
-		t.Errorf("afterwards the chain is %v, want %v", alone, mine)
-	}
+	nest(goroutine.ID())
+	check.Equal(t, "the longest list, of three owners and the root", longest, 4)
 }
 
 func BenchmarkID(b *testing.B) {

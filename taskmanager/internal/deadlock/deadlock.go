@@ -1,112 +1,239 @@
 // Package deadlock searches a graph of waits for nodes that can never continue.
 //
 // A node has any number of needs, and ends when all of them are met. A need is met by the end
-// of all of its nodes, or of any one of them. A node is stuck if it is in the largest set of
-// nodes where each has a need that cannot be met without the end of another member, or of
-// itself. Such a set is a cycle of waits, a knot of several, or nodes that wait for one.
+// of all of its nodes, or of any one of them; without nodes it is met. A node is stuck if it is
+// in the largest set of nodes where each has a need that cannot be met without the end of
+// another member, or of itself. Such a set is a cycle of waits, a knot of several, or nodes that
+// wait for one.
 //
-// The package holds no state and knows no tasks: the caller describes the graph by a function.
+// The package holds no state and knows no tasks: the caller describes the graph.
 package deadlock
 
-// Need is the end of nodes that another node needs. A need without nodes is met.
-type Need[N comparable] struct {
-	Nodes []N
-	Any   bool // the end of any one of the nodes meets the need; false: it takes all of them
+import "iter"
+
+// Graph describes nodes of type N and their needs, of type D. It can be followed in both
+// directions. A sequence may have a node or a need more than once. The search may stop a
+// sequence early, and may ask for it again.
+type Graph[N, D comparable] interface {
+	// Needs returns the needs of a node.
+	Needs(node N) iter.Seq[D]
+	// Nodes returns the nodes of a need. It may omit nodes that have no needs, if the need is
+	// for the end of all.
+	Nodes(need D) iter.Seq[N]
+	// Any reports whether the end of any one of the nodes meets the need, rather than of all.
+	Any(need D) bool
+	// For returns the needs for the end of a node.
+	For(node N) iter.Seq[D]
+	// Having returns the nodes that have a need, or false if they cannot be listed. It may omit
+	// nodes whose ends no node needs.
+	Having(need D) (nodes iter.Seq[N], ok bool)
 }
 
-// Stuck reports whether one of several nodes is stuck. The function needs returns the needs
-// of a node; it is called once for each node that the starts depend on. A need that several
-// nodes have should be the same pointer, as it is looked at once.
+// Closes reports whether a node is stuck because of one of its needs, which it has got last. No
+// node may have been stuck before.
 //
-// The search takes time linear in the number of these nodes, their needs, and the nodes of each
-// distinct need.
-func Stuck[N comparable](needs func(N) []*Need[N], starts ...N) bool {
-	s := search[N]{nodes: make(map[N]*node), open: make(map[*Need[N]]*open)}
-	for _, start := range starts {
-		s.visit(start)
+// Then all stuck nodes depend on the node, and the need depends on all of them. Closes follows
+// the graph in both directions, alternately and with equal effort, until one of them is
+// exhausted. It takes time linear in the smaller of two numbers: that of the nodes that depend on
+// the node, with the needs for their ends, and that of the nodes on which the need depends, with
+// their needs. So a chain of waits takes linear time in total, whether it is built from its head
+// or from its end.
+func Closes[N, D comparable](g Graph[N, D], node N, need D) bool {
+	if none(g.For(node)) || none(g.Nodes(need)) {
+		return false
 	}
-	for ; len(s.queue) > 0; s.queue = s.queue[1:] {
-		s.expand(s.nodes[s.queue[0]], needs(s.queue[0]))
-	}
-	s.release()
-	for _, start := range starts {
-		if s.nodes[start].needs > 0 {
-			return true
+	for effort := 8; ; effort *= 4 {
+		for _, explore := range []func(*search[N, D], N, D){(*search[N, D]).backward, (*search[N, D]).forward} {
+			s := search[N, D]{g: g, effort: effort, vertices: make(map[N]*vertex), needs: make(map[D]*open)}
+			explore(&s, node, need)
+			if s.effort >= 0 {
+				return s.unmet(need)
+			}
 		}
 	}
-	return false
 }
 
-// search first assumes that all nodes are stuck. Then it releases, one after another, the nodes
-// that nothing blocks. What remains is the largest set of stuck nodes.
-type search[N comparable] struct {
-	nodes map[N]*node
-	open  map[*Need[N]]*open
-	queue []N     // visited and not expanded
-	free  []*node // without open needs, and not released
+// none reports whether a sequence is empty.
+func none[V any](seq iter.Seq[V]) bool {
+	for range seq {
+		return false
+	}
+	return true
 }
 
-// node is a node of the graph during a search.
-type node struct {
+// search explores the graph in one direction, and assumes that all visited nodes are stuck. Then
+// it releases, one after another, the nodes that nothing blocks. What remains is stuck. The
+// node of the search, which is visited first, is never released.
+type search[N, D comparable] struct {
+	g        Graph[N, D]
+	effort   int // steps that are left; negative: the search is given up
+	vertices map[N]*vertex
+	needs    map[D]*open
+	visited  []N // the keys of vertices
+}
+
+// vertex is a visited node.
+type vertex struct {
 	needs  int     // open ones
 	blocks []*open // needs of nodes, which lack its end
 }
 
-// open is a need that is not met.
+// open is a visited need.
 type open struct {
-	missing int // ends
-	of      []*node
+	missing int // ends; 0: the need is met
+	of      []*vertex
 }
 
-// visit returns a node. It schedules the expansion of a new one.
-func (s *search[N]) visit(name N) *node {
-	n := s.nodes[name]
-	if n == nil {
-		n = new(node)
-		s.nodes[name] = n
-		s.queue = append(s.queue, name)
+// step reports whether the search may take one more step.
+func (s *search[N, D]) step() bool {
+	s.effort--
+	return s.effort >= 0
+}
+
+// vertex returns the vertex of a node.
+func (s *search[N, D]) vertex(node N) *vertex {
+	v := s.vertices[node]
+	if v == nil {
+		v = new(vertex)
+		s.vertices[node] = v
+		s.visited = append(s.visited, node)
 	}
-	return n
+	return v
 }
 
-// expand adds the needs of a node.
-func (s *search[N]) expand(n *node, needs []*Need[N]) {
-	for _, need := range needs {
-		if len(need.Nodes) == 0 {
+// forward visits all nodes on which a need depends, except through the node that has it.
+func (s *search[N, D]) forward(node N, need D) {
+	s.vertex(node)
+	s.open(need)
+	for i := 1; i < len(s.visited); i++ {
+		v := s.vertices[s.visited[i]]
+		for d := range s.g.Needs(s.visited[i]) {
+			if !s.step() {
+				return
+			}
+			if o := s.open(d); o.missing > 0 {
+				o.of = append(o.of, v)
+				v.needs++
+			}
+		}
+	}
+}
+
+// open returns a need, and visits its nodes if it is new.
+func (s *search[N, D]) open(need D) *open {
+	o := s.needs[need]
+	if o != nil {
+		return o
+	}
+	o = new(open)
+	s.needs[need] = o
+	for node := range s.g.Nodes(need) {
+		if !s.step() {
+			break
+		}
+		v := s.vertex(node)
+		v.blocks = append(v.blocks, o)
+		o.missing++
+	}
+	if s.g.Any(need) {
+		o.missing = min(o.missing, 1)
+	}
+	return o
+}
+
+// backward visits all nodes that depend on the end of a node.
+func (s *search[N, D]) backward(node N, _ D) {
+	s.vertex(node)
+	for i := 0; i < len(s.visited); i++ {
+		v := s.vertices[s.visited[i]]
+		for d := range s.g.For(s.visited[i]) {
+			if !s.step() {
+				return
+			}
+			o := s.had(d)
+			v.blocks = append(v.blocks, o)
+			o.missing++
+		}
+	}
+	if s.effort >= 0 {
+		s.settleAny()
+	}
+}
+
+// settleAny corrects the needs for any of several nodes, which backward treats as needs for all.
+func (s *search[N, D]) settleAny() {
+	for d, o := range s.needs {
+		if !s.g.Any(d) {
 			continue
 		}
-		o := s.open[need]
-		if o == nil {
-			o = &open{missing: len(need.Nodes)}
-			if need.Any {
-				o.missing = 1
-			}
-			s.open[need] = o
-			for _, name := range need.Nodes {
-				lacked := s.visit(name)
-				lacked.blocks = append(lacked.blocks, o)
-			}
+		o.missing = 0
+		if s.onlyVisited(d) {
+			o.missing = 1
+			continue
 		}
-		o.of = append(o.of, n)
-		n.needs++
-	}
-	if n.needs == 0 {
-		s.free = append(s.free, n)
+		for _, v := range o.of {
+			v.needs--
+		}
 	}
 }
 
-// release ends all nodes that can end.
-func (s *search[N]) release() {
-	for ; len(s.free) > 0; s.free = s.free[1:] {
-		for _, o := range s.free[0].blocks {
+// had returns a need, and visits the nodes that have it if it is new.
+func (s *search[N, D]) had(need D) *open {
+	o := s.needs[need]
+	if o != nil {
+		return o
+	}
+	o = new(open)
+	s.needs[need] = o
+	nodes, ok := s.g.Having(need)
+	if !ok {
+		s.effort = -1
+		return o
+	}
+	for node := range nodes {
+		if !s.step() {
+			break
+		}
+		v := s.vertex(node)
+		v.needs++
+		o.of = append(o.of, v)
+	}
+	return o
+}
+
+// onlyVisited reports whether all nodes of a need were visited. The others do not depend on the
+// node of the search, so they can end.
+func (s *search[N, D]) onlyVisited(need D) bool {
+	found := false
+	for node := range s.g.Nodes(need) {
+		if s.vertices[node] == nil {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// unmet ends all visited nodes that can end, and reports whether a need cannot be met.
+func (s *search[N, D]) unmet(need D) bool {
+	var free []*vertex
+	for _, node := range s.visited[1:] {
+		if v := s.vertices[node]; v.needs == 0 {
+			free = append(free, v)
+		}
+	}
+	for ; len(free) > 0; free = free[1:] {
+		for _, o := range free[0].blocks {
 			if o.missing--; o.missing != 0 {
 				continue
 			}
-			for _, n := range o.of {
-				if n.needs--; n.needs == 0 {
-					s.free = append(s.free, n)
+			for _, v := range o.of {
+				if v.needs--; v.needs == 0 && v != s.vertices[s.visited[0]] {
+					free = append(free, v)
 				}
 			}
 		}
 	}
+	o := s.needs[need]
+	return o != nil && o.missing > 0
 }

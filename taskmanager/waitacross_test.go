@@ -1,0 +1,86 @@
+package taskmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// TestCirclesOfWaitsAcrossManagers: of rings of tasks, each task in another manager, in which
+// all tasks begin to wait at once, exactly one task of each ring is refused.
+func TestCirclesOfWaitsAcrossManagers(t *testing.T) {
+	const managers, rings = 5, 20
+	bubble(t, func(t *testing.T) {
+		var m []*taskmanager.TaskManager
+		for range managers {
+			m = append(m, start(t, taskmanager.WithWorkers(0, rings)))
+		}
+		ready := make(chan struct{})
+		var refused [rings]atomic.Int32
+		for r := range rings {
+			ring := make([]*taskmanager.Handle, 2+r%(managers-1))
+			for i := range ring {
+				ring[i] = submitFunc(t, m[(i+r)%managers], fmt.Sprint("ring ", r), func(ctx context.Context) error {
+					<-ready
+					err := ring[(i+1)%len(ring)].Wait(ctx)
+					if errors.Is(err, taskmanager.ErrWouldDeadlock) {
+						refused[r].Add(1)
+						return nil
+					}
+					return err
+				})
+			}
+		}
+		synctest.Wait()
+		close(ready)
+		for _, m := range m {
+			check.Is(t, "WaitIdle", m.WaitIdle(t.Context()), nil)
+		}
+		for r := range refused {
+			check.Equal(t, fmt.Sprintf("refused tasks of ring %d", r), refused[r].Load(), 1)
+		}
+	})
+}
+
+// TestInlineTaskOfAnotherManagerInACircle checks circles of waits in which a task takes part
+// that runs in the submit of a task of another manager. The pool of that manager knows only
+// the submitting task, for whose goroutine the inline task runs.
+func TestInlineTaskOfAnotherManagerInACircle(t *testing.T) {
+	for _, depth := range []int{1, 2} { // with 2, the innermost task belongs to the first manager again
+		bubble(t, func(t *testing.T) {
+			free := start(t)
+			var got error
+			fullManagers(t, 2, func(ctx context.Context, m []*taskmanager.TaskManager) {
+				_, err := m[1].SubmitFunc(ctx, "inline", func(ctx context.Context) error {
+					self, _ := taskmanager.FromContext(ctx)
+					circle := func(ctx context.Context) error {
+						other := submitFunc(t, free, "other", self.Wait)
+						synctest.Wait()
+						limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+						defer cancel()
+						if depth == 1 { // wait for a task of the manager that knows the root
+							known := submitFunc(t, m[0], "known", other.Wait, taskmanager.WithDelay(time.Second))
+							other = known
+						}
+						got = other.Wait(limited)
+						return nil
+					}
+					if depth == 1 {
+						return circle(ctx)
+					}
+					_, err := m[0].SubmitFunc(ctx, "innermost", circle)
+					return err
+				})
+				check.Is(t, "SubmitFunc", err, nil)
+			})
+			check.Is(t, fmt.Sprintf("the wait of the innermost of %d", depth), got, taskmanager.ErrWouldDeadlock)
+		})
+	}
+}
