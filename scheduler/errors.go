@@ -3,6 +3,8 @@ package scheduler
 import (
 	"errors"
 	"fmt"
+
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 var (
@@ -69,7 +71,7 @@ type BatchError struct {
 
 // Error returns the number of accepted items and the reason.
 func (e *BatchError) Error() string {
-	return fmt.Sprintf("scheduler: batch cut short after %d items: %v", e.Admitted, e.Err)
+	return fmt.Sprintf("scheduler: batch cut short after %s: %v", text.Count(e.Admitted, "item"), e.Err)
 }
 
 // Unwrap returns Err.

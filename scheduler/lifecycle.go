@@ -112,7 +112,7 @@ func (p *Pool[T]) begin(to phase) {
 		}
 		p.finishStopLocked()
 	}
-	next, dropped, ask := p.rouseLocked(), p.takeDiscardedLocked(), p.shortLocked()
+	next, dropped, ask := p.rouseLocked(), p.takeDiscardedLocked(), to == draining && p.shortLocked()
 	p.mu.Unlock()
 	p.signal(next)
 	if ask {

@@ -28,6 +28,10 @@ func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
 	}
 	switch h.state {
 	case queued:
+		if exactly(cause, ErrStopped) { // the pool drops it or, if it has yet to come there, refuses it
+			h.mu.Unlock()
+			return
+		}
 		h.state = ending
 		h.mu.Unlock()
 		m.pool.Withdraw()

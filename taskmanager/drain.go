@@ -24,6 +24,14 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 		return err
 	}
 	defer back()
+	if err := m.awaitIdle(ctx); err != nil {
+		return fmt.Errorf("taskmanager: wait until there are no tasks: %w", err)
+	}
+	return nil
+}
+
+// awaitIdle waits until no task is outstanding, or returns the cause of ctx.
+func (m *TaskManager) awaitIdle(ctx context.Context) error {
 	for {
 		h := m.names.Some()
 		if h == nil {
@@ -35,15 +43,47 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 		select {
 		case <-h.Done():
 		case <-ctx.Done():
-			return fmt.Errorf("taskmanager: wait until there are no tasks: %w", cause.Of(ctx))
+			return cause.Of(ctx)
 		}
 	}
 }
 
-// Drain ends the manager after its tasks have run. It refuses new tasks, waits until all
-// outstanding tasks have ended, including those that wait for their time or for a restart,
-// and stops the manager. Submits that already wait for room still get it. Schedules end.
-// Drain ends a pause, and [TaskManager.Pause] has no effect any more.
+// Close makes the manager end when its tasks have run, and returns at once. It refuses new
+// tasks. All outstanding tasks run, including those that wait for their time or for a
+// restart. Submits that already wait for room still get it. Schedules end. Close ends a
+// pause, and [TaskManager.Pause] has no effect any more. The workers exit when the last task
+// has ended.
+//
+// [TaskManager.Done] tells when the manager has ended, [TaskManager.Drain] waits for that,
+// and [TaskManager.Stop] cuts it short. Close has no effect on a manager that drains or has
+// stopped. A task may close its own manager.
+//
+// Close returns no error, as it cannot fail: what is accepted by then runs. A manager is not
+// an [io.Closer], because a caller of one expects that everything is over when Close has
+// returned.
+func (m *TaskManager) Close() {
+	s := &m.shutdown
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.stopping {
+		return
+	}
+	s.closing = true
+	m.names.Close()
+	m.draining.Store(true) // before the pause ends; see Pause
+	s.background.Go(m.finishDrain)
+}
+
+// finishDrain ends the manager when its tasks have run, or when Stop has cancelled them.
+func (m *TaskManager) finishDrain() {
+	m.pool.Resume()
+	m.endSchedules()
+	_ = m.awaitIdle(context.Background())
+	m.beginStop()
+}
+
+// Drain ends the manager after its tasks have run, as [TaskManager.Close] does, and waits
+// until it has ended.
 //
 // If ctx ends first, Drain cancels the remaining tasks as [TaskManager.Stop] does, and
 // returns a [*DrainError], which names those tasks and wraps the cause of ctx. Drain does
@@ -58,31 +98,58 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 	if m.inside(ctx) {
 		return fmt.Errorf("taskmanager: Drain: %w", ErrWouldDeadlock)
 	}
-	idle, before := m.names.Empty(), m.cancelled.Load()
-	m.close()
-	m.draining.Store(true) // before the pause ends; see Pause
-	m.pool.Resume()
-	_ = m.WaitIdle(ctx) // if ctx has ended, Stop cancels what is left
-	err := m.Stop(ctx)
-	short := &DrainError{Err: ErrStopped}
-	if ctx.Err() != nil {
-		short.Err = cause.Of(ctx)
+	// A Stop that had ended all tasks before does not concern this call.
+	concerned := !m.stopping() || !m.names.Empty()
+	if ctx.Err() == nil { // otherwise Close would only start tasks that are cancelled at once
+		m.Close()
 	}
-	if left := m.cancelled.Load(); left != nil && (left != before || !idle) {
-		short.Cancelled = slices.Clone(*left)
-	} else if err == nil {
-		return nil // even if ctx ended at the last moment
+	back, _ := m.stepAside(ctx, nil) // a task of another manager lends its slot; without a dependency there is no error
+	defer back()
+	if !isDone(m.shutdown.done) {
+		select {
+		case <-m.shutdown.done:
+		case <-ctx.Done():
+			m.beginStop()
+		}
 	}
-	return short
+	if short := m.cutShort(); concerned && short.any() || !isDone(m.shutdown.done) {
+		short.Err = ErrStopped
+		if ctx.Err() != nil {
+			short.Err = cause.Of(ctx)
+		}
+		return short
+	}
+	return nil
+}
+
+// stopping reports whether the manager runs no more tasks.
+func (m *TaskManager) stopping() bool {
+	m.shutdown.mu.Lock()
+	defer m.shutdown.mu.Unlock()
+	return m.shutdown.stopping
+}
+
+// cutShort returns an error without a reason about the tasks that a Stop found outstanding.
+func (m *TaskManager) cutShort() *DrainError {
+	m.shutdown.mu.Lock()
+	c := m.shutdown.cut
+	m.shutdown.mu.Unlock()
+	e := &DrainError{Running: m.running()}
+	e.Cancelled = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
+		_, runs := slices.BinarySearch(e.Running, name)
+		return runs
+	})
+	e.More = max(c.total-len(e.Running)-len(e.Cancelled), 0)
+	return e
 }
 
 // Pause makes the workers take no more tasks. Running tasks continue. Submits still queue
 // tasks, up to the limit; beyond it the overflow policy applies, except that [CallerRuns]
-// acts as [Reject]. [TaskManager.Resume], [TaskManager.Drain] and [TaskManager.Stop] end a
-// pause.
+// acts as [Reject]. [TaskManager.Resume], [TaskManager.Close], [TaskManager.Drain] and
+// [TaskManager.Stop] end a pause.
 func (m *TaskManager) Pause() {
 	m.pool.Pause()
-	if m.draining.Load() { // set before Drain resumes: one of the two Resumes follows this Pause
+	if m.draining.Load() { // set before finishDrain resumes: one of the two Resumes follows this Pause
 		m.pool.Resume()
 	}
 }

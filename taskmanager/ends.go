@@ -145,6 +145,7 @@ func (h *Handle) noteOutcomeLocked(reason error) {
 	switch {
 	case exactly(reason, ErrStopped):
 		how = outcomeStopped
+		h.noteCancelLocked(reason) // its group asks for that
 	case exactly(reason, ErrShed):
 		how = outcomeShed
 	}

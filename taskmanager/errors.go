@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
+	"github.com/seed56799101/taskmanager/internal/text"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
@@ -95,7 +95,7 @@ func (e *mark) ErrorType() string { return e.kind }
 // trace of the panic.
 type PanicError = scheduler.PanicError
 
-// StopError is returned by [TaskManager.Stop] if its context ended before all tasks did.
+// StopError is returned by [TaskManager.Stop] if its context ended before the manager did.
 type StopError struct {
 	// Running holds the names of the tasks that were still running, sorted.
 	Running []string
@@ -103,10 +103,10 @@ type StopError struct {
 	Err error
 }
 
-// Error returns the names of the running tasks and the reason.
+// Error returns the number and some names of the running tasks, and the reason.
 func (e *StopError) Error() string {
-	return fmt.Sprintf("taskmanager: not stopped yet, %d tasks still running [%s]: %v",
-		len(e.Running), strings.Join(e.Running, ", "), e.Err)
+	return fmt.Sprintf("taskmanager: not stopped yet, %s still running%s: %v",
+		text.Count(len(e.Running), "task"), listed(e.Running, 0), e.Err)
 }
 
 // Unwrap returns Err.
@@ -115,20 +115,37 @@ func (e *StopError) Unwrap() error { return e.Err }
 // DrainError is returned by [TaskManager.Drain] if its context ended, or if Stop was
 // called, before all tasks had ended.
 type DrainError struct {
-	// Cancelled holds the names of the tasks that were cancelled, sorted.
+	// Cancelled holds the names of the tasks that were cancelled and do not run: they have
+	// ended, or end without having started. It is sorted and has at most 10,000 names.
 	Cancelled []string
+	// More is the number of further such tasks, whose names are not in Cancelled.
+	More int
+	// Running holds the names of the tasks that were cancelled and still run, sorted.
+	Running []string
 	// Err is the reason why the context ended, or [ErrStopped].
 	Err error
 }
 
-// Error returns the names of the cancelled tasks and the reason.
+// Error returns the numbers and some names of the cancelled tasks and of those that still
+// run, and the reason.
 func (e *DrainError) Error() string {
-	return fmt.Sprintf("taskmanager: the drain was cut short, %d tasks cancelled [%s]: %v",
-		len(e.Cancelled), strings.Join(e.Cancelled, ", "), e.Err)
+	return fmt.Sprintf("taskmanager: the drain was cut short, %s cancelled%s, %d still running%s: %v",
+		text.Count(len(e.Cancelled)+e.More, "task"), listed(e.Cancelled, e.More), len(e.Running), listed(e.Running, 0), e.Err)
 }
 
 // Unwrap returns Err.
 func (e *DrainError) Unwrap() error { return e.Err }
+
+// any reports whether e is about any task.
+func (e *DrainError) any() bool { return len(e.Cancelled)+e.More+len(e.Running) > 0 }
+
+// listed returns a list of names in parentheses, or nothing.
+func listed(names []string, further int) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " (" + text.Names(names, further) + ")"
+}
 
 // translations maps errors of the pool to errors of this package.
 var translations = map[error]error{
@@ -157,7 +174,7 @@ func batchError(handles []*Handle, err error) error {
 	if ours := translated(err); ours != nil {
 		return ours
 	}
-	return fmt.Errorf("taskmanager: submit %d tasks: %w", len(handles), err)
+	return fmt.Errorf("taskmanager: submit %s: %w", text.Count(len(handles), "task"), err)
 }
 
 // translated returns the error of this package for an error of the pool, or nil.

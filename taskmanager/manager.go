@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/clock"
+	"github.com/seed56799101/taskmanager/internal/text"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
@@ -17,7 +18,7 @@ import (
 )
 
 // TaskManager runs named tasks on a pool of workers. [Start] and [New] make one;
-// [TaskManager.Drain] and [TaskManager.Stop] end it. It is safe for concurrent use.
+// [TaskManager.Close], [TaskManager.Drain] and [TaskManager.Stop] end it. It is safe for concurrent use.
 type TaskManager struct {
 	name       string
 	pool       *scheduler.Pool[*Handle]
@@ -39,13 +40,11 @@ type TaskManager struct {
 	waiting    sync.Map     // context.CancelCauseFunc by *Handle: submits that wait for room
 	inline     sync.Map     // *inlineTask by *Handle: tasks that are being submitted under CallerRuns
 	waits      atomic.Pointer[waitGraph]
-	schedules  sync.Map       // the keys are *Schedule
-	links      links          // to the contexts of submits and groups
-	asking     sync.WaitGroup // goroutines that call a Timetable of the user
-	draining   atomic.Bool
-	cancelled  atomic.Pointer[[]string] // sorted names, by the first Stop with tasks to cancel
-	unobserve  []func()                 // end the observation of the pool
-	unobserved sync.Once
+	schedules  sync.Map    // the keys are *Schedule
+	links      links       // to the contexts of submits and groups
+	draining   atomic.Bool // Close or Drain was called
+	shutdown   shutdown
+	unobserve  []func()      // end the observation of the pool
 	ends       tally         // of accepted tasks
 	refused    atomic.Uint64 // tasks that were added to names and then refused
 	increases  atomic.Int64  // scaler decisions for more workers
@@ -99,6 +98,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
 	m.delayed = delay.NewQueue()
+	m.shutdown.done = make(chan struct{})
 	if m.runner, err = newRunner(cfg.middleware); err != nil {
 		return nil, err
 	}
@@ -155,12 +155,23 @@ func (m *TaskManager) decided(d scheduler.Decided) {
 	if d.Target == d.Workers || last != 0 && now-last < int64(decisionLogInterval) || !m.logged.CompareAndSwap(last, now) {
 		return
 	}
-	m.log.infof("%d workers wanted, %d exist: %s", d.Target, d.Workers, d.Reason)
+	m.log.infof("%s wanted, %d present: %s", text.Count(d.Target, "worker"), d.Workers, d.Reason)
 }
 
 // Snapshot returns the state and the counters of the worker pool. The pool counts
-// executions, not tasks: each restart counts as a submit, and an execution whose Execute
-// returned an error counts as completed.
+// executions, not tasks, from the moment at which a task is queued:
+//
+//   - Submitted: tasks that were queued. A restart counts again, and a task that waits for
+//     its time or for a restart does not count until it is due.
+//   - Completed: executions that succeeded.
+//   - Failed: executions that returned an error, panicked or called [runtime.Goexit], and
+//     tasks that were cancelled when a worker had just taken them.
+//   - Withdrawn: queued tasks that ended because they were cancelled or exceeded a time limit.
+//   - Shed: queued tasks that the discipline gave up.
+//   - Dropped: queued tasks that Stop ended, that the overflow policy gave up, or that the
+//     discipline could not take.
+//
+// At each moment, Submitted is the sum of these five and of Queued, Busy, Inline and Lent.
 func (m *TaskManager) Snapshot() scale.Snapshot { return m.pool.Snapshot() }
 
 // now returns the time since the epoch. It is always positive.

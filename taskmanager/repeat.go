@@ -323,9 +323,9 @@ func (s *Schedule) tick() {
 		next = period.Next(now)
 		s.fail(s.plan(next, next, nil))
 	case stepped:
-		s.m.asking.Go(func() { s.follow(left <= 0) })
+		s.m.shutdown.background.Go(func() { s.follow(left <= 0) })
 	default:
-		s.m.asking.Go(func() { s.come(next, moment) })
+		s.m.shutdown.background.Go(func() { s.come(next, moment) })
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 // claim is called by the pool, under its lock, when it takes h from the queue. Exactly
@@ -34,16 +36,22 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 	observed := m.observers.run != nil && m.observeRun(worker, h)
 	task, ctx := m.begin(worker, h, observed)
 	if task == nil {
+		m.pool.MarkFailed(worker)
 		return
 	}
 	if worker == 0 {
 		m.noteInline(h)
 	}
+	var err error
 	if m.runner != nil {
-		m.settle(h, ctx, m.runner(ctx, h))
-		return
+		err = m.runner(ctx, h)
+	} else {
+		err = task.Execute(ctx)
 	}
-	m.settle(h, ctx, task.Execute(ctx))
+	if err != nil {
+		m.pool.MarkFailed(worker)
+	}
+	m.settle(h, ctx, err)
 }
 
 // begin marks a claimed task as running and returns it with the context of the execution.
@@ -105,9 +113,9 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 // dropped is called by the pool for a task that it gives up, on a worker or on the
 // goroutine of a call such as Submit or Stop.
 func (m *TaskManager) dropped(h *Handle, reason error) {
+	err := submitError(h.name, reason)
 	h.mu.Lock()
 	h.state = ending // the pool has claimed it, so no cancellation interferes
-	err := submitError(h.name, reason)
 	h.noteOutcomeLocked(err)
 	ctx := h.ctxLocked()
 	h.mu.Unlock()
@@ -196,8 +204,8 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		m.end(h, err)
 		m.logFor(h, ctx).errorf("task %q failed: %v", h.name, details{err})
 	case !permitted:
-		m.end(h, fmt.Errorf("%w after %d failures in a row: %w", ErrRestartsExhausted, row, err))
-		m.logFor(h, ctx).errorf("task %q failed %d times in a row and is given up: %v", h.name, row, details{err})
+		m.end(h, fmt.Errorf("%w after %s in a row: %w", ErrRestartsExhausted, text.Count(row, "failure"), err))
+		m.logFor(h, ctx).errorf("task %q failed %s in a row and is given up: %v", h.name, text.Count(row, "time"), details{err})
 	default:
 		m.runAgain(h, ctx, max(wait, 0), row, err, kind)
 	}

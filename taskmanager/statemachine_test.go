@@ -439,7 +439,13 @@ func (s *system) drain(t *rapid.T) {
 	if !ok || !errors.Is(err, errFailed) {
 		t.Fatalf("Drain returned %v, want a DrainError with the reason", err)
 	}
-	if diff := cmp.Diff(names, drained.Cancelled); diff != "" {
+	for _, name := range drained.Running {
+		if x := s.tasks[name]; x == nil || !x.executing() {
+			t.Fatalf("Drain says that %q is running", name)
+		}
+	}
+	all := slices.Sorted(slices.Values(slices.Concat(drained.Cancelled, drained.Running)))
+	if diff := cmp.Diff(names, all); diff != "" {
 		t.Fatalf("tasks that Drain has cancelled (-want +got):\n%s", diff)
 	}
 }

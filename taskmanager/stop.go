@@ -3,14 +3,41 @@ package taskmanager
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
+// shutdown is the end of a manager. Close, Drain and Stop begin it and, but for Close, wait
+// until it is done or their context ends. All that takes long, or calls code that may block,
+// runs on goroutines of the manager:
+//
+//	Close, Drain        → finishDrain    waits until no task is outstanding, and begins to stop
+//	finishDrain, Stop   → finishStop     cancels the outstanding tasks and waits for everything
+type shutdown struct {
+	mu       sync.Mutex // guards the next three; taken before all other locks but those of waits and groups
+	closing  bool       // finishDrain has begun
+	stopping bool       // finishStop has begun
+	cut      cut        // constant once stopping is set
+
+	background sync.WaitGroup // finishDrain, and the goroutines that call a Timetable of the user
+	done       chan struct{}  // closed by finishStop
+}
+
+// cut is what a Stop found outstanding.
+type cut struct {
+	names []string // of the tasks, sorted; at most mostNames of them
+	total int      // number of tasks
+}
+
+// mostNames is the largest number of names of a cut. To collect them takes a few
+// milliseconds, for which Stop and Drain do not observe their context.
+const mostNames = 10_000
+
 // Stop ends the manager. It refuses new tasks, ends the tasks that are queued or wait for
 // their time with [ErrStopped], and cancels the contexts of the running tasks with
 // ErrStopped as the cause. Then it waits until those tasks have returned and all workers
-// have exited. No task restarts any more.
+// have exited. No task starts or restarts any more.
 //
 // If ctx ends first, Stop returns a [*StopError], which wraps the cause of ctx and names
 // the tasks that are still running. The manager continues to stop; call Stop again to wait
@@ -23,62 +50,83 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
-	m.pool.Pause() // a task that starts now would only be cancelled
-	m.close()
-	m.cancelAll()
-	if err := m.pool.Stop(ctx); err != nil {
+	m.beginStop()
+	if isDone(m.shutdown.done) {
+		return nil
+	}
+	select {
+	case <-m.shutdown.done:
+		return nil
+	case <-ctx.Done():
 		return &StopError{Running: m.running(), Err: cause.Of(ctx)}
 	}
-	// A task may be left that the timer or a submit is passing to the pool at this moment.
-	// The pool refuses it, so it ends soon.
-	_, quiet := m.delayed.Stop()
-	select {
-	case <-quiet:
-	case <-ctx.Done():
-		return &StopError{Err: cause.Of(ctx)}
-	}
-	asked := make(chan struct{})
-	go func() {
-		m.asking.Wait()
-		close(asked)
-	}()
-	select {
-	case <-asked:
-	case <-ctx.Done():
-		return &StopError{Err: cause.Of(ctx)}
-	}
-	for h := range m.names.All() {
-		select {
-		case <-h.Done():
-		case <-ctx.Done():
-			return &StopError{Err: cause.Of(ctx)}
-		}
-	}
-	m.unobservePool()
-	return nil
 }
 
-// cancelAll cancels the outstanding tasks. It records their names for Drain first, since a
-// concurrent Drain continues when the last of them has ended.
-func (m *TaskManager) cancelAll() {
-	all := slices.Collect(m.names.All())
-	if len(all) > 0 {
-		names := make([]string, len(all))
-		for i, h := range all {
-			names[i] = h.name
-		}
-		slices.Sort(names)
-		m.cancelled.CompareAndSwap(nil, &names) // only the first Stop finds all of them
+// Done returns a channel that is closed when the manager has ended, after
+// [TaskManager.Close], [TaskManager.Drain] or [TaskManager.Stop]: no task is outstanding, and
+// all workers have exited.
+func (m *TaskManager) Done() <-chan struct{} { return m.shutdown.done }
+
+// overCtx is a context that has ended, for calls that must not wait.
+var overCtx = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// beginStop makes the manager start no more tasks and accept none, notes which ones are
+// outstanding, and leaves the rest to finishStop. It does not wait. Only the first call has
+// an effect.
+func (m *TaskManager) beginStop() {
+	s := &m.shutdown
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return
 	}
-	for _, h := range all {
+	s.stopping = true
+	_ = m.pool.Stop(overCtx) // from now on no worker takes a task, and the queued ones are dropped
+	m.names.Close()
+	s.cut = m.outstanding()
+	go m.finishStop()
+}
+
+// outstanding returns the names of the outstanding tasks.
+func (m *TaskManager) outstanding() (c cut) {
+	for h := range m.names.All() {
+		if len(c.names) == mostNames {
+			c.total = max(int(m.Counts().Outstanding()), mostNames) //nolint:gosec // as many as fit into memory
+			break
+		}
+		c.names = append(c.names, h.name)
+	}
+	c.total = max(c.total, len(c.names))
+	slices.Sort(c.names)
+	return c
+}
+
+// finishStop cancels the outstanding tasks and ends the manager. The names are closed, so
+// there are no other tasks. A task that the timer or a submit is passing to the pool at this
+// moment is refused there.
+func (m *TaskManager) finishStop() {
+	m.endSchedules()
+	for h := range m.names.All() {
 		m.cancel(h, ErrStopped)
 	}
+	_ = m.pool.Stop(context.Background())
+	_, quiet := m.delayed.Stop()
+	<-quiet
+	m.shutdown.background.Wait()
+	for h := range m.names.All() {
+		<-h.Done()
+	}
+	m.unobservePool()
+	close(m.shutdown.done)
 }
 
-// close refuses new tasks and stops the schedules. A schedule that Range misses was stored
-// after the names were closed; its Repeat checks that.
-func (m *TaskManager) close() {
-	m.names.Close()
+// endSchedules ends the schedules. A schedule that Range misses was stored after the names
+// were closed; its Repeat checks that.
+func (m *TaskManager) endSchedules() {
 	m.schedules.Range(func(s, _ any) bool {
 		s.(*Schedule).Stop()
 		return true
@@ -86,16 +134,31 @@ func (m *TaskManager) close() {
 }
 
 // running returns the sorted names of the tasks that are running, on workers or, with
-// CallerRuns, in their submits.
+// CallerRuns, in their submits. It takes time linear in their number, not in that of all
+// tasks.
 func (m *TaskManager) running() []string {
-	var names []string
-	for h := range m.names.All() {
-		h.mu.Lock()
-		if h.statusLocked() == Running {
+	names := []string{}
+	for _, w := range m.pool.Workers() {
+		if w.Busy && w.Item.runsOn(w.ID) {
+			names = append(names, w.Item.name)
+		}
+	}
+	m.inline.Range(func(h, _ any) bool {
+		if h := h.(*Handle); h.runsOn(0) {
 			names = append(names, h.name)
 		}
-		h.mu.Unlock()
-	}
+		return true
+	})
 	slices.Sort(names)
-	return names
+	return slices.Compact(names) // a task that moves may be listed twice
+}
+
+// isDone reports whether a channel is closed.
+func isDone(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }

@@ -330,11 +330,9 @@ func (m *TaskManager) poolState(limit int) observe.PoolState {
 	}
 }
 
-// unobservePool ends the observation of the pool. Only the first call has an effect.
+// unobservePool ends the observation of the pool. The functions of observers may block.
 func (m *TaskManager) unobservePool() {
-	m.unobserved.Do(func() {
-		for _, stop := range m.unobserve {
-			m.tell(stop)
-		}
-	})
+	for _, stop := range m.unobserve {
+		m.tell(stop)
+	}
 }
