@@ -78,7 +78,7 @@ func (p *Pool[T]) ring() {
 	}
 	spare := p.spareLocked()
 	if !p.haltedLocked() { // the other spare workers are about to take what waits
-		spare -= p.queuedLocked() - p.heldLocked() + p.blocked
+		spare -= p.demandLocked()
 	}
 	before := p.workers
 	leaving := p.dismissExpiredLocked(now, min(p.workers-max(p.min, keep), spare))

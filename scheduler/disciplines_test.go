@@ -120,8 +120,8 @@ func TestSheddingMakesRoom(t *testing.T) {
 			for _, j := range js[3 : 3+requeued] {
 				check.Is(t, "Requeue", r.pool.Requeue(j, 0), nil)
 			}
-			submitEach(t, r, js[2:3])
 			time.Sleep(2 * time.Second)
+			submitEach(t, r, js[2:3])
 			js[0].end <- returns
 			synctest.Wait()
 			check.Equal(t, "dropped", r.dropsByID(), shedDrops(append(js[1:2:2], js[3:3+requeued]...)...))

@@ -18,7 +18,7 @@ type discarded[T any] struct {
 // discardLocked drops an item that was submitted and is not in the queue. The goroutine that
 // releases mu reports it. A withdrawn item is only forgotten, and the result is false.
 func (p *Pool[T]) discardLocked(item T, reason error) bool {
-	if p.cfg.Hooks.Claim != nil && !p.cfg.Hooks.Claim(item) {
+	if !p.claimLocked(item) {
 		p.withdrawn--
 		return false
 	}
@@ -67,7 +67,7 @@ func (p *Pool[T]) collectDiscardedLocked() (some bool) {
 	for p.discarder != nil {
 		item, ok, reason := p.discarder.Discarded()
 		if !ok {
-			return some
+			break
 		}
 		some = true
 		p.meter.leave()
@@ -77,6 +77,7 @@ func (p *Pool[T]) collectDiscardedLocked() (some bool) {
 			p.discardLocked(item, fmt.Errorf("scheduler: %w", reason))
 		}
 	}
+	p.enterLocked()
 	return some
 }
 

@@ -134,10 +134,7 @@ func (p *Pool[T]) Withdraw() {
 	p.advanceLocked()
 	p.withdrawn++ // may have been decremented before, by a worker that skipped the item
 	p.rare.withdrawn++
-	if p.sweepDueLocked() {
-		p.absorbInboxLocked()
-		p.sweepLocked()
-	}
+	p.sweepIfDueLocked()
 	p.admitWaitersLocked()
 	p.dispatchAndUnlock(p.shortLocked())
 }

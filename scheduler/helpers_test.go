@@ -39,6 +39,8 @@ type job struct {
 	id     int
 	gone   atomic.Bool // withdrawn
 	queued time.Time   // time at which the model queued it
+	waits  *submission // of the model: its submitter waits for room; nil otherwise
+	quit   bool        // of the model: its submitter waited for room and has given up
 	end    chan ending
 }
 
@@ -54,6 +56,9 @@ func newJobs(n int) []*job {
 	}
 	return jobs
 }
+
+// level ranks a job under Priority.
+func (j *job) level() int { return j.id % 3 }
 
 func ids(jobs []*job) []int {
 	out := []int{}

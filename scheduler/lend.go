@@ -43,7 +43,7 @@ func (p *Pool[T]) giveUpSlotLocked(l *lease[T]) {
 	p.giveSlotsLocked()
 	p.admitWaitersLocked()
 	p.growToLocked(min(p.min, p.ceiling))
-	if !p.haltedLocked() && p.queuedLocked()-p.heldLocked()+p.blocked > p.freeLocked() {
+	if !p.haltedLocked() && p.demandLocked() > p.freeLocked() {
 		p.growToLocked(min(p.workers+1, p.ceiling))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
@@ -89,19 +90,32 @@ func newMachine(t *rapid.T, sh shape) *machine {
 			scheduler.Block, scheduler.Block, scheduler.Block, scheduler.Reject,
 			scheduler.DropNewest, scheduler.DropOldest, scheduler.DropWorst, scheduler.CallerRuns,
 		}).Draw(t, "overflow")
-		if mo.metered = rapid.Bool().Draw(t, "metered"); mo.metered {
+		mo.order = rapid.SampledFrom(ordersUnder(mo.overflow)).Draw(t, "order")
+		if mo.metered = mo.order == fifo && rapid.Bool().Draw(t, "metered"); mo.metered {
 			cfg.Scaler = scalerFunc(scale.Demand(1).Scale) // without NeedsTime, so the pool has a meter
 		}
 	} else {
 		mo.backlog = rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "backlog")
 		cfg.Scaler = scale.Demand(mo.backlog)
-		if mo.lifo = rapid.Bool().Draw(t, "lifo"); mo.lifo {
-			cfg.Queue = newLIFO[*job]
-		}
+		mo.order = rapid.SampledFrom([]order{fifo, lifoed}).Draw(t, "order")
 	}
+	cfg.Queue = map[order]queue.Factory[*job]{lifoed: newLIFO[*job], byLevel: queue.Priority((*job).level, 0)}[mo.order]
 	cfg.Limit, cfg.Overflow = mo.limit, mo.overflow
 	m := &machine{rig: newRig(t, cfg), model: mo, ctx: context.Background()}
 	return m
+}
+
+// ordersUnder returns the orders that the machine can predict under an overflow policy. Under
+// CallerRuns, submitters push items while workers take others.
+func ordersUnder(o scheduler.Overflow) []order {
+	switch o {
+	case scheduler.Block:
+		return []order{fifo, lifoed, byLevel}
+	case scheduler.CallerRuns:
+		return []order{fifo}
+	default:
+		return []order{fifo, byLevel}
+	}
 }
 
 // abandon ends everything. A property that fails half-way would otherwise leave goroutines
@@ -146,8 +160,10 @@ func (m *machine) submit(*rapid.T) {
 }
 
 func (m *machine) submitAll(t *rapid.T) {
-	if mo := m.model; mo.overflow == scheduler.DropOldest && !mo.paused && (len(mo.idle) > 0 || mo.workers() < mo.max) {
-		t.Skip("which item is the oldest depends on how many the workers have taken meanwhile")
+	mo := m.model
+	ordered := mo.overflow == scheduler.DropOldest || mo.limit != 0 && mo.order != fifo
+	if ordered && !mo.paused && (len(mo.idle) > 0 || mo.workers() < mo.max) {
+		t.Skip("which item is the oldest or the first depends on how many the workers have taken meanwhile")
 	}
 	jobs := m.fresh(rapid.IntRange(0, 7).Draw(t, "items"))
 	m.begin(jobs, true, func(ctx context.Context) error { return m.pool.SubmitAll(ctx, jobs) })
@@ -179,7 +195,7 @@ func (m *machine) cancelOne(t *rapid.T) {
 }
 
 func (m *machine) withdraw(t *rapid.T) {
-	held := slices.DeleteFunc(slices.Clone(m.model.queue), func(j *job) bool { return j.gone.Load() })
+	held := slices.DeleteFunc(slices.Clone(m.model.queue), func(j *job) bool { return j.out() || j.waits != nil })
 	if len(held) == 0 {
 		t.Skip("nothing is queued")
 	}
@@ -333,7 +349,7 @@ func (m *machine) checkResult(t *rapid.T, s *pending, got error) {
 // stop calls Stop on the pool in its current state.
 func (m *machine) stop(t *rapid.T) {
 	for _, j := range m.model.queue {
-		if !j.gone.Load() {
+		if !j.out() && j.waits == nil {
 			m.model.drops = append(m.model.drops, drop{j.id, scheduler.ErrStopped})
 		}
 	}
@@ -356,7 +372,7 @@ func (m *machine) drain(t *rapid.T) {
 		m.finishAll()
 	}
 	for _, j := range m.model.queue {
-		if !j.gone.Load() {
+		if !j.out() && j.waits == nil {
 			m.model.busy[j.id] = j
 			m.model.count.Started++
 		}

@@ -44,7 +44,7 @@ func (p *Pool[T]) advanceLocked() time.Duration {
 	if p.meter == nil {
 		return 0
 	}
-	return p.meter.advance(p.busyLocked(), max(p.queuedLocked()-p.heldLocked(), 0), p.workers)
+	return p.meter.advance(p.busyLocked(), max(p.queue.Len()-p.withdrawn-p.heldLocked(), 0), p.workers)
 }
 
 // arrive records that an item was pushed.

@@ -15,14 +15,15 @@ import (
 type model struct {
 	min, max, limit, backlog int
 	overflow                 scheduler.Overflow
-	lifo, metered            bool
+	order                    order
+	metered                  bool
 	timeout                  time.Duration
 
 	now     time.Time
 	alarm   time.Time // time of the next check of idle workers; zero if there is none
 	paused  bool
 	idle    []time.Time // start of the idle time of each idle worker; the one that parked last on top
-	queue   []*job      // with withdrawn items, until they are popped
+	queue   []*job      // in the order of arrival, with withdrawn items until they are popped or swept
 	waiting []*submission
 	busy    map[int]*job
 	inline  map[int]*inlineRun
@@ -30,6 +31,38 @@ type model struct {
 	looked  bool // a worker has looked for an item since the alarm was set
 	peak    int  // largest number of workers so far
 	count   scale.Snapshot
+}
+
+// order is the discipline of a pool.
+type order int
+
+const (
+	fifo   order = iota
+	lifoed       // newLIFO, which can only push and pop
+	byLevel
+)
+
+// first returns the index of the item that runs next.
+func (m *model) first() int {
+	switch m.order {
+	case lifoed:
+		return len(m.queue) - 1
+	case byLevel:
+		return slices.Index(m.queue, slices.MaxFunc(m.queue, func(a, b *job) int { return cmp.Compare(a.level(), b.level()) }))
+	default:
+		return 0
+	}
+}
+
+// worst returns the index of the item that ranks last.
+func (m *model) worst() int {
+	i := len(m.queue) - 1
+	for k := i; m.order == byLevel && k >= 0; k-- {
+		if m.queue[k].level() < m.queue[i].level() {
+			i = k
+		}
+	}
+	return i
 }
 
 // inlineRun is an item that runs for its submitter under CallerRuns.
@@ -64,10 +97,24 @@ func (m *model) free() int {
 	return len(m.idle)
 }
 
+// queued returns the number of accepted items in the queue.
 func (m *model) queued() int {
 	n := 0
 	for _, j := range m.queue {
-		if !j.gone.Load() {
+		if !j.out() && j.waits == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// out reports whether a job in the queue will not run.
+func (j *job) out() bool { return j.quit || j.gone.Load() }
+
+// outs returns the number of items in the queue that will not run.
+func (m *model) outs() (n int) {
+	for _, j := range m.queue {
+		if j.out() {
 			n++
 		}
 	}
@@ -166,30 +213,40 @@ func (m *model) arrive() bool {
 	return false
 }
 
-// admit pushes the items of waiting submitters, in order, while there is room.
+// admit admits waiting submitters, in order, while there is room.
 func (m *model) admit() {
-	for len(m.waiting) > 0 {
-		s := m.waiting[0]
-		for len(s.left) > 0 && m.room() {
-			m.push(s.left[0])
-			s.left = s.left[1:]
-		}
-		if len(s.left) > 0 {
-			return
-		}
-		s.settled = true
-		m.waiting = m.waiting[1:]
+	for len(m.waiting) > 0 && m.queued() < m.limit {
+		m.accept(m.waiting[0])
 	}
+}
+
+// accept admits the next item of a waiting submitter.
+func (m *model) accept(s *submission) {
+	s.left[0].waits = nil
+	m.count.Submitted++
+	if s.left = s.left[1:]; len(s.left) > 0 {
+		m.enter(s)
+		return
+	}
+	s.settled = true
+	m.waiting = slices.DeleteFunc(m.waiting, func(x *submission) bool { return x == s })
+}
+
+// enter puts the next item of a waiting submitter into the queue.
+func (m *model) enter(s *submission) {
+	j := s.left[0]
+	j.waits, j.queued = s, m.now
+	m.queue = append(m.queue, j)
 }
 
 // oldestWait returns the longest wait of the first queued item and of the first waiting
 // submitter. Like the pool it removes withdrawn items from the front.
 func (m *model) oldestWait() (longest time.Duration) {
-	for len(m.queue) > 0 && m.queue[0].gone.Load() {
+	for len(m.queue) > 0 && m.queue[0].out() {
 		m.queue = m.queue[1:]
 	}
 	for _, j := range m.queue {
-		if !j.gone.Load() {
+		if !j.out() {
 			longest = max(longest, m.now.Sub(j.queued))
 		}
 	}
@@ -208,16 +265,17 @@ func (m *model) push(j *job) {
 // take pops the next item that is not withdrawn and runs it.
 func (m *model) take() bool {
 	for len(m.queue) > 0 {
-		i := 0
-		if m.lifo {
-			i = len(m.queue) - 1
-		}
+		i := m.first()
 		j := m.queue[i]
 		m.queue = slices.Delete(m.queue, i, i+1)
-		if !j.gone.Load() {
+		if !j.out() {
+			if j.waits != nil {
+				m.accept(j.waits)
+			}
 			m.busy[j.id] = j
 			m.count.Started++
-			m.sweep(m.queued() == 0)
+			m.sweep(m.outs() == len(m.queue))
+			m.admit()
 			return true
 		}
 	}
@@ -245,6 +303,7 @@ func (m *model) spill(s *submission, try bool) {
 	case m.overflow == scheduler.Block && !try:
 		s.since = m.now
 		m.waiting = append(m.waiting, s)
+		m.enter(s)
 	case m.overflow == scheduler.CallerRuns && !try && !m.paused:
 		j := s.left[0]
 		s.left = s.left[1:]
@@ -267,12 +326,16 @@ func (m *model) spill(s *submission, try bool) {
 func (m *model) evict() {
 	for {
 		i := len(m.queue) - 1
-		if m.overflow == scheduler.DropOldest {
+		switch m.overflow {
+		case scheduler.DropOldest:
 			i = 0
+		case scheduler.DropWorst:
+			i = m.worst()
+		default:
 		}
 		j := m.queue[i]
 		m.queue = slices.Delete(m.queue, i, i+1)
-		if !j.gone.Load() {
+		if !j.out() {
 			m.count.Dropped++
 			m.drops = append(m.drops, drop{j.id, scheduler.ErrDropped})
 			return
@@ -285,16 +348,19 @@ func (m *model) evict() {
 func (m *model) withdraw(j *job) {
 	j.gone.Store(true)
 	m.count.Withdrawn++
-	n := len(m.queue)
-	gone := n - m.queued()
-	m.sweep(gone == n || gone > 16 && gone > n/2)
+	m.sweepIfDue()
 	m.settle(true)
+}
+
+func (m *model) sweepIfDue() {
+	n, out := len(m.queue), m.outs()
+	m.sweep(out == n || out > 16 && out > n/2)
 }
 
 // sweep removes withdrawn jobs from the queue if a sweep is due and the queue supports it.
 func (m *model) sweep(due bool) {
-	if due && !m.lifo {
-		m.queue = slices.DeleteFunc(m.queue, func(j *job) bool { return j.gone.Load() })
+	if due && m.order != lifoed {
+		m.queue = slices.DeleteFunc(m.queue, (*job).out)
 	}
 }
 
@@ -322,6 +388,8 @@ func (m *model) cancel(s *submission, err error) {
 	i := slices.Index(m.waiting, s)
 	m.waiting = slices.Delete(m.waiting, i, i+1)
 	s.settled, s.err = true, err
+	s.left[0].waits, s.left[0].quit = nil, true
+	m.sweepIfDue()
 	m.settle(true)
 }
 

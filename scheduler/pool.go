@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
+	"github.com/seed56799101/taskmanager/scheduler/internal/multiset"
 )
 
 // Pool runs items of type T. A queue discipline decides which item runs next, and a scaler
@@ -81,12 +82,15 @@ type Pool[T any] struct {
 
 	// Items in special states.
 
-	withdrawn int       // items in the queue that were withdrawn and must be skipped
-	blocked   int       // items whose submitters wait for room or for the scaler
-	waiters   list.List // of *waiter[T]: submitters that wait for room; any may leave in constant time
-	inline    int       // items that run for their submitter, under CallerRuns
-	lent      int       // items that have lent the slot of their worker
-	returning list.List // of *lease[T]: lent items that wait to get a slot back
+	withdrawn int                      // items in the queue that were withdrawn and must be skipped
+	blocked   int                      // items whose submitters wait for room or for the scaler
+	pending   int                      // those of them that are in the queue
+	waiters   list.List                // of *waiter[T]: submitters that wait for room; any may leave in constant time
+	early     multiset.Set[*waiter[T]] // items in the queue that are not accepted; see waiter
+	entering  []*waiter[T]             // whose next items may enter the queue; empty unless it is in the middle of a call
+	inline    int                      // items that run for their submitter, under CallerRuns
+	lent      int                      // items that have lent the slot of their worker
+	returning list.List                // of *lease[T]: lent items that wait to get a slot back
 
 	// Reports.
 

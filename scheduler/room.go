@@ -38,7 +38,7 @@ func (p *Pool[T]) hasRoomLocked(n int) bool {
 	}
 }
 
-// heldLocked returns the number of waiting items that the queue holds back. The queue may
+// heldLocked returns the number of waiting items that the queue holds back, accepted or not. The queue may
 // count withdrawn items as held, so all of these are subtracted. The result may be too
 // small, which costs a worker too many; a result too large would cost a worker too few.
 func (p *Pool[T]) heldLocked() int {
@@ -48,8 +48,12 @@ func (p *Pool[T]) heldLocked() int {
 	return max(p.holder.Held()-p.withdrawn, 0)
 }
 
-// queuedLocked returns the number of items in the queue that wait to run.
-func (p *Pool[T]) queuedLocked() int { return p.queue.Len() - p.withdrawn }
+// queuedLocked returns the number of accepted items that wait in the queue.
+func (p *Pool[T]) queuedLocked() int { return p.queue.Len() - p.withdrawn - p.pending }
+
+// demandLocked returns the number of items that need a worker: those in the queue, accepted or
+// not, without held ones, and those that wait in line.
+func (p *Pool[T]) demandLocked() int { return p.queuedLocked() + p.blocked - p.heldLocked() }
 
 // busyLocked returns the number of workers that run an item and have a slot.
 func (p *Pool[T]) busyLocked() int {

@@ -76,7 +76,9 @@ func (p *Pool[T]) rescale(soon bool) (target int, changed *Decided) {
 	}
 	p.asking = false // later changes are not in this snapshot
 	s := p.snapshotLocked()
-	s.Queued -= min(p.heldLocked(), s.Queued) // no worker could take those
+	held := p.heldLocked() // no worker could take those
+	s.Blocked -= min(max(held-s.Queued, 0), s.Blocked)
+	s.Queued -= min(held, s.Queued)
 	p.mu.Unlock()
 	d := p.decideLocked(s)
 

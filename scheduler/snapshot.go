@@ -70,14 +70,15 @@ func (p *Pool[T]) comingLocked(queued int) int {
 // skimLocked removes withdrawn items from the front of a FIFO, so that OldestWait is that of an
 // item that waits.
 func (p *Pool[T]) skimLocked() {
-	for p.fifo != nil && p.cfg.Hooks.Withdrawn != nil {
+	for p.fifo != nil && p.sweeps() {
 		item, ok := p.fifo.Peek()
-		if !ok || !p.cfg.Hooks.Withdrawn(item) {
-			return
+		if !ok || !p.goneLocked(item) {
+			break
 		}
 		p.fifo.Pop()
 		p.skipLocked(item)
 	}
+	p.enterLocked()
 }
 
 // WorkerState is the state of one worker.

@@ -57,14 +57,19 @@ func (p *Pool[T]) TrySubmit(item T) error {
 	return nil
 }
 
-// pushLocked counts a submitted item and adds it to the queue. The caller must call
+// pushLocked accepts an item and adds it to the queue. The caller must call
 // dispatchAndUnlock afterwards.
 func (p *Pool[T]) pushLocked(item T) {
+	p.counts.submitted++
+	p.insertLocked(item)
+}
+
+// insertLocked adds an item to the queue.
+func (p *Pool[T]) insertLocked(item T) {
 	if p.meter != nil {
 		p.meter.arrive(p.advanceLocked())
 	}
 	p.tickLocked()
-	p.counts.submitted++
 	if p.fifo == nil {
 		p.absorbInboxLocked() // its items arrived before this one
 	}
@@ -129,5 +134,5 @@ func (p *Pool[T]) dispatchAndUnlock(ask bool) {
 // shortLocked reports whether more items wait, in the queue or for room in it, than workers
 // are free, and the pool may grow.
 func (p *Pool[T]) shortLocked() bool {
-	return p.workers < p.ceiling && p.queuedLocked()-p.heldLocked()+p.blocked > p.workers-p.busyLocked() && !p.haltedLocked()
+	return p.workers < p.ceiling && p.demandLocked() > p.workers-p.busyLocked() && !p.haltedLocked()
 }

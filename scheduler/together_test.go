@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
@@ -58,8 +59,9 @@ type batches struct {
 	*rig
 	max, limit int
 	overflow   scheduler.Overflow
+	byLevel    bool // under Priority; otherwise a FIFO
 	paused     bool
-	queue      []*job
+	queue      []*job // with those of waiting calls, in the order of arrival
 	busy       []*job
 	inline     []*job // the call at the same index submitted it
 	callers    []*call
@@ -82,6 +84,9 @@ func newBatches(t *rapid.T) *batches {
 	if rapid.Bool().Draw(t, "metered") {
 		cfg.Scaler = scalerFunc(scale.Demand(1).Scale)
 	}
+	if s.byLevel = rapid.Bool().Draw(t, "by level"); s.byLevel {
+		cfg.Queue = queue.Priority((*job).level, 0)
+	}
 	s.limit, cfg.Overflow = cfg.Limit, s.overflow
 	s.rig = newRig(t, cfg)
 	return s
@@ -94,7 +99,31 @@ func (s *batches) room(n int) bool {
 	if !s.paused {
 		free = max(s.max-len(s.busy), 0)
 	}
-	return s.limit == 0 || len(s.queue)+n <= max(s.limit, 0)+free
+	return s.limit == 0 || len(s.queued())+n <= max(s.limit, 0)+free
+}
+
+// queued returns the accepted items in the queue.
+func (s *batches) queued() []*job {
+	blocked := s.blocked()
+	return slices.DeleteFunc(slices.Clone(s.queue), func(j *job) bool { return slices.Contains(blocked, j) })
+}
+
+// admit accepts the items of a waiting call.
+func (s *batches) admit(c *call) {
+	s.waiting = slices.DeleteFunc(s.waiting, func(x *call) bool { return x == c })
+	c.settled = true
+	s.count.Submitted += uint64(len(c.items))
+}
+
+// pop removes the item that runs next.
+func (s *batches) pop() *job {
+	i := 0
+	if s.byLevel {
+		i = slices.Index(s.queue, slices.MaxFunc(s.queue, func(a, b *job) int { return a.level() - b.level() }))
+	}
+	j := s.queue[i]
+	s.queue = slices.Delete(s.queue, i, i+1)
+	return j
 }
 
 func (s *batches) push(j *job) {
@@ -102,27 +131,22 @@ func (s *batches) push(j *job) {
 	s.count.Submitted++
 }
 
-// settle admits waiting calls and starts items until nothing changes.
+// settle starts items and admits waiting calls: the first ones while there is room, and those
+// whose items start.
 func (s *batches) settle() {
-	for again := true; again; {
-		again = false
-		if len(s.waiting) > 0 {
-			c := s.waiting[0]
-			deserted := len(s.queue)+len(s.busy) == 0 && !s.paused
-			if s.room(len(c.items)) || c.together && deserted {
-				s.waiting = s.waiting[1:]
-				c.settled, again = true, true
-				for _, j := range c.items {
-					s.push(j)
-				}
-			}
+	for {
+		for len(s.waiting) > 0 && len(s.queued())+len(s.waiting[0].items) <= s.limit {
+			s.admit(s.waiting[0])
 		}
-		for len(s.queue) > 0 && len(s.busy) < s.max && !s.paused {
-			s.busy = append(s.busy, s.queue[0])
-			s.queue = s.queue[1:]
-			s.count.Started++
-			again = true
+		if len(s.queue) == 0 || len(s.busy) >= s.max || s.paused {
+			return
 		}
+		j := s.pop()
+		if i := slices.IndexFunc(s.waiting, func(c *call) bool { return slices.Contains(c.items, j) }); i >= 0 {
+			s.admit(s.waiting[i])
+		}
+		s.busy = append(s.busy, j)
+		s.count.Started++
 	}
 }
 
@@ -159,6 +183,7 @@ func (s *batches) take(c *call) {
 	case s.overflow == scheduler.Block && (!c.together || n <= max(s.limit, 0)+s.max):
 		c.settled = false
 		s.waiting = append(s.waiting, c)
+		s.queue = append(s.queue, c.items...)
 	case s.overflow == scheduler.CallerRuns && !s.paused:
 		c.settled = false
 		s.inline, s.callers = append(s.inline, c.items[0]), append(s.callers, c)
@@ -180,8 +205,15 @@ func (s *batches) take(c *call) {
 // evict gives up the oldest queued item, or the newest, which is the worst in a FIFO.
 func (s *batches) evict() {
 	i := len(s.queue) - 1
-	if s.overflow == scheduler.DropOldest {
+	switch {
+	case s.overflow == scheduler.DropOldest:
 		i = 0
+	case s.overflow == scheduler.DropWorst && s.byLevel:
+		for k := i; k >= 0; k-- {
+			if s.queue[k].level() < s.queue[i].level() {
+				i = k
+			}
+		}
 	}
 	s.drops = append(s.drops, drop{s.queue[i].id, scheduler.ErrDropped})
 	s.queue = slices.Delete(s.queue, i, i+1)
@@ -224,8 +256,14 @@ func (s *batches) cancel(t *rapid.T) {
 	c.cancel()
 	synctest.Wait()
 	c.settled, c.err = true, context.Canceled
-	s.waiting = slices.DeleteFunc(s.waiting, func(x *call) bool { return x == c })
+	s.leave(c)
 	s.settle()
+}
+
+// leave ends the wait of a call that is not admitted.
+func (s *batches) leave(c *call) {
+	s.waiting = slices.DeleteFunc(s.waiting, func(x *call) bool { return x == c })
+	s.queue = slices.DeleteFunc(s.queue, func(j *job) bool { return slices.Contains(c.items, j) })
 }
 
 func (s *batches) pause(*rapid.T) {
@@ -258,7 +296,7 @@ func (s *batches) check(t *rapid.T) {
 	synctest.Wait()
 	got := counts(s.pool.Snapshot())
 	want := s.count
-	want.Busy, want.Inline, want.Queued, want.Blocked = len(s.busy), len(s.inline), len(s.queue), len(s.blocked())
+	want.Busy, want.Inline, want.Queued, want.Blocked = len(s.busy), len(s.inline), len(s.queued()), len(s.blocked())
 	want.Min, want.Max, want.Workers, want.Idle = got.Min, got.Max, got.Workers, got.Idle // not in the model
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("snapshot (-want +got):\n%s", diff)
@@ -303,10 +341,11 @@ func (s *batches) end(t *rapid.T) {
 	}
 	result := background(func() error { return stopping(context.Background()) })
 	synctest.Wait()
-	for _, c := range s.waiting { // all items of a batch or none
+	for _, c := range slices.Clone(s.waiting) { // all items of a batch or none
 		c.settled, c.err = true, scheduler.ErrStopped
+		s.leave(c)
 	}
-	s.waiting, s.paused = nil, false
+	s.paused = false
 	if !drain {
 		for _, j := range s.queue {
 			s.drops = append(s.drops, drop{j.id, scheduler.ErrStopped})

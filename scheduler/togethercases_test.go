@@ -148,19 +148,21 @@ func TestStopWhileABatchWaits(t *testing.T) {
 }
 
 // TestBatchThatHasBecomeTooLarge checks a batch for which the pool becomes too small by a
-// Resize: it is admitted when the pool has nothing else to do, and later submitters wait
-// until then.
+// Resize: it is admitted when a worker takes its first item.
 func TestBatchThatHasBecomeTooLarge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, scheduler.Config[*job]{Max: 4, Limit: 1})
 		defer r.close(t)
 		js := newJobs(7)
 		mustSubmit(t, r.pool, js[0])
+		synctest.Wait()
+		r.pool.Pause()
 		batch := togetherElsewhere(r, js[1:6])
 		late := togetherElsewhere(r, js[6:])
-		if err := r.pool.Resize(0, 2); err != nil {
+		if err := r.pool.Resize(0, 1); err != nil {
 			t.Fatal(err)
 		}
+		r.pool.Resume()
 		synctest.Wait()
 		if returned(batch) || returned(late) {
 			t.Fatal("a submit returned while item 1 runs")
@@ -168,8 +170,8 @@ func TestBatchThatHasBecomeTooLarge(t *testing.T) {
 		js[0].end <- returns
 		synctest.Wait()
 		check.Is(t, "the batch", <-batch, nil)
-		check.Equal(t, "running", r.running(), []int{2, 3})
-		check.Equal(t, "queued", r.pool.Snapshot().Queued, 3)
+		check.Equal(t, "running", r.running(), []int{2})
+		check.Equal(t, "queued", r.pool.Snapshot().Queued, 4)
 		if returned(late) {
 			t.Error("the submit behind the batch returned, and there is no room yet")
 		}

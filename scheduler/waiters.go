@@ -6,24 +6,52 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
+	"github.com/seed56799101/taskmanager/scheduler/internal/multiset"
 )
 
-// waiter is a submitter that waits for room in a pool with a limit.
+// A submitter that waits for room puts its items into the queue at once, all items of a
+// SubmitTogether and otherwise the next one. The discipline thus orders the items of all
+// submitters, and the limit bounds the items whose submits have returned. A submitter is
+// admitted when there is room, the one that has waited longest first, or when one of its
+// items leaves the queue, because a worker takes it or the queue gives it up.
+//
+// If a submitter gives up, its items stay in the queue like withdrawn ones: they are counted
+// in withdrawn, and skipped or swept.
+//
+// When an item leaves the queue, early says whether its submitter waits or has given up.
+// Equal items are interchangeable. Items that a set cannot hold, such as functions, wait in
+// line outside the queue until there is room.
+//
+// Invariants, under mu:
+//
+//   - early has an entry for each item in the queue whose submitter waits, which is the value
+//     of the entry, and for each whose submitter has given up, with the value nil. The latter
+//     come first among equal items. pending is the number of the former.
+//   - If a submitter waits, and is not in entering, its next items are in the queue, or the
+//     set cannot hold them.
+//   - If no submitter waits, pending is 0.
+
+// waiter is a submitter that waits for room in a pool with a limit. The pool's mu guards it.
 type waiter[T any] struct {
-	items    []T           // items not admitted yet; guarded by the pool's mu
-	together bool          // all items are admitted at once
-	since    time.Duration // start of the wait; only in a pool with a meter
-	refused  error         // error for the submitter, set before admitted is closed
-	admitted chan struct{} // closed when all items are admitted or refused is set
-	place    *list.Element // in Pool.waiters
+	items    []T                          // not admitted yet
+	together bool                         // all items are admitted at once
+	entries  []multiset.Entry[*waiter[T]] // in early, of the items that are in the queue; empty if none is
+	since    time.Duration                // start of the wait; only in a pool with a meter
+	refused  error                        // error for the submitter, set before admitted is closed
+	admitted chan struct{}                // closed when all items are admitted or refused is set
+	place    *list.Element                // in Pool.waiters; nil when the wait is over
 }
 
-// awaitAndUnlock queues the caller as a waiter and returns when all items are admitted, the pool
+// next returns the items that are admitted next.
+func (w *waiter[T]) next() []T {
+	if w.together {
+		return w.items
+	}
+	return w.items[:1]
+}
+
+// awaitAndUnlock makes the caller a waiter and returns when all items are admitted, the pool
 // stops, or ctx ends. It returns the number of admitted items.
-//
-// A goroutine that makes room pushes the items of the first waiter itself, under the
-// lock, and then closes admitted. Submitters are thus served in the order of their
-// arrival, and no other submitter can take the room while the waiter wakes up.
 func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) (int, error) {
 	if p.phase != open {
 		p.mu.Unlock()
@@ -33,8 +61,9 @@ func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) 
 	w.since = p.advanceLocked()
 	w.place = p.waiters.PushBack(w)
 	p.blocked += len(items)
+	p.entering = append(p.entering, w)
 	p.admitWaitersLocked()
-	p.dispatchAndUnlock(p.shortLocked()) // there may have been room for the first items of a batch
+	p.dispatchAndUnlock(p.shortLocked())
 	select {
 	case <-w.admitted:
 		return len(items) - len(w.items), w.refused
@@ -42,12 +71,12 @@ func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) 
 	}
 	p.mu.Lock()
 	left := len(w.items)
-	if left == 0 || w.refused != nil { // settled just before ctx ended
+	if w.place == nil { // settled just before ctx ended
 		p.mu.Unlock()
 		return len(items) - left, w.refused
 	}
-	p.waiters.Remove(w.place)
-	p.blocked -= left
+	p.endWaitLocked(w)
+	p.sweepIfDueLocked()
 	p.admitWaitersLocked() // waiters behind it may need less room
 	p.dispatchAndUnlock(p.shortLocked())
 	return len(items) - left, cause.Of(ctx)
@@ -61,28 +90,133 @@ func (p *Pool[T]) firstWaiterLocked() *waiter[T] {
 	return p.waiters.Front().Value.(*waiter[T])
 }
 
-// admitWaitersLocked pushes the items of waiters while there is room. Each caller is a worker
-// about to pop, or calls rouseLocked afterwards, so a worker comes for the items.
+// admitWaitersLocked admits waiters while there is room, and puts their next items into the
+// queue. No other submitter can take the room while a waiter wakes up. Each caller is a
+// worker about to pop, or calls rouseLocked afterwards, so a worker comes for the items.
 func (p *Pool[T]) admitWaitersLocked() {
-	for {
+	for p.enterLocked(); p.waiters.Len() > 0; p.enterLocked() {
 		w := p.firstWaiterLocked()
-		if w == nil {
+		if !p.hasRoomForLocked(w) {
 			return
 		}
-		if w.together && !p.hasRoomLocked(len(w.items)) && !p.desertedLocked() {
-			return
-		}
-		for len(w.items) > 0 && (w.together || p.hasRoomLocked(1)) {
-			p.pushLocked(w.items[0])
-			w.items = w.items[1:]
-			p.blocked--
-		}
-		if len(w.items) > 0 {
-			return
-		}
-		p.waiters.Remove(w.place)
-		close(w.admitted)
+		p.admitLocked(w)
 	}
+}
+
+// hasRoomForLocked reports whether there is room for the next items of the first waiter.
+//
+// If they are in the queue, free workers do not count: a worker may take the item of
+// another waiter instead. A worker that takes an item of w admits w.
+func (p *Pool[T]) hasRoomForLocked(w *waiter[T]) bool {
+	n := len(w.next())
+	if len(w.entries) > 0 {
+		return p.queuedLocked()+n <= p.cfg.Limit
+	}
+	return p.hasRoomLocked(n) || w.together && p.desertedLocked()
+}
+
+// admitLocked accepts the next items of a waiter.
+func (p *Pool[T]) admitLocked(w *waiter[T]) {
+	next := w.next()
+	if len(w.entries) == 0 {
+		for _, item := range next {
+			p.pushLocked(item)
+		}
+	} else {
+		p.pending -= len(next)
+		p.counts.submitted += uint64(len(next))
+		p.forgetLocked(w)
+	}
+	p.blocked -= len(next)
+	w.items = w.items[len(next):]
+	if len(w.items) > 0 {
+		p.entering = append(p.entering, w)
+		return
+	}
+	p.waiters.Remove(w.place)
+	w.place = nil
+	close(w.admitted)
+}
+
+// forgetLocked removes the entries of a waiter, of which one may have been removed.
+func (p *Pool[T]) forgetLocked(w *waiter[T]) {
+	for i := range w.entries {
+		p.early.Remove(&w.entries[i])
+	}
+	w.entries = w.entries[:0]
+}
+
+// enterLocked puts the next items of the waiters in entering into the queue.
+func (p *Pool[T]) enterLocked() {
+	for len(p.entering) > 0 {
+		last := len(p.entering) - 1
+		w := p.entering[last]
+		p.entering[last] = nil
+		p.entering = p.entering[:last]
+		if w.place != nil && w.identifiable() {
+			p.enterNextLocked(w)
+		}
+	}
+}
+
+// identifiable reports whether the pool can find out in early to whom the next items belong.
+func (w *waiter[T]) identifiable() bool {
+	for _, item := range w.next() {
+		if !multiset.CanHold(item) {
+			return false
+		}
+	}
+	return true
+}
+
+// enterNextLocked puts the next items of a waiter into the queue.
+func (p *Pool[T]) enterNextLocked(w *waiter[T]) {
+	next := w.next()
+	if cap(w.entries) < len(next) {
+		w.entries = make([]multiset.Entry[*waiter[T]], len(next))
+	}
+	w.entries = w.entries[:len(next)]
+	for i, item := range next {
+		p.early.Add(&w.entries[i], item, w)
+	}
+	p.pending += len(next)
+	for _, item := range next {
+		p.insertLocked(item) // admits w if the queue cannot take the item
+	}
+}
+
+// leftLocked notes that an item has left the queue, for whatever reason. It admits the
+// submitter of the item if that waits, and returns false if it has given up. The caller must
+// call enterLocked or admitWaitersLocked when the queue can take items again.
+func (p *Pool[T]) leftLocked(item T) bool {
+	if p.early.Empty() {
+		return true
+	}
+	e := p.early.First(item)
+	if e == nil {
+		return true
+	}
+	w := e.Value
+	p.early.Remove(e)
+	if w != nil {
+		p.admitLocked(w)
+	}
+	return w != nil
+}
+
+// endWaitLocked removes a waiter whose items are not admitted.
+func (p *Pool[T]) endWaitLocked(w *waiter[T]) {
+	p.advanceLocked()
+	p.waiters.Remove(w.place)
+	w.place = nil
+	p.blocked -= len(w.items)
+	for i := range w.entries {
+		e := &w.entries[i]
+		e.Value = nil
+		p.early.ToFront(e)
+	}
+	p.pending -= len(w.entries)
+	p.withdrawn += len(w.entries)
 }
 
 // desertedLocked reports whether the pool has nothing to do. There will never be more room than
@@ -94,14 +228,12 @@ func (p *Pool[T]) desertedLocked() bool {
 
 // refuseWaitersLocked makes each waiting submitter return reason.
 func (p *Pool[T]) refuseWaitersLocked(reason error) {
-	for {
-		w := p.firstWaiterLocked()
-		if w == nil {
-			return
-		}
-		p.waiters.Remove(w.place)
+	for w := p.firstWaiterLocked(); w != nil; w = p.firstWaiterLocked() {
+		p.endWaitLocked(w)
 		w.refused = reason
-		p.blocked -= len(w.items)
 		close(w.admitted)
+	}
+	if !p.early.Empty() && p.sweeps() {
+		p.sweepLocked()
 	}
 }

@@ -99,7 +99,7 @@ func (p *Pool[T]) takeSlowLocked(w *worker[T]) (item T, ok bool) {
 	}
 	for {
 		item, ok = p.popLocked()
-		if !ok || p.cfg.Hooks.Claim == nil || p.cfg.Hooks.Claim(item) {
+		if !ok || p.claimLocked(item) {
 			break
 		}
 		p.skipLocked(item)
@@ -109,12 +109,12 @@ func (p *Pool[T]) takeSlowLocked(w *worker[T]) (item T, ok bool) {
 		p.meter.start(now)
 		w.item, w.busy = item, true
 		p.counts.started++
-		if p.waiters.Len() > 0 {
-			p.admitWaitersLocked()
-		}
 	}
 	discarded := p.collectDiscardedLocked()
 	p.sweepRestLocked()
+	if ok && p.waiters.Len() > 0 {
+		p.admitWaitersLocked()
+	}
 	dropped := p.takeDiscardedLocked()
 	if dropped != nil {
 		next := p.rouseLocked()
@@ -136,6 +136,12 @@ func (p *Pool[T]) popLocked() (T, bool) {
 		return p.fifo.Pop()
 	}
 	return p.queue.Pop()
+}
+
+// claimLocked makes an item that has left the queue the caller's. It returns false for an item
+// that was withdrawn, or whose submitter has given up; the caller must decrement withdrawn.
+func (p *Pool[T]) claimLocked(item T) bool {
+	return p.leftLocked(item) && (p.cfg.Hooks.Claim == nil || p.cfg.Hooks.Claim(item))
 }
 
 // skipLocked accounts for a withdrawn item that was popped.
