@@ -106,6 +106,7 @@ func (p *Pool[T]) begin(to phase) {
 			left = p.detachLocked()
 		} else {
 			p.closeInboxLocked()
+			p.sweepIfDueLocked()
 		}
 		if p.queue.Len() > 0 {
 			p.growToLocked(1) // to run the waiting items, whatever the scaler says

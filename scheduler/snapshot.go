@@ -59,12 +59,12 @@ func (p *Pool[T]) snapshotLocked() scale.Snapshot {
 }
 
 // comingLocked returns the number of workers that are free and about to take one of the queued
-// items. Most of them are on their way: woken, or starting.
+// items, or one whose submitter waits for room. Most of them are on their way: woken, or starting.
 func (p *Pool[T]) comingLocked(queued int) int {
 	if p.haltedLocked() || p.phase == stopped {
 		return 0
 	}
-	return max(min(queued-p.heldLocked(), p.workers-p.busyLocked()), 0)
+	return max(min(queued+p.pending-p.heldLocked(), p.workers-p.busyLocked()), 0)
 }
 
 // skimLocked removes withdrawn items from the front of a FIFO, so that OldestWait is that of an

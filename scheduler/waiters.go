@@ -233,7 +233,4 @@ func (p *Pool[T]) refuseWaitersLocked(reason error) {
 		w.refused = reason
 		close(w.admitted)
 	}
-	if !p.early.Empty() && p.sweeps() {
-		p.sweepLocked()
-	}
 }

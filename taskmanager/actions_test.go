@@ -184,9 +184,8 @@ func takesOrders(x *modelTask) bool {
 }
 
 // wait makes a running task wait for another task or for itself. It avoids targets for
-// which the order of events would be random: a task that another one already waits for, a
-// member of a group, which may end together with others, and a task in a bounded queue,
-// whose end makes room for blocked submits.
+// which the order of events would be random: a task that another one already waits for, and a
+// member of a group, which may end together with others.
 func (s *system) wait(t *rapid.T) {
 	s.tick()
 	s.skipWaits(t)
@@ -197,7 +196,7 @@ func (s *system) wait(t *rapid.T) {
 				return false
 			}
 		}
-		return y.handle != nil && y.group == nil && x.group == nil && (s.limit < 0 || y.executing())
+		return y.handle != nil && y.group == nil && x.group == nil
 	})
 	deaf := rapid.Bool().Draw(t, "deaf")
 	x.waited = make(chan error, 1)
@@ -251,11 +250,10 @@ func (s *system) unblock(t *rapid.T) {
 	s.settle()
 }
 
-// cancel cancels a task by its handle or by its name. It leaves out batches that wait for
-// room, which the model does not cover.
+// cancel cancels a task by its handle or by its name.
 func (s *system) cancel(t *rapid.T) {
 	s.tick()
-	x := s.pick(t, func(x *modelTask) bool { return x.batch == nil || isClosed(x.submitted) })
+	x := s.pick(t, func(*modelTask) bool { return true })
 	if x.handle != nil && rapid.Bool().Draw(t, "by handle") {
 		x.handle.Cancel()
 	} else if !s.m.Cancel(x.name) {
@@ -266,24 +264,26 @@ func (s *system) cancel(t *rapid.T) {
 	synctest.Wait()
 }
 
-// endContext ends the context of a submit.
+// endContext ends the context of a submit. If the submit waits for room, it returns the cause,
+// unless the end of the context also cancels the task.
 func (s *system) endContext(t *rapid.T) {
 	s.tick()
-	x := s.pick(t, func(x *modelTask) bool { return x.ctx.Err() == nil && isClosed(x.submitted) })
+	x := s.pick(t, func(x *modelTask) bool {
+		return x.ctx.Err() == nil && (isClosed(x.submitted) || s.isBlocked(x) && x.batch == nil && x.group == nil && !x.linked)
+	})
 	x.endCtx()
 	synctest.Wait()
-	if x.linked {
+	switch {
+	case x.linked:
 		s.model.cancel(x, taskmanager.ErrCancelled)
+	case s.isBlocked(x):
+		s.model.cancel(x, context.Canceled)
 	}
 	synctest.Wait()
 }
 
-func (s *system) pause(t *rapid.T) {
+func (s *system) pause(*rapid.T) {
 	s.tick()
-	if s.paused && len(s.blocked) > 0 {
-		s.min = s.max // as in resize
-		s.setBounds(t)
-	}
 	s.paused = !s.paused
 	if s.paused {
 		s.m.Pause()
@@ -296,13 +296,7 @@ func (s *system) pause(t *rapid.T) {
 
 func (s *system) resize(t *rapid.T) {
 	s.tick()
-	before := s.max
 	s.drawBounds(t)
-	if s.max > before && len(s.blocked) > 0 {
-		// Otherwise it would be random whether a worker takes the next task before the
-		// scaler adds workers, and with them room for the blocked submits.
-		s.min = s.max
-	}
 	s.setBounds(t)
 }
 

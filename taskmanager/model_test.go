@@ -27,12 +27,13 @@ type model struct {
 
 	// runs reports whether the manager in fact runs a task. The model asks where a worker
 	// that has become free may either have given its slot to the task, or have taken the
-	// next task of the queue or admitted a submit that waits for room.
+	// next task of the queue.
 	runs func(x *modelTask) bool
 }
 
-// queued returns the number of tasks that wait for a worker.
-func (m *model) queued() int { return m.queue.Len() - m.withdrawn }
+// queued returns the number of tasks that wait for a worker, without those that also wait for
+// room, although these are in the queue too.
+func (m *model) queued() int { return m.queue.Len() - m.withdrawn - m.waiting() }
 
 // waiting returns the number of tasks that wait for room.
 func (m *model) waiting() (n int) {
@@ -91,7 +92,7 @@ func (m *model) submit(tasks []*modelTask, trying bool) {
 		}
 		return
 	case overflow == taskmanager.Block:
-		m.take(tasks)
+		m.admit(tasks)
 		m.blocked = append(m.blocked, tasks)
 	default:
 		for _, x := range tasks {
@@ -172,21 +173,13 @@ func (m *model) sweep() {
 // settle gives free slots to returning and queued tasks, and free room to blocked submits.
 func (m *model) settle() {
 	for {
-		free := m.slots < m.max
-		back := free && len(m.returning) > 0 && (!m.returning[0].coming || m.paused || m.runs(m.returning[0]))
-		if back && (!m.returning[0].coming || !m.mayEnter() || !isClosed(m.blocked[0][0].submitted)) {
-			m.comeNext()
-			continue
-		}
 		for m.mayEnter() {
-			m.admit(m.blocked[0])
 			m.blocked = m.blocked[1:]
-			if back {
-				break
-			}
 		}
+		free := m.slots < m.max
 		switch {
-		case back:
+		case free && len(m.returning) > 0 && (!m.returning[0].coming || m.paused || m.runs(m.returning[0])):
+			m.comeNext()
 		case free && !m.paused && m.start():
 		case free && len(m.returning) > 0:
 			m.comeNext()
@@ -201,12 +194,19 @@ func (m *model) settle() {
 
 // mayEnter reports whether there is room for the first blocked submit.
 func (m *model) mayEnter() bool {
-	return len(m.blocked) > 0 && (m.room(len(m.blocked[0])) || m.deserted(m.blocked[0][0]))
+	return len(m.blocked) > 0 && m.queued()+len(m.blocked[0]) <= m.limit
 }
 
-// deserted reports whether a batch can never get more room: the manager has no other tasks.
-func (m *model) deserted(x *modelTask) bool {
-	return x.batch != nil && m.queued() == 0 && m.slots == 0 && !m.paused
+// unblock ends the wait for room of the submit of a task, if it waits. It returns the tasks of
+// that submit, and otherwise only x.
+func (m *model) unblock(x *modelTask) []*modelTask {
+	for i, b := range m.blocked {
+		if slices.Contains(b, x) {
+			m.blocked = slices.Delete(m.blocked, i, i+1)
+			return b
+		}
+	}
+	return []*modelTask{x}
 }
 
 // comeNext gives a slot to the first returning task.
@@ -234,6 +234,7 @@ func (m *model) start() bool {
 		m.withdrawn--
 		m.over(x, false)
 	default:
+		m.unblock(x) // a worker takes the task of a submit that waits for room, or one of its batch
 		m.slots++
 		x.phase, x.started, x.slot, x.startedAt = taskmanager.Running, true, true, time.Now()
 		if m.withdrawn == m.queue.Len() {
@@ -286,25 +287,27 @@ func (m *model) failed(x *modelTask, failure error) {
 	m.release(x)
 }
 
-// cancel cancels a task. It must not be in a batch that waits for room.
+// cancel cancels a task, and with it the batch that waits for room with it.
 func (m *model) cancel(x *modelTask, reason error) {
 	switch {
 	case x.executing():
 		m.interrupt(x, reason)
 	case slices.Contains(m.delayed, x):
 		m.finish(x, reason)
-	case m.isBlocked(x):
-		m.blocked = slices.DeleteFunc(m.blocked, func(b []*modelTask) bool { return b[0] == x })
-		m.finish(x, reason)
 	default: // the task leaves the queue before its end is visible to waiting tasks
-		x.phase = taskmanager.Finished
-		m.withdrawn++
+		tasks := m.unblock(x)
+		for _, y := range tasks {
+			y.phase = taskmanager.Finished
+		}
+		m.withdrawn += len(tasks)
 		n := m.queue.Len()
 		if m.limits() && 8*m.withdrawn >= n || !m.limits() && (m.withdrawn == n || m.withdrawn > 16 && m.withdrawn > n/2) { // the pool's rule
 			m.sweep()
 		}
 		m.settle()
-		m.finish(x, reason)
+		for _, y := range tasks {
+			m.finish(y, reason)
+		}
 	}
 	m.settle()
 }
