@@ -195,9 +195,9 @@ func TestCyclesOfWaits(t *testing.T) {
 	})
 }
 
-// TestCyclesThroughGroupsKeysAndRoom checks cycles through a group, the limit of a key,
-// room in the queue or in a group, and the manager itself.
-func TestCyclesThroughGroupsKeysAndRoom(t *testing.T) {
+// TestCyclesThroughGroupsAndKeys checks cycles through a group, the limit of a key, room in a
+// group, and the manager itself.
+func TestCyclesThroughGroupsAndKeys(t *testing.T) {
 	tests := map[string]func(ctx context.Context, m *taskmanager.TaskManager, self *taskmanager.Handle) error{
 		"itself": func(ctx context.Context, _ *taskmanager.TaskManager, self *taskmanager.Handle) error {
 			return self.Wait(ctx)
@@ -228,19 +228,6 @@ func TestCyclesThroughGroupsKeysAndRoom(t *testing.T) {
 				return err
 			}
 			return between.Wait(ctx)
-		},
-		"room in the queue, which its key fills": func(ctx context.Context, m *taskmanager.TaskManager, _ *taskmanager.Handle) error {
-			h, err := m.SubmitFunc(ctx, "same key", fn0, taskmanager.WithKey("key"))
-			if err != nil {
-				return err
-			}
-			defer h.Cancel()
-			go func() { _, _ = m.SubmitFunc(context.Background(), "no room", fn0, taskmanager.WithKey("other")) }()
-			for m.Snapshot().Blocked == 0 {
-				runtime.Gosched()
-			}
-			late, _ := m.Lookup("no room")
-			return late.Wait(ctx)
 		},
 		"room in a group": func(ctx context.Context, m *taskmanager.TaskManager, self *taskmanager.Handle) error {
 			g := m.Group(ctx, taskmanager.WithGroupLimit(1))
