@@ -33,9 +33,9 @@ func (q *byPriority) Pop() (*taskmanager.Handle, bool) {
 	return first, true
 }
 
-// crowd is a number of submits, each on a goroutine of its own. Their tasks take 10 ms each
+// submitters makes submits, each on a goroutine of its own. Their tasks take 10 ms each
 // and record the order in which they run.
-type crowd struct {
+type submitters struct {
 	m       *taskmanager.TaskManager
 	mu      sync.Mutex
 	order   []string
@@ -43,12 +43,12 @@ type crowd struct {
 	errs    map[string]error
 }
 
-func newCrowd(t *testing.T, opts ...taskmanager.Option) *crowd {
+func newSubmitters(t *testing.T, opts ...taskmanager.Option) *submitters {
 	t.Helper()
-	return &crowd{m: start(t, append([]taskmanager.Option{taskmanager.WithWorkers(1, 1)}, opts...)...), errs: map[string]error{}}
+	return &submitters{m: start(t, append([]taskmanager.Option{taskmanager.WithWorkers(1, 1)}, opts...)...), errs: map[string]error{}}
 }
 
-func (c *crowd) execute(ctx context.Context) error {
+func (c *submitters) execute(ctx context.Context) error {
 	h, _ := taskmanager.FromContext(ctx)
 	c.mu.Lock()
 	c.order = append(c.order, h.Name())
@@ -58,7 +58,7 @@ func (c *crowd) execute(ctx context.Context) error {
 }
 
 // submit starts a submit and waits until it has returned or waits for room.
-func (c *crowd) submit(ctx context.Context, name string, opts ...taskmanager.TaskOption) {
+func (c *submitters) submit(ctx context.Context, name string, opts ...taskmanager.TaskOption) {
 	c.submits.Go(func() {
 		_, err := c.m.SubmitFunc(ctx, name, c.execute, opts...)
 		c.mu.Lock()
@@ -69,7 +69,7 @@ func (c *crowd) submit(ctx context.Context, name string, opts ...taskmanager.Tas
 }
 
 // failed returns the number of submits that have returned the error.
-func (c *crowd) failed(err error) (n int) {
+func (c *submitters) failed(err error) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, got := range c.errs {
@@ -96,7 +96,7 @@ func TestBlockedSubmitsRunInTheOrderOfTheDiscipline(t *testing.T) {
 			var orders [][]string
 			for _, opts := range [][]taskmanager.Option{nil, {taskmanager.WithLimit(0, taskmanager.Block)}, {taskmanager.WithLimit(5, taskmanager.Block)}} {
 				bubble(t, func(t *testing.T) {
-					c := newCrowd(t, append(opts, taskmanager.WithQueue(discipline))...)
+					c := newSubmitters(t, append(opts, taskmanager.WithQueue(discipline))...)
 					for i := range 60 {
 						c.submit(t.Context(), fmt.Sprint(i),
 							taskmanager.WithPriority(i*7%5),
@@ -119,7 +119,7 @@ func TestBlockedSubmitsRunInTheOrderOfTheDiscipline(t *testing.T) {
 // of a higher priority starts next.
 func TestAHighPriorityDoesNotWaitBehindBlockedSubmits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		c := newCrowd(t, taskmanager.WithQueue(taskmanager.Priority(0)), taskmanager.WithLimit(10, taskmanager.Block))
+		c := newSubmitters(t, taskmanager.WithQueue(taskmanager.Priority(0)), taskmanager.WithLimit(10, taskmanager.Block))
 		for i := range 200 {
 			c.submit(t.Context(), fmt.Sprint(i))
 		}
@@ -134,7 +134,7 @@ func TestAHighPriorityDoesNotWaitBehindBlockedSubmits(t *testing.T) {
 // of one key. The task of another key starts next but one at the latest.
 func TestAFloodOfBlockedSubmitsDoesNotDelayOtherKeys(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		c := newCrowd(t, taskmanager.WithQueue(taskmanager.Fair(nil)), taskmanager.WithLimit(10, taskmanager.Block))
+		c := newSubmitters(t, taskmanager.WithQueue(taskmanager.Fair(nil)), taskmanager.WithLimit(10, taskmanager.Block))
 		for i := range 200 {
 			c.submit(t.Context(), fmt.Sprint(i), taskmanager.WithKey("flood"))
 		}
@@ -184,7 +184,7 @@ func TestCancelledSubmitsLeaveTheQueue(t *testing.T) {
 	const n = 2000
 	bubble(t, func(t *testing.T) {
 		log := new(recorder)
-		c := newCrowd(t, taskmanager.WithQueue(taskmanager.Priority(0)), taskmanager.WithLimit(1, taskmanager.Block), taskmanager.WithLogger(log))
+		c := newSubmitters(t, taskmanager.WithQueue(taskmanager.Priority(0)), taskmanager.WithLimit(1, taskmanager.Block), taskmanager.WithLogger(log))
 		c.m.Pause()
 		c.submit(t.Context(), "first")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -218,7 +218,7 @@ func TestCancelledSubmitsLeaveTheQueue(t *testing.T) {
 // called still get it, and that their tasks run in the order of the discipline.
 func TestDrainRunsBlockedSubmitsInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		c := newCrowd(t, taskmanager.WithQueue(taskmanager.Priority(0)), taskmanager.WithLimit(1, taskmanager.Block))
+		c := newSubmitters(t, taskmanager.WithQueue(taskmanager.Priority(0)), taskmanager.WithLimit(1, taskmanager.Block))
 		for i, level := range []int{0, 0, 1, 0, 3, 2} {
 			c.submit(t.Context(), fmt.Sprint(i), taskmanager.WithPriority(level))
 		}
@@ -233,7 +233,7 @@ func TestDrainRunsBlockedSubmitsInOrder(t *testing.T) {
 // their tasks end once, as tasks that were refused.
 func TestStopRefusesBlockedSubmits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		c := newCrowd(t, taskmanager.WithQueue(taskmanager.LIFO()), taskmanager.WithLimit(1, taskmanager.Block), taskmanager.WithHistory(100))
+		c := newSubmitters(t, taskmanager.WithQueue(taskmanager.LIFO()), taskmanager.WithLimit(1, taskmanager.Block), taskmanager.WithHistory(100))
 		for i := range 10 {
 			c.submit(t.Context(), fmt.Sprint(i))
 		}
