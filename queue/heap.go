@@ -2,6 +2,8 @@ package queue
 
 import (
 	"math/bits"
+
+	"github.com/seed56799101/taskmanager/internal/capacity"
 )
 
 // heap is the queue behind [Priority] and [Deadline]. It orders items by a key that is
@@ -111,7 +113,7 @@ func (q *heap[T]) Remove(gone func(item T) bool) int {
 		for i := len(kept)/2 - 1; i >= 0; i-- {
 			q.down(i)
 		}
-		q.shrink()
+		q.entries = capacity.Shrink(q.entries)
 	}
 	return removed
 }
@@ -128,19 +130,8 @@ func (q *heap[T]) take(i int) T {
 		q.up(i)
 		q.down(i)
 	}
-	q.shrink()
+	q.entries = capacity.Shrink(q.entries)
 	return item
-}
-
-// minCapacity is the number of slots that a heap keeps in any case.
-const minCapacity = 4096
-
-// shrink halves the capacity when at most an eighth of it is in use. The heap must then
-// grow by a factor of 4 before the next reallocation, so its cost is O(1) amortised.
-func (q *heap[T]) shrink() {
-	if c := cap(q.entries); c > minCapacity && len(q.entries) <= c/8 {
-		q.entries = append(make([]entry[T], 0, c/2), q.entries...)
-	}
 }
 
 // first returns i or j: the index of the entry that runs first, or last if reverse is 1.

@@ -151,13 +151,14 @@ func (r *retry) beganLocked(now time.Duration) {
 	}
 }
 
-// sinceLocked forgets the restarts up to time t and returns the number of later ones.
+// sinceLocked forgets the restarts up to time t and returns the number of later ones. It moves
+// none of them: append does that when their array is full, so their memory follows their number.
 // h.mu is held.
 func (r *retry) sinceLocked(t time.Duration) int {
 	old := 0
 	for old < len(r.recent) && r.recent[old] <= t {
 		old++
 	}
-	r.recent = append(r.recent[:0], r.recent[old:]...)
+	r.recent = r.recent[old:]
 	return len(r.recent)
 }

@@ -283,3 +283,23 @@ func TestStopReturnsInTime(t *testing.T) {
 		}
 	})
 }
+
+// TestFailuresDoNotCopyTheTimesOfRestarts checks that a failure under Intensity costs the same however
+// many restarts are in the window, and that the memory follows the number in the window.
+func TestFailuresDoNotCopyTheTimesOfRestarts(t *testing.T) {
+	const window = 1000
+	r := new(taskmanager.RestartTimes)
+	for now := time.Duration(1); now <= 100*window; now++ {
+		r.Add(now)
+		before := r.Last()
+		if n := r.Since(now - window); n != int(min(now, window)) {
+			t.Fatalf("at %d there are %d restarts in the window", now, n)
+		}
+		if r.Last() != before {
+			t.Fatalf("at %d the failure copied the times of the restarts", now)
+		}
+		if r.Room() > 4*window {
+			t.Fatalf("at %d there is room for %d restarts, with %d in the window", now, r.Room(), window)
+		}
+	}
+}

@@ -3,21 +3,26 @@ package delay
 
 import (
 	"container/heap"
+	"math"
 	"sync"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/capacity"
 )
 
 // Queue calls functions when they are due. Functions that are due at the same moment are
 // called in the order in which they were added. The queue keeps them in a binary heap, ordered
-// by due time, behind a single timer. An empty queue has no timer.
+// by due time, behind a single timer. An empty queue has no timer. Times are measured on the
+// monotonic clock. The memory of a queue follows the number of its entries.
 //
 // A Queue is safe for concurrent use.
 type Queue struct {
+	epoch   time.Time // origin of times
 	mu      sync.Mutex
 	heap    entries
 	added   uint64 // entries so far
 	timer   *time.Timer
-	armed   time.Time // when the timer fires; zero: it is not set
+	armed   time.Duration // when the timer fires, since the epoch; never: it is not set
 	stopped bool
 	firing  int           // calls of fire that may still call functions
 	settled bool          // quiet is closed
@@ -26,20 +31,34 @@ type Queue struct {
 
 // Entry is the place of a function in a [Queue]. [Queue.Remove] takes it out.
 type Entry struct {
-	at    time.Time
-	seq   uint64 // orders entries of the same time
+	at    time.Duration // since the epoch
+	seq   uint64        // orders entries of the same time
 	call  func()
 	index int // in the heap; -1: the entry has left it
 }
 
 // NewQueue returns an empty queue.
-func NewQueue() *Queue { return &Queue{quiet: make(chan struct{})} }
+func NewQueue() *Queue {
+	return &Queue{epoch: time.Now(), armed: never, quiet: make(chan struct{})}
+}
+
+// never is later than any due time.
+const never = time.Duration(math.MaxInt64)
+
+// after returns the time d from now.
+func (q *Queue) after(d time.Duration) time.Duration {
+	now := time.Since(q.epoch)
+	if d >= never-now {
+		return never - 1
+	}
+	return now + d
+}
 
 // Add arranges for call to be called when d has passed. The queue holds no lock during the
 // call, so call may use the queue. Calls of functions with different due times may overlap.
 // Add returns nil if the queue is stopped.
 func (q *Queue) Add(call func(), d time.Duration) *Entry {
-	e := &Entry{at: time.Now().Add(d), call: call}
+	e := &Entry{at: q.after(d), call: call}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
@@ -104,19 +123,20 @@ func (q *Queue) armLocked() {
 		if q.timer != nil {
 			q.timer.Stop()
 		}
-		q.armed = time.Time{}
+		q.armed = never
 		return
 	}
 	first := q.heap[0].at
-	if first.Equal(q.armed) {
+	if first == q.armed {
 		return
 	}
 	q.armed = first
+	left := first - time.Since(q.epoch)
 	if q.timer == nil {
-		q.timer = time.AfterFunc(time.Until(first), q.fire)
+		q.timer = time.AfterFunc(left, q.fire)
 		return
 	}
-	q.timer.Reset(time.Until(first))
+	q.timer.Reset(left)
 }
 
 // fire calls the functions that are due. They leave the heap under the lock, and the timer is
@@ -124,13 +144,13 @@ func (q *Queue) armLocked() {
 // functions that are due at the same time.
 func (q *Queue) fire() {
 	q.mu.Lock()
-	now := time.Now()
+	now := time.Since(q.epoch)
 	var due []func()
-	for len(q.heap) > 0 && !q.heap[0].at.After(now) {
+	for len(q.heap) > 0 && q.heap[0].at <= now {
 		due = append(due, heap.Pop(&q.heap).(*Entry).call)
 	}
 	q.firing++
-	q.armed = time.Time{} // the timer has fired, or is about to be reset
+	q.armed = never // the timer has fired, or is about to be reset
 	q.armLocked()
 	q.mu.Unlock()
 
@@ -149,10 +169,10 @@ type entries []*Entry
 func (h entries) Len() int { return len(h) }
 
 func (h entries) Less(i, j int) bool {
-	if h[i].at.Equal(h[j].at) {
+	if h[i].at == h[j].at {
 		return h[i].seq < h[j].seq
 	}
-	return h[i].at.Before(h[j].at)
+	return h[i].at < h[j].at
 }
 
 func (h entries) Swap(i, j int) {
@@ -170,7 +190,7 @@ func (h *entries) Pop() any {
 	old := *h
 	e := old[len(old)-1]
 	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
+	*h = capacity.Shrink(old[:len(old)-1])
 	e.index = -1
 	return e
 }

@@ -2,6 +2,7 @@ package delay_test
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -261,4 +262,51 @@ func TestExactlyOneGetsAFunction(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestQueueShrinks checks that the memory of a queue is given back after a burst, whether its
+// functions are called or removed.
+func TestQueueShrinks(t *testing.T) {
+	const burst = 100_000
+	ways := map[string]func(q *delay.Queue, entries []*delay.Entry){
+		"called": func(*delay.Queue, []*delay.Entry) { time.Sleep(time.Hour); synctest.Wait() },
+		"removed": func(q *delay.Queue, entries []*delay.Entry) {
+			for _, e := range entries {
+				q.Remove(e)
+			}
+		},
+	}
+	for name, leave := range ways {
+		synctest.Test(t, func(t *testing.T) {
+			q := delay.NewQueue()
+			q.Add(func() {}, 2*time.Hour)
+			entries := make([]*delay.Entry, burst)
+			for i := range entries {
+				entries[i] = q.Add(func() {}, time.Duration(i)*time.Millisecond)
+			}
+			leave(q, entries)
+			if n, room := q.Len(), q.Room(); n != 1 || room > burst/16 {
+				t.Errorf("%d entries are left after all were %s, in memory for %d", n, name, room)
+			}
+			q.Stop()
+		})
+	}
+}
+
+// TestDelayBeyondTheRangeOfADuration adds a function that is never called, and one that is.
+func TestDelayBeyondTheRangeOfADuration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour)
+		q := delay.NewQueue()
+		time.Sleep(time.Hour)
+		called := make(chan string, 2)
+		q.Add(func() { called <- "never" }, math.MaxInt64)
+		q.Add(func() { called <- "in time" }, time.Second)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := q.Len(); n != 1 || <-called != "in time" || len(called) != 0 {
+			t.Errorf("%d entries are left, want the function that is due in 292 years", n)
+		}
+		q.Stop()
+	})
 }
