@@ -10,6 +10,9 @@ type alarm struct {
 	timer   *time.Timer
 	at      time.Time // when it fires; zero if not set
 	scaleAt time.Time // when the scaler is asked again; zero if it need not be
+
+	patience time.Duration // how long the scaler was left alone last; see patienceLocked
+	started  uint64        // items that had started then
 }
 
 // set makes the alarm ring at the given time, unless it is set to an earlier one.
@@ -38,7 +41,7 @@ func (a *alarm) stop() {
 // worker is woken, the alarm stays set. It then rings once for nothing and is set for the
 // new bottom of the stack, which is cheaper than a change for each item.
 func (p *Pool[T]) watchIdleLocked() {
-	if p.workers > p.min && len(p.idle) > 0 && p.phase != stopped {
+	if p.expiresLocked() && len(p.idle) > 0 {
 		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout))
 	}
 }
@@ -47,9 +50,29 @@ func (p *Pool[T]) watchIdleLocked() {
 // when workers become dormant and when the alarm has rung, but not when a worker parks:
 // dormant workers that the scaler keeps would make the alarm ring each time.
 func (p *Pool[T]) watchDormantLocked() {
-	if p.workers > p.min && p.dormant > 0 && p.phase != stopped {
+	if p.expiresLocked() && p.dormant > 0 {
 		p.alarm.set(p.dormantSince.Add(p.cfg.IdleTimeout))
 	}
+}
+
+// expiresLocked reports whether a worker that has nothing to do for the timeout may exit.
+func (p *Pool[T]) expiresLocked() bool {
+	return p.workers > p.min && p.phase != stopped && p.cfg.IdleTimeout != NoIdleTimeout
+}
+
+// longestPatience limits how long a scaler that keeps idle workers is left alone.
+const longestPatience = time.Minute
+
+// patienceLocked returns the time after which to ask the scaler again about workers that it has
+// just kept. While no item starts, the time doubles, so that an idle pool uses no processor time
+// however short its timeout is.
+func (p *Pool[T]) patienceLocked() time.Duration {
+	a := &p.alarm
+	if a.started != p.counts.started {
+		a.started, a.patience = p.counts.started, 0
+	}
+	a.patience = max(p.cfg.IdleTimeout, min(2*a.patience, longestPatience))
+	return a.patience
 }
 
 // ring runs when the alarm fires. It asks the scaler and dismisses the workers that have
@@ -82,8 +105,8 @@ func (p *Pool[T]) ring() {
 	}
 	before := p.workers
 	leaving := p.dismissExpiredLocked(now, min(p.workers-max(p.min, keep), spare))
-	if p.expiredLocked(now) > 0 { // the scaler keeps them; ask it again after another timeout
-		p.alarm.set(now.Add(p.cfg.IdleTimeout))
+	if p.expiredLocked(now) > 0 { // the scaler keeps them
+		p.alarm.set(now.Add(p.patienceLocked()))
 	} else {
 		p.watchIdleLocked()
 		p.watchDormantLocked()
@@ -119,7 +142,6 @@ func (p *Pool[T]) expiredIdleLocked(now time.Time) int {
 }
 
 // expiredDormantLocked returns the number of workers that have been dormant for the timeout.
-
 func (p *Pool[T]) expiredDormantLocked(now time.Time) int {
 	if now.Sub(p.dormantSince) < p.cfg.IdleTimeout {
 		return 0

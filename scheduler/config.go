@@ -18,17 +18,28 @@ const HandOver = -1
 // DefaultIdleTimeout is the default of [Config].IdleTimeout.
 const DefaultIdleTimeout = 10 * time.Second
 
+// NoIdleTimeout as [Config].IdleTimeout lets idle workers stay until the pool ends, is resized
+// below their number, or the scaler makes a Firm decision.
+const NoIdleTimeout = time.Duration(math.MaxInt64)
+
+// NoMaximum as [Config].Max lets the pool have as many workers as the scaler asks for. Scalers
+// that ask for the maximum or for a part of it, scale.Fixed(0) and scale.Step, need a real one.
+const NoMaximum = math.MaxInt32
+
 // Config configures a [Pool]. The zero value of a field means its default. [NewPool] reports
 // all invalid values at once.
 type Config[T any] struct {
 	// Min is the number of workers that run from the start and always. The default is 0.
 	// Other workers start with their first item.
 	Min int
-	// Max is the largest number of workers. The default is GOMAXPROCS, or Min if that is
-	// larger.
+	// Max is the largest number of workers, up to [NoMaximum]. The default is GOMAXPROCS,
+	// or Min if that is larger.
 	Max int
 	// IdleTimeout is the time after which an idle worker exits, if there are more than Min
-	// workers and more than the scaler asks for. The default is [DefaultIdleTimeout].
+	// workers and more than the scaler asks for. A worker that the scaler keeps may exit
+	// up to a minute after the scaler would let it go, since the scaler is asked less and
+	// less often while nothing happens. The default is [DefaultIdleTimeout]; with
+	// [NoIdleTimeout] no worker exits for being idle.
 	IdleTimeout time.Duration
 	// Queue makes the discipline that orders the waiting items. The default is
 	// queue.NewFIFO. The pool calls it once and owns the queue. A panic in Push drops the
@@ -93,7 +104,7 @@ func (c Config[T]) withDefaults() (Config[T], error) {
 		faults = append(faults, err)
 	}
 	if c.IdleTimeout < 0 {
-		faults = append(faults, fmt.Errorf("scheduler: the idle timeout is %v; it must be positive", c.IdleTimeout))
+		faults = append(faults, fmt.Errorf("scheduler: the idle timeout is %v; it must be positive, and there is NoIdleTimeout", c.IdleTimeout))
 	}
 	if c.Limit < HandOver {
 		faults = append(faults, fmt.Errorf("scheduler: the limit is %d; it must be positive, 0 for none, or HandOver", c.Limit))
@@ -116,8 +127,8 @@ func validWorkers(minimum, maximum int) error {
 		return fmt.Errorf("scheduler: the maximum of workers is %d; it must be 1 or more", maximum)
 	case minimum > maximum:
 		return fmt.Errorf("scheduler: the minimum of workers, %d, exceeds the maximum, %d", minimum, maximum)
-	case maximum > math.MaxInt32:
-		return fmt.Errorf("scheduler: the maximum of workers is %d; it must be at most %d", maximum, math.MaxInt32)
+	case maximum > NoMaximum:
+		return fmt.Errorf("scheduler: the maximum of workers is %d; it must be at most %d, which is NoMaximum", maximum, NoMaximum)
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func ExampleStart_errors() {
 	fmt.Println(err)
 	// Output:
 	// taskmanager: WithWorkers: the minimum, 10, exceeds the maximum, 5
-	// taskmanager: WithIdleTimeout: the timeout is -1s; it must be positive
+	// taskmanager: WithIdleTimeout: the timeout is -1s; it must be positive, and there is NoIdleTimeout
 }
 
 // The delay before a restart grows with each failure in a row, up to a minute.

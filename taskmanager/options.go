@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"time"
@@ -60,6 +59,15 @@ const (
 
 // DefaultIdleTimeout is the default of [WithIdleTimeout].
 const DefaultIdleTimeout = scheduler.DefaultIdleTimeout
+
+// NoIdleTimeout, for [WithIdleTimeout] and [New], lets idle workers stay until the manager
+// ends or is resized.
+const NoIdleTimeout = scheduler.NoIdleTimeout
+
+// NoMaximum, for [WithWorkers], [New] and [TaskManager.Resize], lets the manager run as many
+// workers as its scaler asks for; with the default scaler, one for each task that does not
+// wait to start or restart. The scalers [scale.Fixed](0) and [scale.Step] need a real maximum.
+const NoMaximum = scheduler.NoMaximum
 
 // config is the result of the options of a manager.
 type config struct {
@@ -121,7 +129,7 @@ func (o option) apply(c *config) error {
 // WithWorkers sets the bounds on the number of workers. The minimum, at least 0, runs
 // from the start and always. Up to the maximum, at least 1, run under load. The defaults
 // are 1 and GOMAXPROCS, which suit computing tasks. For tasks that mostly wait for input
-// and output, choose a higher maximum.
+// and output, choose a higher maximum, or [NoMaximum].
 func WithWorkers(minimum, maximum int) Option {
 	return option{
 		name:  "WithWorkers",
@@ -135,18 +143,19 @@ func workersFault(minimum, maximum int) error {
 	return errors.Join(
 		fault(minimum < 0, "the minimum is %d; it must be 0 or more", minimum),
 		fault(maximum < 1, "the maximum is %d; it must be 1 or more", maximum),
-		fault(maximum > math.MaxInt32, "the maximum is %d; it must be at most %d", maximum, math.MaxInt32),
+		fault(maximum > NoMaximum, "the maximum is %d; it must be at most %d, which is NoMaximum", maximum, NoMaximum),
 		fault(minimum > maximum, "the minimum, %d, exceeds the maximum, %d", minimum, maximum),
 	)
 }
 
 // WithIdleTimeout sets how long a worker above the minimum stays idle before it exits.
-// The timeout must be positive. The default is [DefaultIdleTimeout].
+// The timeout must be positive. The default is [DefaultIdleTimeout]. With [NoIdleTimeout],
+// no worker exits for being idle.
 func WithIdleTimeout(d time.Duration) Option {
 	return option{
 		name:  "WithIdleTimeout",
 		set:   func(c *config) { c.idleTimeout = d },
-		fault: fault(d <= 0, "the timeout is %v; it must be positive", d),
+		fault: fault(d <= 0, "the timeout is %v; it must be positive, and there is NoIdleTimeout", d),
 	}
 }
 

@@ -29,7 +29,6 @@
 package taskmanager
 
 import (
-	"math"
 	"time"
 
 	current "github.com/seed56799101/taskmanager/taskmanager"
@@ -76,11 +75,11 @@ var ErrAlreadyExists = current.ErrAlreadyExists
 //   - a negative minCount becomes 0
 //   - a maxCount below minCount becomes minCount, as the minimum is running from the start
 //   - a maxCount below 1 becomes 1 if minCount is not positive, as no task would run otherwise
-//   - minCount and maxCount are at most [math.MaxInt32], since workers have int32 numbers
+//   - minCount and maxCount are at most [current.NoMaximum], since workers have int32 numbers
 //   - a timeout of 0 or less becomes 1 ns: a worker above the minimum exits as soon as it
 //     finds no task
 func New(minCount, maxCount int, timeout time.Duration, log Logger) *TaskManager {
-	minimum := min(max(minCount, 0), math.MaxInt32)
-	maximum := min(max(maxCount, minimum, 1), math.MaxInt32)
+	minimum := min(max(minCount, 0), current.NoMaximum)
+	maximum := min(max(maxCount, minimum, 1), current.NoMaximum)
 	return current.New(minimum, maximum, max(timeout, 1), log)
 }
