@@ -2,10 +2,14 @@
 // OpenTelemetry.
 //
 // A program that installs an OpenTelemetry SDK as the global tracer or meter provider needs no
-// further code: every manager started after that emits spans or metrics through it. Without an
-// SDK, a manager calls no observer. To change this:
+// further code: every manager emits spans or metrics through it, for each task that is submitted
+// after that. A manager follows up to 250 changes of the providers. A task belongs to the providers
+// that are installed at its submit, for all its events, and the metrics of the pool to the last
+// ones. Without an SDK, there is no built-in observer. To change this:
 //
-//   - taskmanager.WithObserver sets other observers: your own, or one made with [New] and options.
+//   - taskmanager.WithObserver adds observers. One made with [New] and options takes the place of
+//     the built-in observer, so nothing is emitted twice. An observer of your own that contains an
+//     [OTel] does not; combine it with WithoutTelemetry.
 //   - taskmanager.WithoutTelemetry turns the built-in observer off.
 //
 // An observer implements one or more of the interfaces [SubmitObserver], [RunObserver],

@@ -51,10 +51,11 @@ func (m *TaskManager) launchAll(ctx context.Context, handles []*Handle) (err err
 	if len(handles) == 0 {
 		return nil
 	}
-	if m.observers.submit != nil {
-		for _, h := range handles {
-			s, onto := m.beginSubmit(ctx, h)
-			defer func() { m.endSubmit(onto, s, err) }()
+	set := m.presentObservers()
+	for _, h := range handles {
+		if h.observed = set.id; set.submit != nil {
+			s, onto := m.beginSubmit(ctx, h, set)
+			defer func() { m.endSubmit(onto, set, s, err) }()
 		}
 	}
 	if err := m.reserveAll(handles); err != nil {

@@ -41,8 +41,9 @@
 //     [NewResultGroup] handle tasks that succeed or fail together, and
 //     [TaskManager.SubmitAll] submits several tasks or none.
 //   - Insight: [TaskManager.Status], [TaskManager.TaskStatus] and [TaskManager.History] show
-//     the state. [WithLogger] logs failures. [WithObserver] connects telemetry; by default
-//     the manager uses OpenTelemetry if the program has installed it.
+//     the state. [WithLogger] logs failures. [WithObserver] adds observers; the built-in
+//     telemetry uses OpenTelemetry if the program has installed it, before or after the start
+//     of the manager. [TaskManager.Counts] counts tasks by their outcome.
 //   - Extension: [WithMiddleware] wraps each execution.
 //
 // # Glossary

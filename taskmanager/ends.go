@@ -184,7 +184,7 @@ func (m *TaskManager) observeTaskEnd(h *Handle, err error, waited bool) {
 	}
 	values := h.ctxLocked().Values()
 	h.mu.Unlock()
-	for _, o := range m.observers.end {
+	for _, o := range m.observersOf(h).end {
 		m.tell(func() { o.TaskEnded(values, e) })
 	}
 }

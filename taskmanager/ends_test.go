@@ -263,7 +263,10 @@ func (b *backend) spansOf(t *testing.T, kind string) []string {
 }
 
 // endings is an observer of ends.
-type endings struct{ seen []string }
+type endings struct {
+	mu   sync.Mutex // guards seen
+	seen []string
+}
 
 func (e *endings) TaskEnded(_ context.Context, end observe.End) {
 	errorType := ""
@@ -275,11 +278,15 @@ func (e *endings) TaskEnded(_ context.Context, end observe.End) {
 		}
 	case observe.Success, observe.Cancelled, observe.Stopped:
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.seen = append(e.seen, fmt.Sprint(end.Name, ": ", end.Outcome, " ", errorType))
 }
 
 // of returns the ends of a task.
 func (e *endings) of(name string) (list []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, s := range e.seen {
 		if len(s) > len(name) && s[:len(name)+2] == name+": " {
 			list = append(list, s[len(name)+2:])

@@ -29,6 +29,7 @@ type Handle struct {
 	mu            sync.Mutex // guards the rest
 	state         state
 	begun         bool        // the execution has begun, or observers were told so
+	observed      uint8       // the set of observers, by its id; set before the submit; 0: none
 	worker        int32       // that runs the task, or ran it last; 0: none yet
 	task          Task        // nil once it has ended, so that the garbage collector frees it
 	place         place       // in the table of names; zero once the task has ended

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/internal/clock"
 	"github.com/seed56799101/taskmanager/internal/text"
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
@@ -22,7 +23,10 @@ import (
 type TaskManager struct {
 	name       string
 	pool       *scheduler.Pool[*Handle]
-	observers  observers
+	observers  atomic.Pointer[observers] // of tasks that are submitted now
+	given      []observe.Observer        // WithObserver
+	following  atomic.Bool               // a goroutine replaces observers
+	pools      poolObservations
 	names      *names.Table[Handle] // of the outstanding tasks
 	queue      Discipline
 	runner     Runner        // executes tasks through the middleware; nil: no middleware
@@ -30,7 +34,6 @@ type TaskManager struct {
 	restart    restartRule   // of tasks without WithRestart
 	profiles   bool          // WithProfiling
 	plain      bool          // WithRestartPlain
-	asks       bool          // submits ask tasks for attributes or their kind
 	revived    atomic.Uint64 // restarts granted
 	rand       *rand.Rand
 	log        log
@@ -44,11 +47,11 @@ type TaskManager struct {
 	links      links       // to the contexts of submits and groups
 	draining   atomic.Bool // Close or Drain was called
 	shutdown   shutdown
-	unobserve  []func()      // end the observation of the pool
 	ends       tally         // of accepted tasks
 	refused    atomic.Uint64 // tasks that were added to names and then refused
 	increases  atomic.Int64  // scaler decisions for more workers
 	decreases  atomic.Int64  // scaler decisions for fewer workers
+	limit      int           // of the queue, for observers; -1: none
 	bounded    bool          // WithLimit
 	blocks     bool          // the overflow policy is Block
 	callerRuns bool          // the overflow policy is CallerRuns
@@ -92,6 +95,8 @@ func Start(opts ...Option) (*TaskManager, error) {
 		log:        newLog(cfg.logger, cfg.name),
 		epoch:      time.Now().Add(-time.Second),
 		history:    newHistory(cfg.history),
+		given:      cfg.observers,
+		limit:      limitOf(cfg.limit),
 		bounded:    cfg.limit != 0,
 		blocks:     cfg.limit != 0 && cfg.overflow == Block,
 		handsOver:  cfg.limit == scheduler.HandOver,
@@ -102,10 +107,11 @@ func Start(opts ...Option) (*TaskManager, error) {
 	if m.runner, err = newRunner(cfg.middleware); err != nil {
 		return nil, err
 	}
-	if m.observers, err = newObservers(cfg); err != nil {
+	set, err := newObservers(cfg.observers, cfg.silent, nil)
+	if err != nil {
 		return nil, err
 	}
-	m.asks = m.queue.wants != noAttributes || !m.observers.none() || m.profiles
+	m.observers.Store(set)
 	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
 		Min:         cfg.min,
 		Max:         cfg.max,
@@ -130,7 +136,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("taskmanager: %w", err)
 	}
-	m.observePool(cfg.limit)
+	m.observePools(set)
 	return m, nil
 }
 

@@ -297,7 +297,7 @@ func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskC
 	if cfg, err = m.queue.attributesOf(task, cfg); err != nil {
 		return nil, err
 	}
-	if cfg, err = m.askKind(task, cfg); err != nil {
+	if cfg, err = askKind(task, cfg); err != nil {
 		return nil, err
 	}
 	if w != nil {

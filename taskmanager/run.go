@@ -33,7 +33,7 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 	if m.profiles {
 		defer m.profile(h)()
 	}
-	observed := m.observers.run != nil && m.observeRun(worker, h)
+	observed := h.observed != 0 && m.observeRun(worker, h)
 	task, ctx := m.begin(worker, h, observed)
 	if task == nil {
 		m.pool.MarkFailed(worker)
@@ -135,10 +135,8 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	h.heed() // an execution that failed after the end of its linked context was cancelled
 	err, late := h.overdue(ctx, err)
 	kind := ""
-	if m.observers.run != nil {
+	if h.observed != 0 {
 		kind = m.observeEnd(h, ctx, h.startedAt, err) // only the next execution changes startedAt
-	} else if m.observers.restart != nil {
-		kind, _ = failureType(ctx, err)
 	}
 	h.mu.Lock()
 	h.noteFailureLocked(err, late)
@@ -162,7 +160,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 
 // succeed ends a task whose execution has succeeded.
 func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
-	if m.observers.run != nil {
+	if h.observed != 0 {
 		m.observeEnd(h, ctx, h.startedAt, nil)
 	}
 	ctx.Release()
@@ -216,7 +214,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 // old context, which has ended.
 func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration, row int, failure error, kind string) {
 	var over func(error)
-	if m.observers.restart != nil || m.observers.end != nil {
+	if h.observed != 0 {
 		over = m.observeRestart(h, last, wait, failure, kind)
 	}
 	log := m.logFor(h, last)
@@ -243,7 +241,7 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	}
 	m.revived.Add(1)
 	r.over = over
-	if m.observers.run != nil {
+	if h.observed != 0 {
 		r.failed = last.Values()
 	}
 	r.ctx = new(taskContext)
@@ -339,7 +337,7 @@ func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
 		}
 		// First: a program that knows of the end may shut telemetry down.
 		waited := m.restartOver(h, err)
-		if m.observers.end != nil {
+		if h.observed != 0 {
 			m.observeTaskEnd(h, err, waited)
 		}
 	}

@@ -117,7 +117,7 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 	if name == "" {
 		return ErrEmptyName
 	}
-	if m.asks || w != nil || len(opts) > 0 {
+	if len(opts) > 0 || w != nil || m.queue.wants != noAttributes || hasKind(task) {
 		cfg, err := m.configure(task, opts, w)
 		if err != nil {
 			return err
@@ -141,9 +141,10 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task 
 // launch reserves the name of a prepared task and queues the task, at once or when it is
 // due. After an error the name is free again.
 func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err error) {
-	if m.observers.submit != nil {
-		s, onto := m.beginSubmit(ctx, h)
-		defer func() { m.endSubmit(onto, s, err) }()
+	set := m.presentObservers()
+	if h.observed = set.id; set.submit != nil {
+		s, onto := m.beginSubmit(ctx, h, set)
+		defer func() { m.endSubmit(onto, set, s, err) }()
 	}
 	h.queuedAt = m.now()
 	if err := m.names.Add(h.name, h, &h.place); err != nil {

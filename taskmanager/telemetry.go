@@ -2,23 +2,21 @@ package taskmanager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
 	"github.com/seed56799101/taskmanager/observe"
-	"github.com/seed56799101/taskmanager/scheduler"
 )
 
 // TaskWithKind is an optional interface of a [Task] that has a kind.
 type TaskWithKind interface {
 	Task
 	// Kind returns the kind of the task, by which telemetry names and counts executions. A
-	// program should have few kinds, while names are unique. Kind is called at the submit,
-	// and only if the manager has observers or [WithProfiling]. The default kind is the
-	// name of the task's type, and "func" for functions.
+	// program should have few kinds, while names are unique. Kind is called once, at the
+	// submit, unless [WithKind] is given. The default kind is the name of the task's type,
+	// and "func" for functions.
 	Kind() string
 }
 
@@ -28,85 +26,6 @@ func WithKind(kind string) TaskOption {
 		c.label().kind = kind
 		return fault(kind == "", "taskmanager: WithKind: the kind is empty; leave the option out for the name of the type")
 	})
-}
-
-// WithObserver sets the observers of the manager; see package observe. They replace the
-// default observer, which emits spans and metrics with OpenTelemetry if an SDK is installed
-// as the global provider when the manager starts. A panic in an observer is logged and does
-// not affect the task.
-func WithObserver(observers ...observe.Observer) Option {
-	faults := []error{fault(len(observers) == 0, "there is no observer; WithoutTelemetry is for that")}
-	for i, o := range observers {
-		faults = append(faults, fault(o == nil, "observer %d is nil", i+1))
-	}
-	return option{
-		name:  "WithObserver",
-		set:   func(c *config) { c.observers = observers },
-		fault: errors.Join(faults...),
-	}
-}
-
-// WithoutTelemetry disables the default observer; see [WithObserver]. The two options
-// exclude each other.
-func WithoutTelemetry() Option {
-	return option{name: "WithoutTelemetry", set: func(c *config) { c.silent = true }}
-}
-
-// observers holds the observers of a manager by the interfaces that they implement.
-type observers struct {
-	submit  []observe.SubmitObserver
-	run     []observe.RunObserver
-	restart []observe.RestartObserver
-	end     []observe.EndObserver
-	pool    []observe.PoolObserver
-}
-
-// newObservers sorts the given observers by interface, or sets the default observer.
-func newObservers(c config) (o observers, err error) {
-	given := c.observers
-	if c.silent && given != nil {
-		return o, errors.New("taskmanager: WithObserver and WithoutTelemetry contradict each other; give one of them")
-	}
-	if given == nil && !c.silent {
-		own, err := observe.Installed()
-		if err != nil {
-			return o, fmt.Errorf("taskmanager: %w", err)
-		}
-		if own != nil {
-			given = []observe.Observer{own}
-		}
-	}
-	for i, g := range given {
-		s, submits := g.(observe.SubmitObserver)
-		r, runs := g.(observe.RunObserver)
-		a, restarts := g.(observe.RestartObserver)
-		e, ends := g.(observe.EndObserver)
-		p, pools := g.(observe.PoolObserver)
-		if submits {
-			o.submit = append(o.submit, s)
-		}
-		if runs {
-			o.run = append(o.run, r)
-		}
-		if restarts {
-			o.restart = append(o.restart, a)
-		}
-		if ends {
-			o.end = append(o.end, e)
-		}
-		if pools {
-			o.pool = append(o.pool, p)
-		}
-		if !submits && !runs && !restarts && !ends && !pools {
-			return o, fmt.Errorf("taskmanager: WithObserver: observer %d, a %T, implements no interface of package observe", i+1, g)
-		}
-	}
-	return o, nil
-}
-
-// none reports whether no observer observes tasks.
-func (o *observers) none() bool {
-	return o.submit == nil && o.run == nil && o.restart == nil && o.end == nil
 }
 
 // kindOf returns the kind of a task. askKind has stored the result of a Kind method in cfg.
@@ -122,13 +41,10 @@ func kindOf(task Task, cfg *taskConfig) string {
 }
 
 // askKind stores the result of the Kind method of a task in its configuration, if it has
-// that method, no option sets the kind, and an observer or a profile needs it.
-func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
-	if m.observers.none() && !m.profiles || cfg.kind() != "" {
-		return cfg, nil
-	}
+// that method and no option sets the kind.
+func askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	k, ok := task.(TaskWithKind)
-	if !ok {
+	if !ok || cfg.kind() != "" {
 		return cfg, nil
 	}
 	if cfg == nil {
@@ -138,6 +54,15 @@ func (m *TaskManager) askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 		return nil, fmt.Errorf("taskmanager: the Kind method of %T: %w", task, err)
 	}
 	return cfg, nil
+}
+
+// hasKind reports whether a task has a Kind method.
+func hasKind(task Task) bool {
+	if _, fn := task.(closure); fn { // the usual case, and the cheaper question
+		return false
+	}
+	_, ok := task.(TaskWithKind)
+	return ok
 }
 
 // tell calls an observer. It logs a panic of the observer.
@@ -166,13 +91,13 @@ func (m *TaskManager) subjectLocked(h *Handle) observe.Task {
 
 // beginSubmit tells observers that a submit begins. No other goroutine knows h yet. onto is
 // the context whose values the executions carry.
-func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle) (s observe.Submission, onto context.Context) {
+func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers) (s observe.Submission, onto context.Context) {
 	s = observe.Submission{Task: m.subjectLocked(h)}
 	if h.cfg != nil {
 		_, s.Scheduled = h.cfg.watcher.(*Schedule)
 	}
 	onto = lazycontext.Origin[owner](ctx)
-	for _, o := range m.observers.submit {
+	for _, o := range set.submit {
 		m.tell(func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
 	}
 	h.firstCtx.SetBase(onto)
@@ -180,8 +105,8 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle) (s observe.Sub
 }
 
 // endSubmit tells observers that the submit returned err.
-func (m *TaskManager) endSubmit(ctx context.Context, s observe.Submission, err error) {
-	for _, o := range m.observers.submit {
+func (m *TaskManager) endSubmit(ctx context.Context, set *observers, s observe.Submission, err error) {
+	for _, o := range set.submit {
 		m.tell(func() { o.EndSubmit(ctx, s, err) })
 	}
 }
@@ -200,6 +125,7 @@ func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Durati
 // cancelled meanwhile, it does nothing and returns false.
 func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	h.heed()
+	set := m.observersOf(h)
 	h.mu.Lock()
 	r, ctx, cancelled := m.executionLocked(h, worker, m.now()), h.ctxLocked(), h.cancelledLocked() != nil
 	h.mu.Unlock()
@@ -207,11 +133,11 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 		return false
 	}
 	values := ctx.Values()
-	for _, o := range m.observers.run {
+	for _, o := range set.run {
 		m.tell(func() { values = given(o.BeginRun(values, r), values) })
 	}
 	ctx.SetValues(values)
-	return true
+	return set.run != nil
 }
 
 // observeEnd tells observers that an execution, which began at the given time, has ended
@@ -231,7 +157,7 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 		result.Type, result.Stack = failureType(ctx, err)
 	}
 	values := ctx.Values()
-	for _, o := range m.observers.run {
+	for _, o := range m.observersOf(h).run {
 		m.tell(func() { o.EndRun(values, r, result) })
 	}
 	return result.Type
@@ -268,12 +194,12 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 	failed := m.executionLocked(h, h.worker, h.startedAt)
 	h.mu.Unlock()
 	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Values()}
-	values := h.firstCtx.Current().Base()
-	for _, o := range m.observers.restart {
+	values, set := h.firstCtx.Current().Base(), m.observersOf(h)
+	for _, o := range set.restart {
 		m.tell(func() { values = given(o.BeginRestart(values, r), values) })
 	}
 	return func(err error) {
-		for _, o := range m.observers.restart {
+		for _, o := range set.restart {
 			m.tell(func() { o.EndRestart(values, r, err) })
 		}
 	}
@@ -282,7 +208,7 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 // restartOver tells observers that the wait for a restart has ended, and reports whether
 // there was one.
 func (m *TaskManager) restartOver(h *Handle, err error) bool {
-	if m.observers.restart == nil && m.observers.end == nil {
+	if h.observed == 0 {
 		return false
 	}
 	h.mu.Lock()
@@ -295,44 +221,4 @@ func (m *TaskManager) restartOver(h *Handle, err error) bool {
 		over(err)
 	}
 	return over != nil
-}
-
-// observePool passes the pool to the observers; unobservePool ends the observation. The
-// limit is that of scheduler.Config. Observers get -1 for no limit and 0 for HandOver.
-func (m *TaskManager) observePool(limit int) {
-	switch limit {
-	case 0:
-		limit = -1
-	case scheduler.HandOver:
-		limit = 0
-	}
-	for _, o := range m.observers.pool {
-		m.tell(func() {
-			stop := o.ObservePool(observe.Pool{Manager: m.name, State: func() observe.PoolState {
-				return m.poolState(limit)
-			}})
-			if stop != nil {
-				m.unobserve = append(m.unobserve, stop)
-			}
-		})
-	}
-}
-
-func (m *TaskManager) poolState(limit int) observe.PoolState {
-	s, desired := m.pool.Snapshot(), 0
-	if made := m.pool.Decisions(); len(made) > 0 {
-		desired = made[len(made)-1].Target
-	}
-	return observe.PoolState{
-		Queued: s.Queued, Limit: limit, Busy: s.Busy, Idle: s.Idle, Lent: s.Lent,
-		Desired: max(s.Min, min(desired, s.Max)), Min: s.Min, Max: s.Max,
-		Increases: m.increases.Load(), Decreases: m.decreases.Load(),
-	}
-}
-
-// unobservePool ends the observation of the pool. The functions of observers may block.
-func (m *TaskManager) unobservePool() {
-	for _, stop := range m.unobserve {
-		m.tell(stop)
-	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -481,14 +480,9 @@ func TestObserversThatCrashDoNoHarm(t *testing.T) {
 }
 
 func TestBadInputOfTelemetry(t *testing.T) {
-	silent, err := observe.New(observe.WithTracerProvider(tracenoop.NewTracerProvider()), observe.WithMeterProvider(metricnoop.NewMeterProvider()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for want, opts := range map[string][]taskmanager.Option{
 		"observer 1 is nil":       {taskmanager.WithObserver(nil)},
 		"there is no observer":    {taskmanager.WithObserver()},
-		"contradict":              {taskmanager.WithObserver(silent), taskmanager.WithoutTelemetry()},
 		"implements no interface": {taskmanager.WithObserver("not an observer")},
 	} {
 		if _, err := taskmanager.Start(opts...); err == nil || !strings.Contains(err.Error(), want) {

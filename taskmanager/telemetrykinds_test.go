@@ -122,8 +122,8 @@ func TestRunsOfAScheduleAreLinked(t *testing.T) {
 	})
 }
 
-// TestTelemetryIsOnIfAnSDKIsInstalled also checks that WithoutTelemetry and WithObserver
-// turn the default observer off.
+// TestTelemetryIsOnIfAnSDKIsInstalled also checks that WithoutTelemetry turns the built-in
+// telemetry off, and that an OTel of the user's takes its place.
 func TestTelemetryIsOnIfAnSDKIsInstalled(t *testing.T) {
 	spans := func(opts ...taskmanager.Option) int {
 		recorder := tracetest.NewSpanRecorder()
