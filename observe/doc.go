@@ -112,6 +112,18 @@
 // taskmanager.ContextLogger, such as those of package adapters/logging. They also have them after
 // the execution, and for an execution that did not take place.
 //
+// # Text
+//
+// Names and kinds of tasks, the name of the manager, errors, their types and panic values may hold any
+// bytes. What the [OTel] observer, the log handler and the profiles pass on is valid UTF-8: each run
+// of invalid bytes is replaced by U+FFFD. A longer text is truncated and then ends with "…":
+//
+//	names, kinds, types of errors  256 bytes
+//	texts of errors                4 KiB
+//	stacks                         16 KiB
+//
+// Other observers receive the texts as they are.
+//
 // # Profiles
 //
 // taskmanager.WithProfiling adds the labels [KindLabel] and [NameLabel] to profiles, and makes

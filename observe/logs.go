@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 // The keys that NewLogHandler adds in addition to those of the task, which are the same as in spans.
@@ -81,7 +82,7 @@ func (l logHandler) Handle(ctx context.Context, r slog.Record) error {
 		out.AddAttrs(slog.String(traceIDKey, span.TraceID().String()), slog.String(spanIDKey, span.SpanID().String()))
 	}
 	if task, attempt, ok := lazycontext.IdentityOf(ctx); ok {
-		out.AddAttrs(slog.String(string(nameKey), task), slog.Int(string(attemptKey), attempt))
+		out.AddAttrs(slog.String(string(nameKey), text.Clean(task, text.NameLimit)), slog.Int(string(attemptKey), attempt))
 	}
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool { attrs = append(attrs, a); return true })

@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 // buckets are the upper bounds of the buckets of durations, in seconds. Tasks take from less than a
@@ -139,7 +141,7 @@ func (o *OTel) ObservePool(p Pool) (stop func()) {
 	}
 	var pool []attribute.KeyValue
 	if p.Manager != "" {
-		pool = append(pool, poolKey.String(p.Manager))
+		pool = append(pool, poolKey.String(text.Clean(p.Manager, text.NameLimit)))
 	}
 	with := func(extra ...attribute.KeyValue) metric.ObserveOption {
 		return metric.WithAttributeSet(attribute.NewSet(append(extra, pool...)...))

@@ -3,6 +3,8 @@ package observe
 import (
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 // The names of spans, instruments and attributes. The package documentation lists them, and a test
@@ -56,13 +58,28 @@ const (
 )
 
 // ErrorType returns the value of the attribute error.type for an error: the result of the ErrorType
-// method of err or of an error that it wraps, or else the name of the type of err.
-func ErrorType(err error) string { return semconv.ErrorType(err).Value.AsString() }
+// method of err or of an error that it wraps, or else the name of the type of err. It is valid
+// UTF-8 of at most 256 bytes.
+func ErrorType(err error) string {
+	return text.Clean(semconv.ErrorType(err).Value.AsString(), text.NameLimit)
+}
+
+// clean returns a task with texts that may leave the process.
+func (t Task) clean() Task {
+	return Task{
+		Manager: text.Clean(t.Manager, text.NameLimit),
+		Name:    text.Clean(t.Name, text.NameLimit),
+		Kind:    text.Clean(t.Kind, text.NameLimit),
+	}
+}
+
+// message returns the text of an error that may leave the process.
+func message(err error) string { return text.Clean(err.Error(), text.ErrorLimit) }
 
 // errorType returns the given type or, if that is empty, the type of err.
 func errorType(given string, err error) string {
 	if given != "" {
-		return given
+		return text.Clean(given, text.NameLimit)
 	}
 	return ErrorType(err)
 }

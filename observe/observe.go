@@ -14,7 +14,8 @@ import (
 // A panic is logged and does not affect the task. A method must not call [runtime.Goexit].
 type Observer any
 
-// Task identifies a task to observers.
+// Task identifies a task to observers. The texts are those of the program: they may be long and need
+// not be valid UTF-8.
 type Task struct {
 	Manager string // the name of the manager; may be empty
 	Name    string // unique among outstanding tasks

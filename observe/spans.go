@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 // spanKey is the context key under which an observer stores its own span. Another span may be the
@@ -53,6 +55,7 @@ func (o *OTel) span(ctx context.Context, p phase) trace.Span {
 
 // BeginSubmit starts the span of a submit, if there is a current span in caller.
 func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.Context {
+	s.Task = s.clean()
 	parent := trace.SpanFromContext(caller)
 	switch {
 	case o.tracer == nil:
@@ -87,6 +90,7 @@ func attributes(t Task) []attribute.KeyValue {
 // EndSubmit ends the span of a submit and counts the submit.
 func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
 	if o.instruments != nil {
+		s.Task = s.clean()
 		o.submitted(ctx, s, err)
 	}
 	span := o.span(ctx, submitting)
@@ -96,12 +100,13 @@ func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
 	defer span.End()
 	if err != nil {
 		span.SetAttributes(errorTypeKey.String(errorType("", err)))
-		span.SetStatus(codes.Error, err.Error())
+		span.SetStatus(codes.Error, message(err))
 	}
 }
 
 // BeginRun starts the span of an execution and records the time in the queue.
 func (o *OTel) BeginRun(ctx context.Context, r Run) context.Context {
+	r.Task = r.clean()
 	if o.tracer != nil {
 		ctx = o.startRun(ctx, r)
 	}
@@ -162,6 +167,7 @@ func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
 		kind = errorType(result.Type, result.Err)
 	}
 	if o.instruments != nil {
+		r.Task = r.clean()
 		o.ended(ctx, r, result, kind)
 	}
 	span := o.span(ctx, running)
@@ -172,24 +178,25 @@ func (o *OTel) EndRun(ctx context.Context, r Run, result Result) {
 	if span.IsRecording() {
 		span.SetAttributes(outcomeKey.String(string(result.Outcome)))
 		if result.Outcome == Failure {
-			fail(span, kind, result.Err.Error(), result.Stack)
+			fail(span, kind, message(result.Err), result.Stack)
 		}
 	}
 }
 
 // fail records a failure in a span.
-func fail(span trace.Span, kind, text string, stack []byte) {
+func fail(span trace.Span, kind, message string, stack []byte) {
 	span.SetAttributes(errorTypeKey.String(kind))
-	span.SetStatus(codes.Error, text)
-	attrs := []attribute.KeyValue{semconv.ExceptionType(kind), semconv.ExceptionMessage(text)}
+	span.SetStatus(codes.Error, message)
+	attrs := []attribute.KeyValue{semconv.ExceptionType(kind), semconv.ExceptionMessage(message)}
 	if stack != nil {
-		attrs = append(attrs, semconv.ExceptionStacktrace(string(stack)))
+		attrs = append(attrs, semconv.ExceptionStacktrace(text.Clean(string(stack), text.StackLimit)))
 	}
 	span.AddEvent(semconv.ExceptionEventName, trace.WithAttributes(attrs...))
 }
 
 // BeginRestart starts the span of the wait for a restart and counts the restart.
 func (o *OTel) BeginRestart(ctx context.Context, r Restart) context.Context {
+	r.Task = r.clean()
 	kind := errorType(r.Type, r.Err)
 	if o.instruments != nil {
 		o.restarted(ctx, r, kind)
@@ -220,6 +227,7 @@ func (o *OTel) EndRestart(ctx context.Context, _ Restart, err error) {
 // TaskEnded counts the end of a task. If the task ended while it waited to run, no other span says
 // so: TaskEnded makes one.
 func (o *OTel) TaskEnded(ctx context.Context, e End) {
+	e.Task = e.clean()
 	kind := ""
 	switch e.Outcome {
 	case Failure, TimedOut, Dropped, Shed:
@@ -234,7 +242,7 @@ func (o *OTel) TaskEnded(ctx context.Context, e End) {
 			span.SetAttributes(append(attributes(e.Task), outcomeKey.String(string(e.Outcome)), waitedKey.Float64(e.Waited.Seconds()))...)
 			if kind != "" {
 				span.SetAttributes(errorTypeKey.String(kind))
-				span.SetStatus(codes.Error, e.Err.Error())
+				span.SetStatus(codes.Error, message(e.Err))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"runtime/pprof"
 	"runtime/trace"
 
+	"github.com/seed56799101/taskmanager/internal/text"
 	"github.com/seed56799101/taskmanager/observe"
 )
 
@@ -19,6 +20,8 @@ import (
 // While an execution trace is recorded, each execution is a task of the trace. Its type is
 // "run " followed by the kind, and a log message of it has the name. Find it under
 // "User-defined tasks" of go tool trace.
+//
+// Kinds and names are valid UTF-8 of at most 256 bytes there; see package observe.
 func WithProfiling() Option {
 	return option{name: "WithProfiling", set: func(c *config) { c.profiles = true }}
 }
@@ -30,10 +33,12 @@ func (m *TaskManager) profile(h *Handle) (done func()) {
 	h.mu.Lock()
 	ctx, kind := h.ctxLocked(), kindOf(h.task, h.cfg)
 	h.mu.Unlock()
-	values := pprof.WithLabels(ctx.Values(), pprof.Labels(observe.KindLabel, kind, observe.NameLabel, h.name))
+	name := text.Clean(h.name, text.NameLimit) // long strings would crash the execution tracer
+	kind = text.Clean(kind, text.NameLimit)
+	values := pprof.WithLabels(ctx.Values(), pprof.Labels(observe.KindLabel, kind, observe.NameLabel, name))
 	traced := func() {}
 	if trace.IsEnabled() {
-		values, traced = traceRun(values, h.name, kind)
+		values, traced = traceRun(values, name, kind)
 	}
 	ctx.SetValues(values)
 	pprof.SetGoroutineLabels(values)

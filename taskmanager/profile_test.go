@@ -9,7 +9,9 @@ import (
 	"runtime/trace"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -95,5 +97,30 @@ func TestExecutionTraceTasks(t *testing.T) {
 		if !bytes.Contains(out.Bytes(), []byte(want)) {
 			t.Errorf("the execution trace does not have %q", want)
 		}
+	}
+}
+
+// TestLongKindCrashesTheExecutionTrace records an execution trace of tasks whose kinds and
+// names are longer than a string of the trace may be. Without a limit the runtime ends the
+// process.
+func TestLongKindCrashesTheExecutionTrace(t *testing.T) {
+	m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithProfiling())
+	var out bytes.Buffer
+	if err := trace.Start(&out); err != nil {
+		t.Skip(err) // another trace is being recorded
+	}
+	for _, long := range []string{strings.Repeat("long ", 13_200), strings.Repeat("\xff", 70_000)} {
+		await(t, submitFunc(t, m, long, func(ctx context.Context) error {
+			for _, key := range []string{observe.NameLabel, observe.KindLabel} {
+				if got, _ := pprof.Label(ctx, key); len(got) > 256 || !utf8.ValidString(got) {
+					t.Errorf("the label %s has %d bytes, or is invalid", key, len(got))
+				}
+			}
+			return nil
+		}, taskmanager.WithKind(long)))
+	}
+	trace.Stop()
+	if want := "run " + strings.Repeat("long ", 50) + "lon…"; !bytes.Contains(out.Bytes(), []byte(want)) {
+		t.Error("the execution trace has no task with the beginning of the kind")
 	}
 }

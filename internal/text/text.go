@@ -1,43 +1,52 @@
-// Package text formats numbers and lists for errors and logs.
+// Package text prepares text for telemetry, profiles, logs and errors.
+//
+// Names, kinds, errors and panic values may hold any bytes, of any number. One invalid byte makes an
+// OTLP exporter drop the whole batch, and the execution tracer of Go cannot take long strings. So
+// all text passes through [Clean] before it leaves the process.
 package text
 
 import (
-	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
-// Count returns n with a noun, which has an s unless n is 1: "1 task", "2 tasks".
-func Count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// The limits, in bytes.
+const (
+	NameLimit  = 256       // names, kinds, keys and types
+	ErrorLimit = 4 * 1024  // texts of errors
+	StackLimit = 16 * 1024 // stacks
+)
+
+// mark is the end of a text that was truncated.
+const mark = "…"
+
+// Clean returns s as valid UTF-8 of at most limit bytes, which must be at least three. It replaces
+// each run of invalid bytes by U+FFFD. A text that is too long is truncated between two characters
+// and ends with "…". A text that is valid and short enough is returned as it is, without an
+// allocation.
+func Clean(s string, limit int) string {
+	if len(s) <= limit && utf8.ValidString(s) {
+		return s
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	long := len(s) > limit
+	if long {
+		s = cut(s, limit) // first, so that the cost does not depend on the length
+	}
+	s = strings.ToValidUTF8(s, string(utf8.RuneError))
+	if !long && len(s) <= limit {
+		return s
+	}
+	return cut(s, limit-len(mark)) + mark
 }
 
-const (
-	mostNames = 10  // in a list
-	mostBytes = 100 // of a name
-)
-
-// Names returns a list of quoted names for a message: at most ten of them, and how many more
-// there are: those in names, and further ones that the caller has left out. A long name is cut.
-func Names(names []string, further int) string {
-	var b strings.Builder
-	for i, name := range names[:min(len(names), mostNames)] {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		if len(name) > mostBytes {
-			fmt.Fprintf(&b, "%q...", strings.ToValidUTF8(name[:mostBytes], ""))
-		} else {
-			fmt.Fprintf(&b, "%q", name)
-		}
+// cut returns at most n bytes of s, without a part of a character at the end.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	if more := len(names) - mostNames; more > 0 {
-		further += more
+	end := n
+	for end > 0 && n-end < utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
 	}
-	if further > 0 {
-		fmt.Fprintf(&b, " and %d more", further)
-	}
-	return b.String()
+	return s[:end]
 }
