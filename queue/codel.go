@@ -37,9 +37,12 @@ type CoDelConfig struct {
 // starts a new interval. CoDel therefore sheds nothing in an interval that contains a
 // wait within the target, nor in the interval after it.
 //
+// A pause of the owner does not count as a wait; see [Clocked]. After [Drainer.Drain] nothing
+// is shed, and the oldest item runs first.
+//
 // Push, Pop and Evict cost O(1) amortised. A single Pop costs O(1) for each item that it
-// sheds. The queue implements [Clocked], [Discarder], [Remover] and [Evictor]. The [Worst]
-// item is the newest. Validate reports an invalid configuration; see [Factory].
+// sheds. The queue implements [Clocked], [Discarder], [Drainer], [Remover] and [Evictor].
+// The [Worst] item is the newest. Validate reports an invalid configuration; see [Factory].
 func CoDel[T any](cfg CoDelConfig) Factory[T] {
 	if cfg.Target == 0 {
 		cfg.Target = DefaultCoDelTarget
@@ -70,6 +73,7 @@ type codel[T any] struct {
 	end        time.Duration // the end of the interval, since epoch
 	least      time.Duration // the minimum wait in the interval so far
 	overloaded bool          // the queue is overloaded in the interval
+	draining   bool          // the queue sheds nothing any more
 }
 
 type stamped[T any] struct {
@@ -101,6 +105,9 @@ func (q *codel[T]) Push(item T) {
 
 // Pop sheds the items that have waited too long, and removes and returns the next one.
 func (q *codel[T]) Pop() (item T, ok bool) {
+	if q.draining {
+		return unstamped(q.items.Pop())
+	}
 	for {
 		front, ok := q.items.Peek()
 		if !ok {
@@ -138,6 +145,9 @@ func (q *codel[T]) observe(wait time.Duration) {
 func (q *codel[T]) begin(wait time.Duration) {
 	q.begun, q.end, q.least = true, q.now+q.cfg.Interval, wait
 }
+
+// Drain makes the queue a FIFO that sheds nothing.
+func (q *codel[T]) Drain() { q.draining = true }
 
 // Discarded returns an item that was shed.
 func (q *codel[T]) Discarded() (item T, ok bool, reason error) {

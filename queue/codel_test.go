@@ -24,11 +24,13 @@ type delayed struct {
 	end        time.Time // of the interval; zero if none has begun
 	waits      []time.Duration
 	overloaded bool
+	draining   bool
 }
 
 func (q *delayed) NeedsTime() bool    { return true }
 func (q *delayed) Tick(now time.Time) { q.now = now }
 func (q *delayed) Len() int           { return len(q.items) }
+func (q *delayed) Drain()             { q.draining = true }
 
 func (q *delayed) Push(i *queuetest.Item) {
 	if len(q.items) == 0 {
@@ -59,6 +61,9 @@ func (q *delayed) see(wait time.Duration) {
 }
 
 func (q *delayed) Pop() (*queuetest.Item, bool) {
+	if q.draining {
+		return q.take(0)
+	}
 	for len(q.items) > 0 {
 		wait := q.now.Sub(q.at[0])
 		q.see(wait)

@@ -25,8 +25,8 @@ import (
 // and discards the item; see [Discarder].
 //
 // The queue adds a cost of O(1) to that of the inner discipline. It implements [Holder],
-// [Finisher], [Remover], [Discarder], and, as far as the inner queue does, [Evictor] and
-// [Clocked]. The [Worst] item is the newest in the longest line, found in O(number of keys),
+// [Finisher], [Remover], [Discarder], and, as far as the inner queue does, [Evictor],
+// [Clocked] and [Drainer]. The [Worst] item is the newest in the longest line, found in O(number of keys),
 // or that of the inner queue if there are no lines. The queue cannot find the [Oldest] item.
 // If the inner queue does not implement [Remover], the items that a Remove leaves in it
 // run before all items that are admitted later. Validate reports invalid arguments, also
@@ -240,6 +240,14 @@ func (q *limit[T, K]) NeedsTime() bool { return q.clock != nil && q.clock.NeedsT
 
 // Tick sets the time of the inner queue, which needs it.
 func (q *limit[T, K]) Tick(now time.Time) { q.clock.Tick(now) }
+
+// Drain passes the call to the inner queue. LimitByKey itself gives up no item because of its
+// wait.
+func (q *limit[T, K]) Drain() {
+	if d, ok := q.inner.(Drainer); ok {
+		d.Drain()
+	}
+}
 
 // drop removes an item from its line.
 func (q *limit[T, K]) drop(g *gate[T], e *node[T]) T {

@@ -22,7 +22,7 @@
 // # Optional capabilities
 //
 // A discipline can implement further interfaces: [Remover], [Evictor], [Finisher],
-// [Holder], [Clocked] and [Discarder]. The owner looks for them once, when it is
+// [Holder], [Clocked], [Discarder] and [Drainer]. The owner looks for them once, when it is
 // created.
 //
 // # Own disciplines
@@ -120,6 +120,10 @@ type Clocked interface {
 	// Push, Pop, Finish, Remove and Evict. The times never decrease, as measured by
 	// [time.Time.Sub] and [time.Time.Before]. They have a reading of the monotonic clock;
 	// the wall time may jump between two of them.
+	//
+	// The difference of two times is how long an item has waited between them. The clock
+	// stands still while the owner is paused, since that is no wait for a worker. So a time
+	// is not the time of day after a pause; compare it only with other times of Tick.
 	Tick(now time.Time)
 }
 
@@ -132,6 +136,14 @@ type Discarder[T any] interface {
 	// Remove and Evict. Len does not count discarded items, and the owner does not
 	// finish them.
 	Discarded() (item T, ok bool, reason error)
+}
+
+// Drainer is implemented by a queue that gives up items because they have waited too long.
+type Drainer interface {
+	// Drain says that the owner takes no more items, except those that it runs again, and
+	// stops when the queue is empty. From now on the queue gives up no item because
+	// of its wait. The owner may call Drain repeatedly.
+	Drain()
 }
 
 // ErrShed is the reason why a [Discarder] gave up an item that had waited too long.

@@ -103,7 +103,7 @@ func (p *Pool[T]) detachLocked() *leftover[T] {
 	p.detached = left.queue.Len() + left.inbox.Len()
 	p.fifo = new(queue.FIFO[T])
 	p.queue = p.fifo
-	p.remover, p.finisher, p.holder, p.discarder, p.clocked, p.evictor = nil, nil, nil, nil, nil, nil
+	p.remover, p.finisher, p.holder, p.discarder, p.drainer, p.clocked, p.evictor = nil, nil, nil, nil, nil, nil, nil
 	if p.detached == 0 {
 		return nil
 	}

@@ -27,6 +27,9 @@ type Hooks[T any] struct {
 	// of its workers; Inside is for goroutines that an item has started. It is called
 	// only when a submit would wait.
 	Inside func(ctx context.Context) bool
+	// Paused is called with true when a pause begins, and with false when it ends. The same
+	// rules hold as for Withdrawn.
+	Paused func(paused bool)
 	// TrackCallers enables [Pool.Caller]. It costs about two microseconds for each
 	// worker that is started, and nothing for an item.
 	TrackCallers bool
@@ -119,6 +122,14 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 	}
 	p.dispatchAndUnlock(worker == 0 && p.shortLocked())
 	return nil
+}
+
+// KeepItems makes the queue give up no more items because they have waited too long, as Close
+// does. A framework calls it when it runs all items before it ends the pool.
+func (p *Pool[T]) KeepItems() {
+	p.mu.Lock()
+	p.keepItemsLocked()
+	p.mu.Unlock()
 }
 
 // Withdraw tells the pool that one waiting item was withdrawn: from now on Hooks.Withdrawn

@@ -9,17 +9,18 @@ import (
 )
 
 // Pause keeps workers from taking items. Running items continue, and submits are accepted up
-// to the limit. [Pool.Resume], Close, Drain and Stop end a pause.
+// to the limit. A pause does not count as a wait: neither for the queue (see queue.Clocked)
+// nor in the waiting times of the Snapshot. [Pool.Resume], Close, Drain and Stop end a pause.
 func (p *Pool[T]) Pause() {
 	p.mu.Lock()
-	p.paused = true
+	p.pauseLocked()
 	p.mu.Unlock()
 }
 
 // Resume ends a pause.
 func (p *Pool[T]) Resume() {
 	p.mu.Lock()
-	p.paused = false
+	p.endPauseLocked()
 	p.admitWaitersLocked()
 	p.dispatchAndUnlock(true) // decisions during the pause were not applied
 }
@@ -98,6 +99,7 @@ func (p *Pool[T]) begin(to phase) {
 	p.mu.Lock()
 	var left *leftover[T]
 	if p.phase < to {
+		p.endPauseLocked()
 		p.phase = to
 		p.refuseWaitersLocked(ErrStopped)
 		if to == stopped {
@@ -105,6 +107,7 @@ func (p *Pool[T]) begin(to phase) {
 			p.dismissDormantLocked(p.dormant)
 			left = p.detachLocked()
 		} else {
+			p.keepItemsLocked()
 			p.closeInboxLocked()
 			p.sweepIfDueLocked()
 		}

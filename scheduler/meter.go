@@ -17,8 +17,8 @@ type meter struct {
 	busyTime, queuedTime, workerTime float64 // integrals, in seconds
 	serviceTime, waitTime            float64 // sums, in seconds
 
-	// arrivals has one arrival time per item in the queue, withdrawn items included, the
-	// oldest first. When the discipline pops any item, the front is removed. The sum of
+	// arrivals has one arrival time, by waitClockLocked, per item in the queue, withdrawn
+	// items included, the oldest first. When the discipline pops any item, the front is removed. The sum of
 	// the waits does not depend on which item left, and the front says how long the next
 	// item would have waited in a FIFO.
 	arrivals queue.FIFO[time.Duration]
@@ -44,10 +44,14 @@ func (p *Pool[T]) advanceLocked() time.Duration {
 	if p.meter == nil {
 		return 0
 	}
-	return p.meter.advance(p.busyLocked(), max(p.queue.Len()-p.withdrawn-p.heldLocked(), 0), p.workers)
+	queued := max(p.queue.Len()-p.withdrawn-p.heldLocked(), 0)
+	if p.haltedLocked() {
+		queued = 0 // what waits for the end of a pause does not wait for a worker
+	}
+	return p.meter.advance(p.busyLocked(), queued, p.workers)
 }
 
-// arrive records that an item was pushed.
+// arrive records that an item was pushed at the time now, by waitClockLocked.
 func (m *meter) arrive(now time.Duration) { m.arrivals.Push(now) }
 
 // sweep removes the times of items that were removed from the queue. The verdicts are in
@@ -75,7 +79,7 @@ func (m *meter) evict(v queue.Victim) {
 	}
 }
 
-// start records that an item was popped to run.
+// start records that an item was popped to run at the time now, by waitClockLocked.
 func (m *meter) start(now time.Duration) {
 	if m == nil {
 		return

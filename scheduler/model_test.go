@@ -22,8 +22,9 @@ type model struct {
 	now     time.Time
 	alarm   time.Time // time of the next check of idle workers; zero if there is none
 	paused  bool
-	idle    []time.Time // start of the idle time of each idle worker; the one that parked last on top
-	queue   []*job      // in the order of arrival, with withdrawn items until they are popped or swept
+	stood   time.Duration // length of all pauses
+	idle    []time.Time   // start of the idle time of each idle worker; the one that parked last on top
+	queue   []*job        // in the order of arrival, with withdrawn items until they are popped or swept
 	waiting []*submission
 	busy    map[int]*job
 	inline  map[int]*inlineRun
@@ -235,9 +236,12 @@ func (m *model) accept(s *submission) {
 // enter puts the next item of a waiting submitter into the queue.
 func (m *model) enter(s *submission) {
 	j := s.left[0]
-	j.waits, j.queued = s, m.now
+	j.waits, j.queued = s, m.waitClock()
 	m.queue = append(m.queue, j)
 }
+
+// waitClock returns the time on a clock that stands still during a pause.
+func (m *model) waitClock() time.Time { return m.now.Add(-m.stood) }
 
 // oldestWait returns the longest wait of the first queued item and of the first waiting
 // submitter. Like the pool it removes withdrawn items from the front.
@@ -247,17 +251,17 @@ func (m *model) oldestWait() (longest time.Duration) {
 	}
 	for _, j := range m.queue {
 		if !j.out() {
-			longest = max(longest, m.now.Sub(j.queued))
+			longest = max(longest, m.waitClock().Sub(j.queued))
 		}
 	}
 	for _, s := range m.waiting {
-		longest = max(longest, m.now.Sub(s.since))
+		longest = max(longest, m.waitClock().Sub(s.since))
 	}
 	return longest
 }
 
 func (m *model) push(j *job) {
-	j.queued = m.now
+	j.queued = m.waitClock()
 	m.queue = append(m.queue, j)
 	m.count.Submitted++
 }
@@ -301,7 +305,7 @@ func (m *model) spill(s *submission, try bool) {
 	case len(s.left) == 0:
 		s.settled = true
 	case m.overflow == scheduler.Block && !try:
-		s.since = m.now
+		s.since = m.waitClock()
 		m.waiting = append(m.waiting, s)
 		m.enter(s)
 	case m.overflow == scheduler.CallerRuns && !try && !m.paused:
@@ -459,6 +463,9 @@ func (m *model) resize(minimum, maximum int) {
 
 // pass advances the time.
 func (m *model) pass(d time.Duration) {
+	if m.paused {
+		m.stood += d
+	}
 	end := m.now.Add(d)
 	for !m.alarm.IsZero() && !m.alarm.After(end) {
 		m.now = m.alarm

@@ -36,6 +36,7 @@ type Pool[T any] struct {
 	finisher  queue.Finisher[T]  // likewise
 	holder    queue.Holder       // likewise
 	discarder queue.Discarder[T] // likewise
+	drainer   queue.Drainer      // likewise
 	clocked   queue.Clocked      // likewise, or nil if it does not need the time
 	evictor   queue.Evictor[T]   // queue, if the overflow policy evicts
 	victim    queue.Victim       // the item that the overflow policy evicts
@@ -67,7 +68,8 @@ type Pool[T any] struct {
 	// the ceiling, workers that finish their item leave.
 
 	phase    phase
-	paused   bool
+	paused   bool // only in the phase open
+	pauses   pauseTimes
 	min, max int
 	ceiling  int // max, or less after a firm decision
 
@@ -143,6 +145,7 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.finisher, _ = p.queue.(queue.Finisher[T])
 	p.holder, _ = p.queue.(queue.Holder)
 	p.discarder, _ = p.queue.(queue.Discarder[T])
+	p.drainer, _ = p.queue.(queue.Drainer)
 	if c, ok := p.queue.(queue.Clocked); ok && c.NeedsTime() {
 		p.clocked = c
 	}

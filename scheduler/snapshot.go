@@ -47,11 +47,12 @@ func (p *Pool[T]) snapshotLocked() scale.Snapshot {
 	now := p.advanceLocked()
 	s.Now = clock.Wall(m.epoch.Add(now))
 	p.skimLocked()
+	waitClock := p.waitClockLocked()
 	if at, ok := m.arrivals.Peek(); ok {
-		s.OldestWait = now - at
+		s.OldestWait = waitClock - at
 	}
 	if w := p.firstWaiterLocked(); w != nil {
-		s.OldestWait = max(s.OldestWait, now-w.since)
+		s.OldestWait = max(s.OldestWait, waitClock-w.since)
 	}
 	s.BusyTime, s.QueuedTime, s.WorkerTime = m.busyTime, m.queuedTime, m.workerTime
 	s.ServiceTime, s.WaitTime = m.serviceTime, m.waitTime

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/queue"
@@ -67,20 +66,13 @@ func (p *Pool[T]) pushLocked(item T) {
 // insertLocked adds an item to the queue.
 func (p *Pool[T]) insertLocked(item T) {
 	if p.meter != nil {
-		p.meter.arrive(p.advanceLocked())
+		p.meter.arrive(p.waitClockLocked())
 	}
 	p.tickLocked()
 	if p.fifo == nil {
 		p.absorbInboxLocked() // its items arrived before this one
 	}
 	p.enqueueLocked(item)
-}
-
-// tickLocked tells the time to a queue that needs it.
-func (p *Pool[T]) tickLocked() {
-	if p.clocked != nil {
-		p.clocked.Tick(time.Now())
-	}
 }
 
 // enqueueLocked adds an item to the queue. It calls the default queue directly, without the

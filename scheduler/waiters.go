@@ -36,7 +36,7 @@ type waiter[T any] struct {
 	items    []T                          // not admitted yet
 	together bool                         // all items are admitted at once
 	entries  []multiset.Entry[*waiter[T]] // in early, of the items that are in the queue; empty if none is
-	since    time.Duration                // start of the wait; only in a pool with a meter
+	since    time.Duration                // start of the wait, by waitClockLocked; only in a pool with a meter
 	refused  error                        // error for the submitter, set before admitted is closed
 	admitted chan struct{}                // closed when all items are admitted or refused is set
 	place    *list.Element                // in Pool.waiters; nil when the wait is over
@@ -58,7 +58,7 @@ func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) 
 		return 0, ErrStopped
 	}
 	w := &waiter[T]{items: items, together: together, admitted: make(chan struct{})}
-	w.since = p.advanceLocked()
+	w.since = p.waitClockLocked()
 	w.place = p.waiters.PushBack(w)
 	p.blocked += len(items)
 	p.entering = append(p.entering, w)

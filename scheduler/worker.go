@@ -106,7 +106,7 @@ func (p *Pool[T]) takeSlowLocked(w *worker[T]) (item T, ok bool) {
 	}
 	if ok {
 		w.startedAt = now
-		p.meter.start(now)
+		p.meter.start(now - p.pauses.total) // the pool is not paused now
 		w.item, w.busy = item, true
 		p.counts.started++
 	}

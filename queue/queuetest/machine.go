@@ -1,6 +1,7 @@
 package queuetest
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type owned struct {
 	finisher  queue.Finisher[*Item]
 	holder    queue.Holder
 	discarder queue.Discarder[*Item]
+	drainer   queue.Drainer
 	clock     queue.Clocked // nil also if the queue needs no time
 	now       time.Time
 }
@@ -29,6 +31,7 @@ func own(q queue.Queue[*Item]) *owned {
 	o.finisher, _ = q.(queue.Finisher[*Item])
 	o.holder, _ = q.(queue.Holder)
 	o.discarder, _ = q.(queue.Discarder[*Item])
+	o.drainer, _ = q.(queue.Drainer)
 	if c, ok := q.(queue.Clocked); ok && c.NeedsTime() {
 		o.clock = c
 	}
@@ -101,6 +104,8 @@ type machine struct {
 	held    map[*Item]bool // in the queue
 	running []*Item        // popped and not finished; empty if the queue is not a queue.Finisher
 	seq     int            // of the last item pushed
+
+	draining bool // Drain of the queue has been called
 }
 
 // conservation checks the rule Conservation.
@@ -144,6 +149,7 @@ func (m *machine) checkModel(t *rapid.T) {
 	require(m.q.remover != nil || m.q.evictor != nil, m.model.remover != nil, "Remover")
 	require(m.q.finisher != nil, m.model.finisher != nil, "Finisher")
 	require(m.q.discarder != nil && m.q.clock != nil, m.model.discarder != nil, "Discarder")
+	require(m.q.drainer != nil && m.q.clock != nil, m.model.drainer != nil, "Drainer")
 	require(m.q.clock != nil, m.model.clock != nil, "Clocked")
 }
 
@@ -224,6 +230,9 @@ func (m *machine) gaveUp(t *rapid.T, call string, given, wanted []discarded) {
 		if d.reason == nil {
 			t.Fatalf("after %s, Discarded returned %v without a reason", call, d.item)
 		}
+		if m.draining && errors.Is(d.reason, queue.ErrShed) {
+			t.Fatalf("after %s, Discarded returned %v, which was shed although Drain has been called", call, d.item)
+		}
 		m.left(t, "Discarded", d.item)
 	}
 	if m.model != nil && !slices.Equal(given, wanted) {
@@ -233,7 +242,10 @@ func (m *machine) gaveUp(t *rapid.T, call string, given, wanted []discarded) {
 
 // wait advances the time.
 func (m *machine) wait(t *rapid.T) {
-	d := time.Duration(rapid.SampledFrom([]int{1, 1000, 4_000, 7_000, 30_000, 100_000, 1_000_000}).Draw(t, "µs")) * time.Microsecond
+	m.advance(time.Duration(rapid.SampledFrom([]int{1, 1000, 4_000, 7_000, 30_000, 100_000, 1_000_000}).Draw(t, "µs")) * time.Microsecond)
+}
+
+func (m *machine) advance(d time.Duration) {
 	m.q.now = m.q.now.Add(d)
 	if m.model != nil {
 		m.model.now = m.q.now
@@ -338,10 +350,21 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// drain pops all items and finishes them.
+// drain pops all items and finishes them. If the queue is a queue.Drainer, the times between
+// two items are so long that it would shed the rest without the call of Drain.
 func (m *machine) drain(t *rapid.T) {
+	if m.q.drainer != nil {
+		m.draining = true
+		m.q.drainer.Drain()
+		if m.model != nil && m.model.drainer != nil {
+			m.model.drainer.Drain()
+		}
+	}
 	for m.popOne(t) || len(m.running) > 0 {
 		m.check(t)
+		if m.draining {
+			m.advance(time.Hour)
+		}
 		for len(m.running) > 0 {
 			m.finishOne(t, 0, true)
 		}

@@ -390,6 +390,27 @@ func (q *clocked) Discarded() (*Item, bool, error) {
 	return i, true, queue.ErrShed
 }
 
+// drains is correct. It discards no item after Drain.
+type drains struct {
+	clocked
+	draining bool
+}
+
+func (q *drains) Drain() { q.draining = true }
+
+func (q *drains) Pop() (*Item, bool) {
+	if q.draining {
+		q.expect()
+		return q.base.Pop()
+	}
+	return q.clocked.Pop()
+}
+
+// ignoresDrain discards items after Drain.
+type ignoresDrain struct{ clocked }
+
+func (q *ignoresDrain) Drain() {}
+
 // discardsWithoutReason discards items without a reason.
 type discardsWithoutReason struct{ clocked }
 

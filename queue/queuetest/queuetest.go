@@ -21,8 +21,9 @@
 //
 // The suite uses and checks the optional interfaces of package queue that the queue
 // implements. The rules apply to items that are removed, evicted or discarded, too. An item
-// evicted as queue.Oldest must be the oldest one, a discarded item needs a reason, and
-// Pop must hold back exactly the items that queue.Holder counts.
+// evicted as queue.Oldest must be the oldest one, a discarded item needs a reason, Pop must
+// hold back exactly the items that queue.Holder counts, and a queue.Drainer must shed nothing
+// after Drain.
 //
 // # Files of rapid
 //
@@ -69,8 +70,8 @@ type Option func(*suite)
 //
 // If the queue under test implements queue.Remover or queue.Evictor, the model must implement
 // queue.Remover. The model must also implement queue.Finisher and queue.Clocked if the
-// queue does, and queue.Discarder if the queue implements it together with queue.Clocked. If
-// the model can evict a victim, it must be the same one as that of the queue.
+// queue does, and queue.Discarder and queue.Drainer if the queue implements them together with
+// queue.Clocked. If the model can evict a victim, it must be the same one as that of the queue.
 func WithModel(model queue.Factory[*Item]) Option {
 	return func(s *suite) { s.model = model }
 }

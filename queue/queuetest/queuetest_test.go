@@ -30,6 +30,8 @@ var subjects = map[string]subject{
 	"correctWithModel":      {make: correct, model: true},
 	"correctLIFO":           {make: func() queue.Queue[*Item] { return new(stack) }},
 	"correctClocked":        {make: func() queue.Queue[*Item] { return new(clocked) }, alone: true},
+	"correctDrainer":        {make: func() queue.Queue[*Item] { return new(drains) }, alone: true},
+	"ignoresDrain":          {make: func() queue.Queue[*Item] { return new(ignoresDrain) }, rule: "Conservation"},
 	"correctHolder":         {make: func() queue.Queue[*Item] { return new(twoAtOnce) }},
 	"correctFinisher":       {make: func() queue.Queue[*Item] { return new(takesBack) }, opts: []Option{WithModel(newTakesBack)}},
 	"ignoresRan":            {make: func() queue.Queue[*Item] { return new(ignoresRan) }, opts: []Option{WithModel(newTakesBack)}, rule: "Conservation"},

@@ -38,19 +38,20 @@ type Snapshot struct {
 	// OldestWait is the longest time that an item has waited in the queue, or that a
 	// submitter has waited for room, whichever is longer. With a discipline other than
 	// FIFO it is the wait that the same arrivals would have under FIFO: an item that
-	// its discipline passes over does not call for more workers.
+	// its discipline passes over does not call for more workers. The time for which the
+	// pool was paused does not count.
 	OldestWait time.Duration
 
 	// Integrals over the lifetime of the pool, in worker seconds or item seconds.
 
 	BusyTime   float64 // ∫ Busy dt
-	QueuedTime float64 // ∫ Queued dt, without items that the queue holds back
+	QueuedTime float64 // ∫ Queued dt, without items that the queue holds back, and without pauses
 	WorkerTime float64 // ∫ Workers dt
 
 	// Sums over items, in seconds.
 
 	ServiceTime float64 // run times of the items that have ended
-	WaitTime    float64 // waiting times of the items that have started
+	WaitTime    float64 // waiting times of the items that have started, without pauses
 }
 
 // Bound returns n limited to the range from Min to Max.
