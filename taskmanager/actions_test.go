@@ -284,7 +284,7 @@ func (s *system) endContext(t *rapid.T) {
 
 func (s *system) pause(*rapid.T) {
 	s.tick()
-	s.paused = !s.paused
+	s.switchPause()
 	if s.paused {
 		s.m.Pause()
 	} else {

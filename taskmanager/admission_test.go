@@ -185,7 +185,8 @@ func TestCancelledSubmitsLeaveTheQueue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		log := new(recorder)
 		c := newSubmitters(t, taskmanager.WithQueue(taskmanager.Priority(0)), taskmanager.WithLimit(1, taskmanager.Block), taskmanager.WithLogger(log))
-		c.m.Pause()
+		end := make(chan struct{})
+		submitFunc(t, c.m, "busy", func(context.Context) error { <-end; return nil })
 		c.submit(t.Context(), "first")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		for i := range n {
@@ -206,8 +207,8 @@ func TestCancelledSubmitsLeaveTheQueue(t *testing.T) {
 		}
 		s := c.m.Snapshot()
 		check.Equal(t, "queued, blocked, submitted, dropped",
-			[]uint64{uint64(s.Queued), uint64(s.Blocked), s.Submitted, s.Dropped}, []uint64{1, 0, 1, 0})
-		c.m.Resume()
+			[]uint64{uint64(s.Queued), uint64(s.Blocked), s.Submitted, s.Dropped}, []uint64{1, 0, 2, 0})
+		close(end)
 		check.Is(t, "WaitIdle", c.m.WaitIdle(t.Context()), nil)
 		check.Equal(t, "tasks that ran", c.order, []string{"first"})
 		check.Equal(t, "log", log.String(), "")

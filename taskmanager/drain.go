@@ -51,8 +51,8 @@ func (m *TaskManager) awaitIdle(ctx context.Context) error {
 // Close makes the manager end when its tasks have run, and returns at once. It refuses new
 // tasks. All outstanding tasks run, including those that wait for their time or for a
 // restart. Submits that already wait for room still get it. Schedules end. Close ends a
-// pause, and [TaskManager.Pause] has no effect any more. The workers exit when the last task
-// has ended.
+// pause, and [TaskManager.Pause] has no effect any more. The discipline gives up no task any
+// more: [CoDel] sheds nothing. The workers exit when the last task has ended.
 //
 // [TaskManager.Done] tells when the manager has ended, [TaskManager.Drain] waits for that,
 // and [TaskManager.Stop] cuts it short. Close has no effect on a manager that drains or has
@@ -71,6 +71,7 @@ func (m *TaskManager) Close() {
 	s.closing = true
 	m.names.Close()
 	m.draining.Store(true) // before the pause ends; see Pause
+	m.pool.KeepItems()
 	s.background.Go(m.finishDrain)
 }
 
@@ -145,12 +146,22 @@ func (m *TaskManager) cutShort() *DrainError {
 
 // Pause makes the workers take no more tasks. Running tasks continue. Submits still queue
 // tasks, up to the limit; beyond it the overflow policy applies, except that [CallerRuns]
-// acts as [Reject]. [TaskManager.Resume], [TaskManager.Close], [TaskManager.Drain] and
-// [TaskManager.Stop] end a pause.
+// acts as [Reject]. A pause does not count as a wait: not for [CoDel], not for
+// [WithQueueTimeout], and not for scalers. [TaskManager.Resume], [TaskManager.Close],
+// [TaskManager.Drain] and [TaskManager.Stop] end a pause.
 func (m *TaskManager) Pause() {
 	m.pool.Pause()
 	if m.draining.Load() { // set before finishDrain resumes: one of the two Resumes follows this Pause
 		m.pool.Resume()
+	}
+}
+
+// paused is called by the pool, under its lock, when a pause begins or ends.
+func (m *TaskManager) paused(paused bool) {
+	if paused {
+		m.patience.Pause()
+	} else {
+		m.patience.Resume()
 	}
 }
 

@@ -69,9 +69,10 @@ func WithTimeout(d time.Duration) TaskOption {
 
 // WithQueueTimeout limits how long the task waits for a worker; d must be positive. The
 // wait includes the time in the queue and the time for which its submit waits for room in
-// the queue. It does not include the time before a delayed task or a restart is due. Each
-// restart begins a new wait. A task that exceeds the limit ends with [ErrQueueTimeout] and
-// does not restart.
+// the queue. It does not include the time before a delayed task or a restart is due, nor
+// the time for which the manager is paused: a pause does not use up the patience of the
+// tasks. It does include the time of a drain. Each restart begins a new wait. A task that
+// exceeds the limit ends with [ErrQueueTimeout] and does not restart.
 func WithQueueTimeout(d time.Duration) TaskOption {
 	return taskOption(func(c *taskConfig) error { return setLimit("WithQueueTimeout", &c.limit().queueTimeout, d) })
 }
@@ -140,7 +141,7 @@ func (m *TaskManager) disarm(h *Handle, err error) {
 	h.cfg.link, h.cfg.linkedTo, h.cfg.watcher = nil, nil, nil
 	h.cfg.restart, h.cfg.delayed = nil, nil
 	if l != nil {
-		m.delayed.Remove(l.queueAlarm)
+		m.patience.Remove(l.queueAlarm)
 		m.delayed.Remove(l.deadlineAlarm)
 		l.queueAlarm, l.deadlineAlarm = nil, nil
 	}
@@ -160,7 +161,7 @@ func (m *TaskManager) limitWaitLocked(h *Handle) {
 	l := h.cfg.limits
 	l.waits++
 	wait := l.waits
-	l.queueAlarm = m.delayed.Add(func() { m.queueTimedOut(h, wait) }, l.queueTimeout)
+	l.queueAlarm = m.patience.Add(func() { m.queueTimedOut(h, wait) }, l.queueTimeout)
 }
 
 // queueTimedOut ends the task if it is still in the wait with the given number.
@@ -190,7 +191,7 @@ func (m *TaskManager) deadlinePassed(h *Handle) {
 // begins now. h.mu must be held.
 func (m *TaskManager) limitRunLocked(h *Handle) {
 	l := h.cfg.limits
-	m.delayed.Remove(l.queueAlarm)
+	m.patience.Remove(l.queueAlarm)
 	l.queueAlarm = nil
 	at, reason := l.deadline, error(ErrDeadlineExceeded)
 	if l.timeout > 0 {

@@ -30,7 +30,8 @@ type TaskManager struct {
 	names      *names.Table[Handle] // of the outstanding tasks
 	queue      Discipline
 	runner     Runner        // executes tasks through the middleware; nil: no middleware
-	delayed    *alarms       // delayed starts, restarts, time limits and schedules
+	delayed    *alarms       // delayed starts, restarts, deadlines and schedules
+	patience   *alarms       // queue timeouts; its clock stands still while the manager is paused
 	restart    restartRule   // of tasks without WithRestart
 	profiles   bool          // WithProfiling
 	plain      bool          // WithRestartPlain
@@ -102,7 +103,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		handsOver:  cfg.limit == scheduler.HandOver,
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
-	m.delayed = delay.NewQueue()
+	m.delayed, m.patience = delay.NewQueue(), delay.NewQueue()
 	m.shutdown.done = make(chan struct{})
 	if m.runner, err = newRunner(cfg.middleware); err != nil {
 		return nil, err
@@ -130,6 +131,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 				h := ownerOf(ctx)
 				return h != nil && h.m == m
 			},
+			Paused:       m.paused,
 			TrackCallers: true,
 		},
 	}, m.run)

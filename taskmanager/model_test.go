@@ -12,7 +12,8 @@ import (
 type model struct {
 	min, max int
 	paused   bool
-	limit    int // -1: none
+	switches []time.Time // begins and ends of pauses, in turn
+	limit    int         // -1: none
 	overflow taskmanager.Overflow
 
 	tasks     map[string]*modelTask // outstanding
@@ -41,6 +42,25 @@ func (m *model) waiting() (n int) {
 		n += len(b)
 	}
 	return n
+}
+
+// switchPause begins a pause or ends it.
+func (m *model) switchPause() {
+	m.paused = !m.paused
+	m.switches = append(m.switches, time.Now())
+}
+
+// pausedSince returns for how long the manager has been paused since a time. No pause may be
+// under way.
+func (m *model) pausedSince(t time.Time) (sum time.Duration) {
+	for i := 0; i < len(m.switches); i += 2 {
+		begin, end := m.switches[i], m.switches[i+1]
+		if begin.Before(t) {
+			begin = t
+		}
+		sum += max(end.Sub(begin), 0)
+	}
+	return sum
 }
 
 // limits reports whether the discipline limits the running tasks of a key.

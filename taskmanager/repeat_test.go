@@ -252,8 +252,8 @@ func TestOptionsHoldForEachRun(t *testing.T) {
 // TestQueueTimeoutHoldsForEachRun checks that the queue timeout starts again for each run.
 func TestQueueTimeoutHoldsForEachRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithHistory(10))
-		m.Pause()
+		m := start(t, taskmanager.WithHistory(10), taskmanager.WithWorkers(1, 1))
+		submitFunc(t, m, "busy", untilCancelled)
 		log := newRunLog()
 		s := every(t, m, time.Second, log.lasting("waits", 0), taskmanager.WithQueueTimeout(300*time.Millisecond))
 		log.until(3.5)

@@ -488,8 +488,8 @@ func (s *system) next() (at time.Time, happen func()) {
 				s.queue.Push(x)
 				s.settle()
 			})
-		case !x.executing() && x.queueTimeout > 0:
-			event(x.queuedAt.Add(x.queueTimeout), func() { s.model.cancel(x, taskmanager.ErrQueueTimeout) })
+		case !x.executing() && x.queueTimeout > 0 && !s.paused:
+			event(x.queuedAt.Add(x.queueTimeout+s.pausedSince(x.queuedAt)), func() { s.model.cancel(x, taskmanager.ErrQueueTimeout) })
 		case x.executing() && x.timeout > 0 && x.gone == nil && !x.late:
 			if end := x.startedAt.Add(x.timeout); limit.IsZero() || end.Before(limit) {
 				event(end, func() { s.timeOut(x) })

@@ -114,8 +114,10 @@ func (m *TaskManager) finishStop() {
 		m.cancel(h, ErrStopped)
 	}
 	_ = m.pool.Stop(context.Background())
-	_, quiet := m.delayed.Stop()
-	<-quiet
+	for _, alarms := range []*alarms{m.delayed, m.patience} {
+		_, quiet := alarms.Stop()
+		<-quiet
+	}
 	m.shutdown.background.Wait()
 	for h := range m.names.All() {
 		<-h.Done()

@@ -22,7 +22,8 @@ type Queue struct {
 	heap    entries
 	added   uint64 // entries so far
 	timer   *time.Timer
-	armed   time.Duration // when the timer fires, since the epoch; never: it is not set
+	armed   time.Duration // when the timer fires, on the clock of the queue; never: it is not set
+	pauses  pauses
 	stopped bool
 	firing  int           // calls of fire that may still call functions
 	settled bool          // quiet is closed
@@ -31,7 +32,7 @@ type Queue struct {
 
 // Entry is the place of a function in a [Queue]. [Queue.Remove] takes it out.
 type Entry struct {
-	at    time.Duration // since the epoch
+	at    time.Duration // on the clock of the queue
 	seq   uint64        // orders entries of the same time
 	call  func()
 	index int // in the heap; -1: the entry has left it
@@ -45,9 +46,9 @@ func NewQueue() *Queue {
 // never is later than any due time.
 const never = time.Duration(math.MaxInt64)
 
-// after returns the time d from now.
-func (q *Queue) after(d time.Duration) time.Duration {
-	now := time.Since(q.epoch)
+// afterLocked returns the time d from now.
+func (q *Queue) afterLocked(d time.Duration) time.Duration {
+	now := q.nowLocked()
 	if d >= never-now {
 		return never - 1
 	}
@@ -58,9 +59,9 @@ func (q *Queue) after(d time.Duration) time.Duration {
 // call, so call may use the queue. Calls of functions with different due times may overlap.
 // Add returns nil if the queue is stopped.
 func (q *Queue) Add(call func(), d time.Duration) *Entry {
-	e := &Entry{at: q.after(d), call: call}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	e := &Entry{at: q.afterLocked(d), call: call}
 	if q.stopped {
 		return nil
 	}
@@ -86,6 +87,28 @@ func (q *Queue) Remove(e *Entry) bool {
 	heap.Remove(&q.heap, e.index)
 	q.armLocked()
 	return true
+}
+
+// Pause stops the clock of the queue: no function becomes due until Resume, and the time in
+// between does not count. A call that has begun continues.
+func (q *Queue) Pause() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.pauses.paused {
+		q.pauses.paused, q.pauses.since = true, time.Since(q.epoch)
+		q.armLocked()
+	}
+}
+
+// Resume ends a pause, if there is one.
+func (q *Queue) Resume() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.pauses.paused {
+		q.pauses.paused = false
+		q.pauses.total += time.Since(q.epoch) - q.pauses.since
+		q.armLocked()
+	}
 }
 
 // Len returns the number of entries in the queue.
@@ -117,9 +140,9 @@ func (q *Queue) settleLocked() {
 	}
 }
 
-// armLocked sets the timer for the first entry, or stops it if there is none.
+// armLocked sets the timer for the first entry, or stops it if there is none, or during a pause.
 func (q *Queue) armLocked() {
-	if len(q.heap) == 0 {
+	if len(q.heap) == 0 || q.pauses.paused {
 		if q.timer != nil {
 			q.timer.Stop()
 		}
@@ -131,7 +154,7 @@ func (q *Queue) armLocked() {
 		return
 	}
 	q.armed = first
-	left := first - time.Since(q.epoch)
+	left := first - q.nowLocked()
 	if q.timer == nil {
 		q.timer = time.AfterFunc(left, q.fire)
 		return
@@ -144,7 +167,7 @@ func (q *Queue) armLocked() {
 // functions that are due at the same time.
 func (q *Queue) fire() {
 	q.mu.Lock()
-	now := time.Since(q.epoch)
+	now := q.nowLocked()
 	var due []func()
 	for len(q.heap) > 0 && q.heap[0].at <= now {
 		due = append(due, heap.Pop(&q.heap).(*Entry).call)
@@ -161,6 +184,21 @@ func (q *Queue) fire() {
 	q.firing--
 	q.settleLocked()
 	q.mu.Unlock()
+}
+
+// pauses are the pauses of a queue, on which its clock stands still.
+type pauses struct {
+	paused bool
+	since  time.Duration // start of the pause, since the epoch, while paused
+	total  time.Duration // length of the pauses that have ended
+}
+
+// nowLocked returns the time on the clock of the queue: the time since the epoch, without pauses.
+func (q *Queue) nowLocked() time.Duration {
+	if q.pauses.paused {
+		return q.pauses.since - q.pauses.total
+	}
+	return time.Since(q.epoch) - q.pauses.total
 }
 
 // entries is a heap.Interface in which each entry knows its index.

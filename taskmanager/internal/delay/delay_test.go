@@ -30,6 +30,9 @@ type machine struct {
 	all   []*held
 	ended bool
 
+	paused bool
+	stood  time.Duration // length of the pauses
+
 	mu  sync.Mutex
 	got []int // called, in order
 }
@@ -37,6 +40,9 @@ type machine struct {
 func newMachine() *machine {
 	return &machine{q: delay.NewQueue()}
 }
+
+// now returns the time on a clock that stands still during a pause.
+func (m *machine) now() time.Time { return time.Now().Add(-m.stood) }
 
 // call is the function with an id.
 func (m *machine) call(id int) func() {
@@ -52,7 +58,7 @@ func (m *machine) call(id int) func() {
 func (m *machine) due() []*held {
 	var out []*held
 	for _, h := range m.all {
-		if !h.left && !h.at.After(time.Now()) && !m.ended {
+		if !h.left && !h.at.After(m.now()) && !m.paused && !m.ended {
 			h.left = true
 			out = append(out, h)
 		}
@@ -63,7 +69,7 @@ func (m *machine) due() []*held {
 
 func (m *machine) add(t *rapid.T) {
 	d := time.Duration(rapid.IntRange(-1, 10).Draw(t, "seconds")) * time.Second
-	h := &held{id: len(m.all), at: time.Now().Add(d)}
+	h := &held{id: len(m.all), at: m.now().Add(d)}
 	h.entry = m.q.Add(m.call(h.id), d)
 	if (h.entry == nil) != m.ended {
 		t.Fatalf("Add returned %v on a queue stopped: %v", h.entry, m.ended)
@@ -85,7 +91,21 @@ func (m *machine) remove(t *rapid.T) {
 }
 
 func (m *machine) pass(t *rapid.T) {
-	time.Sleep(time.Duration(rapid.IntRange(0, 4000).Draw(t, "ms")) * time.Millisecond)
+	d := time.Duration(rapid.IntRange(0, 4000).Draw(t, "ms")) * time.Millisecond
+	time.Sleep(d)
+	if m.paused {
+		m.stood += d
+	}
+}
+
+func (m *machine) pause(*rapid.T) {
+	m.q.Pause()
+	m.paused = true
+}
+
+func (m *machine) resume(*rapid.T) {
+	m.q.Resume()
+	m.paused = false
 }
 
 func (m *machine) stop(t *rapid.T) {
@@ -158,8 +178,9 @@ func TestEqualsASortedList(t *testing.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			m := newMachine()
 			t.Repeat(map[string]func(*rapid.T){
-				"add": m.add, "add2": m.add, "remove": m.remove, "time": m.pass, "stop": m.stop, "": m.check,
+				"add": m.add, "add2": m.add, "remove": m.remove, "time": m.pass, "stop": m.stop, "pause": m.pause, "resume": m.resume, "": m.check,
 			})
+			m.resume(t)
 			time.Sleep(time.Minute)
 			m.check(t)
 			if n := m.q.Len(); n != 0 {
