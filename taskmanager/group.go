@@ -72,22 +72,31 @@ func WithCollect() GroupOption {
 // outstanding, nothing in the manager or in the group's context refers to it.
 //
 // A group can be used again after [Group.Wait] has returned, unless it has failed: the next
-// submit discards the earlier errors and results.
+// submit begins a new round, without the earlier errors and results. A Wait that began
+// before returns those of its own round.
 type Group struct {
 	m     *TaskManager
 	ctx   context.Context
 	cfg   groupConfig
 	fault error // invalid arguments; every method returns it
 
-	mu       sync.Mutex      // guards the rest
-	members  map[*Handle]int // outstanding or being submitted, with their positions
-	count    int             // submits so far; the position of the next one
+	mu      sync.Mutex      // guards the rest
+	members map[*Handle]int // outstanding or being submitted, with their positions
+	round   *round          // never nil
+	pending int             // submits that have not returned
+	waited  bool            // Wait has returned since the last submit
+	failed  error           // cause of the cancellation of members; nil: none
+	quiet   chan struct{}   // closed when the last member ends; nil while no Wait needs it
+	room    chan struct{}   // closed when a member ends; nil while no submit needs it
+}
+
+// round is what Wait returns for the submits from one use of a group to the next. Nothing
+// is added to it once the group has a new round, since no submit or member was left then.
+// The group's mu guards it.
+type round struct {
+	count    int // submits so far; the position of the next one
 	failures []failure
-	pending  int           // submits that have not returned
-	waited   bool          // Wait has returned since the last submit
-	failed   error         // cause of the cancellation of members; nil: none
-	quiet    chan struct{} // closed when the last member ends; nil while no Wait needs it
-	room     chan struct{} // closed when a member ends; nil while no submit needs it
+	results  any // of a ResultGroup, whose mu guards it
 }
 
 // failure is the error of a task or of its submit, and the position of the submit.
@@ -112,6 +121,7 @@ func (m *TaskManager) Group(ctx context.Context, opts ...GroupOption) *Group {
 }
 
 func (g *Group) init(opts []GroupOption) {
+	g.round = new(round)
 	var faults []error
 	if g.ctx == nil {
 		faults = append(faults, ErrNilContext)
@@ -150,20 +160,19 @@ func (g *Group) Submit(task Task, opts ...TaskOption) error {
 	return g.submit(name, task, err, opts)
 }
 
-// begin counts a submit that starts. The submit discards the earlier failures if Wait has
-// returned and nothing is outstanding. If note is not nil, begin calls it with g.mu held
-// and passes whether it discarded them. The caller calls done when the submit has returned.
-func (g *Group) begin(note func(renewed bool)) (done func()) {
+// begin counts a submit that starts. It begins a new round if Wait has returned and nothing
+// is outstanding. If note is not nil, begin calls it with g.mu held and passes the round of
+// the submit. The caller calls done when the submit has returned.
+func (g *Group) begin(note func(*round)) (done func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	renewed := g.waited && len(g.members)+g.pending == 0 && g.failed == nil
-	if renewed {
-		g.count, g.failures = 0, nil
+	if g.waited && len(g.members)+g.pending == 0 && g.failed == nil {
+		g.round = new(round)
 	}
 	g.waited = false
 	g.pending++
 	if note != nil {
-		note(renewed)
+		note(g.round)
 	}
 	return func() {
 		g.mu.Lock()
@@ -201,8 +210,8 @@ func (g *Group) lost(err error) {
 		g.mu.Unlock()
 		return
 	}
-	g.failures = append(g.failures, failure{g.count, err})
-	g.count++
+	g.round.failures = append(g.round.failures, failure{g.round.count, err})
+	g.round.count++
 	g.mu.Unlock()
 	if !g.cfg.collect {
 		g.fail(err, causeOf(nil, err))
@@ -238,8 +247,8 @@ func (g *Group) addLocked(h *Handle) {
 	if g.members == nil {
 		g.members = make(map[*Handle]int)
 	}
-	g.members[h] = g.count
-	g.count++
+	g.members[h] = g.round.count
+	g.round.count++
 }
 
 // contextEnded fails the group because its context has ended, and returns the error with
@@ -285,7 +294,7 @@ func (g *Group) leave(h *Handle, err error) {
 	}
 	delete(g.members, h)
 	if err != nil && (g.cfg.collect || g.failed == nil) {
-		g.failures = append(g.failures, failure{place, err})
+		g.round.failures = append(g.round.failures, failure{place, err})
 	}
 	if len(g.members) == 0 {
 		g.members = nil
@@ -313,8 +322,8 @@ func (g *Group) fail(reason, why error) {
 		return
 	}
 	g.failed = why
-	if len(g.failures) == 0 || g.cfg.collect { // with collect only the end of ctx gets here
-		g.failures = append(g.failures, failure{g.count, reason})
+	if r := g.round; len(r.failures) == 0 || g.cfg.collect { // with collect only the end of ctx gets here
+		r.failures = append(r.failures, failure{r.count, reason})
 	}
 	others, failed := slices.Collect(maps.Keys(g.members)), g.failed
 	g.mu.Unlock()
@@ -329,23 +338,32 @@ func (g *Group) fail(reason, why error) {
 // the name of the task, or with [WithCollect] all failures. The end of the group's context
 // while tasks were outstanding is a failure too. If ctx ends first, Wait returns an error
 // that wraps its cause, and the tasks continue. After Wait, more tasks may be submitted
-// unless the group has failed.
+// unless the group has failed. Several goroutines may wait: each Wait that begins before
+// the group is used again returns the same.
 //
 // A task that waits for a group lends its slot, as with [Handle.Wait]. If the tasks of the
 // group cannot end before the calling task does, Wait returns [ErrWouldDeadlock].
 func (g *Group) Wait(ctx context.Context) error {
+	_, err := g.wait(ctx)
+	return err
+}
+
+// wait is Wait. It also returns the round that the group had when wait began, or nil if an
+// argument is invalid. If the group has a new round meanwhile, the wait is over.
+func (g *Group) wait(ctx context.Context) (*round, error) {
 	if g.fault != nil {
-		return g.fault
+		return nil, g.fault
 	}
 	if ctx == nil {
-		return ErrNilContext
+		return nil, ErrNilContext
 	}
+	g.mu.Lock()
+	r := g.round
 	for {
-		g.mu.Lock()
-		if len(g.members) == 0 {
+		if over := g.round != r; over || len(g.members) == 0 {
 			defer g.mu.Unlock()
-			g.waited = true
-			return g.resultLocked()
+			g.waited = g.waited || !over
+			return r, g.resultLocked(r)
 		}
 		if g.quiet == nil {
 			g.quiet = make(chan struct{})
@@ -353,8 +371,9 @@ func (g *Group) Wait(ctx context.Context) error {
 		quiet := g.quiet
 		g.mu.Unlock()
 		if err := g.await(ctx, g, quiet, "wait for the group"); err != nil {
-			return err
+			return r, err
 		}
+		g.mu.Lock()
 	}
 }
 
@@ -375,17 +394,17 @@ func (g *Group) await(ctx context.Context, on dependency, change <-chan struct{}
 	}
 }
 
-// resultLocked returns the result of Wait. g.mu must be held.
-func (g *Group) resultLocked() error {
-	if len(g.failures) == 0 {
+// resultLocked returns the result of Wait for a round. g.mu must be held.
+func (g *Group) resultLocked(r *round) error {
+	if len(r.failures) == 0 {
 		return nil
 	}
 	if !g.cfg.collect {
-		return g.failures[0].err
+		return r.failures[0].err
 	}
-	slices.SortStableFunc(g.failures, func(a, b failure) int { return cmp.Compare(a.place, b.place) })
+	slices.SortStableFunc(r.failures, func(a, b failure) int { return cmp.Compare(a.place, b.place) })
 	var all []error
-	for _, f := range g.failures {
+	for _, f := range r.failures {
 		all = append(all, f.err)
 	}
 	return errors.Join(all...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,6 +266,52 @@ func TestBadTaskOptions(t *testing.T) {
 		_, err := m.SubmitFunc(t.Context(), "a", fn0, opts...)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the submit returned %v, want %q", err, want)
+		}
+	}
+}
+
+// TestSecondWaitLosesTheFailures lets two goroutines wait for a group. The first to return uses
+// the group again at once. The other one still gets the failure and the results of the tasks for
+// which it waited, and does not wait for the new ones.
+func TestSecondWaitLosesTheFailures(t *testing.T) {
+	for i := range 100 {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			g := taskmanager.NewResultGroup[int](t.Context(), m, taskmanager.WithCollect())
+			for _, result := range []int{1, 2} {
+				err := g.Go(fmt.Sprint(result), func(context.Context) (int, error) {
+					time.Sleep(time.Second)
+					if result == 2 {
+						return 0, errFailed
+					}
+					return result, nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			var waits sync.WaitGroup
+			var first sync.Once
+			began := time.Now()
+			for range 3 {
+				waits.Go(func() {
+					results, err := g.Wait(t.Context())
+					check.Equal(t, "the results", results, []int{1, 0})
+					check.Is(t, "Wait", err, errFailed)
+					check.Equal(t, "the duration of the wait", time.Since(began), time.Second)
+					first.Do(func() {
+						err := g.Go("again", func(context.Context) (int, error) { time.Sleep(time.Minute); return 3, nil })
+						check.Equal(t, "Go", err, nil)
+					})
+				})
+			}
+			waits.Wait()
+			results, err := g.Wait(t.Context())
+			check.Equal(t, "the results of the new round", results, []int{3})
+			check.Equal(t, "Wait for the new round", err, nil)
+		})
+		if t.Failed() {
+			t.Fatalf("round %d", i)
 		}
 	}
 }

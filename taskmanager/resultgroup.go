@@ -11,8 +11,16 @@ import (
 type ResultGroup[R any] struct {
 	group Group
 
-	mu      sync.Mutex // guards results; locked after group.mu
-	results []*R       // in the order of the submits
+	mu sync.Mutex // guards the results of all rounds; locked after group.mu
+}
+
+// resultsLocked returns the results of a round, in the order of the submits. g.mu must be
+// held.
+func (g *ResultGroup[R]) resultsLocked(r *round) *[]*R {
+	if r.results == nil {
+		r.results = new([]*R)
+	}
+	return r.results.(*[]*R)
 }
 
 // NewResultGroup returns a new group of tasks of m that return results. It is otherwise
@@ -33,13 +41,11 @@ func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error)
 		return g.group.fault
 	}
 	result := new(R)
-	defer g.group.begin(func(renewed bool) {
+	defer g.group.begin(func(r *round) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if renewed {
-			g.results = nil
-		}
-		g.results = append(g.results, result)
+		all := g.resultsLocked(r)
+		*all = append(*all, result)
 	})()
 	if fn == nil {
 		return g.group.submit(name, nil, ErrNilTask, opts)
@@ -58,14 +64,18 @@ func (g *ResultGroup[R]) Go(name string, fn func(ctx context.Context) (R, error)
 
 // Wait waits as [Group.Wait] does, and returns its error and the results in the order of
 // the submits. The result is the zero value for a function that has not returned or has not
-// succeeded, and for a submit that failed. Until the next submit, Wait returns the same
-// results again.
+// succeeded, and for a submit that failed. Each Wait that begins before the next submit
+// returns the same results.
 func (g *ResultGroup[R]) Wait(ctx context.Context) ([]R, error) {
-	err := g.group.Wait(ctx)
+	r, err := g.group.wait(ctx)
+	if r == nil {
+		return nil, err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	results := make([]R, len(g.results))
-	for i, r := range g.results {
+	all := *g.resultsLocked(r)
+	results := make([]R, len(all))
+	for i, r := range all {
 		results[i] = *r
 	}
 	return results, err
