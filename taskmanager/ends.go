@@ -185,7 +185,7 @@ func (m *TaskManager) observeTaskEnd(h *Handle, err error, waited bool) {
 	values := h.ctxLocked().Values()
 	h.mu.Unlock()
 	for _, o := range m.observersOf(h).end {
-		m.tell(func() { o.TaskEnded(values, e) })
+		m.tell(userCall{taskEndedCall, o, h.name}, func() { o.TaskEnded(values, e) })
 	}
 }
 

@@ -97,16 +97,25 @@ type PanicError = scheduler.PanicError
 
 // StopError is returned by [TaskManager.Stop] if its context ended before the manager did.
 type StopError struct {
-	// Running holds the names of the tasks that were still running, sorted.
+	// Running holds the names of the tasks that were still running, sorted. A task also
+	// counts as running while an observer or the logger is called for it.
 	Running []string
+	// Calls describes the calls of observers, of the logger and of timetables that had not
+	// returned, sorted, for example: BeginRun of the observer *app.Audit for task "a".
+	Calls []string
 	// Err is the reason why the context ended.
 	Err error
 }
 
-// Error returns the number and some names of the running tasks, and the reason.
+// Error returns the number and some names of the running tasks, some of the calls that have
+// not returned, and the reason.
 func (e *StopError) Error() string {
-	return fmt.Sprintf("taskmanager: not stopped yet, %s still running%s: %v",
-		text.Count(len(e.Running), "task"), listed(e.Running, 0), e.Err)
+	calls := ""
+	if len(e.Calls) > 0 {
+		calls = fmt.Sprintf(", waiting for %s", text.List(e.Calls, 0))
+	}
+	return fmt.Sprintf("taskmanager: not stopped yet, %s still running%s%s: %v",
+		text.Count(len(e.Running), "task"), listed(e.Running, 0), calls, e.Err)
 }
 
 // Unwrap returns Err.

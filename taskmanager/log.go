@@ -46,10 +46,12 @@ type ContextLogger interface {
 type log struct {
 	to     Logger
 	prefix string
+	calls  *calls
+	task   string // that the messages are about; "": none
 }
 
-func newLog(to Logger, managerName string) log {
-	l := log{to: to, prefix: "taskmanager: "}
+func newLog(to Logger, managerName string, calls *calls) log {
+	l := log{to: to, prefix: "taskmanager: ", calls: calls}
 	if managerName != "" {
 		// The prefix is used as part of a format string.
 		l.prefix = strings.ReplaceAll(fmt.Sprintf("taskmanager %q: ", managerName), "%", "%%")
@@ -59,14 +61,14 @@ func newLog(to Logger, managerName string) log {
 
 func (l log) infof(format string, args ...any) {
 	if l.to != nil {
-		defer ignorePanic()
+		defer l.begin()()
 		l.to.Infof(l.prefix+format, args...)
 	}
 }
 
 func (l log) errorf(format string, args ...any) {
 	if l.to != nil {
-		defer ignorePanic()
+		defer l.begin()()
 		l.to.Errorf(l.prefix+format, args...)
 	}
 }
@@ -82,12 +84,14 @@ type taskLog struct {
 // logFor returns a log for the present execution of h, whose context is given. The log
 // remains usable when the execution has ended.
 func (m *TaskManager) logFor(h *Handle, of *taskContext) taskLog {
-	to, ok := m.log.to.(ContextLogger)
+	l := m.log
+	l.task = h.name
+	to, ok := l.to.(ContextLogger)
 	if !ok {
-		return taskLog{log: m.log}
+		return taskLog{log: l}
 	}
 	task, attempt := (*owner)(h).Identity()
-	return taskLog{m.log, to, lazycontext.WithIdentity(context.WithoutCancel(of.Values()), task, attempt)}
+	return taskLog{l, to, lazycontext.WithIdentity(context.WithoutCancel(of.Values()), task, attempt)}
 }
 
 func (l taskLog) infof(format string, args ...any) {
@@ -95,7 +99,7 @@ func (l taskLog) infof(format string, args ...any) {
 		l.log.infof(format, args...)
 		return
 	}
-	defer ignorePanic()
+	defer l.begin()()
 	l.context.InfofContext(l.ctx, l.prefix+format, args...)
 }
 
@@ -104,7 +108,7 @@ func (l taskLog) errorf(format string, args ...any) {
 		l.log.errorf(format, args...)
 		return
 	}
-	defer ignorePanic()
+	defer l.begin()()
 	l.context.ErrorfContext(l.ctx, l.prefix+format, args...)
 }
 
@@ -121,6 +125,12 @@ func (d details) String() string {
 	return fmt.Sprint(d.err)
 }
 
-// ignorePanic recovers a panic of the Logger, so that it does not affect a task. There is
-// no other logger to report it to.
-func ignorePanic() { _ = recover() }
+// begin notes that the Logger is called. The caller must defer end. It recovers a panic of
+// the Logger, so that it does not affect a task; there is no other logger to report it to.
+func (l log) begin() (end func()) {
+	shard, place := l.calls.begin(userCall{what: loggerCall, task: l.task})
+	return func() {
+		shard.end(place)
+		_ = recover()
+	}
+}

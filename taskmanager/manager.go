@@ -46,6 +46,7 @@ type TaskManager struct {
 	waits      atomic.Pointer[waitGraph]
 	schedules  sync.Map    // the keys are *Schedule
 	links      links       // to the contexts of submits and groups
+	calls      calls       // of observers, the logger and timetables, in progress
 	draining   atomic.Bool // Close or Drain was called
 	shutdown   shutdown
 	ends       tally         // of accepted tasks
@@ -93,7 +94,6 @@ func Start(opts ...Option) (*TaskManager, error) {
 		profiles:   cfg.profiles,
 		plain:      cfg.plain,
 		rand:       rand.New(&lockedSource{source: cfg.rand}),
-		log:        newLog(cfg.logger, cfg.name),
 		epoch:      time.Now().Add(-time.Second),
 		history:    newHistory(cfg.history),
 		given:      cfg.observers,
@@ -104,6 +104,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
 	m.delayed, m.patience = delay.NewQueue(), delay.NewQueue()
+	m.log = newLog(cfg.logger, cfg.name, &m.calls)
 	m.shutdown.done = make(chan struct{})
 	if m.runner, err = newRunner(cfg.middleware); err != nil {
 		return nil, err

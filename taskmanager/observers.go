@@ -170,7 +170,7 @@ func (m *TaskManager) followProviders(was *observers) *observers {
 	}
 	m.observers.Store(s)
 	if err == nil {
-		m.tellAll(m.pools.replace(m.observePool(s.builtIn)))
+		callAll(m.pools.replace(m.observePool(s.builtIn)))
 	}
 	return s
 }
@@ -221,23 +221,23 @@ func (m *TaskManager) observePool(o observe.PoolObserver) (stop []func()) {
 	if o == nil {
 		return nil
 	}
-	m.tell(func() {
+	m.tell(userCall{what: observePoolCall, of: o}, func() {
 		if end := o.ObservePool(observe.Pool{Manager: m.name, State: m.poolState}); end != nil {
-			stop = []func(){end}
+			stop = []func(){func() { m.tell(userCall{what: unobserveCall, of: o}, end) }}
 		}
 	})
 	return stop
 }
 
-// tellAll calls functions of observers.
-func (m *TaskManager) tellAll(calls []func()) {
-	for _, call := range calls {
-		m.tell(call)
+// callAll calls functions that observePool has returned.
+func callAll(ends []func()) {
+	for _, end := range ends {
+		end()
 	}
 }
 
 // unobservePool ends the observation of the pool. Only the first call has an effect.
-func (m *TaskManager) unobservePool() { m.tellAll(m.pools.end()) }
+func (m *TaskManager) unobservePool() { callAll(m.pools.end()) }
 
 // limitOf returns the limit of scheduler.Config as observers get it: -1 for no limit, and 0
 // for HandOver.

@@ -238,7 +238,9 @@ func (s *Schedule) ask(after time.Time) (next time.Time, err error) {
 	if times == nil {
 		return time.Time{}, nil
 	}
+	shard, place := s.m.calls.begin(userCall{what: timetableCall, task: s.model.name})
 	err = guarded(func() error { next = times.Next(after); return nil })
+	shard.end(place)
 	if err == nil && !next.IsZero() && !next.After(after) {
 		err = fmt.Errorf("its Next(%v) returned %v, which is not later", after, next)
 	}

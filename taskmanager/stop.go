@@ -40,8 +40,8 @@ const mostNames = 10_000
 // have exited. No task starts or restarts any more.
 //
 // If ctx ends first, Stop returns a [*StopError], which wraps the cause of ctx and names
-// the tasks that are still running. The manager continues to stop; call Stop again to wait
-// for it.
+// the tasks that are still running, and the calls of observers, the logger and timetables
+// that have not returned. The manager continues to stop; call Stop again to wait for it.
 //
 // Stop is idempotent and safe for concurrent use. A task may stop its own manager, but Stop
 // also waits for that task, so its ctx must end. For a nil ctx Stop returns [ErrNilContext]
@@ -58,7 +58,7 @@ func (m *TaskManager) Stop(ctx context.Context) error {
 	case <-m.shutdown.done:
 		return nil
 	case <-ctx.Done():
-		return &StopError{Running: m.running(), Err: cause.Of(ctx)}
+		return m.notStopped(ctx)
 	}
 }
 
@@ -133,6 +133,21 @@ func (m *TaskManager) endSchedules() {
 		s.(*Schedule).Stop()
 		return true
 	})
+}
+
+// notStopped returns the error of a Stop whose context has ended.
+func (m *TaskManager) notStopped(ctx context.Context) error {
+	err := &StopError{Running: m.running(), Err: cause.Of(ctx)}
+	for _, c := range m.calls.inProgress() {
+		err.Calls = append(err.Calls, c.String())
+		if c.holdsUp() {
+			err.Running = append(err.Running, c.task)
+		}
+	}
+	slices.Sort(err.Calls)
+	slices.Sort(err.Running)
+	err.Running = slices.Compact(err.Running)
+	return err
 }
 
 // running returns the sorted names of the tasks that are running, on workers or, with

@@ -66,13 +66,15 @@ func hasKind(task Task) bool {
 }
 
 // tell calls an observer. It logs a panic of the observer.
-func (m *TaskManager) tell(call func()) {
+func (m *TaskManager) tell(what userCall, do func()) {
+	shard, place := m.calls.begin(what)
 	defer func() {
+		shard.end(place)
 		if v := recover(); v != nil {
 			m.log.errorf("an observer crashed: %v", details{recovered(v)})
 		}
 	}()
-	call()
+	do()
 }
 
 // given returns ctx, which an observer returned, or, if that is nil, the context before.
@@ -98,7 +100,7 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers
 	}
 	onto = lazycontext.Origin[owner](ctx)
 	for _, o := range set.submit {
-		m.tell(func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
+		m.tell(userCall{beginSubmitCall, o, h.name}, func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
 	}
 	h.firstCtx.SetBase(onto)
 	return s, onto
@@ -107,7 +109,7 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers
 // endSubmit tells observers that the submit returned err.
 func (m *TaskManager) endSubmit(ctx context.Context, set *observers, s observe.Submission, err error) {
 	for _, o := range set.submit {
-		m.tell(func() { o.EndSubmit(ctx, s, err) })
+		m.tell(userCall{endSubmitCall, o, s.Task.Name}, func() { o.EndSubmit(ctx, s, err) })
 	}
 }
 
@@ -134,7 +136,7 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	}
 	values := ctx.Values()
 	for _, o := range set.run {
-		m.tell(func() { values = given(o.BeginRun(values, r), values) })
+		m.tell(userCall{beginRunCall, o, h.name}, func() { values = given(o.BeginRun(values, r), values) })
 	}
 	ctx.SetValues(values)
 	return set.run != nil
@@ -158,7 +160,7 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 	}
 	values := ctx.Values()
 	for _, o := range m.observersOf(h).run {
-		m.tell(func() { o.EndRun(values, r, result) })
+		m.tell(userCall{endRunCall, o, h.name}, func() { o.EndRun(values, r, result) })
 	}
 	return result.Type
 }
@@ -196,11 +198,11 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Values()}
 	values, set := h.firstCtx.Current().Base(), m.observersOf(h)
 	for _, o := range set.restart {
-		m.tell(func() { values = given(o.BeginRestart(values, r), values) })
+		m.tell(userCall{beginRestartCall, o, h.name}, func() { values = given(o.BeginRestart(values, r), values) })
 	}
 	return func(err error) {
 		for _, o := range set.restart {
-			m.tell(func() { o.EndRestart(values, r, err) })
+			m.tell(userCall{endRestartCall, o, h.name}, func() { o.EndRestart(values, r, err) })
 		}
 	}
 }

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -21,18 +22,24 @@ const (
 // Names returns a list of quoted names for a message: at most ten of them, and how many more
 // there are: those in names, and further ones that the caller has left out. A long name is cut.
 func Names(names []string, further int) string {
-	var b strings.Builder
-	for i, name := range names[:min(len(names), mostNames)] {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%q", Clean(name, mostBytes))
+	first := names[:min(len(names), mostNames)]
+	quoted := make([]string, len(first))
+	for i, name := range first {
+		quoted[i] = Name(name)
 	}
-	if more := len(names) - mostNames; more > 0 {
-		further += more
+	return List(quoted, further+len(names)-len(first))
+}
+
+// Name returns a quoted name for a message. A long name is cut.
+func Name(name string) string { return strconv.Quote(Clean(name, mostBytes)) }
+
+// List returns a list for a message: at most ten items, and how many more there are: those in
+// items, and further ones that the caller has left out.
+func List(items []string, further int) string {
+	first := items[:min(len(items), mostNames)]
+	list := strings.Join(first, ", ")
+	if further += len(items) - len(first); further > 0 {
+		list += fmt.Sprintf(" and %d more", further)
 	}
-	if further > 0 {
-		fmt.Fprintf(&b, " and %d more", further)
-	}
-	return b.String()
+	return list
 }
