@@ -77,7 +77,6 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 	h.worker, h.startedAt, h.begun = worker, now, true
 	if r := h.retryLocked(); r != nil {
 		r.beganLocked(now)
-		h.trouble.err = nil
 	}
 	if h.cfg != nil && h.cfg.limits != nil {
 		m.limitRunLocked(h)
