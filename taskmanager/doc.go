@@ -90,8 +90,10 @@
 // The context that Execute receives carries the values of the context of the submit, but not
 // its cancellation unless [WithLinkedContext] is given. It ends when the task is cancelled or
 // exceeds a time limit, when the manager stops, and when Execute returns, so that goroutines
-// started by the task learn that it is over. [context.Cause] tells the reason. Each execution
-// has its own context. [FromContext] returns the task of a context.
+// started by the task learn that it is over. [context.Cause] tells the reason; for the end of
+// a linked context, it is the cause of that context. Each execution has its own context, whose
+// values remain after its end. A [Handle] or [Future] that is kept does not keep them in
+// memory. [FromContext] returns the task of a context.
 //
 // # Concurrency
 //
@@ -122,8 +124,9 @@
 // [TaskManager.Resume]. [TaskManager.Drain] and [TaskManager.Stop] end the manager for
 // good. When either has returned nil, no task and no goroutine of the manager is left. A
 // Drain whose context ends cancels the remaining tasks, as Stop does. The manager cannot
-// end an Execute that ignores its context; the error of Stop names such tasks, and Stop
-// can be called again to continue waiting.
+// end an Execute that ignores its context, nor an observer, a logger or a timetable that
+// does not return; the error of Stop names such tasks and calls, and Stop can be called
+// again to continue waiting.
 //
 // # Trust boundary
 //
