@@ -19,7 +19,8 @@ type TaskWithPriority interface {
 }
 
 // TaskWithKey is an optional interface of a [Task] that belongs to a tenant, a user or an
-// account, for example. The disciplines [Fair] and [LimitByKey] use the key.
+// account, for example. The disciplines [Fair] and [LimitByKey] use the key, and so does
+// [WithKeyQueueLimit].
 type TaskWithKey interface {
 	Task
 	// Key returns the key of the task. Tasks without a key share the key "". It is called
@@ -151,8 +152,8 @@ func WithPriority(level int) TaskOption {
 	return attributeOption("WithPriority", priorityAttribute, (*attributes).setPriority, level)
 }
 
-// WithKey sets the key of the task, for the disciplines [Fair] and [LimitByKey]. Other
-// disciplines ignore it, except for [Custom] ones.
+// WithKey sets the key of the task, for the disciplines [Fair] and [LimitByKey] and for
+// [WithKeyQueueLimit]. Other disciplines ignore it, except for [Custom] ones.
 func WithKey(key string) TaskOption {
 	return attributeOption("WithKey", keyAttribute, (*attributes).setKey, key)
 }

@@ -104,6 +104,20 @@ func (m *TaskManager) reserveAll(handles []*Handle) error {
 
 // offerAll is offer for several tasks.
 func (m *TaskManager) offerAll(ctx context.Context, handles []*Handle) error {
+	handles, surplus, err := m.lineUp(handles)
+	if err != nil {
+		return err
+	}
+	if err := m.offerTogether(ctx, handles); err != nil {
+		return err
+	}
+	for _, h := range surplus {
+		m.drop(h)
+	}
+	return nil
+}
+
+func (m *TaskManager) offerTogether(ctx context.Context, handles []*Handle) error {
 	switch {
 	case m.blocks:
 		return m.untilCancelled(ctx, handles, func(ctx context.Context) error { return m.pool.SubmitTogether(ctx, handles) })

@@ -33,6 +33,7 @@ func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
 			return
 		}
 		h.state = ending
+		m.keyQueue.leave(h)
 		h.mu.Unlock()
 		m.pool.Withdraw()
 		m.end(h, h.cancelledErr(nil))

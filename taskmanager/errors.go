@@ -25,7 +25,8 @@ var (
 	// or by the end of a linked context. It matches [context.Canceled].
 	ErrCancelled = newError("cancelled", "taskmanager: the task was cancelled: context canceled", context.Canceled)
 
-	// ErrQueueFull is returned if there is no room for a task: under [Reject]; by
+	// ErrQueueFull is returned if there is no room for a task: under [Reject], also that of
+	// [WithKeyQueueLimit]; by
 	// [TaskManager.TrySubmit] also under [Block] and [CallerRuns]; by
 	// [TaskManager.SubmitAll] for more tasks than could ever have room; and under
 	// CallerRuns while the manager is paused.
@@ -188,6 +189,9 @@ func batchError(handles []*Handle, err error) error {
 
 // translated returns the error of this package for an error of the pool, or nil.
 func translated(err error) error {
+	if full, ok := err.(*keyFullError); ok { //nolint:errorlint // made by this package, never wrapped
+		return full
+	}
 	for theirs, ours := range translations {
 		if exactly(err, theirs) || exactly(err, ours) {
 			return ours

@@ -95,6 +95,8 @@ func TestImpossibleOptionsAreErrors(t *testing.T) {
 		{"timeout negative", []taskmanager.Option{taskmanager.WithIdleTimeout(-time.Second)}, []string{"-1s"}},
 		{"limit negative", []taskmanager.Option{taskmanager.WithLimit(-1, taskmanager.Block)}, []string{"WithLimit", "-1"}},
 		{"overflow unknown", []taskmanager.Option{taskmanager.WithLimit(1, 99)}, []string{"overflow policy Overflow(99)"}},
+		{"limit of a key of 0", []taskmanager.Option{taskmanager.WithKeyQueueLimit(0, taskmanager.Reject)}, []string{"WithKeyQueueLimit", "limit is 0"}},
+		{"limit of a key that blocks", []taskmanager.Option{taskmanager.WithKeyQueueLimit(1, taskmanager.Block)}, []string{"WithKeyQueueLimit", "Block is not supported", "choose Reject"}},
 		{"name empty", []taskmanager.Option{taskmanager.WithName("")}, []string{"WithName"}},
 		{"scaler nil", []taskmanager.Option{taskmanager.WithScaler(nil)}, []string{"WithScaler"}},
 		{"restart nil", []taskmanager.Option{taskmanager.WithRestart(nil)}, []string{"WithRestart"}},

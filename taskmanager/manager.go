@@ -29,6 +29,7 @@ type TaskManager struct {
 	pools      poolObservations
 	names      *names.Table[Handle] // of the outstanding tasks
 	queue      Discipline
+	keyQueue   *keyQueues    // nil: no WithKeyQueueLimit
 	runner     Runner        // executes tasks through the middleware; nil: no middleware
 	delayed    *alarms       // delayed starts, restarts, deadlines and schedules
 	patience   *alarms       // queue timeouts; its clock stands still while the manager is paused
@@ -114,6 +115,9 @@ func Start(opts ...Option) (*TaskManager, error) {
 		return nil, err
 	}
 	m.observers.Store(set)
+	if m.keyQueue = cfg.keyQueue; m.keyQueue != nil {
+		m.queue.wants |= keyAttribute
+	}
 	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
 		Min:         cfg.min,
 		Max:         cfg.max,

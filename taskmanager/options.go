@@ -77,6 +77,7 @@ type config struct {
 	name        string
 	limit       int // as in scheduler.Config
 	overflow    Overflow
+	keyQueue    *keyQueues // nil: no WithKeyQueueLimit
 	discipline  Discipline
 	scaler      scale.Scaler[scale.Snapshot]
 	restart     restartRule
@@ -213,6 +214,7 @@ type taskConfig struct {
 	delayed *postponed   // nil: no delay
 	limits  *limits      // nil: no time limit
 	linked  bool         // WithLinkedContext, or a task of a group
+	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
 	watcher watcher      // nil: nothing watches the task; guarded by the handle's mu
 	overlap *Overlap     // only for schedules
 

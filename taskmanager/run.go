@@ -17,6 +17,7 @@ func (h *Handle) claim() bool {
 		return false
 	}
 	h.state = claimed
+	h.m.keyQueue.leave(h)
 	return true
 }
 
@@ -282,6 +283,7 @@ func (m *TaskManager) due(h *Handle) {
 // queuedLocked notes that a task waits for a worker from now on. h.mu is held.
 func (m *TaskManager) queuedLocked(h *Handle) {
 	h.state = queued
+	m.keyQueue.add(h, true)
 	h.queuedAt = m.now()
 	m.limitWaitLocked(h)
 }

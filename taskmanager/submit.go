@@ -178,8 +178,19 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err
 // offer passes a task to the pool. If there is no room, the overflow policy applies:
 // offer waits, for example, or the pool runs the task.
 func (m *TaskManager) offer(ctx context.Context, h *Handle, how admission) error {
+	if m.keyQueue != nil && how != beyond {
+		_, surplus, err := m.lineUp([]*Handle{h})
+		if err != nil {
+			return err
+		}
+		if len(surplus) > 0 {
+			m.drop(h)
+			return nil
+		}
+	}
 	switch {
 	case how == beyond:
+		m.keyQueue.add(h, false)
 		return m.pool.Requeue(h, 0)
 	case how == noWait || !m.bounded:
 		return m.pool.TrySubmit(h)
@@ -242,6 +253,7 @@ func (m *TaskManager) refuse(h *Handle, err error, a acceptance) bool {
 	if mine {
 		h.state = ending
 		h.noteOutcomeLocked(err)
+		m.keyQueue.leave(h)
 	}
 	h.mu.Unlock()
 	if mine {
@@ -281,6 +293,7 @@ func (m *TaskManager) admitted(h *Handle) {
 	if h.state == admitting {
 		h.state = queued
 	}
+	m.keyQueue.admit(h)
 	cause := h.cancelledLocked()
 	h.mu.Unlock()
 	if cause != nil {
