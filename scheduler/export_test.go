@@ -15,3 +15,12 @@ func (p *Pool[T]) Goroutines() int {
 	defer p.mu.Unlock()
 	return p.goroutines
 }
+
+// Locked reports whether a goroutine holds the lock of the pool at this moment.
+func (p *Pool[T]) Locked() bool {
+	if !p.mu.TryLock() {
+		return true
+	}
+	p.mu.Unlock()
+	return false
+}

@@ -48,7 +48,7 @@ type Pool[T any] struct {
 
 	// scaling serialises rescale, and thus the calls of the scaler. It is taken before mu,
 	// and held while the scaler runs: only goroutines that may wait for the scaler take it.
-	scaling sync.Mutex
+	scaling turns
 
 	// mu guards all fields below, except inbox. The state that each dispatch writes has
 	// cache lines of its own, because submitters and workers run on different processors.

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/clock"
@@ -21,10 +22,38 @@ func (p *Pool[T]) setScaler() (err error) {
 		return fmt.Errorf("scheduler: %w", err)
 	}
 	p.ownScaler = scale.Trusted(s)
+	if !p.ownScaler {
+		p.scaling.one = make(chan struct{}, 1)
+	}
 	if scale.NeedsTime(s) {
 		p.meter = newMeter()
 	}
 	return nil
+}
+
+// turns lets one goroutine at a time call the scaler. For a trusted scaler, which never
+// blocks, it is a mutex. For any other one it is a channel, because a goroutine that waits
+// for a mutex does not count as blocked in a bubble of testing/synctest: the time would stand
+// still while the scaler sleeps.
+type turns struct {
+	mu  sync.Mutex
+	one chan struct{} // of capacity 1; nil for a trusted scaler
+}
+
+func (t *turns) begin() {
+	if t.one == nil {
+		t.mu.Lock()
+	} else {
+		t.one <- struct{}{}
+	}
+}
+
+func (t *turns) end() {
+	if t.one == nil {
+		t.mu.Unlock()
+	} else {
+		<-t.one
+	}
 }
 
 // scaleSoon asks the scaler about the present state without waiting for a scaler that may
@@ -66,8 +95,8 @@ func (p *Pool[T]) decide(target int, changed *Decided) int {
 // target, and the decision if it changes the target. On behalf of scaleSoon it does nothing
 // if another call has asked since. mu must not be held.
 func (p *Pool[T]) rescale(soon bool) (target int, changed *Decided) {
-	p.scaling.Lock()
-	defer p.scaling.Unlock()
+	p.scaling.begin()
+	defer p.scaling.end()
 
 	p.mu.Lock()
 	if soon && !p.asking {

@@ -20,9 +20,8 @@ func (m *TaskManager) Tasks() iter.Seq[*Handle] { return m.names.All() }
 // It yields the same information as [TaskManager.Status], as of the start of the iteration.
 func (m *TaskManager) Workers() iter.Seq2[int32, WorkerInfo] {
 	return func(yield func(int32, WorkerInfo) bool) {
-		workers, info := m.workers()
-		for _, id := range workers {
-			if !yield(id, info[id]) {
+		for _, w := range m.workers() {
+			if !yield(w.id, w.WorkerInfo) {
 				return
 			}
 		}

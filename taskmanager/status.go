@@ -59,36 +59,47 @@ type TaskStatus struct {
 
 // Status describes each live worker, by its number. Numbers start at 1; the number of a
 // worker that has exited is used again. Workers that are [Blocked] do not count towards the
-// maximum.
+// maximum. Status takes time linear in the number of workers, and stops no other call for
+// longer than it takes to read a thousand of them.
 func (m *TaskManager) Status() map[int32]WorkerInfo {
-	_, info := m.workers()
+	workers := m.workers()
+	info := make(map[int32]WorkerInfo, len(workers))
+	for _, w := range workers {
+		info[w.id] = w.WorkerInfo
+	}
 	return info
 }
 
-// workers returns the numbers of the live workers in ascending order, and what each does.
-func (m *TaskManager) workers() (ids []int32, info map[int32]WorkerInfo) {
+// numbered is what a worker does, with the number of the worker.
+type numbered struct {
+	WorkerInfo
+
+	id int32
+}
+
+// workers returns the live workers in ascending order of their numbers.
+func (m *TaskManager) workers() []numbered {
 	workers := m.pool.Workers()
-	info = make(map[int32]WorkerInfo, len(workers))
-	on := make(map[*Handle]int32)
+	list := make([]numbered, len(workers))
+	on := make(map[*Handle]int) // the index of the worker of a task
 	idle := WorkerInfo{TaskName: idleName, Status: Waiting}
-	for _, w := range workers {
-		ids = append(ids, w.ID)
-		info[w.ID] = idle
+	for i, w := range workers {
+		list[i] = numbered{idle, w.ID}
 		// The pool counts a worker as busy for a moment after its task has ended. By then the
 		// task may run again on another worker, so ask the task. The task may also move
 		// during this loop; then the later observation counts.
 		if w.Busy && w.Item.runsOn(w.ID) {
 			if before, moved := on[w.Item]; moved {
-				info[before] = idle
+				list[before].WorkerInfo = idle
 			}
-			on[w.Item] = w.ID
-			info[w.ID] = WorkerInfo{TaskName: w.Item.name, Status: Running}
+			on[w.Item] = i
+			list[i].WorkerInfo = WorkerInfo{TaskName: w.Item.name, Status: Running}
 			if w.Lent {
-				info[w.ID] = WorkerInfo{TaskName: w.Item.name, Status: Blocked}
+				list[i].Status = Blocked
 			}
 		}
 	}
-	return ids, info
+	return list
 }
 
 // TaskStatus describes each outstanding task, by its name. It calls the methods of each
