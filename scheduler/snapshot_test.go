@@ -242,3 +242,24 @@ func (c *crowd) read(t *rapid.T) (stop func()) {
 		<-done
 	}
 }
+
+// TestWithdrawalBeforeThePushCountsLater withdraws an item before its submit has pushed it.
+// The withdrawal counts when the item does.
+func TestWithdrawalBeforeThePushCountsLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1})
+		withdrawn := func() [2]uint64 {
+			s := r.pool.Snapshot()
+			return [2]uint64{s.Submitted, s.Withdrawn}
+		}
+		j := newJob(1)
+		j.gone.Store(true)
+		r.pool.Withdraw()
+		check.Equal(t, "submitted and withdrawn", withdrawn(), [2]uint64{0, 0})
+		mustSubmit(t, r.pool, j)
+		check.Equal(t, "submitted and withdrawn", withdrawn(), [2]uint64{1, 1})
+		synctest.Wait()
+		check.Equal(t, "submitted and withdrawn", withdrawn(), [2]uint64{1, 1})
+		r.close(t)
+	})
+}

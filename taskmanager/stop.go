@@ -85,9 +85,10 @@ func (m *TaskManager) beginStop() {
 		return
 	}
 	s.stopping = true
-	_ = m.pool.Stop(overCtx) // from now on no worker takes a task, and the queued ones are dropped
+	m.pool.Pause() // a task that starts now would only be cancelled
 	m.names.Close()
 	s.cut = m.outstanding()
+	_ = m.pool.Stop(overCtx) // from now on no task starts, even after a Resume, and the queued ones are dropped
 	go m.finishStop()
 }
 
