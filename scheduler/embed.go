@@ -39,11 +39,13 @@ type Hooks[T any] struct {
 // the one that it waits for. The item, or a goroutine on its behalf, passes the number of
 // the worker. When the wait is over it must call resume, which returns when the item has a
 // slot again. Not counting the items that wait, there are thus never more running items
-// than the maximum of workers.
+// than the maximum of workers, except for items in a hurry and after a Resize.
 //
 // If hurry is closed, resume returns without a slot, because the item may be the only one
-// that can end the items that occupy the slots. The next worker that finishes its item
-// then leaves.
+// that can end the items that occupy the slots. At most as many items run as the maximum of
+// workers plus the number of items that have returned in a hurry and have since neither ended
+// nor lent again. While more items run than the maximum, a worker that finishes its item
+// leaves, no queued item starts, and no other item gets its slot back without a hurry.
 //
 // Several goroutines of an item may lend at once. The slot is free from the first Lend to
 // the last resume. If holds is not nil and returns false for the item of the worker, Lend

@@ -111,22 +111,27 @@
 //
 // # Lifecycle and shutdown
 //
-//	                     Pause              Drain              Stop
+//	                     Pause              Close, Drain       Stop
 //	new submits          as before          ErrStopped         ErrStopped
 //	submits under Block  wait for room      accepted           ErrStopped
 //	waiting tasks        stay queued        run                end with ErrStopped
 //	running tasks        continue           run to their end   context cancelled
 //	failed tasks         wait to restart    restart            do not restart
-//	returns              at once            when all ended     when all ended
+//	schedules            continue           end                end
+//	returns              at once            Close at once,     when all ended
+//	                                        Drain when all ended
 //	error if ctx ends    (no context)       *DrainError        *StopError
 //
 // The second row is for submits that wait for room. [TaskManager.Pause] is undone by
-// [TaskManager.Resume]. [TaskManager.Drain] and [TaskManager.Stop] end the manager for
-// good. When either has returned nil, no task and no goroutine of the manager is left. A
-// Drain whose context ends cancels the remaining tasks, as Stop does. The manager cannot
-// end an Execute that ignores its context, nor an observer, a logger or a timetable that
-// does not return; the error of Stop names such tasks and calls, and Stop can be called
-// again to continue waiting.
+// [TaskManager.Resume]. [TaskManager.Close], [TaskManager.Drain] and [TaskManager.Stop] end
+// the manager for good. When Drain or Stop has returned nil, or [TaskManager.Done] is closed,
+// no task and no goroutine of the manager is left. A Drain whose context ends cancels the
+// remaining tasks, as Stop does. The manager cannot end an Execute that ignores its context,
+// nor an observer, a logger or a timetable that does not return; the error of Stop names such
+// tasks and calls, and Stop can be called again to continue waiting.
+//
+// Drain and Stop return when their context ends, however many tasks there are, and whatever
+// tasks, observers and scalers do. The manager continues to end in the background.
 //
 // # Trust boundary
 //

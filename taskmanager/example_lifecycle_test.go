@@ -99,7 +99,7 @@ func ExampleTaskManager_Drain() {
 	defer cancel()
 	var late *taskmanager.DrainError
 	if err := m.Drain(ctx); errors.As(err, &late) {
-		log.Print("these did not end in time, and were cancelled: ", late.Cancelled)
+		log.Print("these did not run in time, and were cancelled: ", late.Cancelled, "; and these still run: ", late.Running)
 	}
 	_, err = m.Submit(context.Background(), report{"invoice", 4})
 	fmt.Println(errors.Is(err, taskmanager.ErrStopped))

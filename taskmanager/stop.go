@@ -15,7 +15,7 @@ import (
 //	Close, Drain        → finishDrain    waits until no task is outstanding, and begins to stop
 //	finishDrain, Stop   → finishStop     cancels the outstanding tasks and waits for everything
 type shutdown struct {
-	mu       sync.Mutex // guards the next three; taken before all other locks but those of waits and groups
+	mu       sync.Mutex // guards the next three; held for a moment only
 	closing  bool       // finishDrain has begun
 	stopping bool       // finishStop has begun
 	cut      cut        // constant once stopping is set

@@ -16,8 +16,10 @@ import (
 // that wait for each other in a tree can run on a single worker. At most as many tasks as
 // the maximum of workers run at a time, not counting tasks that wait. There is one
 // exception: when the context of a wait ends, the task continues without a slot, because
-// the tasks that hold the slots may wait for this task to cancel them. The pool then
-// exceeds its maximum until that many workers finish.
+// the tasks that hold the slots may wait for this task to cancel them. So if the contexts of
+// fifty waits end at once, fifty tasks continue at once. At most as many tasks run as the
+// maximum plus the number of tasks whose wait has ended in this way, and that have since
+// neither ended nor waited again. Until the excess is gone, no queued task starts.
 //
 // A task that waits for tasks of its own manager is recognised by its goroutine, with any
 // context. In all other cases it is recognised by its context, also on goroutines that it

@@ -5,9 +5,9 @@ import "time"
 // Snapshot is the state of a pool at one moment.
 //
 // The counters never decrease, so the difference of two snapshots says exactly what
-// happened between them. Submitted equals Completed + Failed + Withdrawn + Shed +
-// Dropped + Busy + Inline + Lent + Queued, except for items that are being withdrawn
-// at that moment.
+// happened between them. (Withdrawn decreases if an item is withdrawn during its submit and
+// the pool then refuses it.) In each snapshot, Submitted is the sum of Completed, Failed,
+// Withdrawn, Shed, Dropped, Busy, Inline, Lent and Queued: each item is in one place.
 //
 // A scaler gets a Snapshot whose Queued leaves out items that the queue holds back (see
 // queue.Holder), because no worker could take them.
@@ -16,21 +16,21 @@ import "time"
 // read them (see [Timed]), except for the Now of a snapshot that Pool.Snapshot returns.
 type Snapshot struct {
 	Min, Max int // bounds on Workers
-	Workers  int // workers that run an item or are idle; some may have no goroutine yet
+	Workers  int // workers that run an item or may take one; some may have no goroutine yet
 	Busy     int // workers that run an item
-	Idle     int // Workers - Busy
+	Idle     int // workers that neither run an item nor are about to take one that is queued
 	Inline   int // items that run for a waiting submitter, under the overflow policy CallerRuns
 	Lent     int // items that have begun, wait, and have lent the slot of their worker meanwhile
-	Queued   int // items that wait in the queue
+	Queued   int // items that wait in the queue, or that Stop has yet to drop
 	Blocked  int // items whose submitters wait for room in the queue
 
 	Submitted uint64 // items accepted; an item that is queued again counts again
 	Started   uint64 // items that began to run
 	Completed uint64 // items that ran and returned
-	Failed    uint64 // items whose run ended in a panic or in runtime.Goexit
+	Failed    uint64 // items whose run ended in a panic or in runtime.Goexit, or was marked as failed
 	Withdrawn uint64 // items withdrawn while they waited
 	Shed      uint64 // items that the queue gave up because they waited too long
-	Dropped   uint64 // items given up by Stop or because the queue was full
+	Dropped   uint64 // items given up by Stop, because the queue was full, or because Push panicked
 
 	// Now is the time of the snapshot. It has a reading of the monotonic clock, by which
 	// [time.Time.Sub] measures. The wall time may jump between two snapshots.
