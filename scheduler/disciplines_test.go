@@ -156,7 +156,7 @@ func key(j *job) int { return j.id % 3 }
 // while an item may run. The items that must run follow from the submits: the oldest of
 // each key, up to the number of workers.
 func TestOneAtATimePerKey(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			workers := rapid.IntRange(1, 4).Draw(t, "workers")
 			minimum := rapid.SampledFrom([]int{0, workers}).Draw(t, "min")

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
@@ -17,7 +18,7 @@ import (
 // goroutine or from two, and continue with a slot or, in a hurry, without one. The pool is
 // resized and paused meanwhile.
 func TestLendEqualsItsModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			s := newLenders(t)
 			defer s.stop(t)

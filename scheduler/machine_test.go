@@ -48,7 +48,7 @@ func TestFixedPoolEqualsItsModel(t *testing.T)     { checkPool(t, shape{fixed: t
 func TestBoundedPoolEqualsItsModel(t *testing.T)   { checkPool(t, shape{bounded: true}) }
 
 func checkPool(t *testing.T, sh shape) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			m := newMachine(t, sh)
 			defer m.abandon()

@@ -21,7 +21,7 @@ import (
 // submitted; the pool is paused, resized and finally stopped or drained. The model has no
 // workers, only the number of items that may run.
 func TestSubmitTogetherEqualsItsModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			s := newBatches(t)
 			defer s.abandon()

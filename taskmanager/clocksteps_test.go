@@ -188,7 +188,7 @@ func TestEveryDoesNotFollowTheWallClock(t *testing.T) {
 
 // TestStepsCauseNeitherStallsNorBursts sets the wall clock at random.
 func TestStepsCauseNeitherStallsNorBursts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		interval := time.Duration(rapid.IntRange(1, 100).Draw(t, "interval")) * time.Second
 		overlap := rapid.SampledFrom(overlaps).Draw(t, "overlap")
 		length := time.Duration(rapid.IntRange(0, 200).Draw(t, "length")) * time.Second

@@ -299,7 +299,7 @@ func TestEveryIsQueuedBeyondTheLimit(t *testing.T) {
 // TestScheduleStartsAreThoseOfTheModel compares the starts of runs of random length with a
 // model.
 func TestScheduleStartsAreThoseOfTheModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		interval := time.Duration(rapid.IntRange(1, 5).Draw(t, "interval")) * time.Millisecond
 		// The extra microsecond ensures that no run ends when another one is due.
 		lengths := []time.Duration{}

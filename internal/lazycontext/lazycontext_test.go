@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
 )
 
@@ -28,7 +29,7 @@ func lazy(base context.Context) *lazycontext.Context[int] {
 // deadline and a link or without, through the same calls; what can be seen of both must never
 // differ.
 func TestEqualsTheStandardContext(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, equalsTheStandardContext) })
+	check.Property(t, func(t *rapid.T) { rapid.SyncTest(t, equalsTheStandardContext) })
 }
 
 func equalsTheStandardContext(t *rapid.T) {

@@ -12,6 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
 )
 
@@ -174,7 +175,7 @@ func (m *machine) check(t *rapid.T) {
 }
 
 func TestEqualsASortedList(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			m := newMachine()
 			t.Repeat(map[string]func(*rapid.T){
