@@ -16,3 +16,26 @@ func (r *RestartTimes) Last() *time.Duration { return &r.recent[len(r.recent)-1]
 
 // Room returns the number of restarts for which there is room.
 func (r *RestartTimes) Room() int { return cap(r.recent) }
+
+// LockWaits locks the waits of the tasks of a manager, as a search for circles does.
+func LockWaits(m *TaskManager) (unlock func()) {
+	g := m.lockWaits(m)
+	return g.mu.Unlock
+}
+
+// ShareWaits reports whether the waits of the tasks of two managers have the same lock.
+func ShareWaits(m, other *TaskManager) bool {
+	defer LockWaits(m)()
+	a, b := m.waits.Load(), other.waits.Load()
+	for b != nil && b != a && b.next != nil {
+		b = b.next
+	}
+	return a == b
+}
+
+// WaitsLeft returns the number of entries for waits that have not ended.
+func WaitsLeft(m *TaskManager) int {
+	g := m.lockWaits(m)
+	defer g.mu.Unlock()
+	return len(g.waits) + len(g.waiters) + len(g.keys.of) + g.keys.groups
+}

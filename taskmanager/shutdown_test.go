@@ -68,8 +68,8 @@ func TestErrorsCountTasks(t *testing.T) {
 		names[i] = fmt.Sprintf("task %04d", i)
 	}
 	for text, err := range map[string]error{
-		`taskmanager: not stopped yet, 0 tasks still running: failed`:                          &taskmanager.StopError{Err: errFailed},
-		`taskmanager: not stopped yet, 1 task still running ("a, b"): failed`:                  &taskmanager.StopError{Running: []string{"a, b"}, Err: errFailed},
+		`taskmanager: not stopped yet, 0 tasks still running: failed`:                           &taskmanager.StopError{Err: errFailed},
+		`taskmanager: not stopped yet, 1 task still running ("a, b"): failed`:                   &taskmanager.StopError{Running: []string{"a, b"}, Err: errFailed},
 		`taskmanager: the drain was cut short, 1 task cancelled ("a"), 0 still running: failed`: &taskmanager.DrainError{Cancelled: []string{"a"}, Err: errFailed},
 		`taskmanager: the drain was cut short, 5 tasks cancelled ("a" and 4 more), 0 still running: failed`: &taskmanager.DrainError{
 			Cancelled: []string{"a"}, More: 4, Err: errFailed},

@@ -103,6 +103,36 @@ func TestCancelledWaiterEnds(t *testing.T) {
 	}
 }
 
+// TestTaskThatWaitsForItsSlotNoLongerWaitsForTheGroup: the group is over, and the task waits for
+// a slot. A new member of the group may then wait for the task.
+func TestTaskThatWaitsForItsSlotNoLongerWaitsForTheGroup(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m, other := start(t, taskmanager.WithWorkers(1, 1)), start(t)
+		g := other.Group(t.Context())
+		first, free := make(chan struct{}), make(chan struct{})
+		check.Is(t, "Go", g.Go("first member", func(context.Context) error { <-first; return nil }), nil)
+		waiter := submitFunc(t, m, "waiter", g.Wait)
+		synctest.Wait()
+		busy := submitFunc(t, m, "busy", func(context.Context) error { <-free; return nil })
+		synctest.Wait() // busy has the slot
+		close(first)
+		synctest.Wait()
+		check.Equal(t, "the waiter", waiter.Status().Status, taskmanager.Blocked)
+		var got error
+		check.Is(t, "Go", g.Go("second member", func(ctx context.Context) error {
+			limited, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			got = waiter.Wait(limited)
+			return nil
+		}), nil)
+		time.Sleep(time.Minute)
+		close(free)
+		check.Is(t, "the waiter", wait(t, waiter), nil)
+		check.Is(t, "the wait of the second member", got, context.DeadlineExceeded)
+		await(t, busy)
+	})
+}
+
 // TestWaitsCutShortExceedTheMaximum checks that the pool exceeds its maximum after the
 // contexts of waits have ended, until that many workers finish.
 func TestWaitsCutShortExceedTheMaximum(t *testing.T) {
