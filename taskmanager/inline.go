@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync/atomic"
 )
 
@@ -28,7 +29,7 @@ type inlineTask struct {
 // submitInline notes on whose behalf tasks run that are submitted under CallerRuns, until done
 // is called. It takes the same time at any depth of tasks that run inside submits.
 func (m *TaskManager) submitInline(ctx context.Context, handles []*Handle) (done func()) {
-	s := &inlineSubmit{m: m, handles: handles}
+	s := &inlineSubmit{m: m, handles: slices.Clone(handles)} // the caller of SubmitAll gets the original
 	c := m.caller(ctx)
 	if c.task != nil {
 		s.submitter, s.slot, s.inside = c.task, c.slot(), c.managers()

@@ -137,7 +137,7 @@ func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
 			if k := keyOf(h); g.keys.mayBeUsedUp(k) && !yield(k) {
 				return
 			}
-			if s.admitting && h.waitsForRoom() {
+			if h.waitsForRoom() {
 				yield(queueRoom{h.m})
 			}
 		}
@@ -197,7 +197,7 @@ func (g *waitGraph) Having(on dependency) (tasks iter.Seq[*Handle], ok bool) {
 	return maps.Keys(g.waiters[on]), true
 }
 
-// blocks reports whether a dependency is not met, as far as a task that needs it can tell.
+// blocks reports whether a dependency may block a task.
 func (g *waitGraph) blocks(on dependency) bool {
 	for range on.tasks(g) {
 		return true
@@ -214,7 +214,6 @@ func (g *waitGraph) free(h *Handle) bool {
 type standing struct {
 	over      bool // has ended
 	executing bool
-	admitting bool   // is being submitted
 	heldBack  bool   // has not started, and other tasks may have to end before it does
 	group     *Group // of which the task is a member, or nil
 }
@@ -224,8 +223,7 @@ func (h *Handle) standing() (s standing) {
 	defer h.mu.Unlock()
 	switch h.state {
 	case queued, delayed, admitting:
-		s.admitting = h.state == admitting
-		s.heldBack = h.m.callerRuns || h.m.limitsKeys()
+		s.heldBack = h.m.limitsKeys() || h.m.callerRuns && h.state == admitting
 	case running, asking:
 		s.executing = true
 	case ended:
@@ -245,7 +243,7 @@ func (h *Handle) one() bool             { return false }
 
 func (h *Handle) tasks(g *waitGraph) iter.Seq[*Handle] {
 	return func(yield func(*Handle) bool) {
-		if !h.standing().over && !g.free(h) {
+		if s := h.standing(); !s.over && (s.heldBack || len(g.waits[h]) > 0) {
 			yield(h)
 		}
 	}

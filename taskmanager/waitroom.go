@@ -10,7 +10,10 @@ type queueRoom struct{ m *TaskManager }
 // waitsForRoom reports whether the submit of a task waits for room in a queue that holds back
 // tasks.
 func (h *Handle) waitsForRoom() bool {
-	return h.m.blocks && h.m.pool.Blocked(func(x *Handle) bool { return x == h })
+	h.mu.Lock()
+	submitting := h.state == admitting
+	h.mu.Unlock()
+	return submitting && h.m.blocks && h.m.pool.Blocked(func(x *Handle) bool { return x == h })
 }
 
 // blocksSubmitters reports whether a submit waits for room.
