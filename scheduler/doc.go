@@ -75,6 +75,6 @@
 //     they waited. The pool skips them, as [Hooks] tells.
 //   - [Pool.Lend] and [Pool.HasLent] free the slot of a worker while its item waits for
 //     another item.
-//   - [Pool.Callers] finds the items on whose behalf a goroutine runs, and [Pool.Blocked]
+//   - [Pool.Caller] finds the item on whose behalf a goroutine runs, and [Pool.Blocked]
 //     finds items whose submitters wait for room, to detect deadlocks.
 package scheduler
