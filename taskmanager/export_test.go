@@ -17,7 +17,6 @@ func (r *RestartTimes) Last() *time.Duration { return &r.recent[len(r.recent)-1]
 // Room returns the number of restarts for which there is room.
 func (r *RestartTimes) Room() int { return cap(r.recent) }
 
-
 // LockWaits locks the waits of the tasks of a manager, as a search for circles does.
 func LockWaits(m *TaskManager) (unlock func()) {
 	g := m.lockWaits(m)
