@@ -72,6 +72,7 @@ func TestDecisionsAndFailuresHaveTheTimeOfTheWallClock(t *testing.T) {
 		clocktest.Step(t, day)
 		first := submitFunc(t, m, "first", func(context.Context) error { time.Sleep(time.Second); return errFailed })
 		submitFunc(t, m, "second", fn0) // finds no idle worker
+		synctest.Wait()
 		check.Equal(t, "the scaler was asked", time.Since(asked), 0)
 		await(t, first)
 		ago(t, "Now of the failure", failed, 0)

@@ -164,9 +164,6 @@ func (m *machine) Check(t *rapid.T) {
 	if got := m.table.Empty(); got != (len(m.want) == 0) {
 		t.Fatalf("Empty returned %v with %d tasks", got, len(m.want))
 	}
-	if got, want := m.table.Len(), len(m.want)+len(m.ended); got != want {
-		t.Fatalf("Len returned %d with %d tasks, of which %d have ended", got, want, len(m.ended))
-	}
 	if got := m.table.Some(); got == nil && len(m.want) > 0 || got != nil && m.want[got.name] != got {
 		t.Fatalf("Some returned %v with %d tasks", got, len(m.want))
 	}
