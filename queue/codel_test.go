@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/internal/clock/clocktest"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
@@ -244,5 +245,27 @@ func TestCoDelEmptyQueueEndsOverload(t *testing.T) {
 	at(time.Minute + 15*time.Millisecond)
 	if _, ok := q.Pop(); !ok {
 		t.Error("an item was shed that was pushed to a queue empty for a minute")
+	}
+}
+
+// TestCoDelDoesNotFollowTheWallClock tells CoDel the times that time.Now returns when the wall clock is
+// set forward and back. Nothing has waited for long.
+func TestCoDelDoesNotFollowTheWallClock(t *testing.T) {
+	clocked := queue.CoDel[int](queue.CoDelConfig{})()
+	begin := time.Now()
+	tick := func(passed, step time.Duration) {
+		clocked.(queue.Clocked).Tick(clocktest.Stepped(begin.Add(passed), step))
+	}
+	for i := range 100 {
+		step := []time.Duration{0, time.Hour, -time.Hour}[i%3]
+		tick(time.Duration(i)*time.Millisecond, step)
+		clocked.Push(i)
+		clocked.Push(i)
+		tick(time.Duration(i)*time.Millisecond, -step)
+		for range 2 {
+			if got, ok := clocked.Pop(); got != i || !ok {
+				t.Fatalf("after %d ms Pop returned %v, %v; want %d", i, got, ok, i)
+			}
+		}
 	}
 }

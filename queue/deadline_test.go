@@ -124,7 +124,9 @@ func TestDeadlineOrdersByTheMonotonicClock(t *testing.T) {
 		rank          int
 	}
 	begin := time.Now()
-	at := func(left time.Duration, step time.Duration) time.Time { return clocktest.Stepped(begin.Add(left), step) }
+	at := func(left time.Duration, step time.Duration) time.Time {
+		return clocktest.Stepped(begin.Add(left), step)
+	}
 	for _, step := range []time.Duration{day, -day} {
 		q := queue.Deadline(queue.DeadlineConfig[item]{
 			Deadline: func(i item) (time.Time, bool) { return i.due, !i.due.IsZero() },
