@@ -37,7 +37,8 @@ type Failure struct {
 	Restarts uint64
 	// Err is the error with which the run ended.
 	Err error
-	// Now is the time at which the run ended.
+	// Now is the time at which the run ended, on the wall clock. It has a reading of the
+	// monotonic clock, by which [time.Time.Sub] measures the time between two failures.
 	Now time.Time
 	// Rand is the source of randomness to use, so that a run can be reproduced. It is
 	// safe for concurrent use. If it is nil, the policies of this package use the
