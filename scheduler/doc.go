@@ -61,8 +61,9 @@
 //
 // # Time
 //
-// The pool reads only the monotonic clock. A pool started in a bubble of testing/synctest
-// uses the time of the bubble.
+// The pool measures time on the monotonic clock. The times that it displays, in a snapshot or
+// a decision, are converted to the wall clock when they are displayed. A pool started in a
+// bubble of testing/synctest uses the time of the bubble.
 //
 // # For frameworks built on the pool
 //
