@@ -203,7 +203,7 @@ func TestKeyQueueLimitCountsWhatIsQueuedLater(t *testing.T) {
 
 // TestKeyQueueLimitIsExact compares a manager with a list of queued tasks for each key.
 func TestKeyQueueLimitIsExact(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			const limit = 3
 			overflow := rapid.SampledFrom([]taskmanager.Overflow{taskmanager.Reject, taskmanager.DropNewest, taskmanager.DropOldest}).Draw(t, "policy")

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"pgregory.net/rapid"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -84,7 +85,7 @@ func hostileText(t *rapid.T, label string) string {
 // types of errors. All that leaves the process must be valid UTF-8, which an OTLP exporter
 // requires, and bounded.
 func TestInvalidTextLosesTheWholeBatch(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check.Property(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			b, out := newBackend(t), texts{}
 			logger := slog.New(observe.NewLogHandler(out))
@@ -93,6 +94,7 @@ func TestInvalidTextLosesTheWholeBatch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer stop(t, m)
 			message, errorType := hostileText(t, "error"), hostileText(t, "type")
 			failure := hostile{func() string { return message }, func() string { return errorType }}
 			crash := hostileText(t, "panic")

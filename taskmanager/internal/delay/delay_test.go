@@ -286,6 +286,22 @@ func TestExactlyOneGetsAFunction(t *testing.T) {
 	}
 }
 
+// TestSameMomentInTheOrderOfAdds adds functions that are due at one moment.
+func TestSameMomentInTheOrderOfAdds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := delay.NewQueue()
+		var got, want []int
+		for i := range 100 {
+			q.Add(func() { got = append(got, i) }, time.Second)
+			want = append(want, i)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		check.Equal(t, "order", got, want)
+		q.Stop()
+	})
+}
+
 // TestQueueShrinks checks that the memory of a queue is given back after a burst, whether its
 // functions are called or removed.
 func TestQueueShrinks(t *testing.T) {
@@ -323,11 +339,12 @@ func TestDelayBeyondTheRangeOfADuration(t *testing.T) {
 		time.Sleep(time.Hour)
 		called := make(chan string, 2)
 		q.Add(func() { called <- "never" }, math.MaxInt64)
+		q.Add(func() { called <- "never" }, math.MaxInt64-1)
 		q.Add(func() { called <- "in time" }, time.Second)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n := q.Len(); n != 1 || <-called != "in time" || len(called) != 0 {
-			t.Errorf("%d entries are left, want the function that is due in 292 years", n)
+		if n := q.Len(); n != 2 || <-called != "in time" || len(called) != 0 {
+			t.Errorf("%d entries are left, want the two that are due in 292 years", n)
 		}
 		q.Stop()
 	})
