@@ -74,6 +74,22 @@ func TestScalerThatKeepsWorkersIsAskedAgain(t *testing.T) {
 	}
 }
 
+// TestActivityEndsThePatienceWithTheScaler lets an item run after a long idle time. The scaler is then
+// asked often again, so the workers leave soon.
+func TestActivityEndsThePatienceWithTheScaler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &counting{target: 4}
+		r := newRig(t, scheduler.Config[*job]{Max: 4, IdleTimeout: 1, Scaler: s})
+		time.Sleep(time.Hour)
+		wantWorkers(t, r, 4)
+		s.until = time.Now().Add(10 * time.Millisecond)
+		r.touch(t, 1)
+		time.Sleep(30 * time.Millisecond)
+		wantWorkers(t, r, 0)
+		mustStop(t, r.pool)
+	})
+}
+
 // TestNoIdleTimeoutKeepsWorkers lets a pool be idle for a long time.
 func TestNoIdleTimeoutKeepsWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -60,13 +60,13 @@ const (
 // DefaultIdleTimeout is the default of [WithIdleTimeout].
 const DefaultIdleTimeout = scheduler.DefaultIdleTimeout
 
-// NoIdleTimeout, for [WithIdleTimeout] and [New], lets idle workers stay until the manager
-// ends or is resized.
+// NoIdleTimeout lets idle workers stay until the manager ends or is resized. It is for
+// [WithIdleTimeout] and [New].
 const NoIdleTimeout = scheduler.NoIdleTimeout
 
-// NoMaximum, for [WithWorkers], [New] and [TaskManager.Resize], lets the manager run as many
-// workers as its scaler asks for; with the default scaler, one for each task that does not
-// wait to start or restart. The scalers [scale.Fixed](0) and [scale.Step] need a real maximum.
+// NoMaximum lets the manager run as many workers as its scaler asks for; with the default
+// scaler, one for each task that is queued or running. The scalers [scale.Fixed](0) and
+// [scale.Step] need a real maximum. It is for [WithWorkers], [New] and [TaskManager.Resize].
 const NoMaximum = scheduler.NoMaximum
 
 // config is the result of the options of a manager.
