@@ -109,8 +109,9 @@
 //	taskmanager.task.attempt  the number of the execution, until it ends
 //
 // Records that the manager itself logs about a task have the same attributes, if its logger is a
-// taskmanager.ContextLogger, such as those of package adapters/logging. They also have them after
-// the execution, and for an execution that did not take place.
+// taskmanager.ContextLogger or a taskmanager.StructuredLogger, such as those of package
+// adapters/logging. They also have them after the execution, and for an execution that did not take
+// place. A StructuredLogger gets further attributes, such as the error.
 //
 // # Text
 //

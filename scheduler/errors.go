@@ -40,7 +40,7 @@ var (
 
 type goexitError struct{}
 
-func (goexitError) Error() string { return "scheduler: the work called runtime.Goexit" }
+func (goexitError) Error() string { return "the work called runtime.Goexit" }
 
 // ErrorType returns the error.type attribute for telemetry.
 func (goexitError) ErrorType() string { return "goexit" }
@@ -52,7 +52,7 @@ type PanicError struct {
 }
 
 // Error returns the text of the value, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("scheduler: panicked: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("panicked: %v", e.Value) }
 
 // Unwrap returns Value if it is an error, and nil otherwise.
 func (e *PanicError) Unwrap() error {

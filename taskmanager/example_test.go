@@ -34,7 +34,7 @@ func Example() {
 	fmt.Println(m.Stop(ctx))
 	// Output:
 	// <nil>
-	// scheduler: panicked: no address
+	// panicked: no address
 	// <nil>
 }
 

@@ -253,5 +253,5 @@ func (m *TaskManager) drop(h *Handle) {
 	}
 	log := m.logFor(h, ctx)
 	m.end(h, h.withLastFailure(ErrDropped, nil))
-	log.errorf("task %q will not run: %v", h.name, ErrDropped)
+	m.logDropped(log, ErrDropped)
 }

@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -50,6 +51,8 @@ type TaskManager struct {
 	calls      calls       // of observers, the logger and timetables, in progress
 	draining   atomic.Bool // Close or Drain was called
 	shutdown   shutdown
+	drops      dropLog       // tasks that were dropped or shed
+	lost       dropLog       // tasks that the discipline failed to queue
 	ends       tally         // of accepted tasks
 	refused    atomic.Uint64 // tasks that were added to names and then refused
 	increases  atomic.Int64  // scaler decisions for more workers
@@ -168,7 +171,11 @@ func (m *TaskManager) decided(d scheduler.Decided) {
 	if d.Target == d.Workers || last != 0 && now-last < int64(decisionLogInterval) || !m.logged.CompareAndSwap(last, now) {
 		return
 	}
-	m.log.infof("%s wanted, %d present: %s", text.Count(d.Target, "worker"), d.Workers, d.Reason)
+	m.log.write(event{
+		level: slog.LevelInfo, message: "scaler decided",
+		attrs:  []slog.Attr{slog.Int("target", d.Target), slog.Int("workers", d.Workers), slog.String("reason", text.Clean(d.Reason, text.ErrorLimit))},
+		format: "%s wanted, %d present: %s", args: []any{text.Count(d.Target, "worker"), d.Workers, text.Line(d.Reason, text.ErrorLimit)},
+	})
 }
 
 // Snapshot returns the state and the counters of the worker pool. The pool counts

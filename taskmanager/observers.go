@@ -164,7 +164,7 @@ func (m *TaskManager) followProviders(was *observers) *observers {
 		return err
 	})
 	if err != nil {
-		m.log.errorf("no telemetry for the providers that were installed: %v", details{err})
+		m.log.fault("no telemetry for the providers that were installed", err)
 		same := *was
 		s, same.tracers, same.meters = &same, otel.GetTracerProvider(), otel.GetMeterProvider()
 	}

@@ -28,7 +28,8 @@ type TaskOption interface{ applyTask(c *taskConfig) error }
 type Overflow = scheduler.Overflow
 
 // The overflow policies. Under a policy that drops, the submit neither waits nor fails.
-// The dropped task ends with [ErrDropped] without having run, and the log reports it.
+// The dropped task ends with [ErrDropped] without having run. The log reports the first such
+// task, and then their number.
 const (
 	// Block waits for room until the context ends. A task that submits to its own manager
 	// gets [ErrWouldDeadlock] instead of waiting.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/clock"
+	"github.com/seed56799101/taskmanager/internal/text"
 )
 
 // Timetable determines when a repeated task runs; see [TaskManager.Repeat]. It must be safe
@@ -407,8 +409,17 @@ func (s *Schedule) fail(err error) {
 	case exactly(err, ErrStopped):
 		s.Stop()
 	default:
-		s.m.log.errorf("no more runs of task %q: %v", s.model.name, err)
+		s.log("no more runs", "no more runs of task %v: %v", err)
 	}
+}
+
+// log logs an error of the schedule.
+func (s *Schedule) log(message, format string, err error) {
+	s.m.log.write(event{
+		level: slog.LevelError, message: message,
+		attrs:  append(errorAttrs(err), slog.String("task", text.Clean(s.model.name, text.NameLimit))),
+		format: format, args: []any{quoted(s.model.name), details{err}},
+	})
 }
 
 // runAndUnlock starts a run. If the run has already ended when its submit returns, it
@@ -447,7 +458,7 @@ func (s *Schedule) restAndUnlock(err error) {
 		s.Stop()
 	}
 	if err != nil && !exactly(err, ErrStopped) {
-		s.m.log.errorf("a run of task %q is skipped: %v", s.model.name, err)
+		s.log("a run is skipped", "a run of task %v is skipped: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/text"
@@ -122,7 +123,7 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 	log := m.logFor(h, ctx)
 	m.end(h, h.withLastFailure(err, nil))
 	if !exactly(err, ErrStopped) {
-		log.errorf("task %q will not run: %v", h.name, details{err})
+		m.logDropped(log, err)
 	}
 }
 
@@ -152,7 +153,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	case !ok && !h.restartsPlain():
 		ctx.Release()
 		m.end(h, err)
-		m.logFor(h, ctx).errorf("task %q failed: %v", h.name, details{err})
+		m.logFailure(h, ctx, err)
 	default:
 		m.askRestart(h, ctx, r, err, kind)
 	}
@@ -182,7 +183,10 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 		}
 		ctx.Release()
 		m.end(h, errors.Join(err, crash))
-		m.logFor(h, ctx).errorf("task %q failed: %v; Restart or the policy crashed: %v", h.name, err, details{crash})
+		m.logFor(h, ctx).write(event{
+			level: slog.LevelError, message: "Restart or the policy crashed", attrs: errorAttrs(errors.Join(err, crash)),
+			format: "task %v failed: %v; Restart or the policy crashed: %v", args: []any{quoted(h.name), details{err}, details{crash}},
+		})
 	}()
 	again := r == nil || r.Restart(ctx, err)
 	var wait time.Duration
@@ -200,10 +204,13 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 	switch {
 	case !again:
 		m.end(h, err)
-		m.logFor(h, ctx).errorf("task %q failed: %v", h.name, details{err})
+		m.logFailure(h, ctx, err)
 	case !permitted:
 		m.end(h, fmt.Errorf("%w after %s in a row: %w", ErrRestartsExhausted, text.Count(row, "failure"), err))
-		m.logFor(h, ctx).errorf("task %q failed %s in a row and is given up: %v", h.name, text.Count(row, "time"), details{err})
+		m.logFor(h, ctx).write(event{
+			level: slog.LevelError, message: "task is given up", attrs: append(errorAttrs(err), slog.Int("failures", row)),
+			format: "task %v failed %s in a row and is given up: %v", args: []any{quoted(h.name), text.Count(row, "time"), details{err}},
+		})
 	default:
 		m.runAgain(h, ctx, max(wait, 0), row, err, kind)
 	}
@@ -258,7 +265,11 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		m.restartOver(h, nil)
 		m.requeue(h, worker)
 	}
-	log.infof("task %q restarts in %v after failure %d in a row: %v", h.name, wait, row, details{failure})
+	log.write(event{
+		level: slog.LevelInfo, message: "task restarts",
+		attrs:  append(errorAttrs(failure), slog.Duration("delay", wait), slog.Int("failures", row)),
+		format: "task %v restarts in %v after failure %d in a row: %v", args: []any{quoted(h.name), wait, row, details{failure}},
+	})
 }
 
 // due queues a task that has become due.

@@ -124,6 +124,7 @@ func (m *TaskManager) finishStop() {
 		<-h.Done()
 	}
 	m.unobservePool()
+	m.summarizeAll()
 	close(m.shutdown.done)
 }
 

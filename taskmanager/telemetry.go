@@ -71,7 +71,7 @@ func (m *TaskManager) tell(what userCall, do func()) {
 	defer func() {
 		shard.end(place)
 		if v := recover(); v != nil {
-			m.log.errorf("an observer crashed: %v", details{recovered(v)})
+			m.log.fault("an observer crashed", recovered(v))
 		}
 	}()
 	do()

@@ -108,3 +108,18 @@ func TestLogOfATaskHasItsContext(t *testing.T) {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
+
+// TestAttributes checks that the attributes of a message reach the handler, at any level, with
+// those of its context.
+func TestAttributes(t *testing.T) {
+	to, out := textLogger(slog.LevelInfo)
+	l, ok := logging.Slog(to).(taskmanager.StructuredLogger)
+	if !ok {
+		t.Fatal("the logger takes no attributes")
+	}
+	l.LogAttrs(t.Context(), slog.LevelDebug, "nobody wants it")
+	l.LogAttrs(t.Context(), slog.LevelWarn, "careful", slog.String("task", "a\nb"), slog.Int("attempt", 2))
+	if diff := cmp.Diff("level=WARN msg=careful task=\"a\\nb\" attempt=2\n", out.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}

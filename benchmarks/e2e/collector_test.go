@@ -155,8 +155,11 @@ func (r received) checkLogs(t *testing.T) {
 		if l.of("trace_id") != l.Trace || l.of("span_id") != l.Span {
 			t.Errorf("a record of %q has the ids %s %s, and its attributes %s %s", label, l.Trace, l.Span, l.of("trace_id"), l.of("span_id"))
 		}
-		text, _, _ := strings.Cut(l.Body.String, "\n") // without a stack
-		got = append(got, label+": "+text)
+		text := label + ": " + l.Body.String
+		if cause := l.of("error"); cause != "" {
+			text += ": " + cause
+		}
+		got = append(got, text)
 	}
 	var want []string
 	for _, s := range []string{
@@ -165,12 +168,11 @@ func (r received) checkLogs(t *testing.T) {
 	} {
 		want = append(want, fmt.Sprintf("run %s: works on %s", s, strings.Fields(s)[1]))
 	}
-	const manager = `taskmanager "pictures": task `
 	want = append(want,
-		"run mail mail 1: "+manager+`"mail" failed: scheduler: panicked: no recipient`,
-		"run thumbnail thumbnail/2 1: "+manager+`"thumbnail/2" restarts in 40ms after failure 1 in a row: the picture is corrupt`,
-		"run thumbnail thumbnail/2 2: "+manager+`"thumbnail/2" restarts in 40ms after failure 2 in a row: the picture is corrupt`,
-		"run video video 1: "+manager+`"video" failed: taskmanager: the task ran for longer than its time limit`,
+		"run mail mail 1: taskmanager: task failed: panicked: no recipient",
+		"run thumbnail thumbnail/2 1: taskmanager: task restarts: the picture is corrupt",
+		"run thumbnail thumbnail/2 2: taskmanager: task restarts: the picture is corrupt",
+		"run video video 1: taskmanager: task failed: taskmanager: the task ran for longer than its time limit",
 	)
 	slices.Sort(got)
 	slices.Sort(want)
@@ -205,7 +207,7 @@ func (r received) checkMetrics(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{
 		"taskmanager.task.run.duration": "s", "taskmanager.task.queue.duration": "s", "taskmanager.task.submissions": "{task}",
-		"taskmanager.task.restarts": "{restart}", "taskmanager.task.active": "{task}", "taskmanager.queue.length": "{task}",
+		"taskmanager.task.restarts": "{restart}", "taskmanager.task.ends": "{task}", "taskmanager.task.active": "{task}", "taskmanager.queue.length": "{task}",
 		"taskmanager.queue.limit": "{task}", "taskmanager.pool.worker.count": "{worker}", "taskmanager.pool.worker.desired": "{worker}",
 		"taskmanager.pool.worker.min": "{worker}", "taskmanager.pool.worker.max": "{worker}", "taskmanager.scaler.decisions": "{decision}",
 	}, names); diff != "" {

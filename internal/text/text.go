@@ -6,7 +6,9 @@
 package text
 
 import (
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -50,3 +52,26 @@ func cut(s string, n int) string {
 	}
 	return s[:end]
 }
+
+// Line is Clean for a text that becomes part of a line of a log: it also escapes control characters
+// and line separators as Go does. Otherwise a line break in a name or an error would begin a line
+// that looks like another message.
+func Line(s string, limit int) string {
+	s = Clean(s, limit)
+	if strings.IndexFunc(s, breaks) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if !breaks(r) {
+			b.WriteRune(r)
+			continue
+		}
+		escaped := strconv.QuoteRuneToASCII(r)
+		b.WriteString(escaped[1 : len(escaped)-1])
+	}
+	return b.String()
+}
+
+// breaks reports whether a character may end a line or control a terminal.
+func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }

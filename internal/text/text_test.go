@@ -33,6 +33,21 @@ func TestClean(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                        "",
+		"plain \"é\" text":         "plain \"é\" text",
+		"a\nb\r\tc":                `a\nb\r\tc`,
+		"\x00\x1b[2J\x7f":          `\x00\x1b[2J\x7f`,
+		"a\u0085b\u2028c\u2029d":   `a\u0085b\u2028c\u2029d`,
+		"a\xffb":                  "a\uFFFDb",
+		strings.Repeat("a", 400):  strings.Repeat("a", 253) + "…",
+		strings.Repeat("\n", 256): strings.Repeat(`\n`, 256),
+	} {
+		check.Equal(t, "Line", text.Line(in, text.NameLimit), want)
+	}
+}
+
 // TestCleanIsValidAndBounded checks any bytes, and that valid text keeps its beginning.
 func TestCleanIsValidAndBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
