@@ -191,10 +191,10 @@ func (p *Pool[T]) growForLocked(n int) {
 
 // Decided is a decision of the scaler that changed the target of a pool.
 type Decided struct {
-	At      time.Time // time of the decision
-	Workers int       // number of workers before it
-	Target  int       // number of workers that the pool should have, within its bounds
-	Reason  string    // explanation by the scaler
+	At      time.Time `json:"at,omitzero"` // time of the decision
+	Workers int       `json:"workers"`     // number of workers before it
+	Target  int       `json:"target"`      // number of workers that the pool should have, within its bounds
+	Reason  string    `json:"reason"`      // explanation by the scaler
 }
 
 // decisionsKept is the number of decisions that a pool keeps.

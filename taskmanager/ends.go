@@ -13,25 +13,25 @@ import (
 type Counts struct {
 	// Accepted is the number of tasks whose submit succeeded. A submit that is under way,
 	// for example one that waits for room, counts until it is refused.
-	Accepted uint64
+	Accepted uint64 `json:"accepted"`
 	// Succeeded is the number of tasks that ended without an error.
-	Succeeded uint64
+	Succeeded uint64 `json:"succeeded"`
 	// Failed is the number of tasks whose last execution failed: with an error, a panic or
 	// a Goexit. A crash counts as a failure even if the task had been cancelled.
-	Failed uint64
+	Failed uint64 `json:"failed"`
 	// Cancelled is the number of tasks that were cancelled: by name, by handle, by a linked
 	// context or by their group.
-	Cancelled uint64
+	Cancelled uint64 `json:"cancelled"`
 	// Stopped is the number of tasks that Stop, or a Drain that was cut short, cancelled.
-	Stopped uint64
+	Stopped uint64 `json:"stopped"`
 	// TimedOut is the number of tasks that exceeded a limit: of [WithTimeout] in their last
 	// execution, of [WithQueueTimeout], or of [WithDeadline].
-	TimedOut uint64
+	TimedOut uint64 `json:"timed_out"`
 	// Dropped is the number of tasks that the overflow policy dropped, or that the
 	// discipline failed to queue.
-	Dropped uint64
+	Dropped uint64 `json:"dropped"`
 	// Shed is the number of tasks that the discipline gave up, having waited for too long.
-	Shed uint64
+	Shed uint64 `json:"shed"`
 }
 
 // Ended returns the number of tasks that have ended.

@@ -31,7 +31,7 @@ type Handle struct {
 	begun         bool        // the execution has begun, or observers were told so
 	observed      uint8       // the set of observers, by its id; set before the submit; 0: none
 	worker        int32       // that runs the task, or ran it last; 0: none yet
-	task          Task        // nil once it has ended, so that the garbage collector frees it
+	task          Task        // once it has ended, only its remains, so that the garbage collector frees it
 	place         place       // in the table of names; zero once the task has ended
 	cfg           *taskConfig // nil: no options, attributes or watcher
 	trouble       *trouble    // nil until the task fails or is cancelled

@@ -8,7 +8,8 @@ import (
 	"github.com/seed56799101/taskmanager/internal/clock"
 )
 
-// Record describes a task that has ended.
+// Record describes a task that has ended. Its form in JSON is that of a [TaskStatus] with the
+// time of the end.
 type Record struct {
 	TaskStatus           // as of its end; LastError is its error, nil if it succeeded
 	EndedAt    time.Time // when the task ended
@@ -16,6 +17,11 @@ type Record struct {
 
 // WithHistory makes the manager keep records of the last n tasks that ended, for
 // [TaskManager.History]. The default is 0: it keeps none.
+//
+// A record of a [TaskWithProgress] has the final progress and description. The manager asks
+// for them when the task ends after an execution, on the goroutine that ran it and without a
+// lock. It does not ask a task that ends while it waits, because the goroutine that cancels it
+// may hold a lock of the task.
 func WithHistory(n int) Option {
 	return option{
 		name:  "WithHistory",
@@ -50,11 +56,22 @@ func newHistory(size int) *history {
 	return &history{size: size}
 }
 
-// add records that h ends with err. It calls no methods of the task.
-func (r *history) add(h *Handle, err error) {
-	var record Record
-	h.statusTo(&record.TaskStatus)
-	record.Status, record.LastError = Finished, err
+// record records that h ends with err. The caller owns the state of the task.
+func (m *TaskManager) record(h *Handle, err error) {
+	var r Record
+	h.mu.Lock()
+	task, ran := h.task, h.begun
+	h.mu.Unlock()
+	if ran {
+		r.Description, r.Progress, r.ProgressError = progressOf(task)
+	}
+	h.statusTo(&r.TaskStatus)
+	r.Status, r.LastError = Finished, err
+	m.history.add(r)
+}
+
+// add adds a record, and sets the time of the end.
+func (r *history) add(record Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	record.EndedAt = time.Now() // with the lock held, so that records are in order of EndedAt

@@ -54,8 +54,5 @@ func execute(ctx context.Context, h *Handle) error {
 	h.mu.Lock()
 	task := h.task
 	h.mu.Unlock()
-	if task == nil {
-		return fmt.Errorf("taskmanager: a middleware ran the task %q, which has ended", h.name)
-	}
 	return task.Execute(ctx)
 }

@@ -345,7 +345,7 @@ const (
 func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
 	if a == accepted {
 		if m.history != nil {
-			m.history.add(h, err)
+			m.record(h, err)
 		}
 		// First: a program that knows of the end may shut telemetry down.
 		waited := m.restartOver(h, err)
@@ -366,7 +366,7 @@ func (h *Handle) forgetLocked(err error) {
 	if f, ok := h.task.(forgetful); ok {
 		f.forget(err)
 	}
-	h.task = nil
+	h.task = remainsOf(h.task)
 	h.firstCtx.Forget()
 	if err == nil && h.trouble != nil {
 		h.trouble.cancelled = nil // it came too late

@@ -32,8 +32,15 @@ func (w WorkerStatus) String() string { return string(w) }
 
 // WorkerInfo describes a worker.
 type WorkerInfo struct {
-	TaskName string       // the name of its task; "idle" without one, and Status is Waiting
-	Status   WorkerStatus // Waiting, Running or Blocked
+	TaskName string       `json:"task_name"` // the name of its task; "idle" without one, and Status is Waiting
+	Status   WorkerStatus `json:"status"`    // Waiting, Running or Blocked
+
+	// Of its task, as in TaskStatus; zero values without one.
+
+	Kind     string `json:"kind"`
+	Key      string `json:"key"`
+	Priority int    `json:"priority"`
+	Attempt  int    `json:"attempt"`
 }
 
 // idleName is the TaskName of a worker that has no task.
@@ -42,8 +49,16 @@ const idleName = "idle"
 // TaskStatus describes a task. Its times are measured on the monotonic clock and converted to
 // wall times when the status is made. If the wall clock was set since, a later status of the
 // same task shows other times; their differences stay the same.
+//
+// In JSON the names are in snake case, an error is its text, and an error that is nil and a
+// time that is zero are left out. A status that is read from JSON equals the one that was
+// written, except that its errors only have the texts.
 type TaskStatus struct {
 	Name        string       // the name of the task
+	Kind        string       // its kind; see [TaskWithKind]
+	Key         string       // its key for the discipline; see [Handle.Key]
+	Priority    int          // its priority for the discipline; see [Handle.Priority]
+	Attempt     int          // the number of the last execution or, while it waits, of the next one; from 1
 	Worker      int32        // the worker that runs the task or ran it last; 0: none
 	Status      WorkerStatus // the status of the task
 	Description string       // from WithDescription, or else from a TaskWithProgress
@@ -93,13 +108,24 @@ func (m *TaskManager) workers() []numbered {
 				list[before].WorkerInfo = idle
 			}
 			on[w.Item] = i
-			list[i].WorkerInfo = WorkerInfo{TaskName: w.Item.name, Status: Running}
-			if w.Lent {
-				list[i].Status = Blocked
-			}
+			list[i].WorkerInfo = w.Item.workerInfo(w.Lent)
 		}
 	}
 	return list
+}
+
+// workerInfo describes the worker that runs the task, and whose slot may be lent.
+func (h *Handle) workerInfo(lent bool) WorkerInfo {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w := WorkerInfo{
+		TaskName: h.name, Status: Running,
+		Kind: kindOf(h.task, h.cfg), Key: h.Key(), Priority: h.Priority(), Attempt: h.attemptLocked(),
+	}
+	if lent {
+		w.Status = Blocked
+	}
+	return w
 }
 
 // TaskStatus describes each outstanding task, by its name. It calls the methods of each
@@ -148,7 +174,7 @@ func (s *TaskStatus) display() {
 func (h *Handle) statusTo(s *TaskStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s.Name = h.name
+	s.Name, s.Kind, s.Key, s.Priority, s.Attempt = h.name, kindOf(h.task, h.cfg), h.Key(), h.Priority(), h.attemptLocked()
 	if h.cfg != nil && h.cfg.labels != nil && h.cfg.labels.description != "" {
 		s.Description = h.cfg.labels.description
 	}

@@ -2,8 +2,10 @@ package taskmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
@@ -33,12 +35,48 @@ func kindOf(task Task, cfg *taskConfig) string {
 	if kind := cfg.kind(); kind != "" {
 		return kind
 	}
-	switch task.(type) {
+	switch t := task.(type) {
 	case closure, forgetful:
-		return "func"
+		return funcKind
+	case *remains:
+		return t.kind
 	}
 	return reflect.TypeOf(task).String()
 }
+
+// funcKind is the default kind of functions.
+const funcKind = "func"
+
+// remains stand for a task that has ended, in its handle: its kind, for the status. All tasks
+// of a type have the same ones.
+type remains struct{ kind string }
+
+var (
+	funcRemains = &remains{funcKind}
+	typeRemains sync.Map // *remains by reflect.Type
+)
+
+// remainsOf returns the remains of a task.
+func remainsOf(task Task) Task {
+	switch task.(type) {
+	case closure, forgetful: // the usual case
+		return funcRemains
+	}
+	t := reflect.TypeOf(task)
+	if r, ok := typeRemains.Load(t); ok {
+		return r.(*remains)
+	}
+	r, _ := typeRemains.LoadOrStore(t, &remains{t.String()})
+	return r.(*remains)
+}
+
+// Execute is called if a middleware runs the task after its end.
+func (*remains) Execute(ctx context.Context) error {
+	return errors.New("taskmanager: a middleware ran a task that has ended")
+}
+
+// Name is never called.
+func (*remains) Name() string { return "" }
 
 // askKind stores the result of the Kind method of a task in its configuration, if it has
 // that method and no option sets the kind.

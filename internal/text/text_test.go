@@ -36,10 +36,10 @@ func TestClean(t *testing.T) {
 func TestLine(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                        "",
-		"plain \"é\" text":         "plain \"é\" text",
-		"a\nb\r\tc":                `a\nb\r\tc`,
-		"\x00\x1b[2J\x7f":          `\x00\x1b[2J\x7f`,
-		"a\u0085b\u2028c\u2029d":   `a\u0085b\u2028c\u2029d`,
+		"plain \"é\" text":        "plain \"é\" text",
+		"a\nb\r\tc":               `a\nb\r\tc`,
+		"\x00\x1b[2J\x7f":         `\x00\x1b[2J\x7f`,
+		"a\u0085b\u2028c\u2029d":  `a\u0085b\u2028c\u2029d`,
 		"a\xffb":                  "a\uFFFDb",
 		strings.Repeat("a", 400):  strings.Repeat("a", 253) + "…",
 		strings.Repeat("\n", 256): strings.Repeat(`\n`, 256),
