@@ -93,12 +93,14 @@ func ExampleTaskManager_Go() {
 		log.Fatal(err)
 	}
 	<-started
-	fmt.Println(m.Status())
+	for id, w := range m.Status() {
+		fmt.Println(id, w.TaskName, w.Status)
+	}
 	_, err = m.GoFunc("report", work)
 	fmt.Println(err == taskmanager.ErrAlreadyExists) //nolint:errorlint // == is what is promised
 	fmt.Println(m.Stop(context.Background()))
 	// Output:
-	// map[1:{report running}]
+	// 1 report running
 	// true
 	// <nil>
 }

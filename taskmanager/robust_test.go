@@ -318,10 +318,10 @@ func TestStatusOfATask(t *testing.T) {
 		time.Sleep(time.Second)
 		want := map[string]taskmanager.TaskStatus{
 			"a": {
-				Name: "a", Worker: 1, Status: taskmanager.Running, Description: "computes",
+				Name: "a", Kind: "*taskmanager_test.task", Attempt: 1, Worker: 1, Status: taskmanager.Running, Description: "computes",
 				Progress: 0.25, ProgressError: errFailed, QueuedAt: queuedAt, StartedAt: queuedAt,
 			},
-			"b": {Name: "b", Status: taskmanager.NotAssigned, Description: "comes later", QueuedAt: queuedAt},
+			"b": {Name: "b", Kind: "func", Attempt: 1, Status: taskmanager.NotAssigned, Description: "comes later", QueuedAt: queuedAt},
 		}
 		sameError := cmp.Comparer(errors.Is)
 		if diff := cmp.Diff(want, m.TaskStatus(), sameError); diff != "" {
