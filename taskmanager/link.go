@@ -33,8 +33,8 @@ func WithLinkedContext() TaskOption {
 // context, its end starts one goroutine, which ends the tasks one after another. A link
 // exists while a task or a schedule needs it.
 //
-// A link is not what keeps a task from starting after the end of its context: each step of
-// a task checks that itself; see [Handle.heed]. The goroutine ends the tasks that wait.
+// A link is not what keeps a task from starting after the end of its context: the task
+// checks that itself; see [Handle.heed]. The goroutine ends the tasks that wait.
 type links struct {
 	mu     sync.Mutex // guards all links too; no method of a context is called under it
 	byDone map[<-chan struct{}]*link
@@ -54,7 +54,7 @@ type link struct {
 }
 
 // join links a task or a schedule to ctx, until leave. It returns nil if ctx cannot end. The
-// caller must call heed afterwards, since ctx may have ended before.
+// end of ctx may call heed before join returns.
 func (s *links) join(member linked, ctx context.Context) *link {
 	done := ctx.Done()
 	if done == nil {
@@ -135,20 +135,22 @@ func (s *links) end(l *link) {
 // link links a task that is being submitted to ctx. The state of the task is admitting, so no
 // other goroutine uses its context or ends it.
 func (m *TaskManager) link(ctx context.Context, h *Handle) {
+	h.mu.Lock()
+	h.cfg.linkedTo = ctx
+	h.mu.Unlock()
 	l := m.links.join(h, ctx)
 	if l == nil {
 		return
 	}
 	h.firstCtx.Link(l.Context)
 	h.mu.Lock()
-	h.cfg.link, h.cfg.linkedTo = l, ctx
+	h.cfg.link = l
 	h.mu.Unlock()
-	h.heed() // the context may have ended before the task joined the link
 }
 
 // heed cancels the task if the context to which it is linked has ended. The goroutine that
-// the end of a context starts may come late, so each step of a task that must not be made
-// after the end calls heed first.
+// the end of a context starts may come late, so what must not happen after the end calls
+// heed first: the begin of an execution, and the decision about a restart.
 func (h *Handle) heed() {
 	if h.cfg == nil || !h.cfg.linked {
 		return

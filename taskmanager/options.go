@@ -221,7 +221,7 @@ type taskConfig struct {
 
 	// Guarded by the handle's mu, and nil once the task has ended.
 	link     *link           // nil: not linked, or to a context that cannot end
-	linkedTo context.Context // nil if link is
+	linkedTo context.Context // nil: not linked
 }
 
 // labels describe a task. Few tasks have any, so they are a separate allocation.

@@ -117,12 +117,11 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 	if err := s.init(task, opts); err != nil {
 		return nil, err
 	}
+	m.schedules.Store(s, nil) // before the link, whose end deletes it again
 	link := m.links.join(s, ctx)
 	s.mu.Lock()
 	s.link = link
 	s.mu.Unlock()
-	m.schedules.Store(s, nil)
-	s.heed()
 	var err error
 	if m.names.Closed() {
 		err = ErrStopped

@@ -378,3 +378,28 @@ func TestGoroutineThatATaskLeftBehindKeepsItsValues(t *testing.T) {
 		check.Equal(t, "the value after the end", <-got, any("v"))
 	}
 }
+
+// heavyError is the cause of the end of a context, and holds a weight.
+type heavyError struct{ w *weight }
+
+func (e heavyError) Error() string { return fmt.Sprint("heavy ", e.w[0]) }
+
+// TestCancellationThatCameTooLateStays checks that a task that was cancelled and succeeded does
+// not keep the reason of its cancellation, which nothing reports.
+func TestCancellationThatCameTooLateStays(t *testing.T) {
+	m := start(t)
+	s := scales{}
+	h := func() *taskmanager.Handle {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		h, err := m.SubmitFunc(ctx, "a", func(ctx context.Context) error { <-ctx.Done(); return nil }, taskmanager.WithLinkedContext())
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-h.Started()
+		cancel(heavyError{s.add("causes")})
+		return h
+	}()
+	check.Equal(t, "the error of the task", wait(t, h), nil)
+	s.check(t)
+	runtime.KeepAlive(h)
+}

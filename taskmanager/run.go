@@ -225,7 +225,6 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 		over = m.observeRestart(h, last, wait, failure, kind)
 	}
 	log := m.logFor(h, last)
-	h.heed()
 	h.mu.Lock()
 	if reason := h.cancelledLocked(); reason != nil { // cancelled during askRestart
 		h.mu.Unlock()
@@ -274,7 +273,6 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 
 // due queues a task that has become due.
 func (m *TaskManager) due(h *Handle) {
-	h.heed()
 	h.mu.Lock()
 	cancelled := h.cancelledLocked() != nil
 	if cancelled {
