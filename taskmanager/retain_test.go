@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 	"weak"
 
@@ -387,19 +388,21 @@ func (e heavyError) Error() string { return fmt.Sprint("heavy ", e.w[0]) }
 // TestCancellationThatCameTooLateStays checks that a task that was cancelled and succeeded does
 // not keep the reason of its cancellation, which nothing reports.
 func TestCancellationThatCameTooLateStays(t *testing.T) {
-	m := start(t)
 	s := scales{}
-	h := func() *taskmanager.Handle {
+	var h *taskmanager.Handle
+	bubble(t, func(t *testing.T) {
+		m := start(t)
 		ctx, cancel := context.WithCancelCause(t.Context())
-		h, err := m.SubmitFunc(ctx, "a", func(ctx context.Context) error { <-ctx.Done(); return nil }, taskmanager.WithLinkedContext())
-		if err != nil {
-			t.Fatal(err)
-		}
+		hold := make(chan struct{})
+		var err error
+		h, err = m.SubmitFunc(ctx, "a", func(context.Context) error { <-hold; return nil }, taskmanager.WithLinkedContext())
+		check.Equal(t, "Submit", err, nil)
 		<-h.Started()
 		cancel(heavyError{s.add("causes")})
-		return h
-	}()
-	check.Equal(t, "the error of the task", wait(t, h), nil)
+		synctest.Wait() // the cancellation has been noted
+		close(hold)
+		check.Equal(t, "the error of the task", wait(t, h), nil)
+	})
 	s.check(t)
 	runtime.KeepAlive(h)
 }
