@@ -11,7 +11,8 @@ import (
 const batch = 1024
 
 // SubmitAll submits items in order, at a lower cost than one by one. If the pool is full it
-// does for each item what [Pool.Submit] does. If it ends early, the error is a [*BatchError]
+// does for each item what [Pool.Submit] does; under [Block] it waits for room for one item
+// after another. If it ends early, the error is a [*BatchError]
 // with the number of accepted items and an error of Submit. A nil ctx is [ErrNilContext].
 func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 	if ctx == nil {
@@ -46,9 +47,9 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 // SubmitTogether submits items in order, all of them or none. After an error none of them
 // will run. If the pool has no room for all of them, the overflow policy decides:
 //
-//   - [Block] waits for room for all at once. It returns [ErrQueueFull] for a batch that is
-//     larger than the limit plus the maximum of workers. A batch that becomes too large while
-//     it waits, by a Resize, is admitted when the pool has nothing else to do.
+//   - [Block] waits until there is room for all at once, or the first of them leaves the
+//     queue to run. The others may then exceed the limit. It returns [ErrQueueFull] for a
+//     batch that is larger than the limit plus the maximum of workers.
 //   - [Reject] returns ErrQueueFull.
 //   - Policies that drop accept all items and give up one for each that has no room.
 //   - [CallerRuns] queues items while there is room and runs the others, one after another.

@@ -51,7 +51,8 @@ type Config[T any] struct {
 	Scaler scale.Scaler[scale.Snapshot]
 	// Limit is the largest number of items that wait, besides items for which a worker is
 	// free. The default, 0, means no limit. [HandOver] lets no item wait, except for one
-	// that the queue holds back. Items that the queue holds back always count.
+	// that the queue holds back. Items that the queue holds back always count. Items whose
+	// submitters wait for room, under [Block], do not count.
 	Limit int
 	// Overflow decides what a submit does when the pool is full. The default is [Block]. It
 	// requires a Limit.

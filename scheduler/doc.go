@@ -14,7 +14,8 @@
 //	err = pool.Stop(ctx)
 //
 // With a Limit on the number of waiting items, an [Overflow] policy decides what a submit
-// does when the pool is full.
+// does when the pool is full. Under [Block] the discipline orders the items of submitters that
+// wait for room together with the accepted ones.
 //
 // A dispatch does not allocate. The pool never runs an item twice; package restart decides
 // when failed work runs again, and package taskmanager does so.
@@ -76,6 +77,5 @@
 //     they waited. The pool skips them, as [Hooks] tells.
 //   - [Pool.Lend] and [Pool.HasLent] free the slot of a worker while its item waits for
 //     another item.
-//   - [Pool.Caller] finds the item on whose behalf a goroutine runs, and [Pool.Blocked]
-//     finds items whose submitters wait for room, to detect deadlocks.
+//   - [Pool.Caller] finds the item on whose behalf a goroutine runs.
 package scheduler

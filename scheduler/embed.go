@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"slices"
 
 	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
 )
@@ -140,7 +139,7 @@ func (p *Pool[T]) KeepItems() {
 // queue.Remover, it is freed earlier: when half of the queue is withdrawn, or all of it, or
 // an eighth of a queue that limits running items.
 //
-// An item may be withdrawn while it is being submitted. If the pool then refuses the item,
+// An item may be withdrawn while it is being submitted, also while its submitter waits for room. If the pool then refuses the item,
 // [Pool.UndoWithdraw] must follow.
 func (p *Pool[T]) Withdraw() {
 	p.mu.Lock()
@@ -190,17 +189,4 @@ func (p *Pool[T]) Caller() (c Caller[T], ok bool) {
 	// The goroutine itself sets the item, or it was set before the goroutine started.
 	c.Worker, c.Item = w.id, w.item
 	return c, true
-}
-
-// Blocked reports whether the submitter of an item waits for room, for an item for which
-// match returns true; match is called while the pool is locked.
-func (p *Pool[T]) Blocked(match func(item T) bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for e := p.waiters.Front(); e != nil; e = e.Next() {
-		if slices.ContainsFunc(e.Value.(*waiter[T]).items, match) {
-			return true
-		}
-	}
-	return false
 }

@@ -16,8 +16,12 @@ type Overflow uint8
 // item, which is reported to [Config].Dropped with [ErrDropped]. The submit neither waits nor
 // fails.
 const (
-	// Block waits for room until the context ends. An item that submits to its own pool
-	// gets [ErrWouldDeadlock] instead. It is the default.
+	// Block waits for room until the context ends. The item is in the queue meanwhile, so
+	// the discipline orders it among all others. Submit returns when there is room, for the
+	// submitter that has waited longest first, or when the item leaves the queue to run.
+	// Items that are not comparable, such as functions, enter the queue only when there is
+	// room. An item that submits to its own pool gets [ErrWouldDeadlock] instead of waiting.
+	// Block is the default.
 	Block Overflow = iota
 	// Reject returns [ErrQueueFull] at once.
 	Reject

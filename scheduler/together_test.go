@@ -309,13 +309,6 @@ func (s *batches) check(t *rapid.T) {
 	slices.Sort(running)
 	check.Equal(t, "running items", s.running(), running)
 	check.Equal(t, "dropped items", s.dropsByID(), byID(s.drops))
-	waiting := []int{}
-	for id := 1; id <= s.next; id++ {
-		if s.pool.Blocked(func(j *job) bool { return j.id == id }) {
-			waiting = append(waiting, id)
-		}
-	}
-	check.Equal(t, "items that wait for room", waiting, ids(s.blocked()))
 	s.checkCalls(t)
 }
 

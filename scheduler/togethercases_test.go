@@ -221,43 +221,6 @@ func TestTogetherKeepsItsOrderBesideOthers(t *testing.T) {
 	})
 }
 
-// TestBlockedKnowsWhatWaitsForRoom checks that Blocked finds items that wait for room, and no
-// item that is queued, runs or has been given up.
-func TestBlockedKnowsWhatWaitsForRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, scheduler.Config[*job]{Max: 1, Limit: 1})
-		js := newJobs(7)
-		blocked := func() []int {
-			out := []int{}
-			for _, j := range js {
-				if r.pool.Blocked(func(x *job) bool { return x == j }) {
-					out = append(out, j.id)
-				}
-			}
-			return out
-		}
-		check.Equal(t, "blocked in an empty pool", blocked(), []int{})
-		mustSubmit(t, r.pool, js[:2]...)
-		check.Equal(t, "blocked while there is room", blocked(), []int{})
-		ctx, cancel := context.WithCancel(t.Context())
-		first := background(func() error { return r.pool.SubmitTogether(ctx, js[2:4]) })
-		synctest.Wait()
-		second := background(func() error { return r.pool.SubmitAll(t.Context(), js[4:]) })
-		synctest.Wait()
-		check.Equal(t, "blocked", blocked(), []int{3, 4, 5, 6, 7})
-		cancel()
-		check.Is(t, "the first", <-first, context.Canceled)
-		js[0].end <- returns
-		synctest.Wait()
-		check.Equal(t, "blocked with one in", blocked(), []int{6, 7})
-		stopped := background(func() error { return r.pool.Stop(context.Background()) })
-		check.Is(t, "the second, at Stop", <-second, scheduler.ErrStopped)
-		check.Equal(t, "blocked after Stop", blocked(), []int{})
-		r.close(t) // only now, since items that end make room
-		check.Is(t, "Stop", <-stopped, nil)
-	})
-}
-
 // TestHasLentKnowsWhoWaits checks that HasLent is false for a worker that is idle, busy or
 // does not exist, and for one that runs a different item by now.
 func TestHasLentKnowsWhoWaits(t *testing.T) {

@@ -220,8 +220,8 @@ func (p *Pool[T]) endWaitLocked(w *waiter[T]) {
 }
 
 // desertedLocked reports whether the pool has nothing to do. There will never be more room than
-// then. A batch that has become too large, for example after a Resize, is admitted at that
-// moment, because it would block the waiters behind it forever.
+// then. A batch outside the queue that has become too large, for example by a Resize, is
+// admitted at that moment, because it would block the waiters behind it forever.
 func (p *Pool[T]) desertedLocked() bool {
 	return p.queuedLocked() <= 0 && p.busyLocked() == 0 && !p.haltedLocked()
 }

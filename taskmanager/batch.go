@@ -10,8 +10,9 @@ import (
 // An empty list is not an error, even if the manager is nil or stopped.
 //
 // If the manager has a limit and there is no room for all tasks, the overflow policy
-// applies. Under [Block], SubmitAll waits for room for all of them at once, and returns
-// [ErrQueueFull] if they exceed the limit plus the maximum of workers. Under [Reject] it
+// applies. Under [Block], SubmitAll waits until there is room for all of them at once, or the
+// first of them starts; the others may then exceed the limit. It returns [ErrQueueFull] if
+// they exceed the limit plus the maximum of workers. Under [Reject] it
 // returns ErrQueueFull. The other policies accept all tasks, and drop or run those
 // without room.
 //

@@ -105,9 +105,8 @@
 //
 // Tasks may wait for other tasks of the manager, even with a single worker, because a
 // waiting task lends its slot; see [Blocking]. If tasks would wait for each other, the wait
-// that closes the cycle returns [ErrWouldDeadlock]. Two kinds of cycles are not detected:
-// those through channels, mutexes and the like, and, under [LimitByKey] with [Block], a cycle
-// through room in the queue that forms after all waits have begun.
+// that closes the cycle returns [ErrWouldDeadlock]. Cycles through channels, mutexes and the
+// like are not detected.
 //
 // # Lifecycle and shutdown
 //

@@ -61,7 +61,6 @@ type TaskManager struct {
 	bounded    bool          // WithLimit
 	blocks     bool          // the overflow policy is Block
 	callerRuns bool          // the overflow policy is CallerRuns
-	handsOver  bool          // the limit is 0: no task waits
 }
 
 // New starts a manager. minCount workers run from the start and always; up to maxCount
@@ -104,7 +103,6 @@ func Start(opts ...Option) (*TaskManager, error) {
 		limit:      limitOf(cfg.limit),
 		bounded:    cfg.limit != 0,
 		blocks:     cfg.limit != 0 && cfg.overflow == Block,
-		handsOver:  cfg.limit == scheduler.HandOver,
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
 	m.delayed, m.patience = delay.NewQueue(), delay.NewQueue()

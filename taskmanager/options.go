@@ -31,8 +31,10 @@ type Overflow = scheduler.Overflow
 // The dropped task ends with [ErrDropped] without having run. The log reports the first such
 // task, and then their number.
 const (
-	// Block waits for room until the context ends. A task that submits to its own manager
-	// gets [ErrWouldDeadlock] instead of waiting.
+	// Block waits for room until the context ends. The discipline orders the task among all
+	// others meanwhile, and the submit returns when there is room or when the task is about
+	// to start. A task that submits to its own manager gets [ErrWouldDeadlock] instead of
+	// waiting.
 	Block = scheduler.Block
 	// Reject returns [ErrQueueFull] at once.
 	Reject = scheduler.Reject

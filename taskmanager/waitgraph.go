@@ -122,8 +122,9 @@ func (g *waitGraph) Needs(h *Handle) iter.Seq[dependency] {
 // can start it:
 //
 //   - in a batch under CallerRuns, the end of the task that runs inside the submit before it;
-//   - under a limit per key that is used up, the end of a task that runs with the same key;
-//   - while its submit waits for room, the end of a task that makes room in the queue.
+//   - under a limit per key that is used up, the end of a task that runs with the same key.
+//
+// A task whose submit waits for room under Block needs nothing else: it is in the queue already.
 func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
 	return func(yield func(dependency) bool) {
 		s := h.standing()
@@ -134,11 +135,8 @@ func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
 				yield(t.submit)
 			}
 		default:
-			if k := keyOf(h); g.keys.mayBeUsedUp(k) && !yield(k) {
-				return
-			}
-			if h.waitsForRoom() {
-				yield(queueRoom{h.m})
+			if k := keyOf(h); g.keys.mayBeUsedUp(k) {
+				yield(k)
 			}
 		}
 	}
@@ -173,11 +171,8 @@ func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
 				yield(t.submit)
 			}
 		case h.m.limitsKeys():
-			if k := keyOf(h); g.keys.mayBeUsedUp(k) && !yield(k) {
-				return
-			}
-			if h.m.blocksSubmitters() {
-				yield(queueRoom{h.m})
+			if k := keyOf(h); g.keys.mayBeUsedUp(k) {
+				yield(k)
 			}
 		}
 	}
@@ -189,8 +184,6 @@ func (g *waitGraph) Having(on dependency) (tasks iter.Seq[*Handle], ok bool) {
 	switch on := on.(type) {
 	case limitedKey:
 		return g.keys.heldBack(on), g.keys.groups == 0
-	case queueRoom:
-		return nil, false
 	case *inlineSubmit:
 		return on.having(), true
 	}

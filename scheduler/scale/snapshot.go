@@ -13,8 +13,8 @@ import (
 // the pool then refuses it.) In each snapshot, Submitted is the sum of Completed, Failed,
 // Withdrawn, Shed, Dropped, Busy, Inline, Lent and Queued: each item is in one place.
 //
-// A scaler gets a Snapshot whose Queued leaves out items that the queue holds back (see
-// queue.Holder), because no worker could take them.
+// A scaler gets a Snapshot whose Queued and Blocked leave out items that the queue holds back
+// (see queue.Holder), because no worker could take them.
 //
 // The fields from Now on need a clock. They are zero in a pool whose scaler does not
 // read them (see [Timed]), except for the Now of a snapshot that Pool.Snapshot returns.
@@ -50,13 +50,13 @@ type Snapshot struct {
 	// Integrals over the lifetime of the pool, in worker seconds or item seconds.
 
 	BusyTime   float64 `json:"busy_time"`   // ∫ Busy dt
-	QueuedTime float64 `json:"queued_time"` // ∫ Queued dt, without items that the queue holds back, and without pauses
+	QueuedTime float64 `json:"queued_time"` // ∫ n dt for the n items in the queue, without those that it holds back, with those whose submitters wait for room, and without pauses
 	WorkerTime float64 `json:"worker_time"` // ∫ Workers dt
 
 	// Sums over items, in seconds.
 
 	ServiceTime float64 `json:"service_time"` // run times of the items that have ended
-	WaitTime    float64 `json:"wait_time"`    // waiting times of the items that have started, without pauses
+	WaitTime    float64 `json:"wait_time"`    // waiting times of the items that have started, with the waits for room, and without pauses
 }
 
 // plainSnapshot is a Snapshot without methods.

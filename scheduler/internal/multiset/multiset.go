@@ -25,6 +25,9 @@ const keptKeys = 64
 // CanHold reports whether a set can hold a key: its dynamic type is comparable, and it is
 // equal to itself, unlike NaN.
 func CanHold(key any) bool {
+	if t := reflect.TypeOf(key); t == nil || t.Kind() == reflect.Pointer {
+		return true // Comparable allocates
+	}
 	other := key
 	return reflect.ValueOf(key).Comparable() && key == other
 }
