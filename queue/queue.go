@@ -5,7 +5,7 @@
 //	NewLIFO      last in, first out
 //	Priority     the highest level first, strictly or with ageing
 //	Deadline     the earliest deadline first
-//	Fair         round robin over keys, in proportion to their weights
+//	Fair         keys in turn, in proportion to their weights
 //	LimitByKey   at most n items of a key at once, in the order of another discipline
 //	CoDel        first in, first out; sheds items that have waited too long
 //
