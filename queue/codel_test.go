@@ -269,3 +269,36 @@ func TestCoDelDoesNotFollowTheWallClock(t *testing.T) {
 		}
 	}
 }
+
+// TestCoDelEndOfOverloadStartsAnInterval checks that the first wait within the target starts a new
+// interval: nothing is shed in it, nor in the one after it.
+func TestCoDelEndOfOverloadStartsAnInterval(t *testing.T) {
+	q := queue.CoDel[string](queue.CoDelConfig{})()
+	clock := q.(queue.Clocked)
+	at := func(ms int) { clock.Tick(time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond)) }
+	push := func(ms int, items ...string) {
+		at(ms)
+		for _, item := range items {
+			q.Push(item)
+		}
+	}
+	pop := func(ms int, want string) {
+		t.Helper()
+		at(ms)
+		if got, _ := q.Pop(); got != want {
+			t.Errorf("at %d ms Pop returned %q, want %q", ms, got, want)
+		}
+	}
+	push(0, "a", "b", "shed")
+	pop(105, "a") // an interval in which all waits are above the target
+	push(198, "c")
+	pop(200, "b")
+	pop(206, "c") // overload, until 306 ms at the latest; c has waited for less than twice the target
+	push(288, "d")
+	push(289, "e", "f", "g", "h")
+	pop(290, "d") // ends the overload and starts an interval
+	pop(310, "e")
+	pop(395, "f") // starts the next interval
+	pop(412, "g") // more than an interval after the end of the old one
+	check.Equal(t, "shed", discarded(q), []string{"shed"})
+}

@@ -417,3 +417,39 @@ func TestFairEvictsFromTheFloodingKey(t *testing.T) {
 		}
 	}
 }
+
+// TestFairSharesAreExact checks that rounding does not add up: with weights near the largest one
+// an item of cost 1 takes between one and two units of virtual time.
+func TestFairSharesAreExact(t *testing.T) {
+	q := newFair()
+	weights := []int{700_000, 1 << 20}
+	for k, w := range weights {
+		q.Push(parcel{k, w, 1})
+		q.Push(parcel{k, w, 1})
+	}
+	const items = 20_000
+	served := [2]int{}
+	for range items {
+		p, _ := q.Pop()
+		served[p.key]++
+		q.Push(p)
+	}
+	want := items * weights[0] / (weights[0] + weights[1])
+	if d := served[0] - want; d < -2 || d > 2 {
+		t.Errorf("the key of weight %d was served %d of %d items, want %d", weights[0], served[0], items, want)
+	}
+}
+
+// TestFairEvictsWhatRunsLast checks that of keys with equal backlogs, the one that runs last
+// loses an item.
+func TestFairEvictsWhatRunsLast(t *testing.T) {
+	q := newFair()
+	for k := range 3 {
+		q.Push(parcel{k, 1, 1})
+	}
+	for _, want := range []int{2, 1, 0} {
+		if p, _ := q.(queue.Evictor[parcel]).Evict(queue.Worst); p.key != want {
+			t.Errorf("Evict returned the item of key %d, want that of key %d", p.key, want)
+		}
+	}
+}
