@@ -217,6 +217,14 @@ func TestCyclesThroughGroupsAndKeys(t *testing.T) {
 			defer h.Cancel()
 			return h.Wait(ctx)
 		},
+		"its key, which a delayed task has": func(ctx context.Context, m *taskmanager.TaskManager, _ *taskmanager.Handle) error {
+			h, err := m.SubmitFunc(ctx, "same key", fn0, taskmanager.WithKey("key"), taskmanager.WithDelay(time.Hour))
+			if err != nil {
+				return err
+			}
+			defer h.Cancel()
+			return h.Wait(ctx)
+		},
 		"its key, by way of another task": func(ctx context.Context, m *taskmanager.TaskManager, _ *taskmanager.Handle) error {
 			h, err := m.SubmitFunc(ctx, "same key", fn0, taskmanager.WithKey("key"))
 			if err != nil {

@@ -84,3 +84,40 @@ func TestInlineTaskOfAnotherManagerInACircle(t *testing.T) {
 		})
 	}
 }
+
+// TestInlineTaskBelongsToTheManagersOfAllSubmitters checks that a task that runs inside submits
+// of tasks of other managers does not wait until one of these managers is idle, on its own
+// goroutine or on one that is known by its context only.
+func TestInlineTaskBelongsToTheManagersOfAllSubmitters(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		idle := start(t)
+		fullManagers(t, 3, func(ctx context.Context, m []*taskmanager.TaskManager) {
+			_, err := m[1].SubmitFunc(ctx, "inside the root", func(ctx context.Context) error {
+				_, err := m[2].SubmitFunc(ctx, "innermost", func(ctx context.Context) error {
+					for _, own := range []bool{true, false} {
+						var got []error
+						ask := func() {
+							for _, m := range append(m, idle) {
+								got = append(got, m.WaitIdle(ctx))
+							}
+						}
+						if own {
+							ask()
+						} else {
+							done := make(chan struct{})
+							go func() { defer close(done); ask() }()
+							<-done
+						}
+						for i := range m {
+							check.Is(t, fmt.Sprintf("WaitIdle of manager %d, own goroutine: %t", i, own), got[i], taskmanager.ErrWouldDeadlock)
+						}
+						check.Is(t, "WaitIdle of another manager", got[len(m)], nil)
+					}
+					return nil
+				})
+				return err
+			})
+			check.Is(t, "SubmitFunc", err, nil)
+		})
+	})
+}

@@ -176,6 +176,38 @@ func TestManyTasksThatWaitForOneGroupAreLinear(t *testing.T) {
 	})
 }
 
+// TestManyMembersThatWaitForASubmitterAreLinear: half of the members of a full group wait for
+// the task that waits for room in the group.
+func TestManyMembersThatWaitForASubmitterAreLinear(t *testing.T) {
+	linear(t, func(t *testing.T, n int) {
+		m := start(t, taskmanager.WithWorkers(n+1, n+1))
+		release, end := make(chan struct{}, n), make(chan struct{})
+		submitter := submitFunc(t, m, "submitter", func(ctx context.Context) error {
+			self, _ := taskmanager.FromContext(ctx)
+			g := m.Group(t.Context(), taskmanager.WithGroupLimit(n))
+			for i := range n {
+				err := g.Go(fmt.Sprint(i), func(ctx context.Context) error {
+					if i%2 == 0 {
+						<-release
+						return self.Wait(ctx)
+					}
+					<-end
+					return nil
+				})
+				check.Is(t, "Go", err, nil)
+			}
+			return g.Go("more", fn0)
+		})
+		synctest.Wait()
+		for range n / 2 {
+			release <- struct{}{}
+		}
+		synctest.Wait()
+		close(end)
+		check.Is(t, "the submitter", wait(t, submitter), nil)
+	})
+}
+
 // TestDeepCallerRunsIsLinear: each task submits another one that runs inside its submit, in
 // one manager or in two that take turns. On the way back each lends the slot of the first.
 func TestDeepCallerRunsIsLinear(t *testing.T) {

@@ -159,8 +159,7 @@ func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
 			if g.waiters[s.group] != nil && !yield(s.group) {
 				return
 			}
-			room := s.group.currentRoom()
-			if g.waiters[room] != nil && g.blocks(room) && !yield(room) {
+			if room := s.group.currentRoom(); g.waiters[room] != nil && !yield(room) {
 				return
 			}
 		}
@@ -188,14 +187,6 @@ func (g *waitGraph) Having(on dependency) (tasks iter.Seq[*Handle], ok bool) {
 		return on.having(), true
 	}
 	return maps.Keys(g.waiters[on]), true
-}
-
-// blocks reports whether a dependency may block a task.
-func (g *waitGraph) blocks(on dependency) bool {
-	for range on.tasks(g) {
-		return true
-	}
-	return false
 }
 
 // free reports whether a task needs nothing but a worker.

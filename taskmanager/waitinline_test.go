@@ -92,7 +92,7 @@ func TestRestartOfAnInlineTask(t *testing.T) {
 					return errFailed
 				}
 				child := submitFunc(t, m, "child", func(ctx context.Context) error {
-					time.Sleep(time.Second)
+					time.Sleep(time.Second / 2) // the submit has not returned
 					childErr = self.Wait(ctx)
 					return nil
 				})
@@ -102,6 +102,9 @@ func TestRestartOfAnInlineTask(t *testing.T) {
 			}, taskmanager.WithRestart(restart.MaxAttempts(2, restart.Constant(0))))
 			time.Sleep(10 * time.Second)
 			check.Equal(t, "lent slots, of the inline task and its child", m.Snapshot().Lent, 2)
+			status := m.TaskStatus()
+			check.Equal(t, "root and inline task", []taskmanager.WorkerStatus{status["root"].Status, status["inline"].Status},
+				[]taskmanager.WorkerStatus{taskmanager.Running, taskmanager.Blocked})
 			return nil
 		})
 		root <- h

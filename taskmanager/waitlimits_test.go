@@ -211,3 +211,43 @@ func TestNilContextBelongsToNoTask(t *testing.T) {
 		t.Errorf("FromContext(nil) is %v, %v", h, ok)
 	}
 }
+
+// TestCircleThroughRoomInAGroup: a task waits for room in a group of which the only member waits
+// for the task. The last wait of the two is refused.
+func TestCircleThroughRoomInAGroup(t *testing.T) {
+	for _, memberFirst := range []bool{true, false} {
+		bubble(t, func(t *testing.T) {
+			m := start(t)
+			submits, waits := make(chan struct{}), make(chan struct{})
+			var submitErr, waitErr error
+			h := submitFunc(t, m, "submitter", func(ctx context.Context) error {
+				self, _ := taskmanager.FromContext(ctx)
+				g := m.Group(t.Context(), taskmanager.WithGroupLimit(1), taskmanager.WithCollect())
+				check.Is(t, "Go", g.Go("member", func(ctx context.Context) error {
+					<-waits
+					waitErr = self.Wait(ctx)
+					return nil
+				}), nil)
+				<-submits
+				submitErr = g.Go("more", fn0)
+				return nil
+			})
+			first, second := submits, waits
+			if memberFirst {
+				first, second = waits, submits
+			}
+			synctest.Wait()
+			close(first)
+			synctest.Wait()
+			close(second)
+			check.Is(t, "the submitter", wait(t, h), nil)
+			check.Is(t, "WaitIdle", m.WaitIdle(t.Context()), nil)
+			want := [2]error{nil, taskmanager.ErrWouldDeadlock}
+			if memberFirst {
+				want[0], want[1] = want[1], want[0]
+			}
+			check.Is(t, "the submit", submitErr, want[0])
+			check.Is(t, "the wait", waitErr, want[1])
+		})
+	}
+}
