@@ -49,6 +49,42 @@ func TestCirclesOfWaitsAcrossManagers(t *testing.T) {
 	})
 }
 
+// TestCirclesThroughWaitsFromBeforeTheManagersMet: tasks of two managers wait in circles that lead
+// through waits that began while each manager had a wait graph of its own. The graph of b, which has
+// fewer waits, moves into that of a.
+func TestCirclesThroughWaitsFromBeforeTheManagersMet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		ma := start(t, taskmanager.WithWorkers(9, 9))
+		mb := start(t, taskmanager.WithWorkers(9, 9), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
+		a := newCrowd(t, ma, 5, nil)
+		b := newCrowd(t, mb, 4, func(i int) []taskmanager.TaskOption {
+			return []taskmanager.TaskOption{taskmanager.WithKey(fmt.Sprint(i))}
+		})
+		g := mb.Group(t.Context())
+		check.Is(t, "Go", g.Go("held back by b3", fn0, taskmanager.WithKey("3")), nil)
+		wait := func(of *crowd, i int, on func(context.Context) error, want error) {
+			t.Helper()
+			of.orders[i] <- func(ctx context.Context) { check.Is(t, fmt.Sprint("a wait of task ", i), on(ctx), want) }
+			synctest.Wait()
+		}
+		wait(b, 0, b.handles[1].Wait, nil)
+		wait(b, 2, g.Wait, nil)
+		for i := range 3 {
+			wait(a, i, a.handles[3].Wait, nil)
+		}
+		wait(b, 1, a.handles[0].Wait, nil) // the managers meet
+		wait(a, 3, b.handles[0].Wait, taskmanager.ErrWouldDeadlock)
+		wait(a, 4, b.handles[2].Wait, nil)
+		wait(b, 3, a.handles[4].Wait, taskmanager.ErrWouldDeadlock)
+		for _, c := range []*crowd{a, b} {
+			for _, orders := range c.orders {
+				close(orders)
+			}
+		}
+		check.Is(t, "WaitIdle", errors.Join(ma.WaitIdle(t.Context()), mb.WaitIdle(t.Context())), nil)
+	})
+}
+
 // TestInlineTaskOfAnotherManagerInACircle checks circles of waits in which a task takes part
 // that runs in the submit of a task of another manager. The pool of that manager knows only
 // the submitting task, for whose goroutine the inline task runs.
