@@ -264,4 +264,8 @@ func fullManagers(t *testing.T, n int, do func(ctx context.Context, m []*taskman
 		go func() { submitFunc(t, m[i], "queued", fn0) }()
 	}
 	check.Is(t, "the root", wait(t, root), nil)
+	for i := range m {
+		check.Is(t, "WaitIdle", m[i].WaitIdle(t.Context()), nil)
+		check.Equal(t, "waits left", taskmanager.WaitsLeft(m[i]), 0)
+	}
 }
