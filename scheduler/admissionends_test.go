@@ -190,3 +190,30 @@ func TestMeterCountsTheWaitForRoom(t *testing.T) {
 		check.Equal(t, "wait", []float64{s.WaitTime, s.QueuedTime}, []float64{6, 6}) // 0 + 1 + 2 + 3 seconds
 	})
 }
+
+// TestACancelledBatchNoLongerBlocksSubmitters cancels a batch that waits for more room than
+// there is. The submitter behind it, for which the room is enough, is admitted at once.
+func TestACancelledBatchNoLongerBlocksSubmitters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: 3})
+		defer r.close(t)
+		js := newJobs(7)
+		mustSubmit(t, r.pool, js[:3]...)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		batch := background(func() error { return r.pool.SubmitTogether(ctx, js[3:6]) })
+		synctest.Wait()
+		late := background(func() error { return r.pool.Submit(t.Context(), js[6]) })
+		synctest.Wait()
+		if returned(batch) || returned(late) {
+			t.Fatal("a submit returned without room")
+		}
+		cancel()
+		synctest.Wait()
+		check.Is(t, "the batch", <-batch, context.Canceled)
+		if !returned(late) {
+			t.Fatal("the submit behind the cancelled batch waits still")
+		}
+		check.Is(t, "the submit behind it", <-late, nil)
+	})
+}

@@ -239,3 +239,88 @@ func TestFreeWorkersDoNotCountAsRoomBehindBlockedSubmitters(t *testing.T) {
 		check.Equal(t, "queued, blocked", []int{s.Queued, s.Blocked}, []int{2, 4})
 	})
 }
+
+// evictions counts the calls of Evict.
+type evictions struct {
+	counted
+	n *int
+}
+
+func (q evictions) CanEvict(queue.Victim) bool { return true }
+
+func (q evictions) Evict(v queue.Victim) (*job, bool) {
+	*q.n++
+	return q.Queue.(queue.Evictor[*job]).Evict(v)
+}
+
+// TestWithdrawnItemsAreNotEvictedOneByOne checks that a submit that must drop an item sweeps
+// the withdrawn items when it finds one.
+func TestWithdrawnItemsAreNotEvictedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		evicted, looks := 0, 0
+		r := newRig(t, scheduler.Config[*job]{
+			Max: 1, Limit: 100, Overflow: scheduler.DropOldest,
+			Queue: func() queue.Queue[*job] { return evictions{counted{queue.NewLIFO[*job](), &looks}, &evicted} },
+		})
+		defer r.close(t)
+		r.pool.Pause()
+		js := newJobs(200)
+		mustSubmit(t, r.pool, js[:100]...)
+		for _, j := range js[:40] {
+			j.gone.Store(true)
+			r.pool.Withdraw()
+		}
+		mustSubmit(t, r.pool, js[100:141]...)
+		check.Equal(t, "dropped", r.dropsByID(), []drop{{41, scheduler.ErrDropped}})
+		if evicted > 2 {
+			t.Errorf("%d items were evicted to drop one", evicted)
+		}
+	})
+}
+
+// TestWithdrawnWhileNoRoomIsKept is TestWithdrawnWhileItsSubmitterWaits for HandOver, under
+// which a submitter gets no room in the queue.
+func TestWithdrawnWhileNoRoomIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Min: 1, Max: 1, Limit: scheduler.HandOver})
+		defer r.close(t)
+		js := newJobs(2)
+		mustSubmit(t, r.pool, js[0])
+		synctest.Wait()
+		result := background(func() error { return r.pool.Submit(t.Context(), js[1]) })
+		synctest.Wait()
+		js[1].gone.Store(true)
+		r.pool.Withdraw()
+		synctest.Wait()
+		if !returned(result) {
+			t.Fatal("the submit of the withdrawn item waits for room still")
+		}
+		check.Is(t, "Submit", <-result, nil)
+		s := r.pool.Snapshot()
+		check.Equal(t, "queued, blocked, submitted", []int{s.Queued, s.Blocked, int(s.Submitted)}, []int{0, 0, 2})
+	})
+}
+
+// TestResizeGrowsForSubmittersOutsideTheQueue checks that items that wait in line, since the
+// pool could not find them in its queue, get the room that new workers make.
+func TestResizeGrowsForSubmittersOutsideTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool, err := scheduler.NewPool(scheduler.Config[func()]{Max: 1, Limit: scheduler.HandOver}, func(_ int32, f func()) { f() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		release := make(chan struct{})
+		work := func() { <-release }
+		for range 4 {
+			go func() { _ = pool.Submit(context.Background(), work) }()
+			synctest.Wait()
+		}
+		check.Equal(t, "blocked", pool.Snapshot().Blocked, 3)
+		check.Is(t, "Resize", pool.Resize(0, 4), nil)
+		synctest.Wait()
+		s := pool.Snapshot()
+		check.Equal(t, "busy, blocked", []int{s.Busy, s.Blocked}, []int{4, 0})
+		close(release)
+		mustStop(t, pool)
+	})
+}

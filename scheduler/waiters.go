@@ -146,17 +146,17 @@ func (p *Pool[T]) forgetLocked(w *waiter[T]) {
 	w.entries = w.entries[:0]
 }
 
-// enterLocked puts the next items of the waiters in entering into the queue.
+// enterLocked puts the next items of the waiters in entering into the queue. An item that the
+// queue cannot take may add its waiter to entering again.
 func (p *Pool[T]) enterLocked() {
-	for len(p.entering) > 0 {
-		last := len(p.entering) - 1
-		w := p.entering[last]
-		p.entering[last] = nil
-		p.entering = p.entering[:last]
+	for i := 0; i < len(p.entering); i++ {
+		w := p.entering[i]
+		p.entering[i] = nil
 		if w.place != nil && w.identifiable() {
 			p.enterNextLocked(w)
 		}
 	}
+	p.entering = p.entering[:0]
 }
 
 // identifiable reports whether the pool can find out in early to whom the next items belong.
