@@ -226,7 +226,8 @@ func TestLateWaitEndsTheNextRound(t *testing.T) {
 // start.
 func TestScheduleRunsAfterItsContextEndedDuringASubmit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		ctx, runs, submits := newForeignContext(), 0, 0
+		ctx := newForeignContext()
+		var runs, submits atomic.Int32
 		var m *taskmanager.TaskManager
 		late := func() {}
 		m = start(t, taskmanager.WithWorkers(2, 2), taskmanager.WithoutTelemetry(), taskmanager.WithObserver(
@@ -234,7 +235,7 @@ func TestScheduleRunsAfterItsContextEndedDuringASubmit(t *testing.T) {
 				if method != "EndSubmit" {
 					return
 				}
-				if submits++; submits == 2 {
+				if submits.Add(1) == 2 {
 					if h, ok := m.Lookup(name); ok {
 						<-h.Done()
 					}
@@ -243,7 +244,7 @@ func TestScheduleRunsAfterItsContextEndedDuringASubmit(t *testing.T) {
 			})))
 		hold := make(chan struct{})
 		_, err := m.Every(ctx, time.Second, &task{name: "a", execute: func(context.Context) error {
-			if runs++; runs == 1 {
+			if runs.Add(1) == 1 {
 				<-hold
 			}
 			return nil
@@ -252,7 +253,8 @@ func TestScheduleRunsAfterItsContextEndedDuringASubmit(t *testing.T) {
 		time.Sleep(5500 * time.Millisecond)
 		close(hold)
 		time.Sleep(time.Minute)
-		check.Equal(t, "runs", runs, 2)
+		synctest.Wait()
+		check.Equal(t, "runs", runs.Load(), int32(2))
 		late()
 	})
 }
