@@ -275,6 +275,43 @@ func TestHooksBlockForEver(t *testing.T) {
 	}
 }
 
+// restartListener is an observer that is called with the name of a task at the end of its wait for
+// a restart.
+type restartListener func(task string)
+
+func (l restartListener) BeginRestart(ctx context.Context, _ observe.Restart) context.Context {
+	return ctx
+}
+
+func (l restartListener) EndRestart(_ context.Context, r observe.Restart, _ error) { l(r.Task.Name) }
+
+// TestObserverWaitsForARestartOfTheSameMoment lets an observer that is told of the restart of a task
+// wait for another task, whose restart is due at the same moment.
+func TestObserverWaitsForARestartOfTheSameMoment(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var second *taskmanager.Handle
+		m := start(t, taskmanager.WithWorkers(2, 2), taskmanager.WithoutTelemetry(), taskmanager.WithObserver(
+			restartListener(func(task string) {
+				if task == "first" {
+					check.Equal(t, "Wait", second.Wait(context.Background()), nil)
+				}
+			})))
+		once := func() func(context.Context) error {
+			runs := 0
+			return func(context.Context) error {
+				if runs++; runs == 1 {
+					return errFailed
+				}
+				return nil
+			}
+		}
+		again := taskmanager.WithRestart(restart.Constant(time.Minute))
+		first := submitFunc(t, m, "first", once(), again)
+		second = submitFunc(t, m, "second", once(), again)
+		check.Equal(t, "Wait", first.Wait(t.Context()), nil)
+	})
+}
+
 // TestLoggerOfADroppedTaskWaits lets the logger wait for another task when the manager drops a
 // task: on the goroutine of the submit, and on that of a worker.
 func TestLoggerOfADroppedTaskWaits(t *testing.T) {

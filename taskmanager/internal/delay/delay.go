@@ -25,7 +25,7 @@ type Queue struct {
 	armed   time.Duration // when the timer fires, on the clock of the queue; never: it is not set
 	pauses  pauses
 	stopped bool
-	firing  int           // calls of fire that may still call functions
+	firing  int           // goroutines that may still call functions
 	settled bool          // quiet is closed
 	quiet   chan struct{} // closed when the queue is stopped and firing is 0
 }
@@ -56,8 +56,8 @@ func (q *Queue) afterLocked(d time.Duration) time.Duration {
 }
 
 // Add arranges for call to be called when d has passed. The queue holds no lock during the
-// call, so call may use the queue. Calls of functions with different due times may overlap.
-// Add returns nil if the queue is stopped.
+// call, so call may use the queue. Calls of functions with different due times may overlap, and
+// so may calls that take longer than ten milliseconds. Add returns nil if the queue is stopped.
 func (q *Queue) Add(call func(), d time.Duration) *Entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,26 +164,63 @@ func (q *Queue) armLocked() {
 
 // fire calls the functions that are due. They leave the heap under the lock, and the timer is
 // set for the remaining ones before the calls begin. A slow function therefore delays only the
-// functions that are due at the same time.
+// functions that are due at the same time, and those for no longer than patience each.
 func (q *Queue) fire() {
 	q.mu.Lock()
 	now := q.nowLocked()
-	var due []func()
+	b := new(batch)
 	for len(q.heap) > 0 && q.heap[0].at <= now {
-		due = append(due, heap.Pop(&q.heap).(*Entry).call)
+		b.calls = append(b.calls, heap.Pop(&q.heap).(*Entry).call)
 	}
 	q.firing++
 	q.armed = never // the timer has fired, or is about to be reset
 	q.armLocked()
-	q.mu.Unlock()
-
-	for _, call := range due {
-		call()
+	if len(b.calls) > 1 {
+		b.watch = time.AfterFunc(patience, func() { q.help(b) })
 	}
+	q.mu.Unlock()
+	q.run(b)
+}
+
+// batch holds functions that are due at the same moment. The lock of the queue guards it.
+type batch struct {
+	calls []func()    // that no goroutine has begun to call
+	watch *time.Timer // calls help; nil: there is only one function
+}
+
+// patience is how long a function may take before another goroutine calls the next one of its
+// batch. A function may block until that one has been called.
+const patience = 10 * time.Millisecond
+
+// run calls the functions of a batch that are left.
+func (q *Queue) run(b *batch) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(b.calls) > 0 {
+		call := b.calls[0]
+		b.calls = b.calls[1:]
+		q.mu.Unlock()
+		call()
+		q.mu.Lock()
+	}
+	if b.watch != nil {
+		b.watch.Stop()
+	}
 	q.firing--
 	q.settleLocked()
+}
+
+// help is run on a further goroutine, if there is something left to do.
+func (q *Queue) help(b *batch) {
+	q.mu.Lock()
+	if len(b.calls) == 0 {
+		q.mu.Unlock()
+		return
+	}
+	q.firing++
+	b.watch.Reset(patience)
 	q.mu.Unlock()
+	q.run(b)
 }
 
 // pauses are the pauses of a queue, on which its clock stands still.

@@ -349,3 +349,23 @@ func TestDelayBeyondTheRangeOfADuration(t *testing.T) {
 		q.Stop()
 	})
 }
+
+// TestFunctionWaitsForAnotherOfTheSameMoment lets each function block until all later ones that
+// are due at the same moment have been called.
+func TestFunctionWaitsForAnotherOfTheSameMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const functions = 20
+		q := delay.NewQueue()
+		called := make([]chan struct{}, functions+1)
+		for i := range called {
+			called[i] = make(chan struct{})
+		}
+		close(called[functions])
+		for i := range functions {
+			q.Add(func() { <-called[i+1]; close(called[i]) }, time.Second)
+		}
+		<-called[0]
+		_, quiet := q.Stop()
+		<-quiet
+	})
+}
