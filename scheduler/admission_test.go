@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,17 +52,24 @@ func rankedItems(n int) []*ranked {
 }
 
 // rankedPool starts a pool whose items take 10 ms each, and records their order.
-func rankedPool(t *testing.T, limit int, q queue.Factory[*ranked]) (pool *scheduler.Pool[*ranked], order *[]int) {
+func rankedPool(t *testing.T, limit int, q queue.Factory[*ranked]) (pool *scheduler.Pool[*ranked], order func() []int) {
 	t.Helper()
-	order = new([]int)
+	var mu sync.Mutex
+	var ran []int
 	pool, err := scheduler.NewPool(scheduler.Config[*ranked]{Min: 1, Max: 1, Limit: limit, Queue: q}, func(_ int32, x *ranked) {
-		*order = append(*order, x.id) // there is one worker
+		mu.Lock()
+		ran = append(ran, x.id)
+		mu.Unlock()
 		time.Sleep(10 * time.Millisecond)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pool, order
+	return pool, func() []int {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(ran)
+	}
 }
 
 // submitRanked submits each item from a goroutine of its own, in order.
@@ -115,7 +124,7 @@ func TestBlockedSubmittersRunInTheOrderOfTheDiscipline(t *testing.T) {
 							check.Equal(t, "items that are left", s.Queued+s.Blocked+s.Busy, 0)
 							check.Equal(t, "submitted", s.Submitted, 100)
 							mustStop(t, pool)
-							*order.into = *ran
+							*order.into = ran()
 						})
 					}
 					check.Equal(t, "order", got, want)
@@ -142,7 +151,7 @@ func TestAHighPriorityDoesNotWaitBehindBlockedSubmitters(t *testing.T) {
 		s := pool.Snapshot()
 		check.Equal(t, "queued, blocked", []int{s.Queued, s.Blocked}, []int{10, 189})
 		synctest.Wait()
-		check.Equal(t, "order", *order, []int{1, 1000})
+		check.Equal(t, "order", order(), []int{1, 1000})
 		time.Sleep(time.Minute)
 		mustStop(t, pool)
 	})
@@ -160,7 +169,7 @@ func TestAFloodOfBlockedSubmittersDoesNotDelayOtherKeys(t *testing.T) {
 		submitRanked(t, pool, flood)
 		submitRanked(t, pool, []*ranked{{id: 1001, key: "other"}, {id: 1002, key: "other"}, {id: 1003, key: "other"}})
 		time.Sleep(50*time.Millisecond + 1)
-		check.Equal(t, "order", (*order)[:6], []int{1, 2, 1001, 3, 1002, 4})
+		check.Equal(t, "order", order()[:6], []int{1, 2, 1001, 3, 1002, 4})
 		time.Sleep(time.Minute)
 		mustStop(t, pool)
 	})
@@ -204,7 +213,7 @@ func TestSubmitAllHasItsNextItemInTheQueue(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		check.Is(t, "SubmitAll", <-all, nil)
-		check.Equal(t, "order", *order, []int{1, 11, 12, 2, 3, 4, 14, 5, 13})
+		check.Equal(t, "order", order(), []int{1, 11, 12, 2, 3, 4, 14, 5, 13})
 		mustStop(t, pool)
 	})
 }
@@ -222,7 +231,7 @@ func TestTogetherIsAdmittedWithItsFirstItem(t *testing.T) {
 		s := pool.Snapshot()
 		check.Equal(t, "queued, blocked", []int{s.Queued, s.Blocked}, []int{5, 2})
 		time.Sleep(time.Second)
-		check.Equal(t, "order", *order, []int{1, 12, 2, 3, 4, 5, 6, 11, 13})
+		check.Equal(t, "order", order(), []int{1, 12, 2, 3, 4, 5, 6, 11, 13})
 		mustStop(t, pool)
 	})
 }
@@ -268,7 +277,7 @@ func TestABlockedItemThatGivesUpDoesNotRun(t *testing.T) {
 			s := pool.Snapshot()
 			check.Equal(t, name+": queued, blocked, submitted", []int{s.Queued, s.Blocked, int(s.Submitted)}, []int{2, 0, 3})
 			time.Sleep(time.Second)
-			check.Equal(t, name+": items that ran", len(*order), 3)
+			check.Equal(t, name+": items that ran", len(order()), 3)
 			s = pool.Snapshot()
 			check.Equal(t, name+": completed, dropped, withdrawn", []uint64{s.Completed, s.Dropped, s.Withdrawn}, []uint64{3, 0, 0})
 			mustStop(t, pool)
@@ -356,6 +365,7 @@ func TestItemsWithoutIdentityWaitInLine(t *testing.T) {
 			for _, result := range results {
 				check.Is(t, "Submit", <-result, nil)
 			}
+			mustStop(t, pool) // before the test reads what the worker has written
 			check.Equal(t, "runs", len(ran), 7)
 			for i, first := range []int{2, 4} { // among themselves in the order of their submits
 				for _, later := range []int{4, 6}[i:] {
@@ -364,7 +374,6 @@ func TestItemsWithoutIdentityWaitInLine(t *testing.T) {
 					}
 				}
 			}
-			mustStop(t, pool)
 		})
 	}
 }

@@ -101,7 +101,7 @@ func TestEndingRefusesBlockedSubmitters(t *testing.T) {
 					s = pool.Snapshot()
 					want := map[bool][]int{true: {1, 2}, false: {3, 0}}[how == "Stop"]
 					check.Equal(t, "completed, dropped", []int{int(s.Completed), int(s.Dropped)}, want)
-					check.Equal(t, "items that ran", len(*order), want[0])
+					check.Equal(t, "items that ran", len(order()), want[0])
 					check.Equal(t, "queued, withdrawn", []int{s.Queued, int(s.Withdrawn)}, []int{0, 0})
 				})
 			})

@@ -158,8 +158,9 @@ func TestLentTimeIsNotServiceTime(t *testing.T) {
 // admitted when the pool has nothing else to do, and not before.
 func TestALineBatchThatHasBecomeTooLarge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ran, release := 0, make(chan struct{})
-		work := func() { <-release; ran++ }
+		var ran atomic.Int32
+		release := make(chan struct{})
+		work := func() { <-release; ran.Add(1) }
 		pool, err := scheduler.NewPool(scheduler.Config[func()]{Max: 4, Limit: 1}, func(_ int32, f func()) { f() })
 		if err != nil {
 			t.Fatal(err)
@@ -183,7 +184,7 @@ func TestALineBatchThatHasBecomeTooLarge(t *testing.T) {
 		check.Is(t, "the batch", <-batch, nil)
 		close(release)
 		synctest.Wait()
-		check.Equal(t, "items that ran", ran, 6)
+		check.Equal(t, "items that ran", ran.Load(), 6)
 		mustStop(t, pool)
 	})
 }
