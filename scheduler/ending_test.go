@@ -10,6 +10,7 @@ import (
 	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 )
 
 // TestStopDropsInPortions checks that Stop does not drop all items while it locks the pool:
@@ -176,4 +177,20 @@ func isClosed(c <-chan struct{}) bool {
 	default:
 		return false
 	}
+}
+
+// TestStopDismissesWorkersThatHaveNotStarted checks that workers without a goroutine are gone
+// at once, and not only when the last item has ended.
+func TestStopDismissesWorkersThatHaveNotStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 5, Scaler: scale.Fixed(5)})
+		mustSubmit(t, r.pool, newJob(1))
+		synctest.Wait()
+		check.Equal(t, "workers", r.pool.Snapshot().Workers, 5)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		check.Is(t, "Stop", r.pool.Stop(ctx), context.Canceled)
+		check.Equal(t, "workers", r.pool.Snapshot().Workers, 1)
+		r.close(t)
+	})
 }
