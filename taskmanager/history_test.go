@@ -106,8 +106,9 @@ func TestRecordsTellHowTasksEnded(t *testing.T) {
 		submitFunc(t, m, "queued", fn0)
 		stop(t, m)
 
-		record := func(name string, queued, started, ended float64, err error) taskmanager.Record {
+		record := func(name, kind string, queued, started, ended float64, err error) taskmanager.Record {
 			r := taskmanager.Record{EndedAt: at(ended)}
+			r.Kind, r.Attempt = kind, 1
 			r.Name, r.Worker, r.Status, r.LastError, r.QueuedAt = name, 1, taskmanager.Finished, err, at(queued)
 			if started >= 0 {
 				r.StartedAt = at(started)
@@ -117,14 +118,15 @@ func TestRecordsTellHowTasksEnded(t *testing.T) {
 			return r
 		}
 		want := []taskmanager.Record{
-			record("restarts", 4, 4, 5, nil),
-			record("fails", 5, 5, 5, errFailed),
-			record("panics", 5, 5, 5, errFailed),
-			record("delayed", 5, -1, 6, taskmanager.ErrCancelled),
-			record("queued", 6, -1, 6, taskmanager.ErrStopped),
-			record("running", 6, 6, 7, errFailed),
+			record("restarts", "*taskmanager_test.task", 4, 4, 5, nil),
+			record("fails", "*taskmanager_test.task", 5, 5, 5, errFailed),
+			record("panics", "func", 5, 5, 5, errFailed),
+			record("delayed", "*taskmanager_test.task", 5, -1, 6, taskmanager.ErrCancelled),
+			record("queued", "func", 6, -1, 6, taskmanager.ErrStopped),
+			record("running", "func", 6, 6, 7, errFailed),
 		}
-		want[0].Description, want[0].Restarts = "what it does", 2
+		want[0].Description, want[0].Restarts, want[0].Attempt = "what it does", 2, 3
+		want[1].Description, want[1].Progress = "by its method", 0.5 // the last ones
 		if diff := cmp.Diff(want, m.History(), cmpopts.EquateErrors()); diff != "" {
 			t.Errorf("history (-want +got):\n%s", diff)
 		}

@@ -422,10 +422,10 @@ func TestScheduleRunsAfterItsContextEnded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
 		ctx := newForeignContext()
-		runs := 0
+		var runs atomic.Int32
 		hold := make(chan struct{})
 		s, err := m.Every(ctx, time.Second, &task{name: "a", execute: func(context.Context) error {
-			runs++
+			runs.Add(1)
 			<-hold
 			return nil
 		}}, taskmanager.WithOverlap(taskmanager.OverlapQueue))
@@ -436,17 +436,17 @@ func TestScheduleRunsAfterItsContextEnded(t *testing.T) {
 		late := ctx.end()
 		close(hold)
 		time.Sleep(time.Minute)
-		check.Equal(t, "runs", runs, 1)
+		check.Equal(t, "runs", runs.Load(), 1)
 		check.Equal(t, "the next run", s.Next(), time.Time{})
 		late()
 
 		ctx = newForeignContext()
-		if _, err = m.Every(ctx, time.Second, &task{name: "b", execute: func(context.Context) error { runs++; return nil }}); err != nil {
+		if _, err = m.Every(ctx, time.Second, &task{name: "b", execute: func(context.Context) error { runs.Add(1); return nil }}); err != nil {
 			t.Fatal(err)
 		}
 		late = ctx.end()
 		time.Sleep(time.Minute)
-		check.Equal(t, "runs", runs, 1)
+		check.Equal(t, "runs", runs.Load(), 1)
 		late()
 	})
 }

@@ -11,21 +11,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// sleepyLogger is a logger that sleeps during the first message.
-type sleepyLogger struct {
-	recorder
-
-	pause time.Duration
-}
-
-func (l *sleepyLogger) Errorf(f string, a ...any) {
-	l.recorder.Errorf(f, a...)
-	time.Sleep(l.pause)
-	l.pause = 0
-}
-
-// TestLateAlarmsLoseNoRun delays the alarms. Runs that became due meanwhile are skipped and
-// counted, or run afterwards, as if a run had been outstanding.
+// TestLateAlarmsLoseNoRun delays the alarms of a schedule by a slow observer of its first run. Runs
+// that became due meanwhile are skipped and counted, or run afterwards, as if a run had been
+// outstanding.
 func TestLateAlarmsLoseNoRun(t *testing.T) {
 	for overlap, want := range map[taskmanager.Overlap]struct {
 		starts  []time.Duration
@@ -35,10 +23,14 @@ func TestLateAlarmsLoseNoRun(t *testing.T) {
 		taskmanager.OverlapQueue: {seconds(4.5, 4.5, 4.5, 4.5, 5, 6), 0},
 	} {
 		bubble(t, func(t *testing.T) {
-			m := start(t, taskmanager.WithLogger(&sleepyLogger{pause: 3500 * time.Millisecond}))
+			pause := 3500 * time.Millisecond
+			m := start(t, taskmanager.WithObserver(submitListener(func(method, _ string) {
+				if method == "BeginSubmit" {
+					time.Sleep(pause)
+					pause = 0
+				}
+			})))
 			log := newRunLog()
-			submitFunc(t, m, "taken", untilCancelled)
-			every(t, m, time.Second, &task{name: "taken"}) // the skipped run is logged, which delays the alarms
 			s := every(t, m, time.Second, log.lasting("task", 0), taskmanager.WithOverlap(overlap))
 			log.until(6.5)
 			check.Equal(t, "starts", log.starts(), want.starts)
