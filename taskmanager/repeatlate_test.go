@@ -12,15 +12,14 @@ import (
 )
 
 // TestLateAlarmsLoseNoRun delays the alarms of a schedule by a slow observer of its first run. Runs
-// that became due meanwhile are skipped and counted, or run afterwards, as if a run had been
-// outstanding.
+// that became due meanwhile are skipped and counted, or run afterwards.
 func TestLateAlarmsLoseNoRun(t *testing.T) {
 	for overlap, want := range map[taskmanager.Overlap]struct {
 		starts  []time.Duration
 		skipped int
 	}{
 		taskmanager.OverlapSkip:  {seconds(4.5, 5, 6), 3},
-		taskmanager.OverlapQueue: {seconds(4.5, 4.5, 4.5, 4.5, 5, 6), 0},
+		taskmanager.OverlapQueue: {seconds(4.5, 4.75, 5, 5.25, 5.5, 6), 0},
 	} {
 		bubble(t, func(t *testing.T) {
 			pause := 3500 * time.Millisecond
@@ -31,7 +30,7 @@ func TestLateAlarmsLoseNoRun(t *testing.T) {
 				}
 			})))
 			log := newRunLog()
-			s := every(t, m, time.Second, log.lasting("task", 0), taskmanager.WithOverlap(overlap))
+			s := every(t, m, time.Second, log.lasting("task", 250*time.Millisecond), taskmanager.WithOverlap(overlap))
 			log.until(6.5)
 			check.Equal(t, "starts", log.starts(), want.starts)
 			check.Equal(t, "skipped", s.Skipped(), want.skipped)
