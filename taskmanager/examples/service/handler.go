@@ -97,7 +97,7 @@ func reply(w http.ResponseWriter, code int, s taskmanager.TaskStatus) {
 	body := struct {
 		Name     string                   `json:"name"`
 		Status   taskmanager.WorkerStatus `json:"status"`
-		Progress float64                  `json:"progress,omitempty"` // only while the task runs
+		Progress float64                  `json:"progress,omitempty"`
 		Error    string                   `json:"error,omitempty"`
 	}{Name: s.Name, Status: s.Status, Progress: s.Progress}
 	if s.LastError != nil {

@@ -65,7 +65,7 @@ func TestLifeOfATask(t *testing.T) {
 		check(t, "the same name again", response{Code: 409}, c.do("POST", "a"))
 		time.Sleep(time.Minute)
 		check(t, "at the end", response{Code: 200, Body: map[string]any{
-			"name": "a", "status": "finished",
+			"name": "a", "status": "finished", "progress": 1.0,
 		}}, c.do("GET", "a"))
 		check(t, "a name that nobody used", response{Code: 404}, c.do("GET", "b"))
 	})
@@ -78,7 +78,7 @@ func TestDeleteCancels(t *testing.T) {
 		check(t, "DELETE", response{Code: 202}, c.do("DELETE", "a"))
 		synctest.Wait()
 		check(t, "GET", response{Code: 200, Body: map[string]any{
-			"name": "a", "status": "finished", "error": "taskmanager: the task was cancelled: context canceled",
+			"name": "a", "status": "finished", "progress": 0.1, "error": "taskmanager: the task was cancelled: context canceled",
 		}}, c.do("GET", "a"))
 		check(t, "DELETE again", response{Code: 404}, c.do("DELETE", "a"))
 	})
