@@ -57,7 +57,7 @@ func (h *flowHeap[T]) fix(f *flow[T]) {
 func (h *flowHeap[T]) up(i int, f *flow[T]) {
 	for i > 0 {
 		parent := (i - 1) / 2
-		if f.rank.before((*h)[parent].rank) == 0 {
+		if f.before((*h)[parent].rank) == 0 {
 			break
 		}
 		h.put(i, (*h)[parent])

@@ -154,7 +154,7 @@ func TestManyBlockedObservers(t *testing.T) {
 type beginRun func(name string)
 
 func (b beginRun) BeginRun(ctx context.Context, r observe.Run) context.Context {
-	b(r.Task.Name)
+	b(r.Name)
 	return ctx
 }
 func (beginRun) EndRun(context.Context, observe.Run, observe.Result) {}

@@ -265,7 +265,7 @@ func (g *Group) contextEnded() error {
 // context ended before, that is a failure of the group, even if the task has succeeded.
 func (g *Group) ended(h *Handle, err error) {
 	if g.ctx.Err() != nil {
-		g.contextEnded()
+		_ = g.contextEnded() // the members that wait learn of it
 	}
 	if err != nil {
 		err = fmt.Errorf("taskmanager: task %q: %w", h.name, err)

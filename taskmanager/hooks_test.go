@@ -56,12 +56,12 @@ func inside(method string) hook {
 type submitListener func(method, task string)
 
 func (l submitListener) BeginSubmit(_, onto context.Context, s observe.Submission) context.Context {
-	l("BeginSubmit", s.Task.Name)
+	l("BeginSubmit", s.Name)
 	return onto
 }
 
 func (l submitListener) EndSubmit(_ context.Context, s observe.Submission, _ error) {
-	l("EndSubmit", s.Task.Name)
+	l("EndSubmit", s.Name)
 }
 
 // delayed is a hook whose task restarts a second later.
@@ -170,9 +170,9 @@ var hooks = map[string]hook{
 
 // progressing submits a task whose status is asked for while it runs: by the task or by another
 // goroutine.
-func progressing(inside bool, make func(act func()) *task) func(m *taskmanager.TaskManager, act func()) error {
+func progressing(inside bool, made func(act func()) *task) func(m *taskmanager.TaskManager, act func()) error {
 	return func(m *taskmanager.TaskManager, act func()) error {
-		x := make(act)
+		x := made(act)
 		x.name = "a"
 		x.execute = func(context.Context) error {
 			if inside {
@@ -283,7 +283,7 @@ func (l restartListener) BeginRestart(ctx context.Context, _ observe.Restart) co
 	return ctx
 }
 
-func (l restartListener) EndRestart(_ context.Context, r observe.Restart, _ error) { l(r.Task.Name) }
+func (l restartListener) EndRestart(_ context.Context, r observe.Restart, _ error) { l(r.Name) }
 
 // TestObserverWaitsForARestartOfTheSameMoment lets an observer that is told of the restart of a task
 // wait for another task, whose restart is due at the same moment.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -95,12 +96,8 @@ func TestKeyQueueLimitPolicies(t *testing.T) {
 					for task, outcome := range want {
 						single[task], batch[task] = outcome, outcome
 					}
-					for task, outcome := range test.gone {
-						single[task] = outcome
-					}
-					for task, outcome := range test.batch {
-						batch[task] = outcome
-					}
+					maps.Copy(single, test.gone)
+					maps.Copy(batch, test.batch)
 
 					m := keyLimited(t, test.overflow, opts...)
 					submits := map[string]error{}

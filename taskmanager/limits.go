@@ -207,13 +207,13 @@ func (m *TaskManager) limitRunLocked(h *Handle) {
 // overdue returns the error of an execution that returned err: an error that matches the
 // time limit if the execution exceeded one, and err otherwise. late says that this was the
 // limit of the execution, not the deadline of the task.
-func (h *Handle) overdue(ctx *taskContext, err error) (_ error, late bool) {
+func (h *Handle) overdue(ctx *taskContext, err error) (late bool, _ error) {
 	if h.cfg == nil || h.cfg.limits == nil {
-		return err, false
+		return false, err
 	}
 	reason := context.Cause(ctx)
 	if !exactly(reason, ErrTimeout) && !exactly(reason, ErrDeadlineExceeded) {
-		return err, false
+		return false, err
 	}
 	if exactly(err, context.DeadlineExceeded) || exactly(err, reason) {
 		err = reason
@@ -226,5 +226,5 @@ func (h *Handle) overdue(ctx *taskContext, err error) (_ error, late bool) {
 	case !exactly(err, reason):
 		err = fmt.Errorf("%w: %w", reason, err)
 	}
-	return err, exactly(reason, ErrTimeout)
+	return exactly(reason, ErrTimeout), err
 }

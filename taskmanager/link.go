@@ -55,7 +55,7 @@ type link struct {
 
 // join links a task or a schedule to ctx, until leave. It returns nil if ctx cannot end. The
 // end of ctx may call heed before join returns.
-func (s *links) join(member linked, ctx context.Context) *link {
+func (s *links) join(ctx context.Context, member linked) *link {
 	done := ctx.Done()
 	if done == nil {
 		return nil
@@ -138,7 +138,7 @@ func (m *TaskManager) link(ctx context.Context, h *Handle) {
 	h.mu.Lock()
 	h.cfg.linkedTo = ctx
 	h.mu.Unlock()
-	l := m.links.join(h, ctx)
+	l := m.links.join(ctx, h)
 	if l == nil {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -145,9 +146,7 @@ func TestLogRecordsHadNoAttributes(t *testing.T) {
 		const info, warn, failure = "INFO", "WARN", "ERROR"
 		ofTask := func(level, message, name string, attempt float64, more record) record {
 			r := record{"level": level, "msg": "taskmanager: " + message, "pool": "mail", "task": name, "attempt": attempt}
-			for k, v := range more {
-				r[k] = v
-			}
+			maps.Copy(r, more)
 			return r
 		}
 		check.Equal(t, "log", got, []record{

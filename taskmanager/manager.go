@@ -119,7 +119,16 @@ func Start(opts ...Option) (*TaskManager, error) {
 	if m.keyQueue = cfg.keyQueue; m.keyQueue != nil {
 		m.queue.wants |= keyAttribute
 	}
-	m.pool, err = scheduler.NewPool(scheduler.Config[*Handle]{
+	if m.pool, err = m.newPool(cfg); err != nil {
+		return nil, fmt.Errorf("taskmanager: %w", err)
+	}
+	m.observePools(set)
+	return m, nil
+}
+
+// newPool starts the pool of a manager.
+func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
+	return scheduler.NewPool(scheduler.Config[*Handle]{
 		Min:         cfg.min,
 		Max:         cfg.max,
 		IdleTimeout: cfg.idleTimeout,
@@ -141,11 +150,6 @@ func Start(opts ...Option) (*TaskManager, error) {
 			TrackCallers: true,
 		},
 	}, m.run)
-	if err != nil {
-		return nil, fmt.Errorf("taskmanager: %w", err)
-	}
-	m.observePools(set)
-	return m, nil
 }
 
 // Decisions returns the last 32 decisions of the scaler that changed the target number of

@@ -118,7 +118,7 @@ func (m *TaskManager) Repeat(ctx context.Context, times Timetable, task Task, op
 		return nil, err
 	}
 	m.schedules.Store(s, nil) // before the link, whose end deletes it again
-	link := m.links.join(s, ctx)
+	link := m.links.join(ctx, s)
 	s.mu.Lock()
 	s.link = link
 	s.mu.Unlock()

@@ -332,7 +332,6 @@ func TestScheduleKeepsWhatItsTaskNeeded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, times = nil, nil
 			<-ran
 			if end == nil {
 				schedule.Stop()

@@ -134,7 +134,7 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 		return
 	}
 	h.heed() // an execution that failed after the end of its linked context was cancelled
-	err, late := h.overdue(ctx, err)
+	late, err := h.overdue(ctx, err)
 	kind := ""
 	if h.observed != 0 {
 		kind = m.observeEnd(h, ctx, h.startedAt, err) // only the next execution changes startedAt

@@ -147,7 +147,7 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers
 // endSubmit tells observers that the submit returned err.
 func (m *TaskManager) endSubmit(ctx context.Context, set *observers, s observe.Submission, err error) {
 	for _, o := range set.submit {
-		m.tell(userCall{endSubmitCall, o, s.Task.Name}, func() { o.EndSubmit(ctx, s, err) })
+		m.tell(userCall{endSubmitCall, o, s.Name}, func() { o.EndSubmit(ctx, s, err) })
 	}
 }
 

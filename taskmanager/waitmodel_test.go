@@ -262,8 +262,8 @@ func (w *waitWorld) finish(t *rapid.T) {
 	w.tasks = slices.DeleteFunc(w.tasks, func(y *waitTask) bool { return y == x })
 	w.start()
 	synctest.Wait()
-	for i := len(w.waits) - 1; i >= 0; i-- {
-		if len(w.targets(w.waits[i])) == 0 {
+	for i, on := range slices.Backward(w.waits) {
+		if len(w.targets(on)) == 0 {
 			check.Is(t, "a wait whose tasks have ended", w.end(i), nil)
 		}
 	}
@@ -284,8 +284,8 @@ func (w *waitWorld) check(t *rapid.T) {
 }
 
 func (w *waitWorld) stop(t *rapid.T) {
-	for i := len(w.waits) - 1; i >= 0; i-- {
-		w.waits[i].cancel()
+	for i, on := range slices.Backward(w.waits) {
+		on.cancel()
 		if err := w.end(i); !errors.Is(err, context.Canceled) {
 			t.Errorf("a cancelled wait: %v", err)
 		}

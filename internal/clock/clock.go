@@ -18,8 +18,8 @@ import (
 // clock. Use it only where the wall time matters, and time.Now elsewhere.
 func Now() time.Time { return read().wall }
 
-// Set, unless it is nil, changes the results of Now. Package clocktest sets it, to test what
-// happens when somebody sets the wall clock.
+// Set is a function that changes the results of Now, or nil. Package clocktest sets it, to test
+// what happens when somebody sets the wall clock.
 var Set atomic.Pointer[func(time.Time) time.Time]
 
 // Pin returns the moment at which the wall clock will show t if nobody sets it until then. A

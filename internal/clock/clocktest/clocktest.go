@@ -11,7 +11,9 @@ import (
 
 // T is the part of [testing.TB] that this package uses. *rapid.T implements it too.
 type T interface {
+	// Helper marks the caller as a helper of the test.
 	Helper()
+	// Cleanup registers a function to be called when the test ends.
 	Cleanup(func())
 }
 

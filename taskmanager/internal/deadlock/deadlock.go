@@ -144,7 +144,7 @@ func (s *search[N, D]) open(need D) *open {
 // backward visits all nodes that depend on the end of a node.
 func (s *search[N, D]) backward(node N, _ D) {
 	s.vertex(node)
-	for i := 0; i < len(s.visited); i++ {
+	for i := 0; i < len(s.visited); i++ { //nolint:intrange // the loop adds to visited
 		v := s.vertices[s.visited[i]]
 		for d := range s.g.For(s.visited[i]) {
 			if !s.step() {
