@@ -235,10 +235,11 @@ func (e *execution) lasts() error {
 	}
 }
 
-// caused returns the cause of the end of the context, and checks that it is a known one.
+// caused returns the cause of the end of the context, and checks that it is a known one. For a task
+// that is linked to a context, or belongs to a group, it may be that of the context.
 func (e *execution) caused() error {
 	err := context.Cause(e.ctx)
-	if !e.known(err) {
+	if err == nil || !e.linked && !e.grouped && !e.known(err) {
 		e.x.fail("the context of the running task %q ended with the cause %v", e.name, err)
 	}
 	e.x.s.count("cause: " + kind(err))
