@@ -70,15 +70,31 @@ var last atomic.Pointer[reading]
 // moment would give another result.
 const tolerance = 10 * time.Millisecond
 
-// now returns a reading that shows how the clocks are related now.
+// now returns a reading that shows how the clocks are related now. As long as nobody sets the wall
+// clock, all calls return the same one.
+//
+// The operating system may suspend the thread between the two clocks of a reading, which then
+// looks as if the wall clock had been set back. So a reading replaces the last one only if a second
+// reading confirms it, and only if no other goroutine has replaced the last one meanwhile.
 func now() reading {
-	r := read()
-	if l := last.Load(); l != nil && Monotonic(l.mono) == Monotonic(r.mono) {
-		step := r.wall.Round(0).Sub(l.wall.Round(0)) - r.mono.Sub(l.mono)
-		if -tolerance < step && step < tolerance {
+	for {
+		l, r := last.Load(), read()
+		if l.agrees(r) {
 			return *l
 		}
+		again := read()
+		if !l.agrees(again) && r.agrees(again) && last.CompareAndSwap(l, &again) {
+			return again
+		}
 	}
-	last.Store(&r)
-	return r
+}
+
+// agrees reports whether the wall clock was not set between two readings. A nil reading, and one
+// from inside a bubble of testing/synctest with one from outside, do not agree.
+func (r *reading) agrees(other reading) bool {
+	if r == nil || Monotonic(r.mono) != Monotonic(other.mono) {
+		return false
+	}
+	step := other.wall.Round(0).Sub(r.wall.Round(0)) - other.mono.Sub(r.mono)
+	return -tolerance < step && step < tolerance
 }

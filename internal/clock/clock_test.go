@@ -1,6 +1,8 @@
 package clock_test
 
 import (
+	"maps"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,16 +47,15 @@ func conversions(t *testing.T, step time.Duration) {
 			t.Errorf("step %v: %s: %v, want %v", step, what, got, want)
 		}
 	}
-	at := clock.Now().Round(0).Add(time.Hour)
-	moment := time.Now()
+	start := time.Now()
+	at := start.Round(0).Add(time.Hour)
 	pinned := clock.Pin(at)
-	nearly("the time left", time.Until(pinned), time.Hour)
+	nearly("the time until the pinned moment", pinned.Sub(start), time.Hour)
 	nearly("the displayed time", clock.Wall(pinned).Round(0).Sub(at), 0)
 	clocktest.Step(t, step)
-	nearly("after the step: the time left", time.Until(pinned), time.Hour)
 	nearly("after the step: the displayed time", clock.Wall(pinned).Round(0).Sub(at), step)
-	nearly("after the step: the displayed time of a moment before it", clock.Wall(moment).Round(0).Sub(at), step-time.Hour)
-	nearly("pinned after the step: the time left", time.Until(clock.Pin(at)), time.Hour-step)
+	nearly("after the step: the displayed time of a moment before it", clock.Wall(start).Round(0).Sub(at), step-time.Hour)
+	nearly("pinned after the step: the time until the moment", clock.Pin(at).Sub(start), time.Hour-step)
 }
 
 func TestAPinnedTimeDoesNotFollowTheWallClock(t *testing.T) {
@@ -68,16 +69,72 @@ func TestAPinnedTimeDoesNotFollowTheWallClock(t *testing.T) {
 }
 
 // TestEqualTimesArePinnedToEqualMoments uses the real clocks, whose readings are not made at the
-// same moment.
+// same moment, and several goroutines.
 func TestEqualTimesArePinnedToEqualMoments(t *testing.T) {
+	synctest.Test(t, func(*testing.T) { clock.Pin(time.Now()) }) // so that the goroutines need a new reading
 	at := time.Now().Round(0).Add(time.Hour)
-	first, moments := clock.Pin(at), map[time.Duration]bool{}
-	for range 10_000 {
-		moments[clock.Pin(at).Sub(first)] = true
+	moments := make([]map[time.Duration]bool, 8)
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range moments {
+		moments[i] = map[time.Duration]bool{}
+		wg.Go(func() {
+			for range 10_000 {
+				moments[i][clock.Pin(at).Sub(start)] = true
+			}
+		})
 	}
-	if len(moments) > 10 { // each pause of more than 10 ms between the two readings adds up to two
-		t.Errorf("one wall time was pinned to %d moments, want 1", len(moments))
+	wg.Wait()
+	all := map[time.Duration]bool{}
+	for _, some := range moments {
+		maps.Copy(all, some)
 	}
+	check.Equal(t, "moments to which one time was pinned", len(all), 1)
+}
+
+// TestASuspendedReadingIsNoStep pretends that the operating system suspends the thread between the
+// two clocks of every third reading, so that the wall time of the reading is early.
+func TestASuspendedReadingIsNoStep(t *testing.T) {
+	for first := range 3 { // the first reading that is early
+		synctest.Test(t, func(t *testing.T) {
+			readings := first
+			set := func(now time.Time) time.Time {
+				if readings++; readings%3 == 0 {
+					return now.Add(-time.Duration(readings) * 50 * time.Millisecond)
+				}
+				return now
+			}
+			clock.Set.Store(&set)
+			t.Cleanup(func() { clock.Set.Store(nil) })
+			at := time.Now().Add(time.Hour)
+			for range 10 {
+				check.Equal(t, "the moment is late by", clock.Pin(at).Sub(at), 0)
+				check.Equal(t, "the displayed time is late by", clock.Wall(at).Sub(at), 0)
+			}
+		})
+	}
+}
+
+// TestAStepIsNoticedOnce lets another caller notice a step of the wall clock while Pin reads the
+// clocks. Both use the same reading from then on, although each reading differs a little.
+func TestAStepIsNoticedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := time.Now().Add(time.Hour)
+		clock.Pin(at)
+		var other time.Time
+		readings := 0
+		set := func(now time.Time) time.Time {
+			readings++
+			late := time.Duration(readings) * time.Millisecond
+			if readings == 2 {
+				other = clock.Pin(at)
+			}
+			return now.Add(day + late)
+		}
+		clock.Set.Store(&set)
+		t.Cleanup(func() { clock.Set.Store(nil) })
+		check.Equal(t, "the moments differ by", clock.Pin(at).Sub(other), 0)
+	})
 }
 
 // TestAMomentWithAMonotonicReadingIsPinnedAlready checks a time that a user has computed from
