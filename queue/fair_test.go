@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"math/big"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -395,6 +396,7 @@ func TestFairFreesKeys(t *testing.T) {
 	if kept := heapInUse() - before; kept > 512<<10 {
 		t.Errorf("after a burst of 200,000 keys, and 100,000 one at a time, the queue keeps %d bytes; want at most 512 KiB", kept)
 	}
+	runtime.KeepAlive(q)
 }
 
 // TestFairEvictsFromTheFloodingKey checks weights above the costs, and backlogs that differ by

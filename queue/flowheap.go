@@ -1,6 +1,10 @@
 package queue
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/seed56799101/taskmanager/internal/capacity"
+)
 
 // flowHeap is a binary heap of the keys of a [Fair] queue. The key whose first item finishes
 // first is at index 0. Each flow knows its place.
@@ -39,7 +43,7 @@ func (h *flowHeap[T]) remove(f *flow[T]) {
 	last := len(*h) - 1
 	moved := (*h)[last].flow
 	(*h)[last] = ranked[T]{}
-	*h = (*h)[:last]
+	*h = capacity.Shrink((*h)[:last])
 	if moved != f {
 		moved.place = f.place
 		h.fix(moved)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/seed56799101/taskmanager/internal/capacity"
 )
 
 // WithKeyQueueLimit limits how many tasks of a key are queued to n, which must be positive. A
@@ -67,8 +69,8 @@ type keyQueues struct {
 	overflow Overflow
 
 	mu    sync.Mutex
-	lines map[string]*list.List // of *queuedTask
-	calls uint64                // of enter
+	lines capacity.Map[string, *list.List] // of *queuedTask
+	calls uint64                           // of enter
 }
 
 // queuedTask is the place of a task in the line of its key.
@@ -85,13 +87,10 @@ func (k *keyQueues) applies(h *Handle) bool { return k != nil && h.cfg != nil &&
 
 // pushLocked adds a task to the line of its key, for a call of enter, or 0.
 func (k *keyQueues) pushLocked(h *Handle, call uint64, admitted bool) {
-	line := k.lines[h.cfg.key]
+	line := k.lines.Get(h.cfg.key)
 	if line == nil {
-		if k.lines == nil {
-			k.lines = make(map[string]*list.List)
-		}
 		line = list.New()
-		k.lines[h.cfg.key] = line
+		k.lines.Set(h.cfg.key, line)
 	}
 	q := &queuedTask{h: h, line: line, call: call, admitted: admitted}
 	q.e = line.PushBack(q)
@@ -106,7 +105,7 @@ func (k *keyQueues) removeLocked(h *Handle) {
 	}
 	h.cfg.inLine = nil
 	if q.line.Remove(q.e); q.line.Len() == 0 {
-		delete(k.lines, h.cfg.key)
+		k.lines.Delete(h.cfg.key)
 	}
 }
 
@@ -142,7 +141,7 @@ func (k *keyQueues) leave(h *Handle) {
 
 // fullLocked reports whether the line of a key has no room for n more tasks.
 func (k *keyQueues) fullLocked(key string, n int) bool {
-	line := k.lines[key]
+	line := k.lines.Get(key)
 	return line != nil && line.Len()+n > k.most || n > k.most
 }
 
@@ -194,7 +193,7 @@ func (k *keyQueues) victimLocked(h *Handle) *Handle {
 	if k.overflow == DropNewest {
 		return h
 	}
-	for e := k.lines[h.cfg.key].Front(); e != nil; e = e.Next() {
+	for e := k.lines.Get(h.cfg.key).Front(); e != nil; e = e.Next() {
 		q := e.Value.(*queuedTask)
 		if q.admitted || q.call == k.calls {
 			return q.h

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/seed56799101/taskmanager/internal/capacity"
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
 
@@ -37,7 +38,7 @@ func WithLinkedContext() TaskOption {
 // checks that itself; see [Handle.heed]. The goroutine ends the tasks that wait.
 type links struct {
 	mu     sync.Mutex // guards all links too; no method of a context is called under it
-	byDone map[<-chan struct{}]*link
+	byDone capacity.Map[<-chan struct{}, *link]
 }
 
 // linked is a task or a schedule. If the context to which it is linked has ended, heed ends
@@ -82,15 +83,13 @@ func (s *links) join(ctx context.Context, member linked) *link {
 func (s *links) find(member linked, done <-chan struct{}, made *link) *link {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.byDone[done]
+	l := s.byDone.Get(done)
 	if l == nil {
 		if made == nil {
 			return nil
 		}
-		if s.byDone == nil {
-			s.byDone = make(map[<-chan struct{}]*link)
-		}
-		l, s.byDone[done] = made, made
+		l = made
+		s.byDone.Set(done, made)
 	}
 	l.members[member] = struct{}{}
 	return l
@@ -104,9 +103,9 @@ func (s *links) leave(member linked, l *link) {
 	}
 	s.mu.Lock()
 	delete(l.members, member)
-	last, unwatch := s.byDone[l.done] == l && len(l.members) == 0, l.unwatch
+	last, unwatch := s.byDone.Get(l.done) == l && len(l.members) == 0, l.unwatch
 	if last {
-		delete(s.byDone, l.done)
+		s.byDone.Delete(l.done)
 	}
 	s.mu.Unlock()
 	if !last {
@@ -121,8 +120,8 @@ func (s *links) leave(member linked, l *link) {
 // end ends the members of a link whose context has ended.
 func (s *links) end(l *link) {
 	s.mu.Lock()
-	if s.byDone[l.done] == l {
-		delete(s.byDone, l.done)
+	if s.byDone.Get(l.done) == l {
+		s.byDone.Delete(l.done)
 	}
 	members := l.members
 	l.members = nil // a member that leaves from now on has nothing to remove
