@@ -258,7 +258,7 @@ var (
 )
 
 // TestFairExpensiveItemDelaysOnlyItsKey checks that an item of the largest cost does not
-// change the quantum of others: the items of a flooding key and those of a third key alternate.
+// change the turns of other keys: the items of a flooding key and those of a third key alternate.
 func TestFairExpensiveItemDelaysOnlyItsKey(t *testing.T) {
 	q := newFair()
 	q.Push(parcel{1, 1, 1 << 40})

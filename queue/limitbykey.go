@@ -26,9 +26,9 @@ import (
 //
 // The queue adds a cost of O(1) to that of the inner discipline. It implements [Holder],
 // [Finisher], [Remover], [Discarder], and, as far as the inner queue does, [Evictor],
-// [Clocked] and [Drainer]. The [Worst] item is the newest in the longest line, found in O(number of keys),
-// or that of the inner queue if there are no lines. The queue cannot find the [Oldest] item.
-// If the inner queue does not implement [Remover], the items that a Remove leaves in it
+// [Clocked] and [Drainer]. The [Worst] item is the newest in the longest line, found in O(k) for
+// k keys, or that of the inner queue if there are no lines. The queue cannot find the [Oldest]
+// item. If the inner queue does not implement [Remover], the items that a Remove leaves in it
 // run before all items that are admitted later. Validate reports invalid arguments, also
 // those of the inner discipline; see [Factory].
 func LimitByKey[T any, K comparable](n int, key func(item T) K, inner Factory[T]) Factory[T] {

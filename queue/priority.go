@@ -19,8 +19,8 @@ import (
 // once, at Push.
 //
 // Push and Pop cost O(log n). The queue implements [Remover] and [Evictor]. The [Worst]
-// item is the last in this order; evicting the [Oldest] costs O(n). Levels are limited to ±2³⁰. Validate reports a nil level, and an
-// ageing that is negative or above 2³⁰; see [Factory].
+// item is the last in this order; evicting the [Oldest] costs O(n). Levels are limited to ±2³⁰.
+// Validate reports a nil level, and an ageing that is negative or above 2³⁰; see [Factory].
 func Priority[T any](level func(item T) int, ageing int) Factory[T] {
 	// Item i runs before item j if seqᵢ − levelᵢ·ageing < seqⱼ − levelⱼ·ageing.
 	key := func(item T, seq int64) int64 { return seq - clampLevel(level(item))*int64(ageing) }

@@ -139,8 +139,8 @@ func (p *Pool[T]) KeepItems() {
 // queue.Remover, it is freed earlier: when half of the queue is withdrawn, or all of it, or
 // an eighth of a queue that limits running items.
 //
-// An item may be withdrawn while it is being submitted, also while its submitter waits for room. If the pool then refuses the item,
-// [Pool.UndoWithdraw] must follow.
+// An item may be withdrawn while it is being submitted, also while its submitter waits for room.
+// If the pool then refuses the item, [Pool.UndoWithdraw] must follow.
 func (p *Pool[T]) Withdraw() {
 	p.mu.Lock()
 	p.advanceLocked()

@@ -38,9 +38,9 @@ func (p *Pool[T]) hasRoomLocked(n int) bool {
 	}
 }
 
-// heldLocked returns the number of waiting items that the queue holds back, accepted or not. The queue may
-// count withdrawn items as held, so all of these are subtracted. The result may be too
-// small, which costs a worker too many; a result too large would cost a worker too few.
+// heldLocked returns the number of waiting items that the queue holds back, accepted or not.
+// The queue may count withdrawn items as held, so all of these are subtracted. The result may
+// be too small, which costs a worker too many; a result too large would cost a worker too few.
 func (p *Pool[T]) heldLocked() int {
 	if p.holder == nil {
 		return 0

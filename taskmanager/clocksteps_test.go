@@ -42,7 +42,7 @@ func wantNext(t *testing.T, what string, s *taskmanager.Schedule, want time.Dura
 	check.Equal(t, what+": the next run is due in", s.Next().Sub(clock.Now()), want)
 }
 
-// TestClockSetBackADoesNotStallASchedule sets the wall clock back by a day. The runs go on.
+// TestClockSetBackDoesNotStallASchedule sets the wall clock back by a day. The runs go on.
 func TestClockSetBackDoesNotStallASchedule(t *testing.T) {
 	for _, overlap := range overlaps {
 		bubble(t, func(t *testing.T) {

@@ -125,7 +125,7 @@ func TestCallsAfterClose(t *testing.T) {
 	})
 }
 
-// TestDrainAndStopAtOnce checks that Close, Drain and Stop may be called at the same time.
+// TestCloseDrainAndStopAtOnce checks that Close, Drain and Stop may be called at the same time.
 func TestCloseDrainAndStopAtOnce(t *testing.T) {
 	for range 50 {
 		bubble(t, func(t *testing.T) {

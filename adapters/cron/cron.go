@@ -50,8 +50,8 @@
 // [time.Local].
 //
 // "@every 90m" runs tasks at a fixed rate that starts with the call of [Parse], as
-// [taskmanager.TaskManager.Every] does. It does not follow the wall clock. The duration is in the format of [time.ParseDuration]. It
-// takes no time zone.
+// [taskmanager.TaskManager.Every] does. It does not follow the wall clock. The duration is in the
+// format of [time.ParseDuration]. The expression takes no time zone.
 //
 // Years, L, W, #, H and @reboot are not supported. An expression that matches no day, such as
 // 30 February, is an error.
