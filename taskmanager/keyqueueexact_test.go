@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +41,8 @@ func TestKeyQueueLimitIsExactForSeveralSubmitters(t *testing.T) {
 						}
 						return n
 					}
-					flood := func(round string, cancel bool) {
+					var cancels atomic.Bool // not a parameter, since a submitter may wait until the next flood
+					flood := func(round string) {
 						for s := range 8 {
 							go func() {
 								for i := range 10 {
@@ -52,7 +54,7 @@ func TestKeyQueueLimitIsExactForSeveralSubmitters(t *testing.T) {
 											}
 											return nil
 										}, taskmanager.WithKey(keys[(s+i)%2]))
-									if cancel && err == nil && i%4 == 0 {
+									if err == nil && i%4 == 0 && cancels.Load() {
 										h.Cancel()
 									}
 								}
@@ -60,13 +62,15 @@ func TestKeyQueueLimitIsExactForSeveralSubmitters(t *testing.T) {
 						}
 					}
 					for round := range 5 {
-						flood(fmt.Sprint("cancels", round), true)
+						cancels.Store(true)
+						flood(fmt.Sprint("cancels", round))
 						for key, n := range waiting() {
 							if n > limit {
 								t.Errorf("round %d: %d tasks of key %q wait, with a limit of %d", round, n, key, limit)
 							}
 						}
-						flood(fmt.Sprint("fills", round), false)
+						cancels.Store(false)
+						flood(fmt.Sprint("fills", round))
 						check.Equal(t, "waiting tasks after a flood", waiting(), map[string]int{"a": limit, "b": limit})
 						end <- struct{}{}
 						// A submitter that has waited may have submitted another task.
