@@ -79,8 +79,7 @@ func newObservers(given []observe.Observer, silent bool, older *observers) (*obs
 		}
 	}
 	if !s.fixed {
-		// Before the observer is made: a change meanwhile is found at the next task.
-		s.tracers, s.meters = otel.GetTracerProvider(), otel.GetMeterProvider()
+		s.noteProviders() // before the observer is made: a change meanwhile is found at the next task
 		builtIn, err := observe.Installed()
 		if err != nil {
 			return nil, fmt.Errorf("taskmanager: %w", err)
@@ -89,7 +88,6 @@ func newObservers(given []observe.Observer, silent bool, older *observers) (*obs
 			s.add(builtIn)
 			s.builtIn = builtIn
 		}
-		s.fixed = s.changes == mostChanges || !reflect.ValueOf(s.tracers).Comparable() || !reflect.ValueOf(s.meters).Comparable()
 	}
 	for i, o := range given {
 		if !s.add(o) {
@@ -100,6 +98,13 @@ func newObservers(given []observe.Observer, silent bool, older *observers) (*obs
 		s.id = s.changes + 1
 	}
 	return s, nil
+}
+
+// noteProviders notes the present global providers. A set with providers that cannot be
+// compared is the last one.
+func (s *observers) noteProviders() {
+	s.tracers, s.meters = otel.GetTracerProvider(), otel.GetMeterProvider()
+	s.fixed = s.changes == mostChanges || !reflect.ValueOf(s.tracers).Comparable() || !reflect.ValueOf(s.meters).Comparable()
 }
 
 // add adds an observer, and reports whether it implements an interface of package observe.
@@ -158,15 +163,18 @@ func (m *TaskManager) followProviders(was *observers) *observers {
 	if s := m.observers.Load(); s != was {
 		return s // another goroutine has replaced it
 	}
-	var s *observers
-	err := guarded(func() (err error) {
-		s, err = newObservers(m.given, false, was)
+	same := *was // for providers that do not work
+	same.noteProviders()
+	s := &same
+	err := guarded(func() error {
+		changed, err := newObservers(m.given, false, was)
+		if err == nil {
+			s = changed
+		}
 		return err
 	})
 	if err != nil {
 		m.log.fault("no telemetry for the providers that were installed", err)
-		same := *was
-		s, same.tracers, same.meters = &same, otel.GetTracerProvider(), otel.GetMeterProvider()
 	}
 	m.observers.Store(s)
 	if err == nil {

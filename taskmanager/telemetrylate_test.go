@@ -234,21 +234,31 @@ func (brokenMeter) Float64Histogram(string, ...metric.Float64HistogramOption) (m
 	return nil, errFailed
 }
 
+// brokenAndUncomparable is a provider that makes no instruments and cannot be compared.
+type brokenAndUncomparable struct {
+	brokenMeters
+	_ []int
+}
+
 // TestLateSDKThatDoesNotWorkIsLogged checks that the tasks run, and that the error is logged
 // once.
 func TestLateSDKThatDoesNotWorkIsLogged(t *testing.T) {
-	log := new(recorder)
-	m := start(t, taskmanager.WithLogger(log))
-	installProviders(t, tracenoop.NewTracerProvider(), brokenMeters{})
-	for i := range 3 {
-		if err := wait(t, submitFunc(t, m, fmt.Sprint(i), fn0)); err != nil {
-			t.Error(err)
+	for _, broken := range []metric.MeterProvider{brokenMeters{}, brokenAndUncomparable{}} {
+		log := new(recorder)
+		m := start(t, taskmanager.WithLogger(log))
+		installProviders(t, tracenoop.NewTracerProvider(), broken)
+		for i := range 3 {
+			if err := wait(t, submitFunc(t, m, fmt.Sprint(i), fn0)); err != nil {
+				t.Error(err)
+			}
 		}
+		stop(t, m)
+		if n := strings.Count(log.String(), "no telemetry"); n != 1 {
+			t.Errorf("%T: the log has %d messages, want 1:\n%s", broken, n, log)
+		}
+		installProviders(t, tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider())
 	}
-	stop(t, m)
-	if n := strings.Count(log.String(), "no telemetry"); n != 1 {
-		t.Errorf("the log has %d messages, want 1:\n%s", n, log)
-	}
+	installProviders(t, tracenoop.NewTracerProvider(), brokenMeters{})
 	if _, err := observe.Installed(); err == nil {
 		t.Error("Installed returned no error")
 	}

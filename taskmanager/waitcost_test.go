@@ -266,6 +266,9 @@ func fullManagers(t *testing.T, n int, do func(ctx context.Context, m []*taskman
 	check.Is(t, "the root", wait(t, root), nil)
 	for i := range m {
 		check.Is(t, "WaitIdle", m[i].WaitIdle(t.Context()), nil)
+	}
+	synctest.Wait() // for tasks of other managers that waited for those
+	for i := range m {
 		check.Equal(t, "waits left", taskmanager.WaitsLeft(m[i]), 0)
 	}
 }
