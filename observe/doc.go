@@ -13,8 +13,8 @@
 //   - taskmanager.WithoutTelemetry turns the built-in observer off.
 //
 // An observer implements one or more of the interfaces [SubmitObserver], [RunObserver],
-// [RestartObserver], [EndObserver] and [PoolObserver]. A panic in an observer is logged by the manager and does
-// not affect the task.
+// [RestartObserver], [EndObserver] and [PoolObserver]. A panic in an observer is logged by the manager
+// and does not affect the task.
 //
 // # Spans
 //
@@ -46,11 +46,12 @@
 //	taskmanager.task.queue.duration  run, end: the time in the queue, in seconds
 //	taskmanager.worker.id            run: the number of the worker; 0 if the submitter runs the task
 //	taskmanager.restart.delay        restart: the delay, in seconds
-//	error.type                       run, submit, end: the type of the error; restart: that of the failure before it
+//	error.type                       run, submit, end: the type of the error; restart: that of the
+//	                                 failure before it
 //
 // A failed execution has the status Error and an event "exception" with the type, the text and,
-// for a panic, the stack. A rejected submit has the status Error too, and so has an end with the outcome
-// timed_out, dropped or shed. The value of error.type is
+// for a panic, the stack. A rejected submit has the status Error too, and so has an end with the
+// outcome timed_out, dropped or shed. The value of error.type is
 //
 //   - panic, goexit or timeout, for an execution that failed in this way;
 //   - or else the result of the ErrorType method of the error or of an error that it wraps. The

@@ -84,8 +84,8 @@ func WithPropagation(p Propagation) Option {
 }
 
 // OTel is an observer that emits spans and metrics through the OpenTelemetry API. It implements
-// [SubmitObserver], [RunObserver], [RestartObserver] and [PoolObserver]. It is safe for concurrent
-// use and serves any number of managers. [New] and [Installed] make one.
+// [SubmitObserver], [RunObserver], [RestartObserver], [EndObserver] and [PoolObserver]. It is safe for
+// concurrent use and serves any number of managers. [New] and [Installed] make one.
 type OTel struct {
 	tracer      trace.Tracer // nil: the provider discards spans
 	propagation Propagation

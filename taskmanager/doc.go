@@ -32,7 +32,7 @@
 //   - Workers: [WithWorkers] bounds their number, and [WithScaler] chooses it within these
 //     bounds. [TaskManager.Resize] changes the bounds.
 //   - Load: [WithLimit] bounds the number of waiting tasks and selects what a submit does
-//     when the queue is full.
+//     when the queue is full. [WithKeyQueueLimit] does so for the tasks of each key.
 //   - Failures: [WithRestart] decides whether and when a failed task restarts.
 //   - Time: [WithDelay] and [WithNotBefore] delay a task; [WithTimeout], [WithQueueTimeout]
 //     and [WithDeadline] limit it. [TaskManager.Every] and [TaskManager.Repeat] run a task
@@ -140,8 +140,8 @@
 //     execution.
 //   - A panic or Goexit in Restart or in a restart policy ends that task.
 //   - After a panic or Goexit in a scaler, [scale.Demand] makes that decision.
-//   - A panic in Name or an attribute method (Priority, Key, Cost, Deadline, or the weight
-//     function of [Fair]) makes the submit fail.
+//   - A panic in Name or an attribute method (Kind, Priority, Key, Cost, Deadline, or the
+//     weight function of [Fair]) makes the submit fail.
 //   - A panic in Progress or Description is reported in the status.
 //   - A panic in Push of a custom queue ends the task that was pushed.
 //   - A panic in a [Timetable] ends that schedule.

@@ -250,8 +250,8 @@ func (d *dropLog) next() (more int) {
 	return more
 }
 
-// logDropped logs to l, the log of a task, that the task was given up with the error err. A panic of the
-// discipline is an error; the rest is what the manager was configured to do.
+// logDropped logs to l, the log of a task, that the task was given up with the error err. A
+// panic of the discipline is an error; the rest is what the manager was configured to do.
 func (m *TaskManager) logDropped(l taskLog, err error) {
 	level, limit := slog.LevelWarn, &m.drops
 	if _, panicked := errors.AsType[*PanicError](err); panicked {

@@ -20,7 +20,8 @@ import (
 )
 
 // TaskManager runs named tasks on a pool of workers. [Start] and [New] make one;
-// [TaskManager.Close], [TaskManager.Drain] and [TaskManager.Stop] end it. It is safe for concurrent use.
+// [TaskManager.Close], [TaskManager.Drain] and [TaskManager.Stop] end it. It is safe for
+// concurrent use.
 type TaskManager struct {
 	name       string
 	pool       *scheduler.Pool[*Handle]
