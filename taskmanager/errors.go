@@ -26,9 +26,8 @@ var (
 	ErrCancelled = newError("cancelled", "taskmanager: the task was cancelled: context canceled", context.Canceled)
 
 	// ErrQueueFull is returned if there is no room for a task: under [Reject], also that of
-	// [WithKeyQueueLimit]; by
-	// [TaskManager.TrySubmit] also under [Block] and [CallerRuns]; by
-	// [TaskManager.SubmitAll] for more tasks than could ever have room; and under
+	// [WithKeyQueueLimit]; by [TaskManager.TrySubmit] also under [Block] and [CallerRuns];
+	// by [TaskManager.SubmitAll] for more tasks than could ever have room; and under
 	// CallerRuns while the manager is paused.
 	ErrQueueFull = newError("queue_full", "taskmanager: the queue is full; try again later, or raise the limit")
 

@@ -263,3 +263,14 @@ func TestLateSDKThatDoesNotWorkIsLogged(t *testing.T) {
 		t.Error("Installed returned no error")
 	}
 }
+
+// TestSDKInstalledAfterStop checks that a refused submit does not begin to observe the pool of a
+// manager that has stopped: nothing would end that.
+func TestSDKInstalledAfterStop(t *testing.T) {
+	m := start(t)
+	stop(t, m)
+	b := install(t)
+	_, err := m.SubmitFunc(t.Context(), "a", fn0)
+	check.Is(t, "a submit", err, taskmanager.ErrStopped)
+	check.Equal(t, "workers", b.counts(t, "taskmanager.pool.worker.min", ""), map[string]int64{})
+}
