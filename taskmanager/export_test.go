@@ -39,3 +39,14 @@ func WaitsLeft(m *TaskManager) int {
 	defer g.mu.Unlock()
 	return len(g.waits) + len(g.waiters) + len(g.keys.of) + g.keys.groups
 }
+
+// RoomForCalls returns how many calls of user code the manager has room to note.
+func RoomForCalls(m *TaskManager) (n int) {
+	for i := range m.calls.shards {
+		s := &m.calls.shards[i]
+		s.mu.Lock()
+		n += len(s.open)
+		s.mu.Unlock()
+	}
+	return n
+}
