@@ -63,7 +63,7 @@ func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.C
 	case !parent.SpanContext().IsValid():
 		return o.alone(onto, submitting)
 	case o.propagation == None:
-		return trace.ContextWithSpan(o.alone(onto, submitting), nil)
+		return trace.ContextWithSpan(onto, nil) // which has no span of this observer
 	case s.Scheduled: // the span of the caller has ended; link to it only
 		return o.with(trace.ContextWithSpan(onto, nil), submitting, parent)
 	}

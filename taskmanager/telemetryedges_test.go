@@ -17,12 +17,14 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// attempts is an observer that notes End.Attempts by the name of the task.
+// attempts is an observer that notes End.Attempts and End.Waiting by the name of the task.
 type attempts struct {
 	sync.Map
 }
 
-func (a *attempts) TaskEnded(_ context.Context, e observe.End) { a.Store(e.Name, e.Attempts) }
+func (a *attempts) TaskEnded(_ context.Context, e observe.End) {
+	a.Store(e.Name, fmt.Sprint(e.Attempts, " ", e.Waiting))
+}
 
 // TestEndTellsTheNumberOfExecutions checks it for tasks that ran, that waited for a restart, and
 // that never ran.
@@ -44,7 +46,9 @@ func TestEndTellsTheNumberOfExecutions(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		again.Cancel()
 		stop(t, m)
-		for name, want := range map[string]int{"ran": 1, "waits": 2, "queued again": 1, "busy": 1, "queued": 0} {
+		for name, want := range map[string]string{
+			"ran": "1 false", "waits": "2 false", "queued again": "1 true", "busy": "1 false", "queued": "0 true",
+		} {
 			got, _ := ends.Load(name)
 			check.Equal(t, name, got, any(want))
 		}
@@ -162,8 +166,8 @@ func (f *fragile) Push(h *taskmanager.Handle) {
 // apart from the tasks that it sheds, and that the end of the manager logs how many there were.
 func TestShedTasksHideAFaultOfTheDiscipline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		log := new(levels)
-		m := start(t, taskmanager.WithLogger(log), taskmanager.WithQueue(taskmanager.Custom(func() queue.Queue[*taskmanager.Handle] {
+		log, ends := new(levels), new(endings)
+		m := start(t, taskmanager.WithLogger(log), taskmanager.WithObserver(ends), taskmanager.WithQueue(taskmanager.Custom(func() queue.Queue[*taskmanager.Handle] {
 			return &fragile{sheds{Queue: queue.NewFIFO[*taskmanager.Handle]()}}
 		})))
 		await(t, submitFunc(t, m, "x", fn0))
@@ -172,6 +176,7 @@ func TestShedTasksHideAFaultOfTheDiscipline(t *testing.T) {
 		}
 		stop(t, m)
 		check.Equal(t, "errors", log.errors, []string{"task %v will not run: %v", "%s will not run"})
+		check.Equal(t, "end", ends.of("bad0"), []string{"dropped panic"})
 	})
 }
 
@@ -184,4 +189,60 @@ type levels struct {
 
 func (l *levels) Errorf(format string, _ ...any) {
 	l.errors = append(l.errors, format[len("taskmanager: "):])
+}
+
+// TestSDKOfTheStartIsReplaced checks that the providers of the start no longer observe the pool.
+func TestSDKOfTheStartIsReplaced(t *testing.T) {
+	first := install(t)
+	m := start(t)
+	second := install(t)
+	await(t, submitFunc(t, m, "a", fn0))
+	const workers = "taskmanager.pool.worker.min"
+	check.Equal(t, "workers for the first", first.counts(t, workers, ""), map[string]int64{})
+	check.Equal(t, "workers for the second", second.counts(t, workers, ""), map[string]int64{"": 1})
+	stop(t, m)
+}
+
+// TestStatusOfASuccessHasNoError checks a task that has failed before.
+func TestStatusOfASuccessHasNoError(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		runs := 0
+		h := submitFunc(t, start(t), "a", func(context.Context) error {
+			if runs++; runs == 1 {
+				return errFailed
+			}
+			return nil
+		}, taskmanager.WithRestart(fixedDelay(time.Second)))
+		await(t, h)
+		check.Equal(t, "restarts", h.Status().Restarts, 1)
+		check.Is(t, "LastError", h.Status().LastError, nil)
+	})
+}
+
+// ctxLogger is a ContextLogger that notes whether a context has ended.
+type ctxLogger struct {
+	recorder
+
+	errs []error
+}
+
+func (l *ctxLogger) InfofContext(ctx context.Context, _ string, _ ...any) {
+	l.errs = append(l.errs, ctx.Err())
+}
+
+func (l *ctxLogger) ErrorfContext(ctx context.Context, _ string, _ ...any) {
+	l.errs = append(l.errs, ctx.Err())
+}
+
+// TestContextOfALogMessageDoesNotEnd checks that a logger gets a usable context, even if that of
+// the submit has ended.
+func TestContextOfALogMessageDoesNotEnd(t *testing.T) {
+	log := new(ctxLogger)
+	m := start(t, taskmanager.WithLogger(log))
+	ctx, cancel := context.WithCancel(t.Context())
+	h, err := m.SubmitFunc(ctx, "a", func(context.Context) error { cancel(); return errFailed })
+	check.Is(t, "SubmitFunc", err, nil)
+	await(t, h)
+	stop(t, m)
+	check.Equal(t, "errors of the contexts", log.errs, []error{nil})
 }
