@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -68,7 +69,9 @@ func TestBlockedScalerBlocksNoCall(t *testing.T) {
 			for _, end := range []func(context.Context) error{r.pool.Drain, r.pool.Stop} {
 				begin := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				check.Is(t, "Drain or Stop", end(ctx), context.DeadlineExceeded)
+				err := end(ctx)
+				check.Is(t, "Drain or Stop", err, context.DeadlineExceeded)
+				check.Equal(t, "the error names the scaler", strings.Contains(err.Error(), "waiting for the scaler"), true)
 				check.Equal(t, "time", time.Since(begin), time.Second)
 				cancel()
 			}
@@ -80,6 +83,7 @@ func TestBlockedScalerBlocksNoCall(t *testing.T) {
 		}
 		g.open()
 		r.close(t)
+		check.Equal(t, "the scaler is asked", r.pool.AsksScaler(), false)
 		check.Equal(t, "calls of the scaler after the first, which blocked", len(g.calls()) <= 2, true)
 	})
 }

@@ -88,9 +88,12 @@ func (p *Pool[T]) end(ctx context.Context, to phase) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		s := p.Snapshot()
-		return fmt.Errorf("scheduler: the pool has not stopped yet, with %s running and %d queued: %w",
-			text.Count(s.Busy+s.Inline+s.Lent, "item"), s.Queued, cause.Of(ctx))
+		s, scaler := p.Snapshot(), ""
+		if p.AsksScaler() {
+			scaler = ", waiting for the scaler"
+		}
+		return fmt.Errorf("scheduler: the pool has not stopped yet, with %s running and %d queued%s: %w",
+			text.Count(s.Busy+s.Inline+s.Lent, "item"), s.Queued, scaler, cause.Of(ctx))
 	}
 }
 

@@ -103,6 +103,7 @@ type Pool[T any] struct {
 	rare      rareCounts
 	alarm     alarm
 	asking    bool // a goroutine is about to ask the scaler about the state as it is; see scaleSoon
+	deciding  bool // the scaler is being called
 }
 
 // cacheLine is the size of a cache line on most machines, in bytes.

@@ -108,10 +108,12 @@ func (p *Pool[T]) rescale(soon bool) (target int, changed *Decided) {
 	held := p.heldLocked() // no worker could take those
 	s.Blocked -= min(max(held-s.Queued, 0), s.Blocked)
 	s.Queued -= min(held, s.Queued)
+	p.deciding = true
 	p.mu.Unlock()
 	d := p.decideLocked(s)
 
 	p.mu.Lock()
+	p.deciding = false
 	p.alarm.scaleAt = time.Time{}
 	if p.phase != open && p.queue.Len() == 0 {
 		p.mu.Unlock()

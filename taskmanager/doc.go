@@ -126,8 +126,8 @@
 // the manager for good. When Drain or Stop has returned nil, or [TaskManager.Done] is closed,
 // no task and no goroutine of the manager is left. A Drain whose context ends cancels the
 // remaining tasks, as Stop does. The manager cannot end an Execute that ignores its context,
-// nor an observer, a logger or a timetable that does not return; the error of Stop names such
-// tasks and calls, and Stop can be called again to continue waiting.
+// nor an observer, a logger, a timetable or a scaler that does not return; the error of Stop
+// names such tasks and calls, and Stop can be called again to continue waiting.
 //
 // Drain and Stop return when their context ends, however many tasks there are, and whatever
 // tasks, observers and scalers do. The manager continues to end in the background.

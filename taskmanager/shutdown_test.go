@@ -174,7 +174,7 @@ func (s *stuckScaler) Scale(now scale.Snapshot) scale.Decision {
 }
 
 // TestBlockedScalerDoesNotBlockTheManager checks that no call but a submit that needs room
-// waits for a scaler that blocks.
+// waits for a scaler that blocks, and that Stop names it.
 func TestBlockedScalerDoesNotBlockTheManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := new(stuckScaler)
@@ -195,8 +195,12 @@ func TestBlockedScalerDoesNotBlockTheManager(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			check.Is(t, "Drain", m.Drain(ctx), context.DeadlineExceeded)
-			check.Is(t, "Stop", m.Stop(ctx), context.DeadlineExceeded)
+			err := m.Stop(ctx)
+			check.Is(t, "Stop", err, context.DeadlineExceeded)
 			check.Equal(t, "time", time.Since(begin), time.Second)
+			if stop, ok := errors.AsType[*taskmanager.StopError](err); ok {
+				check.Equal(t, "what Stop waits for", stop.Calls, []string{"the scaler"})
+			}
 		}()
 		time.Sleep(time.Minute)
 		if !isClosed(over) {

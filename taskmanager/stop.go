@@ -40,8 +40,8 @@ const mostNames = 10_000
 // have exited. No task starts or restarts any more.
 //
 // If ctx ends first, Stop returns a [*StopError], which wraps the cause of ctx and names
-// the tasks that are still running, and the calls of observers, the logger and timetables
-// that have not returned. The manager continues to stop; call Stop again to wait for it.
+// the tasks that are still running, and the calls of observers, the logger, timetables and
+// the scaler that have not returned. The manager continues to stop; call Stop again to wait for it.
 //
 // Stop is idempotent and safe for concurrent use. A task may stop its own manager, but Stop
 // also waits for that task, so its ctx must end. For a nil ctx Stop returns [ErrNilContext]
@@ -146,6 +146,9 @@ func (m *TaskManager) notStopped(ctx context.Context) error {
 			err.Running = append(err.Running, c.task)
 		}
 	}
+	if m.pool.AsksScaler() {
+		err.Calls = append(err.Calls, "the scaler")
+	}
 	slices.Sort(err.Calls)
 	slices.Sort(err.Running)
 	err.Running = slices.Compact(err.Running)
@@ -153,8 +156,8 @@ func (m *TaskManager) notStopped(ctx context.Context) error {
 }
 
 // running returns the sorted names of the tasks that are running, on workers or, with
-// CallerRuns, in their submits. It takes time linear in their number, not in that of all
-// tasks.
+// CallerRuns, in their submits. It takes time linear in the number of workers, not in that of
+// all tasks.
 func (m *TaskManager) running() []string {
 	names := []string{}
 	for _, w := range m.pool.Workers() {
