@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/scheduler"
 )
@@ -73,4 +74,30 @@ func TestCoDelKeepsServingUnderOverload(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCoDelMeasuresWaitsFromTheSubmit checks that an item which was submitted while all workers
+// were busy has waited since then, not since a worker looked for it.
+func TestCoDelMeasuresWaitsFromTheSubmit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran []time.Duration
+		pool, err := scheduler.NewPool(
+			scheduler.Config[time.Duration]{Min: 1, Max: 1, Queue: queue.CoDel[time.Duration](queue.CoDelConfig{})},
+			func(_ int32, takes time.Duration) {
+				ran = append(ran, takes)
+				time.Sleep(takes)
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The wait of the second item shows the overload, in whose interval the third is shed.
+		for _, takes := range []time.Duration{time.Second, queue.DefaultCoDelInterval, 0} {
+			check.Equal(t, "Submit", pool.Submit(t.Context(), takes), nil)
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		check.Equal(t, "items that ran", ran, []time.Duration{time.Second, queue.DefaultCoDelInterval})
+		check.Equal(t, "items that were shed", pool.Snapshot().Shed, 1)
+		mustStop(t, pool)
+	})
 }
