@@ -130,7 +130,8 @@ type DrainError struct {
 	Cancelled []string
 	// More is the number of further such tasks, whose names are not in Cancelled.
 	More int
-	// Running holds the names of the tasks that were cancelled and still run, sorted.
+	// Running holds the names of the tasks that were cancelled and still run, or are about to:
+	// a worker has taken them. It is sorted.
 	Running []string
 	// Err is the reason why the context ended, or [ErrStopped].
 	Err error

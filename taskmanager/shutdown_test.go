@@ -61,6 +61,26 @@ func TestDrainTellsCancelledFromRunning(t *testing.T) {
 	})
 }
 
+// TestDrainErrorKnowsTasksThatAreAboutToRun checks that the error of a drain that is cut short
+// does not say of a task which a worker has taken that it does not run. Stop may have so many
+// tasks to cancel that the task begins first.
+func TestDrainErrorKnowsTasksThatAreAboutToRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithObserver(beginRun(func(string) { <-hold })))
+		submitFunc(t, m, "taken", fn0)
+		submitFunc(t, m, "queued", fn0)
+		synctest.Wait()
+		short, ok := errors.AsType[*taskmanager.DrainError](m.Drain(expired(t)))
+		if !ok {
+			t.Fatal("Drain returned no DrainError")
+		}
+		want := taskmanager.DrainError{Cancelled: []string{"queued"}, Running: []string{"taken"}, Err: context.Canceled}
+		check.Equal(t, "the error", *short, want)
+		close(hold)
+	})
+}
+
 // TestErrorsCountTasks checks the plural, the quotes and the limit of lists in errors.
 func TestErrorsCountTasks(t *testing.T) {
 	names := make([]string, 8000)

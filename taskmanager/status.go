@@ -209,6 +209,13 @@ func (h *Handle) statusLocked() WorkerStatus {
 	}
 }
 
+// taken reports whether a worker has taken the task from the queue and has yet to begin.
+func (h *Handle) taken() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == claimed
+}
+
 // runsOn reports whether the given worker runs the task.
 func (h *Handle) runsOn(worker int32) bool {
 	h.mu.Lock()

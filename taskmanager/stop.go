@@ -156,12 +156,13 @@ func (m *TaskManager) notStopped(ctx context.Context) error {
 }
 
 // running returns the sorted names of the tasks that are running, on workers or, with
-// CallerRuns, in their submits. It takes time linear in the number of workers, not in that of
-// all tasks.
+// CallerRuns, in their submits. A task that a worker has taken counts as running, since it may
+// begin before finishStop comes to cancel it. running takes time linear in the number of
+// workers, not in that of all tasks.
 func (m *TaskManager) running() []string {
 	names := []string{}
 	for _, w := range m.pool.Workers() {
-		if w.Busy && w.Item.runsOn(w.ID) {
+		if w.Busy && (w.Item.taken() || w.Item.runsOn(w.ID)) {
 			names = append(names, w.Item.name)
 		}
 	}
