@@ -96,8 +96,8 @@ func TestCoDelMeasuresWaitsFromTheSubmit(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		mustStop(t, pool)
 		check.Equal(t, "items that ran", ran, []time.Duration{time.Second, queue.DefaultCoDelInterval})
 		check.Equal(t, "items that were shed", pool.Snapshot().Shed, 1)
-		mustStop(t, pool)
 	})
 }
