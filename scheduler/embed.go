@@ -139,8 +139,8 @@ func (p *Pool[T]) KeepItems() {
 // queue.Remover, it is freed earlier: when half of the queue is withdrawn, or all of it, or
 // an eighth of a queue that limits running items.
 //
-// An item may be withdrawn while it is being submitted, also while its submitter waits for room.
-// If the pool then refuses the item, [Pool.UndoWithdraw] must follow.
+// An item may be withdrawn while it is being submitted, also while its submitter waits for
+// room. If the pool then refuses the item, [Pool.UndoWithdraw] must follow.
 func (p *Pool[T]) Withdraw() {
 	p.mu.Lock()
 	p.advanceLocked()
@@ -158,6 +158,14 @@ func (p *Pool[T]) UndoWithdraw() {
 	p.withdrawn--
 	p.rare.withdrawn--
 	p.mu.Unlock()
+}
+
+// AsksScaler reports whether the scaler is being called. A pool ends only when the call has
+// returned.
+func (p *Pool[T]) AsksScaler() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deciding
 }
 
 // Caller is an item for which a goroutine runs, with the number of the item's worker.

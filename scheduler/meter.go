@@ -19,8 +19,8 @@ type meter struct {
 
 	// arrivals has one arrival time, by waitClockLocked, per item in the queue, withdrawn
 	// items included, the oldest first. When the discipline pops any item, the front is
-	// removed. The sum of the waits does not depend on which item left, and the front says
-	// how long the next item would have waited in a FIFO.
+	// removed. The sum of the waits does not depend on which item left, and the front says how
+	// long the next item would have waited in a FIFO.
 	arrivals queue.FIFO[time.Duration]
 }
 
