@@ -204,15 +204,35 @@ func (m *TaskManager) limitRunLocked(h *Handle) {
 	}
 }
 
+// exceeded returns ErrTimeout or ErrDeadlineExceeded if the execution with the context ctx has
+// exceeded that limit of the task, and nil otherwise. A linked context may end with the same
+// cause, if it is that of another task.
+func (h *Handle) exceeded(ctx *taskContext) error {
+	if h.cfg == nil || h.cfg.limits == nil {
+		return nil
+	}
+	reason := context.Cause(ctx)
+	switch {
+	case exactly(reason, ErrTimeout) && h.cfg.limits.timeout > 0:
+	case exactly(reason, ErrDeadlineExceeded) && !h.cfg.limits.deadline.IsZero():
+	default:
+		return nil
+	}
+	h.mu.Lock()
+	linked := h.cfg.linkedTo
+	h.mu.Unlock()
+	if linked != nil && linked.Err() != nil && exactly(context.Cause(linked), reason) {
+		return nil
+	}
+	return reason
+}
+
 // overdue returns the error of an execution that returned err: an error that matches the
 // time limit if the execution exceeded one, and err otherwise. late says that this was the
 // limit of the execution, not the deadline of the task.
 func (h *Handle) overdue(ctx *taskContext, err error) (late bool, _ error) {
-	if h.cfg == nil || h.cfg.limits == nil {
-		return false, err
-	}
-	reason := context.Cause(ctx)
-	if !exactly(reason, ErrTimeout) && !exactly(reason, ErrDeadlineExceeded) {
+	reason := h.exceeded(ctx)
+	if reason == nil {
 		return false, err
 	}
 	if exactly(err, context.DeadlineExceeded) || exactly(err, reason) {

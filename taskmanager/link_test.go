@@ -450,3 +450,37 @@ func TestScheduleRunsAfterItsContextEnded(t *testing.T) {
 		late()
 	})
 }
+
+// TestTimeoutOfAnotherTaskIsNoTimeout links a task to the context of an execution that exceeds its
+// limit. The linked task has a longer limit or none, or a deadline. It is cancelled; it has not
+// exceeded a limit of its own.
+func TestTimeoutOfAnotherTaskIsNoTimeout(t *testing.T) {
+	for name, opt := range map[string]taskmanager.TaskOption{
+		"no limit":          taskmanager.WithKind("child"),
+		"a longer limit":    taskmanager.WithTimeout(time.Hour),
+		"a later deadline":  taskmanager.WithDeadline(time.Now().AddDate(1000, 0, 0)),
+		"a limit elsewhere": taskmanager.WithQueueTimeout(time.Hour),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := start(t, taskmanager.WithWorkers(2, 2))
+				var child *taskmanager.Handle
+				parent := submitFunc(t, m, "parent", func(ctx context.Context) (err error) {
+					child, err = m.SubmitFunc(ctx, "child", func(ctx context.Context) error {
+						<-ctx.Done()
+						return errFailed
+					}, taskmanager.WithLinkedContext(), opt)
+					<-ctx.Done()
+					return errors.Join(err, ctx.Err())
+				}, taskmanager.WithTimeout(time.Second))
+				check.Is(t, "the parent", parent.Wait(t.Context()), taskmanager.ErrTimeout)
+				<-child.Done()
+				check.Equal(t, "the child", fmt.Sprint(child.Err()),
+					fmt.Sprintf("%v: %v: %v", taskmanager.ErrCancelled, taskmanager.ErrTimeout, errFailed))
+				counts := m.Counts()
+				check.Equal(t, "timed out", counts.TimedOut, 1)
+				check.Equal(t, "cancelled", counts.Cancelled, 1)
+			})
+		})
+	}
+}

@@ -194,7 +194,7 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 		result.Outcome = observe.Cancelled
 	default:
 		result.Outcome = observe.Failure
-		result.Type, result.Stack = failureType(ctx, err)
+		result.Type, result.Stack = h.failureType(ctx, err)
 	}
 	values := ctx.Values()
 	for _, o := range m.observersOf(h).run {
@@ -212,15 +212,14 @@ func crashed(err error) bool {
 }
 
 // failureType returns the type of a failure for observers, and the stack of a panic.
-func failureType(ctx *taskContext, err error) (kind string, stack []byte) {
+func (h *Handle) failureType(ctx *taskContext, err error) (kind string, stack []byte) {
 	if p, ok := err.(*PanicError); ok { //nolint:errorlint // made by the pool, never wrapped
 		return observe.TypePanic, p.Stack
 	}
-	reason := context.Cause(ctx)
 	switch {
 	case exactly(err, ErrGoexit):
 		return observe.TypeGoexit, nil
-	case exactly(reason, ErrTimeout), exactly(reason, ErrDeadlineExceeded), exactly(err, ErrDeadlineExceeded):
+	case h.exceeded(ctx) != nil, exactly(err, ErrDeadlineExceeded):
 		return observe.TypeTimeout, nil
 	}
 	return "", nil
