@@ -50,14 +50,15 @@ func (t *soakTask) known(err error) bool {
 	if t.linked && errors.Is(err, taskmanager.ErrCancelled) || t.grouped && errors.Is(err, taskmanager.ErrGroupFailed) {
 		return true
 	}
+	parent := t.linked || t.grouped // it may return the cause of the end of its parent
 	for reason, may := range map[error]bool{
-		taskmanager.ErrStopped:          x.stopping.Load() && !x.drained,
-		taskmanager.ErrGroupFailed:      t.grouped,
+		taskmanager.ErrStopped:          parent || x.stopping.Load() && !x.drained,
+		taskmanager.ErrGroupFailed:      parent,
 		taskmanager.ErrDropped:          x.overflow == taskmanager.DropNewest || x.overflow == taskmanager.DropOldest || x.overflow == taskmanager.DropWorst,
 		taskmanager.ErrShed:             x.sheds,
 		taskmanager.ErrQueueTimeout:     t.queueTimeout,
-		taskmanager.ErrDeadlineExceeded: t.deadline,
-		taskmanager.ErrTimeout:          t.timeout,
+		taskmanager.ErrDeadlineExceeded: parent || t.deadline,
+		taskmanager.ErrTimeout:          parent || t.timeout,
 		errSkipped:                      x.skips,
 	} {
 		if errors.Is(err, reason) && !may {
