@@ -436,7 +436,7 @@ func TestFairSharesAreExact(t *testing.T) {
 		served[p.key]++
 		q.Push(p)
 	}
-	want := items * weights[0] / (weights[0] + weights[1])
+	want := int(items * int64(weights[0]) / int64(weights[0]+weights[1])) // the product overflows 32 bits
 	if d := served[0] - want; d < -2 || d > 2 {
 		t.Errorf("the key of weight %d was served %d of %d items, want %d", weights[0], served[0], items, want)
 	}
