@@ -11,7 +11,8 @@ type alarm struct {
 	at      time.Time // when it fires; zero if not set
 	scaleAt time.Time // when the scaler is asked again; zero if it need not be
 
-	patience time.Duration // how long the scaler was left alone last; see patienceLocked
+	keptAt   time.Time     // when the scaler last kept workers that could have expired
+	patience time.Duration // how long it is left alone after that
 	started  uint64        // items that had started then
 }
 
@@ -39,10 +40,11 @@ func (a *alarm) stop() {
 // watchIdleLocked sets the alarm for the worker that has been idle longest, if it may expire.
 // That is the worker at the bottom of the stack, which is ordered by idleSince. If this
 // worker is woken, the alarm stays set. It then rings once for nothing and is set for the
-// new bottom of the stack, which is cheaper than a change for each item.
+// new bottom of the stack, which is cheaper than a change for each item. While the scaler keeps
+// that worker, others that park do not make the alarm ring.
 func (p *Pool[T]) watchIdleLocked() {
 	if p.expiresLocked() && len(p.idle) > 0 {
-		p.alarm.set(p.idle[0].idleSince.Add(p.cfg.IdleTimeout))
+		p.alarm.set(later(p.idle[0].idleSince.Add(p.cfg.IdleTimeout), p.keptUntilLocked()))
 	}
 }
 
@@ -63,16 +65,36 @@ func (p *Pool[T]) expiresLocked() bool {
 // longestPatience limits how long a scaler that keeps idle workers is left alone.
 const longestPatience = time.Minute
 
-// patienceLocked returns the time after which to ask the scaler again about workers that it has
-// just kept. While no item starts, the time doubles, so that an idle pool uses no processor time
-// however short its timeout is.
-func (p *Pool[T]) patienceLocked() time.Duration {
+// keepLocked notes that the scaler has just kept workers that could have expired, and sets the
+// alarm for the time when it is asked again. While no item starts, the time between two
+// questions doubles, so that an idle pool uses no processor time however short its timeout is.
+func (p *Pool[T]) keepLocked(now time.Time) {
+	a := &p.alarm
+	if !now.Before(p.keptUntilLocked()) { // otherwise the alarm rang for another reason
+		if a.started != p.counts.started {
+			a.started, a.patience = p.counts.started, 0
+		}
+		a.keptAt, a.patience = now, max(p.cfg.IdleTimeout, min(2*a.patience, longestPatience))
+	}
+	a.set(p.keptUntilLocked())
+}
+
+// keptUntilLocked returns the time until which the scaler's last decision to keep workers
+// stands. It is in the past if there is none.
+func (p *Pool[T]) keptUntilLocked() time.Time {
 	a := &p.alarm
 	if a.started != p.counts.started {
-		a.started, a.patience = p.counts.started, 0
+		return a.keptAt.Add(min(a.patience, p.cfg.IdleTimeout))
 	}
-	a.patience = max(p.cfg.IdleTimeout, min(2*a.patience, longestPatience))
-	return a.patience
+	return a.keptAt.Add(a.patience)
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // ring runs when the alarm fires. It asks the scaler and dismisses the workers that have
@@ -106,7 +128,7 @@ func (p *Pool[T]) ring() {
 	before := p.workers
 	leaving := p.dismissExpiredLocked(now, min(p.workers-max(p.min, keep), spare))
 	if p.expiredLocked(now) > 0 { // the scaler keeps them
-		p.alarm.set(now.Add(p.patienceLocked()))
+		p.keepLocked(now)
 	} else {
 		p.watchIdleLocked()
 		p.watchDormantLocked()
@@ -183,10 +205,11 @@ func (p *Pool[T]) dismissIdleLocked(n int) []*worker[T] {
 	return leaving
 }
 
-// restampIdleLocked restarts the idle time of all idle and dormant workers. Workers that parked
-// while the pool had a fixed size have no idleSince.
+// restampIdleLocked restarts the idle time of all idle and dormant workers, and forgets that the
+// scaler has kept any. Workers that parked while the pool had a fixed size have no idleSince.
 func (p *Pool[T]) restampIdleLocked() {
 	now := time.Now()
+	p.alarm.keptAt = time.Time{}
 	p.dormantSince = now
 	for _, w := range p.idle {
 		w.idleSince = now

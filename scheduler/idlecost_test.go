@@ -90,6 +90,27 @@ func TestActivityEndsThePatienceWithTheScaler(t *testing.T) {
 	})
 }
 
+// TestParkingDoesNotAskTheScaler lets an item run every 10 ms on one of four workers, which the scaler
+// keeps. The others have been idle for the timeout, but that is no reason to ask the scaler each time
+// that the worker parks.
+func TestParkingDoesNotAskTheScaler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &counting{target: 4}
+		r := grown(t, scheduler.Config[*job]{Max: 4, Scaler: s}, 4)
+		time.Sleep(time.Minute)
+		before := s.asked.Load()
+		for i := range 1000 {
+			r.touch(t, 5+i)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := s.asked.Load() - before; n > 3 {
+			t.Errorf("the scaler was asked %d times in %v, want about once", n, idleTimeout)
+		}
+		wantWorkers(t, r, 4)
+		mustStop(t, r.pool)
+	})
+}
+
 // TestNoIdleTimeoutKeepsWorkers lets a pool be idle for a long time.
 func TestNoIdleTimeoutKeepsWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

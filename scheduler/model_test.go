@@ -20,7 +20,7 @@ type model struct {
 	timeout                  time.Duration
 
 	now     time.Time
-	alarm   time.Time // time of the next check of idle workers; zero if there is none
+	alarm   modelAlarm
 	paused  bool
 	stood   time.Duration // length of all pauses
 	idle    []time.Time   // start of the idle time of each idle worker; the one that parked last on top
@@ -103,19 +103,6 @@ func (m *model) start(n int) {
 	m.peak = max(m.peak, m.workers())
 }
 
-// watch sets the alarm for the worker that has been idle for the longest time.
-func (m *model) watch() {
-	if m.workers() > m.min && len(m.idle) > 0 {
-		m.setAlarm(m.idle[0].Add(m.timeout))
-	}
-}
-
-func (m *model) setAlarm(at time.Time) {
-	if m.alarm.IsZero() || at.Before(m.alarm) {
-		m.alarm = at
-	}
-}
-
 // blocked returns the number of items whose submitters wait for room.
 func (m *model) blocked() int {
 	n := 0
@@ -159,7 +146,7 @@ func (m *model) settle(ask bool) {
 		m.watch() // a worker looked for an item and parked
 	}
 	m.looked = false
-	for !m.alarm.IsZero() && !m.alarm.After(m.now) {
+	for m.alarm.due(m.now) {
 		m.ring()
 	}
 }
@@ -425,49 +412,9 @@ func (m *model) resize(minimum, maximum int) {
 	for i := range m.idle {
 		m.idle[i] = m.now
 	}
+	m.alarm.keptAt = time.Time{}
 	m.watch()
 	m.settle(true)
-}
-
-// pass advances the time.
-func (m *model) pass(d time.Duration) {
-	if m.paused {
-		m.stood += d
-	}
-	end := m.now.Add(d)
-	for !m.alarm.IsZero() && !m.alarm.After(end) {
-		m.now = m.alarm
-		m.ring()
-	}
-	m.now = end
-}
-
-// ring dismisses workers that have been idle for the timeout and that neither the minimum
-// nor Demand keeps.
-func (m *model) ring() {
-	m.alarm = time.Time{}
-	expired := m.expired()
-	if expired == 0 {
-		m.watch()
-		return
-	}
-	keep := m.target(m.queued() + m.blocked())
-	if n := min(expired, m.workers()-max(m.min, keep)); n > 0 {
-		m.idle = m.idle[n:]
-	}
-	if m.expired() > 0 {
-		m.setAlarm(m.now.Add(m.timeout))
-		return
-	}
-	m.watch()
-}
-
-func (m *model) expired() int {
-	n := 0
-	for n < len(m.idle) && n < m.workers()-m.min && m.now.Sub(m.idle[n]) >= m.timeout {
-		n++
-	}
-	return n
 }
 
 // snapshot returns the expected result of Pool.Snapshot, without times.

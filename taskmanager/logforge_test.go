@@ -127,6 +127,7 @@ func TestLogRecordsHadNoAttributes(t *testing.T) {
 			}
 			return errFailed
 		}, restart: func(context.Context, error) bool { return runs < 3 }}))
+		synctest.Wait() // until the worker is free again
 		submitFunc(t, m, "busy", untilCancelled)
 		synctest.Wait()
 		submitFunc(t, m, "dropped", fn0)
