@@ -2,6 +2,7 @@ package taskmanager
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -45,8 +46,9 @@ type groupConfig struct {
 }
 
 // WithGroupLimit limits the number of outstanding tasks of the group to n. A submit to a
-// full group waits until a task of the group ends. A task that waits in such a submit lends
-// its slot; see [Blocking]. The default is no limit.
+// full group waits until a task of the group ends. Submits that wait get the places that
+// become free in the order of their arrival. A task that waits in such a submit lends its
+// slot; see [Blocking]. The default is no limit.
 func WithGroupLimit(n int) GroupOption {
 	return func(g *groupConfig) error {
 		g.limit = n
@@ -87,7 +89,7 @@ type Group struct {
 	waited  bool            // Wait has returned since the last submit
 	failed  error           // cause of the cancellation of members; nil: none
 	quiet   chan struct{}   // closed when the last member ends; nil while no Wait needs it
-	room    chan struct{}   // closed when a member ends; nil while no submit needs it
+	line    list.List       // of *entrant, by arrival; not empty only if the group is full and has not failed
 }
 
 // round is what Wait returns for the submits from one use of a group to the next. Nothing
@@ -218,39 +220,6 @@ func (g *Group) lost(err error) {
 	}
 }
 
-// enter makes the task a member. In a full group it waits for room first.
-func (g *Group) enter(h *Handle) error {
-	for {
-		g.mu.Lock()
-		switch {
-		case g.failed != nil:
-			defer g.mu.Unlock()
-			return g.failed
-		case g.cfg.limit == 0 || len(g.members) < g.cfg.limit:
-			defer g.mu.Unlock()
-			g.addLocked(h)
-			return nil
-		}
-		if g.room == nil {
-			g.room = make(chan struct{})
-		}
-		room := g.room
-		g.mu.Unlock()
-		if err := g.await(g.ctx, groupRoom{g, room}, room, "wait for room in the group"); err != nil {
-			return err
-		}
-	}
-}
-
-// addLocked makes the task a member. g.mu must be held.
-func (g *Group) addLocked(h *Handle) {
-	if g.members == nil {
-		g.members = make(map[*Handle]int)
-	}
-	g.members[h] = g.round.count
-	g.round.count++
-}
-
 // contextEnded fails the group because its context has ended, and returns the error with
 // which its members are cancelled.
 func (g *Group) contextEnded() error {
@@ -286,6 +255,11 @@ func causeOf(h *Handle, reason error) error {
 
 // leave removes a member. A non-nil err is its failure.
 func (g *Group) leave(h *Handle, err error) {
+	fails := err != nil && !g.cfg.collect
+	var why error
+	if fails {
+		why = causeOf(h, err)
+	}
 	g.mu.Lock()
 	place, member := g.members[h]
 	if !member { // a failed submit, for which the manager has called ended before
@@ -296,50 +270,54 @@ func (g *Group) leave(h *Handle, err error) {
 	if err != nil && (g.cfg.collect || g.failed == nil) {
 		g.round.failures = append(g.round.failures, failure{place, err})
 	}
-	if len(g.members) == 0 {
-		g.members = nil
-		if g.quiet != nil {
-			close(g.quiet)
-			g.quiet = nil
-		}
+	var others []*Handle
+	if fails {
+		others = g.failLocked(err, why) // before the place is handed on
 	}
-	if g.room != nil {
-		close(g.room)
-		g.room = nil
-	}
+	g.placeIsFreeLocked()
 	g.mu.Unlock()
-	if err != nil && !g.cfg.collect {
-		g.fail(err, causeOf(h, err))
-	}
+	g.cancel(others, why)
 }
 
-// fail cancels the members with the cause why and makes later submits fail with it. Only
-// the first call has an effect.
+// fail cancels the members with the cause why and makes later submits, and those that wait for
+// room, fail with it. Only the first call has an effect.
 func (g *Group) fail(reason, why error) {
 	g.mu.Lock()
+	others := g.failLocked(reason, why)
+	g.mu.Unlock()
+	g.cancel(others, why)
+}
+
+// failLocked is fail for callers that hold g.mu. It returns the members, which the caller cancels
+// once it has released g.mu.
+func (g *Group) failLocked(reason, why error) []*Handle {
 	if g.failed != nil {
-		g.mu.Unlock()
-		return
+		return nil
 	}
 	g.failed = why
 	if r := g.round; len(r.failures) == 0 || g.cfg.collect { // with collect only the end of ctx gets here
 		r.failures = append(r.failures, failure{r.count, reason})
 	}
-	others, failed := slices.Collect(maps.Keys(g.members)), g.failed
-	g.mu.Unlock()
-	// Waiting tasks first: otherwise a worker that becomes free starts one of them for nothing.
-	slices.SortFunc(others, func(a, b *Handle) int { return cmp.Compare(a.progress(), b.progress()) })
-	for _, h := range others {
-		g.m.cancel(h, failed)
+	for g.nextEntrantLocked() != nil {
+	}
+	return slices.Collect(maps.Keys(g.members))
+}
+
+// cancel cancels tasks. Waiting ones come first: otherwise a worker that becomes free starts one
+// of them for nothing.
+func (g *Group) cancel(tasks []*Handle, why error) {
+	slices.SortFunc(tasks, func(a, b *Handle) int { return cmp.Compare(a.progress(), b.progress()) })
+	for _, h := range tasks {
+		g.m.cancel(h, why)
 	}
 }
 
-// Wait waits until no task of the group is outstanding. It returns the first failure, with
-// the name of the task, or with [WithCollect] all failures. The end of the group's context
-// while tasks were outstanding is a failure too. If ctx ends first, Wait returns an error
-// that wraps its cause, and the tasks continue. After Wait, more tasks may be submitted
-// unless the group has failed. Several goroutines may wait: each Wait that begins before
-// the group is used again returns the same.
+// Wait waits until no task of the group is outstanding and no submit waits for room. It
+// returns the first failure, with the name of the task, or with [WithCollect] all failures.
+// The end of the group's context while tasks were outstanding is a failure too. If ctx ends
+// first, Wait returns an error that wraps its cause, and the tasks continue. After Wait, more
+// tasks may be submitted unless the group has failed. Several goroutines may wait: each Wait
+// that begins before the group is used again returns the same.
 //
 // A task that waits for a group lends its slot, as with [Handle.Wait]. If the tasks of the
 // group cannot end before the calling task does, Wait returns [ErrWouldDeadlock].
@@ -422,44 +400,6 @@ func (g *Group) tasks(w *waitGraph) iter.Seq[*Handle] {
 		defer g.mu.Unlock()
 		for h := range g.members {
 			if !w.free(h) && !yield(h) {
-				return
-			}
-		}
-	}
-}
-
-// groupRoom is the dependency of a submit to a full group. The channel is closed when there is
-// room.
-type groupRoom struct {
-	*Group
-	room chan struct{}
-}
-
-// currentRoom returns the dependency of the submits that wait for room.
-func (g *Group) currentRoom() groupRoom {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return groupRoom{g, g.room}
-}
-
-// one returns true: the end of any member makes room.
-func (groupRoom) one() bool { return true }
-
-// tasks returns the members, or none if one of them needs nothing or there has been room since.
-func (r groupRoom) tasks(w *waitGraph) iter.Seq[*Handle] {
-	return func(yield func(*Handle) bool) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.Group.room != r.room {
-			return
-		}
-		for h := range r.members {
-			if w.free(h) {
-				return
-			}
-		}
-		for h := range r.members {
-			if !yield(h) {
 				return
 			}
 		}

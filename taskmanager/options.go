@@ -217,6 +217,7 @@ type taskConfig struct {
 	delayed *postponed   // nil: no delay
 	limits  *limits      // nil: no time limit
 	linked  bool         // WithLinkedContext, or a task of a group
+	enters  bool         // see entersLocked; guarded by the handle's mu
 	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
 	watcher watcher      // nil: nothing watches the task; guarded by the handle's mu
 	overlap *Overlap     // only for schedules
@@ -311,7 +312,7 @@ func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskC
 		}
 		cfg.watcher = w
 		if _, ok := w.(*Group); ok {
-			cfg.linked = true
+			cfg.linked, cfg.enters = true, true
 		}
 	}
 	return cfg, nil

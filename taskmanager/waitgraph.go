@@ -89,19 +89,33 @@ func (g *waitGraph) remove(h *Handle, on dependency) {
 
 // closesCycle reports whether a task that is being submitted could never run, because all
 // tasks that its key allows at once wait for it. They can do that already if it is a member
-// of a group.
+// of a group. From then on the graph knows what the task needs, unless the answer is true: then
+// the submit is about to fail.
 func (m *TaskManager) closesCycle(h *Handle) bool {
 	if !m.limitsKeys() || h.cfg == nil || h.cfg.watcher == nil {
 		return false
 	}
 	g := m.lockWaits(m)
 	defer g.mu.Unlock()
+	h.setEnters(false)
 	for on := range g.needsToStart(h) {
 		if deadlock.Closes(g, h, on) {
+			h.setEnters(true)
 			return true
 		}
 	}
 	return false
+}
+
+// entersLocked reports whether the task has a place in a group but its submit has not come to
+// closesCycle. Nothing holds the task back then: the submit goes on, and either closesCycle adds
+// the needs of the task, or the submit fails and gives the place back. mu is held.
+func (h *Handle) entersLocked() bool { return h.cfg != nil && h.cfg.enters }
+
+func (h *Handle) setEnters(enters bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cfg.enters = enters
 }
 
 // The methods of deadlock.Graph.
@@ -159,7 +173,7 @@ func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
 			if g.waiters[s.group] != nil && !yield(s.group) {
 				return
 			}
-			if room := s.group.currentRoom(); g.waiters[room] != nil && !yield(room) {
+			if room := (groupRoom{s.group}); g.waiters[room] != nil && !yield(room) {
 				return
 			}
 		}
@@ -207,7 +221,7 @@ func (h *Handle) standing() (s standing) {
 	defer h.mu.Unlock()
 	switch h.state {
 	case queued, delayed, admitting:
-		s.heldBack = h.m.limitsKeys() || h.m.callerRuns && h.state == admitting
+		s.heldBack = h.m.limitsKeys() && !h.entersLocked() || h.m.callerRuns && h.state == admitting
 	case running, asking:
 		s.executing = true
 	case ended:

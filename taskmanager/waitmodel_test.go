@@ -14,8 +14,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// TestWaitsEqualTheirModel has tasks of two managers wait for each other and for groups, while
-// limits per key hold other tasks back. Exactly the waits that the model calls stuck are refused.
+// TestWaitsEqualTheirModel has tasks of two managers wait for each other, for groups and for room
+// in groups, while limits per key hold other tasks back. Exactly the waits and submits that the
+// model calls stuck are refused, and submits get room in the order of their arrival.
 func TestWaitsEqualTheirModel(t *testing.T) {
 	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -27,13 +28,16 @@ func TestWaitsEqualTheirModel(t *testing.T) {
 				"wait2":  func(t *rapid.T) { seen[w.wait(t)]++ },
 				"wait3":  func(t *rapid.T) { seen[w.wait(t)]++ },
 				"cancel": w.cancel,
-				"finish": w.finish,
+				"finish": func(t *rapid.T) { seen[w.finish(t)]++ },
 				"submit": func(t *rapid.T) { seen[w.submit(t)]++ },
+				"enter":  func(t *rapid.T) { seen[w.enter(t)]++ },
+				"enter2": func(t *rapid.T) { seen[w.enter(t)]++ },
+				"room":   func(t *rapid.T) { seen[w.makeRoom(t)]++ },
 				"":       w.check,
 			})
 		})
 	})
-	for _, what := range []string{"refused", "waits", "over", "submitted"} {
+	for _, what := range []string{"refused", "waits", "over", "submitted", "waits for room", "no room", "got room"} {
 		if seen[what] == 0 {
 			t.Errorf("no wait or submit was of the kind %q", what)
 		}
@@ -47,12 +51,15 @@ type waitWorld struct {
 	tasks  []*waitTask // that have not ended, in the order of their submits
 	waits  []*modelWait
 	made   int
-	failed bool // a submit was refused, and so a group has failed; the rest is not modelled
+	failed bool               // a submit was refused, and so a group has failed; the rest is not modelled
+	limit  int                // of each group; 0: none
+	end    context.CancelFunc // ends the contexts of the groups
 }
 
 // waitTask is a task of the model.
 type waitTask struct {
 	h       *taskmanager.Handle
+	name    string
 	m       int
 	key     string
 	member  bool // of the group
@@ -63,7 +70,8 @@ type waitTask struct {
 // modelWait is a wait that has begun and not ended.
 type modelWait struct {
 	of     *waitTask
-	on     *waitTask // nil: the group of manager m
+	on     *waitTask // nil: the group of manager m, or room in it
+	enters *waitTask // nil: not for room; otherwise the task that will be a member
 	m      int
 	cancel context.CancelFunc
 	err    chan error
@@ -72,15 +80,21 @@ type modelWait struct {
 const limitPerKey = 2
 
 func newWaitWorld(t *rapid.T) *waitWorld {
-	w := &waitWorld{}
+	w := &waitWorld{limit: rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "limit")}
+	var opts []taskmanager.GroupOption
+	if w.limit > 0 {
+		opts = append(opts, taskmanager.WithGroupLimit(w.limit))
+	}
+	var ctx context.Context
+	ctx, w.end = context.WithCancel(context.Background())
 	for i := range 2 {
 		m, err := taskmanager.Start(taskmanager.WithWorkers(0, 20), taskmanager.WithQueue(taskmanager.LimitByKey(limitPerKey, taskmanager.FIFO())))
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.m, w.groups = append(w.m, m), append(w.groups, m.Group(context.Background()))
+		w.m, w.groups = append(w.m, m), append(w.groups, m.Group(ctx, opts...))
 		for range 3 {
-			w.add(t, i, "a", i == 0)
+			w.add(t, i, "a", i == 0 && !w.isFull(i))
 		}
 	}
 	return w
@@ -89,39 +103,104 @@ func newWaitWorld(t *rapid.T) *waitWorld {
 // submit submits a task. It is refused if it would be stuck, as a member of a group that is
 // awaited.
 func (w *waitWorld) submit(t *rapid.T) (kind string) {
-	if w.failed || len(w.tasks) >= 12 {
+	m, key := rapid.IntRange(0, 1).Draw(t, "manager"), drawKey(t)
+	member := rapid.Bool().Draw(t, "member")
+	if w.failed || len(w.tasks) >= 12 || member && w.isFull(m) {
 		return "none"
 	}
-	return w.add(t, rapid.IntRange(0, 1).Draw(t, "manager"), rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key"), rapid.Bool().Draw(t, "member"))
+	return w.add(t, m, key, member)
 }
 
+func drawKey(t *rapid.T) string { return rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key") }
+
 func (w *waitWorld) add(t *rapid.T, m int, key string, member bool) (kind string) {
-	x := &waitTask{m: m, key: key, member: member, orders: make(chan func(context.Context))}
-	name := fmt.Sprint("task ", w.made)
+	x := w.newTask(m, key, member)
+	refused := w.begins(x)
+	return w.submitted(t, x, refused, w.launch(context.Background(), x))
+}
+
+// newTask returns a task that no manager has yet.
+func (w *waitWorld) newTask(m int, key string, member bool) *waitTask {
 	w.made++
+	return &waitTask{name: fmt.Sprint("task ", w.made), m: m, key: key, member: member, orders: make(chan func(context.Context))}
+}
+
+// launch submits a task.
+func (w *waitWorld) launch(ctx context.Context, x *waitTask) (err error) {
 	do := func(ctx context.Context) error {
 		for order := range x.orders {
 			order(ctx)
 		}
 		return nil
 	}
+	if x.member {
+		return w.groups[x.m].Go(x.name, do, taskmanager.WithKey(x.key))
+	}
+	_, err = w.m[x.m].SubmitFunc(ctx, x.name, do, taskmanager.WithKey(x.key))
+	return err
+}
+
+// begins adds a task to the model, and reports whether it would be stuck.
+func (w *waitWorld) begins(x *waitTask) (stuck bool) {
 	w.tasks = append(w.tasks, x)
 	w.start()
-	refused := w.isStuck(x)
-	var err error
-	if member {
-		err = w.groups[m].Go(name, do, taskmanager.WithKey(key))
-	} else {
-		_, err = w.m[m].SubmitFunc(context.Background(), name, do, taskmanager.WithKey(key))
-	}
+	return w.isStuck(x)
+}
+
+// submitted compares the result of the submit of the last task.
+func (w *waitWorld) submitted(t *rapid.T, x *waitTask, refused bool, err error) (kind string) {
 	if !refused {
 		check.Is(t, "a submit", err, nil)
-		x.h, _ = w.m[m].Lookup(name)
+		x.h, _ = w.m[x.m].Lookup(x.name)
 		return "submitted"
 	}
 	check.Is(t, "a submit", err, taskmanager.ErrWouldDeadlock)
 	w.failed = true
 	w.tasks = w.tasks[:len(w.tasks)-1]
+	return "not submitted"
+}
+
+// isFull reports whether the group of a manager is full.
+func (w *waitWorld) isFull(m int) bool {
+	return w.limit > 0 && len(w.targets(&modelWait{m: m})) == w.limit
+}
+
+// enter has a task submit another one to the group of its manager, which is full.
+func (w *waitWorld) enter(t *rapid.T) (kind string) {
+	x := w.runningTask(t)
+	if x == nil || w.failed || !w.isFull(x.m) {
+		return "none"
+	}
+	on := &modelWait{of: x, enters: w.newTask(x.m, drawKey(t), true), m: x.m, cancel: func() {}, err: make(chan error, 1)}
+	w.waits = append(w.waits, on)
+	refused := w.isStuck(x)
+	x.orders <- func(ctx context.Context) { on.err <- w.launch(ctx, on.enters) } // known by its goroutine
+	synctest.Wait()
+	if !refused {
+		return "waits for room"
+	}
+	w.failed = true
+	if len(on.err) == 0 {
+		t.Fatalf("a submit that could get no room was not refused, in%v", w)
+	}
+	check.Is(t, "a submit to a full group", w.over(len(w.waits)-1), taskmanager.ErrWouldDeadlock)
+	return "no room"
+}
+
+// handOn gives the place of a member that has ended to the first submit that waits for it.
+func (w *waitWorld) handOn(t *rapid.T, m int) (kind string) {
+	i := slices.IndexFunc(w.waits, func(on *modelWait) bool { return on.enters != nil && on.m == m })
+	if i < 0 {
+		return "finished"
+	}
+	on := w.waits[i]
+	if len(on.err) == 0 {
+		t.Fatalf("the first submit in the line did not get the place, in%v", w)
+	}
+	err := w.over(i)
+	if w.submitted(t, on.enters, w.begins(on.enters), err) == "submitted" {
+		return "got room"
+	}
 	return "not submitted"
 }
 
@@ -164,7 +243,8 @@ func (w *waitWorld) isStuck(x *waitTask) bool {
 				return slices.ContainsFunc(w.runningWith(x), func(y *waitTask) bool { return !isLeft(y) })
 			}
 			return !slices.ContainsFunc(w.waits, func(on *modelWait) bool {
-				return on.of == x && slices.ContainsFunc(w.targets(on), isLeft)
+				left := slices.DeleteFunc(w.targets(on), func(y *waitTask) bool { return !isLeft(y) })
+				return on.of == x && len(left) > 0 && (on.enters == nil || len(left) == w.limit)
 			})
 		})
 	}
@@ -177,6 +257,8 @@ func (w *waitWorld) String() (s string) {
 		s += fmt.Sprintf("\n  %d: manager %d, key %s, member %t, running %t; waits for", i, x.m, x.key, x.member, x.running)
 		for _, on := range w.waits {
 			switch {
+			case on.of == x && on.enters != nil:
+				s += fmt.Sprintf(" room in group %d for a task with key %s", on.m, on.enters.key)
 			case on.of == x && on.on == nil:
 				s += fmt.Sprintf(" group %d", on.m)
 			case on.of == x:
@@ -213,29 +295,31 @@ func (w *waitWorld) wait(t *rapid.T) (kind string) {
 	synctest.Wait()
 	switch {
 	case over:
-		check.Is(t, "a wait for nothing", w.end(len(w.waits)-1), nil)
+		check.Is(t, "a wait for nothing", w.over(len(w.waits)-1), nil)
 		return "over"
 	case refused:
 		if len(on.err) == 0 {
 			t.Fatalf("a wait that could not end was not refused, in%v", w)
 		}
-		check.Is(t, "a wait", w.end(len(w.waits)-1), taskmanager.ErrWouldDeadlock)
+		check.Is(t, "a wait", w.over(len(w.waits)-1), taskmanager.ErrWouldDeadlock)
 		return "refused"
 	}
 	return "waits"
 }
 
-// runningTask draws a running task.
+// runningTask draws a task that runs and takes orders.
 func (w *waitWorld) runningTask(t *rapid.T) *waitTask {
-	running := slices.DeleteFunc(slices.Clone(w.tasks), func(x *waitTask) bool { return !x.running })
+	running := slices.DeleteFunc(slices.Clone(w.tasks), func(x *waitTask) bool {
+		return !x.running || slices.ContainsFunc(w.waits, func(on *modelWait) bool { return on.of == x && on.enters != nil })
+	})
 	if len(running) == 0 {
 		return nil
 	}
 	return rapid.SampledFrom(running).Draw(t, "task")
 }
 
-// end returns the error of a wait that has ended.
-func (w *waitWorld) end(i int) error {
+// over returns the error of a wait that has ended.
+func (w *waitWorld) over(i int) error {
 	on := w.waits[i]
 	w.waits = slices.Delete(w.waits, i, i+1)
 	defer on.cancel()
@@ -248,25 +332,59 @@ func (w *waitWorld) cancel(t *rapid.T) {
 		return
 	}
 	i := rapid.IntRange(0, len(w.waits)-1).Draw(t, "wait")
+	if w.waits[i].enters != nil {
+		return // only the end of the group's context ends it
+	}
 	w.waits[i].cancel()
-	check.Is(t, "a cancelled wait", w.end(i), context.Canceled)
+	check.Is(t, "a cancelled wait", w.over(i), context.Canceled)
 }
 
-// finish ends a task that does not wait, and the waits for it.
-func (w *waitWorld) finish(t *rapid.T) {
-	x := w.runningTask(t)
-	if x == nil || w.failed || slices.ContainsFunc(w.waits, func(on *modelWait) bool { return on.of == x }) {
-		return
+// finish ends a task that does not wait.
+func (w *waitWorld) finish(t *rapid.T) (kind string) {
+	if x := w.runningTask(t); x != nil {
+		return w.finishes(t, x)
+	}
+	return "none"
+}
+
+// makeRoom ends a member of a full group that does not wait.
+func (w *waitWorld) makeRoom(t *rapid.T) (kind string) {
+	for _, on := range w.waits {
+		if on.enters == nil {
+			continue
+		}
+		for _, x := range w.targets(on) {
+			if x.running && !w.isWaiting(x) {
+				return w.finishes(t, x)
+			}
+		}
+	}
+	return "none"
+}
+
+func (w *waitWorld) isWaiting(x *waitTask) bool {
+	return slices.ContainsFunc(w.waits, func(on *modelWait) bool { return on.of == x })
+}
+
+// finishes ends a task unless it waits, and the waits for it.
+func (w *waitWorld) finishes(t *rapid.T, x *waitTask) (kind string) {
+	if w.failed || w.isWaiting(x) {
+		return "none"
 	}
 	close(x.orders)
 	w.tasks = slices.DeleteFunc(w.tasks, func(y *waitTask) bool { return y == x })
 	w.start()
 	synctest.Wait()
+	kind = "finished"
+	if x.member {
+		kind = w.handOn(t, x.m)
+	}
 	for i, on := range slices.Backward(w.waits) {
-		if len(w.targets(on)) == 0 {
-			check.Is(t, "a wait whose tasks have ended", w.end(i), nil)
+		if len(w.targets(on)) == 0 && !w.failed {
+			check.Is(t, "a wait whose tasks have ended", w.over(i), nil)
 		}
 	}
+	return kind
 }
 
 // check compares which waits have not ended, and which tasks run.
@@ -284,9 +402,11 @@ func (w *waitWorld) check(t *rapid.T) {
 }
 
 func (w *waitWorld) stop(t *rapid.T) {
+	w.end()
 	for i, on := range slices.Backward(w.waits) {
 		on.cancel()
-		if err := w.end(i); !errors.Is(err, context.Canceled) {
+		err := w.over(i)
+		if groupFailed := w.failed && errors.Is(err, taskmanager.ErrWouldDeadlock); !groupFailed && !errors.Is(err, context.Canceled) {
 			t.Errorf("a cancelled wait: %v", err)
 		}
 	}
