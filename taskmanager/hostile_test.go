@@ -135,7 +135,7 @@ func TestTaskThatSubmitsItsSuccessorKeepsNoAncestors(t *testing.T) {
 	before := heapInUse()
 	submitFunc(t, m, "first", next(generations))
 	<-finished
-	if got := int64(heapInUse()) - int64(before); got > 20*generations {
+	if got := heapInUse() - before; got > 20*generations {
 		t.Errorf("%d generations of tasks hold %d bytes, want next to nothing", generations, got)
 	}
 }
