@@ -122,8 +122,8 @@ func (p *Pool[T]) ring() {
 		return
 	}
 	spare := p.spareLocked()
-	if !p.haltedLocked() { // the other spare workers are about to take what waits
-		spare -= p.demandLocked()
+	if !p.haltedLocked() { // the rest, and those on their way, are about to take what waits
+		spare = min(spare, p.freeLocked()-p.demandLocked())
 	}
 	before := p.workers
 	leaving := p.dismissExpiredLocked(now, min(p.workers-max(p.min, keep), spare))

@@ -101,6 +101,20 @@ func TestTrickleShrinksThePool(t *testing.T) {
 	})
 }
 
+// TestItemAtTheMomentOfExpiryKeepsASecondWorker: an item arrives at the moment at which all idle
+// workers expire. One of them, or a new one, runs it, and the others leave.
+func TestItemAtTheMomentOfExpiryKeepsASecondWorker(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			r := grown(t, scheduler.Config[*job]{Max: 8}, 8)
+			time.Sleep(idleTimeout)
+			r.touch(t, 100)
+			wantWorkers(t, r, 1)
+			mustStop(t, r.pool)
+		})
+	}
+}
+
 func TestResizeTakesEffectAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := grown(t, scheduler.Config[*job]{Min: 1, Max: 4}, 4)
