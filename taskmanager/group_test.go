@@ -276,7 +276,7 @@ func TestBadTaskOptions(t *testing.T) {
 func TestSecondWaitLosesTheFailures(t *testing.T) {
 	for i := range 100 {
 		bubble(t, func(t *testing.T) {
-			m := start(t)
+			m := start(t, taskmanager.WithWorkers(4, 4))
 			g := taskmanager.NewResultGroup[int](t.Context(), m, taskmanager.WithCollect())
 			for _, result := range []int{1, 2} {
 				err := g.Go(fmt.Sprint(result), func(context.Context) (int, error) {

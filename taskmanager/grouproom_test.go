@@ -149,7 +149,7 @@ func TestPlaceOfASubmitThatGivesUpIsLost(t *testing.T) {
 // free then goes to the next submit.
 func TestRefusedSubmitStaysInTheLine(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t)
+		m := start(t, taskmanager.WithWorkers(4, 4))
 		g := m.Group(t.Context(), taskmanager.WithGroupLimit(1), taskmanager.WithCollect())
 		root := submitFunc(t, m, "root", func(ctx context.Context) error {
 			self, _ := taskmanager.FromContext(ctx)

@@ -306,7 +306,7 @@ func TestEndingManagerRefusesSchedules(t *testing.T) {
 // its own context ends with the task.
 func TestScheduleMadeByATaskEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m := start(t)
+		m := start(t, taskmanager.WithWorkers(4, 4))
 		log := newRunLog()
 		var s *taskmanager.Schedule
 		h := submitFunc(t, m, "parent", func(ctx context.Context) (err error) {

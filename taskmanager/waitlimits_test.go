@@ -217,7 +217,7 @@ func TestNilContextBelongsToNoTask(t *testing.T) {
 func TestCircleThroughRoomInAGroup(t *testing.T) {
 	for _, memberFirst := range []bool{true, false} {
 		bubble(t, func(t *testing.T) {
-			m := start(t)
+			m := start(t, taskmanager.WithWorkers(4, 4))
 			submits, waits := make(chan struct{}), make(chan struct{})
 			var submitErr, waitErr error
 			h := submitFunc(t, m, "submitter", func(ctx context.Context) error {
