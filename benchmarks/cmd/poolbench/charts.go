@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/seed56799101/taskmanager/benchmarks/internal/charts"
-	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
+	"github.com/seed56799101/taskmanager/internal/yardstick"
 )
 
 // chart is a row of panels.
@@ -36,7 +36,6 @@ type bar struct {
 
 // charts returns the charts of the results.
 func (r results) charts() (list []chart) {
-	perTask := func(e entry) float64 { return e.time().Center }
 	dispatch := chart{file: "dispatch.svg", title: "Nanoseconds a task that does nothing", below: "from the first submit to the end of the last task; the scale is logarithmic"}
 	for _, name := range []string{"empty, 2 workers", "empty, 100 workers"} {
 		if t, ok := r.table(name); ok {
@@ -46,8 +45,8 @@ func (r results) charts() (list []chart) {
 	memory := chart{file: "sleep.svg", title: "A million tasks that sleep for 10 ms, 50,000 workers", below: "200 ms is the least that is possible; each measurement is a process of its own"}
 	if t, ok := r.table("sleep, 1 × 1000000"); ok {
 		memory.panels = []panel{
-			newPanel(t, "milliseconds", "ms", func(e entry) float64 { return perTask(e) }),
-			newPanel(t, "peak memory, MiB", "MiB", entry.peakMiB),
+			newPanel(t, "milliseconds", "ms", perTask),
+			newPanel(t, "peak memory, MiB", "MiB", peakMiB),
 		}
 		for i := range memory.panels {
 			memory.panels[i].linear = true
@@ -56,8 +55,8 @@ func (r results) charts() (list []chart) {
 	latency := chart{file: "latency.svg", title: "Microseconds from submit to start, one task at a time, 2 workers", below: "the scale is logarithmic"}
 	if t, ok := r.table("latency"); ok {
 		latency.panels = []panel{
-			newPanel(t, "p50", "µs", func(e entry) float64 { return e.latency(func(l contest.Latencies) float64 { return l.P50 }) }),
-			newPanel(t, "p99", "µs", func(e entry) float64 { return e.latency(func(l contest.Latencies) float64 { return l.P99 }) }),
+			newPanel(t, "p50", "µs", p50),
+			newPanel(t, "p99", "µs", p99),
 		}
 	}
 	for _, c := range []chart{dispatch, memory, latency} {
@@ -68,10 +67,15 @@ func (r results) charts() (list []chart) {
 	return list
 }
 
-func newPanel(t table, title, unit string, value func(entry) float64) panel {
+// newPanel shows the state with most measurements.
+func newPanel(t table, title, unit string, number func(measurement) float64) panel {
+	v := t.views()[0]
 	p := panel{title: title, unit: unit}
-	for _, e := range t.Entries {
-		p.bars = append(p.bars, bar{e.Contender, value(e), e.Ours})
+	if v.state != yardstick.Unknown {
+		p.title += " (" + v.state.String() + ")"
+	}
+	for _, e := range v.Entries {
+		p.bars = append(p.bars, bar{e.Contender, e.median(number), e.Ours})
 	}
 	slices.SortStableFunc(p.bars, func(a, b bar) int { return cmp.Compare(a.value, b.value) })
 	return p

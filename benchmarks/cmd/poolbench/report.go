@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -88,6 +87,15 @@ ended is checked. The table shows the median of the rounds, ± half of its 95 % 
 that the difference is not significant. Our contenders are in **bold**. Like the others, they start
 with one worker.
 
+The host of a virtual machine moves its processors between cores. Before and after each measurement,
+two threads pass a cache line to and fro; the time one way is the transfer time. Below 150 ns the
+processors are **near**, otherwise **far**. Contenders whose goroutines share data depend on it, and
+not all by the same factor, so ratios too hold for one state only. A measurement during which the
+state changed is left out and repeated, up to half as often as there are rounds. Each state with enough
+measurements has columns of its own; allocations and memory are those of all measurements. If no state has
+enough of them, which happens where a measurement takes long, the table says so, and a column has the states
+of each row. Its ratios compare only measurements in the same state; – means that there are none.
+
 The services differ, so compare contenders with the same service: a pool that knows each task by a
 unique name does more than a pool that only runs it. A contender that cannot do the work of a table
 is missing. If a submit waits for a worker, no tasks can be outstanding, and tasks that submit
@@ -95,44 +103,94 @@ others deadlock. Contenders that return results wait for a thousand of them at a
 missing where more tasks are outstanding, or where a task is submitted before the result of the
 previous one. Contenders that submit batches are missing where tasks arrive one at a time.`
 
+// column is a column of a table.
+type column struct {
+	title string
+	cell  func(e entry) string // of a contender
+}
+
+// plain is a column of medians over all measurements.
+func plain(title, format string, number func(measurement) float64) column {
+	return column{title, func(e entry) string { return fmt.Sprintf(format, math.Abs(e.median(number))) }}
+}
+
+// columns returns the columns of a table: those of each state, and those that do not depend on it.
+func (t table) columns() (list []column) {
+	views := t.views()
+	for _, v := range views {
+		suffix := ""
+		if len(views) > 1 {
+			suffix = ", " + v.state.String()
+		}
+		for _, c := range v.columns() {
+			list = append(list, column{c.title + suffix, func(e entry) string {
+				e, _ = v.of(e.Contender)
+				return c.cell(e)
+			}})
+		}
+	}
+	if !t.Latency {
+		list = append(list, plain("allocs", "%.1f", allocsPerTask), plain("bytes", "%.0f", bytesPerTask))
+	}
+	if t.Isolated {
+		list = append(list, plain("peak MiB", "%.0f", peakMiB), plain("peak goroutines", "%.0f", peakGoroutines))
+	}
+	if t.varied() {
+		list = append(list, column{"state", entry.stateList})
+	}
+	return list
+}
+
+// columns returns the columns of a state.
+func (v view) columns() (list []column) {
+	base, ok := v.of(contest.Yardstick)
+	if !ok { // the channel cannot do the work
+		base = v.Entries[max(0, slices.IndexFunc(v.Entries, func(e entry) bool { return !e.Ours }))]
+	}
+	ratio := column{"×, of " + base.Contender, func(e entry) string { return e.ratioTo(base) }}
+	switch {
+	case v.Latency:
+		return []column{plain("p50 µs", "%.2f", p50), ratio, plain("p99 µs", "%.2f", p99), plain("p99.9 µs", "%.2f", p999)}
+	case v.Beside > 0:
+		return []column{{"ns a task", entry.spread}, ratio, plain(fmt.Sprintf("×, of %d outstanding", v.Beside), "%.2f", beside)}
+	default:
+		return []column{{"ns a task", entry.spread}, ratio}
+	}
+}
+
+// ratioTo formats the ratio of the times.
+func (e entry) ratioTo(base entry) string {
+	ratio, ok := e.ratio(base, perTask)
+	switch {
+	case !ok:
+		return "–"
+	case e.Contender != base.Contender && len(e.Rounds) > 3 && !e.differs(base):
+		return fmt.Sprintf("%.2f ~", ratio)
+	default:
+		return fmt.Sprintf("%.2f", ratio)
+	}
+}
+
 // report returns a table.
 func (t table) report() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n%s. Rounds: %d.\n\n", t.Workload, capital(t.About), len(t.Entries[0].Rounds))
-	base, ok := t.of(contest.Yardstick)
-	if !ok { // the channel cannot do the work
-		base = t.Entries[max(0, slices.IndexFunc(t.Entries, func(e entry) bool { return !e.Ours }))]
+	fmt.Fprintf(&b, "### %s\n\n%s. %s\n\n", t.Workload, capital(t.About), t.condition())
+	columns := t.columns()
+	b.WriteString("||service|")
+	for _, c := range columns {
+		b.WriteString(c.title + "|")
 	}
-	columns := []string{"", "service", "ns a task", "×, of " + base.Contender, "allocs", "bytes"}
-	switch {
-	case t.Latency:
-		columns = []string{"", "service", "p50 µs", "×, of " + base.Contender, "p99 µs", "p99.9 µs"}
-	case t.Isolated:
-		columns = append(columns, "peak MiB", "peak goroutines")
-	}
-	fmt.Fprintf(&b, "|%s|\n|---|---|%s\n", strings.Join(columns, "|"), strings.Repeat("---:|", len(columns)-2))
+	b.WriteString("\n|---|---|" + strings.Repeat("---:|", len(columns)) + "\n")
 	for _, e := range t.bySpeed() {
 		name := e.Contender
 		if e.Ours {
 			name = "**" + name + "**"
 		}
-		ratio := fmt.Sprintf("%.2f", e.ratio(base))
-		if e.Contender != base.Contender && len(e.Rounds) > 3 && !e.differs(base) {
-			ratio += " ~"
+		fmt.Fprintf(&b, "|%s|%s|", name, e.Service)
+		for _, c := range columns {
+			b.WriteString(c.cell(e) + "|")
 		}
-		cells := []string{name, string(e.Service)}
-		switch {
-		case t.Latency:
-			cells = append(cells, fmt.Sprintf("%.2f", e.time().Center/1000), ratio,
-				fmt.Sprintf("%.2f", e.latency(func(l contest.Latencies) float64 { return l.P99 })),
-				fmt.Sprintf("%.2f", e.latency(func(l contest.Latencies) float64 { return l.P999 })))
-		case t.Isolated:
-			cells = append(cells, e.spread(), ratio, number(e.allocs()), fmt.Sprintf("%.0f", e.bytes()),
-				fmt.Sprintf("%.0f", e.peakMiB()), fmt.Sprintf("%.0f", e.peakGoroutines()))
-		default:
-			cells = append(cells, e.spread(), ratio, number(e.allocs()), fmt.Sprintf("%.0f", e.bytes()))
-		}
-		fmt.Fprintf(&b, "|%s|\n", strings.Join(cells, "|"))
+		b.WriteString("\n")
 	}
 	return b.String()
 }
@@ -150,103 +208,4 @@ func (e entry) spread() string {
 	return text
 }
 
-func number(n float64) string { return fmt.Sprintf("%.1f", math.Abs(n)) }
-
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-// aim is an upper bound on a ratio to another contender.
-type aim struct {
-	workload, ours, what string
-	least                float64
-	to                   string // a contender, or empty for the best of the other pools
-	number               func(entry) float64
-	why                  string // the ratio is not smaller, according to profiles
-}
-
-// What the costs consist of.
-const (
-	turns = "With one worker on one processor an item takes 17 ns: 6 for the task, which counts itself, 4 for the lock, " +
-		"and the rest for the queue and the counters. Two workers on two processors add 2 to 4 ns, as the lock and the " +
-		"data that it guards move between the processors."
-	named = "Of the processor time of a named task, the memory of its handle takes three tenths (allocation, first write " +
-		"and garbage collection), the table of names a sixth, and two readings of the clock for the status a sixteenth. " +
-		"Most of the rest is cache lines that move between submitter and worker. On two processors that share no cache, " +
-		"a named task takes half as long again."
-	stacks = "The memory holds the waiting tasks and the tasks that sleep at the same time, each on a goroutine of 3 KiB " +
-		"with its stack. By Little's law, the number of sleeping tasks is 10 ms divided by the time per task, so a slower " +
-		"pool needs less memory. In the first 10 ms, before any task has ended, even more tasks start."
-	wakeUp = "In addition to the work of a channel, the submit and the worker that it wakes each take the lock of the pool " +
-		"once, and the item passes through the queue. Handing the item directly to the worker would save half of that. It " +
-		"was rejected: on busy processors, other workers then ran items that were submitted later before it."
-)
-
-// aims returns the aims of the project.
-func aims() []aim {
-	perTask := func(e entry) float64 { return e.time().Center }
-	p99 := func(e entry) float64 { return e.latency(func(l contest.Latencies) float64 { return l.P99 }) }
-	const two, hundred, sleep = "empty, 2 workers", "empty, 100 workers", "sleep, 1 × 1000000"
-	return []aim{
-		{two, "scheduler.Pool", "time", 0.6, "pond.Go", nil, turns},
-		{hundred, "scheduler.Pool", "time", 0.6, "pond.Go", nil, turns},
-		{two, "scheduler.Pool", "time", 0.2, "ants.Pool", nil, turns},
-		{hundred, "scheduler.Pool", "time", 0.2, "ants.Pool", nil, turns},
-		{two, "TaskManager.SubmitFunc", "time", 0.7, "ants.Pool", nil, named},
-		{two, "taskmanager.Async", "time", 0.5, "pond.ResultPool", nil, named},
-		{two, "scheduler.Pool, SubmitAll", "time", 0.5, contest.Yardstick, nil, turns},
-		{sleep, "scheduler.Pool", "time", 1, "", perTask, stacks},
-		{sleep, "scheduler.Pool", "peak memory", 1, "", entry.peakMiB, stacks},
-		{"latency", "scheduler.Pool", "p99", 1, "", p99, wakeUp},
-	}
-}
-
-// verdict reports which aims are met.
-func (r results) verdict() string {
-	var b, missed strings.Builder
-	b.WriteString("\n## Aims\n\n|workload|ours|ratio to|aim|measured|met|\n|---|---|---|---:|---:|---|\n")
-	for _, a := range aims() {
-		t, ok := r.table(a.workload)
-		if !ok {
-			continue
-		}
-		ours, found := t.of(a.ours)
-		if !found {
-			continue
-		}
-		other, ratio, ok := a.measured(t, ours)
-		if !ok {
-			continue
-		}
-		fmt.Fprintf(&b, "|%s|%s|%s of %s|≤ %.1f|%.2f|%s|\n", a.workload, a.ours, a.what, other, a.least, ratio,
-			map[bool]string{true: "yes", false: "**no**"}[ratio <= a.least])
-		if ratio > a.least {
-			fmt.Fprintf(&missed, "- %s, %s of %s: %s\n", a.workload, a.what, a.ours, a.why)
-		}
-	}
-	if missed.Len() > 0 {
-		b.WriteString("\nReasons for the aims that are not met:\n\n" + missed.String())
-	}
-	return b.String()
-}
-
-// measured returns the ratio to the contender that the aim names, or to the best of the
-// other pools with the same service.
-func (a aim) measured(t table, ours entry) (other string, ratio float64, ok bool) {
-	if a.to != "" {
-		e, ok := t.of(a.to)
-		if !ok {
-			return "", 0, false
-		}
-		return a.to, ours.ratio(e), true
-	}
-	var pools []entry
-	for _, e := range t.Entries {
-		if !e.Ours && e.Service == ours.Service && e.Contender != "a goroutine each" {
-			pools = append(pools, e)
-		}
-	}
-	if len(pools) == 0 {
-		return "", 0, false
-	}
-	best := slices.MinFunc(pools, func(x, y entry) int { return cmp.Compare(a.number(x), a.number(y)) })
-	return best.Contender, a.number(ours) / a.number(best), true
-}

@@ -36,6 +36,7 @@ type About struct {
 type table struct {
 	Workload, About   string
 	Latency, Isolated bool
+	Beside            int // outstanding tasks at a time in the second part of each measurement, if there is one
 	Entries           []entry
 }
 
@@ -44,7 +45,7 @@ type entry struct {
 	Contender string
 	Service   contest.Service
 	Ours      bool
-	Rounds    []contest.Measure
+	Rounds    []measurement
 }
 
 // peerModules are the modules whose versions the report lists.
@@ -90,7 +91,7 @@ type summary struct {
 	sample *benchmath.Sample
 }
 
-func summarise(rounds []contest.Measure, number func(contest.Measure) float64) summary {
+func summarise(rounds []measurement, number func(measurement) float64) summary {
 	var values []float64
 	for _, m := range rounds {
 		values = append(values, number(m))
@@ -99,54 +100,47 @@ func summarise(rounds []contest.Measure, number func(contest.Measure) float64) s
 	return summary{benchmath.AssumeNothing.Summary(sample, 0.95), sample}
 }
 
-// time summarises the nanoseconds per task, or the median latency.
-func (e entry) time() summary {
-	return summarise(e.Rounds, func(m contest.Measure) float64 {
-		if m.Latencies != nil {
-			return m.Latencies.P50 * 1e9
-		}
-		return m.PerTask()
-	})
+// perTask returns the nanoseconds per task, or the median latency.
+func perTask(m measurement) float64 {
+	if m.Latencies != nil {
+		return m.Latencies.P50 * 1e9
+	}
+	return m.PerTask()
 }
 
+// The other numbers of a measurement.
+func allocsPerTask(m measurement) float64  { return float64(m.Allocs) / float64(m.Tasks) }
+func bytesPerTask(m measurement) float64   { return float64(m.Bytes) / float64(m.Tasks) }
+func peakMiB(m measurement) float64        { return float64(m.PeakBytes) / (1 << 20) }
+func peakGoroutines(m measurement) float64 { return float64(m.PeakGoroutines) }
+func p50(m measurement) float64            { return m.Latencies.P50 * 1e6 } // microseconds
+func p99(m measurement) float64            { return m.Latencies.P99 * 1e6 }
+func p999(m measurement) float64           { return m.Latencies.P999 * 1e6 }
+func beside(m measurement) float64         { return m.Seconds / m.Beside }
+
+// time summarises the nanoseconds per task, or the median latency.
+func (e entry) time() summary { return summarise(e.Rounds, perTask) }
+
 // median returns the median of a number over the rounds.
-func (e entry) median(number func(contest.Measure) float64) float64 {
+func (e entry) median(number func(measurement) float64) float64 {
 	return summarise(e.Rounds, number).Center
 }
 
-func (e entry) allocs() float64 {
-	return e.median(func(m contest.Measure) float64 { return float64(m.Allocs) / float64(m.Tasks) })
-}
-
-func (e entry) bytes() float64 {
-	return e.median(func(m contest.Measure) float64 { return float64(m.Bytes) / float64(m.Tasks) })
-}
-
-func (e entry) peakMiB() float64 {
-	return e.median(func(m contest.Measure) float64 { return float64(m.PeakBytes) / (1 << 20) })
-}
-
-func (e entry) peakGoroutines() float64 {
-	return e.median(func(m contest.Measure) float64 { return float64(m.PeakGoroutines) })
-}
-
-func (e entry) latency(of func(contest.Latencies) float64) float64 {
-	return e.median(func(m contest.Measure) float64 { return of(*m.Latencies) * 1e6 })
-}
-
-// ratio returns the median of the ratios to another contender in each round.
-func (e entry) ratio(to entry) float64 {
+// ratio returns the median of the ratios to another contender, in the rounds in which both were
+// measured in the same state. It returns false if there is none.
+func (e entry) ratio(to entry, number func(measurement) float64) (float64, bool) {
 	var ratios []float64
-	for i, m := range e.Rounds {
-		n := to.Rounds[i]
-		if m.Latencies != nil {
-			ratios = append(ratios, m.Latencies.P50/n.Latencies.P50)
-		} else {
-			ratios = append(ratios, m.PerTask()/n.PerTask())
+	for _, m := range e.Rounds {
+		i := slices.IndexFunc(to.Rounds, func(n measurement) bool { return n.Round == m.Round && m.comparable(n) })
+		if i >= 0 {
+			ratios = append(ratios, number(m)/number(to.Rounds[i]))
 		}
 	}
+	if len(ratios) == 0 {
+		return 0, false
+	}
 	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
+	return ratios[len(ratios)/2], true
 }
 
 // differs reports whether the times of two contenders differ significantly.
@@ -164,9 +158,14 @@ func (t table) of(name string) (entry, bool) {
 	return t.Entries[i], true
 }
 
-// bySpeed returns the contenders, fastest first.
+// bySpeed returns the contenders, fastest first in the state with most measurements.
 func (t table) bySpeed() []entry {
-	return slices.SortedFunc(slices.Values(t.Entries), func(a, b entry) int { return cmp.Compare(a.time().Center, b.time().Center) })
+	v := t.views()[0]
+	speed := func(e entry) float64 {
+		e, _ = v.of(e.Contender)
+		return e.time().Center
+	}
+	return slices.SortedFunc(slices.Values(t.Entries), func(a, b entry) int { return cmp.Compare(speed(a), speed(b)) })
 }
 
 // table returns the table of a workload.

@@ -44,6 +44,9 @@ func TestEveryContenderDoesItsWork(t *testing.T) {
 			if m.Err != "" || m.Tasks != b.Workload.Tasks || m.Seconds <= 0 && m.Latencies == nil {
 				t.Errorf("%s in %q measured %+v", c.Name, w.Name, m)
 			}
+			if (m.Beside > 0) != (w.Beside > 0) {
+				t.Errorf("%s in %q took %v s in parts of %d", c.Name, w.Name, m.Beside, w.Beside)
+			}
 			if l := m.Latencies; l != nil && !(0 < l.P50 && l.P50 <= l.P99 && l.P99 <= l.P999) {
 				t.Errorf("%s in %q has the latencies %+v", c.Name, w.Name, l)
 			}
