@@ -71,7 +71,7 @@ const (
 	transferRuns  = 25
 	transferTrips = 100                   // round trips in a run, which takes 20 to 50 µs
 	transferLimit = 12 * time.Millisecond // of all runs
-	transferTries = 5
+	transferTries = 3
 )
 
 // MeasureTransfer measures the transfer time. It takes one or two milliseconds, or some tens of

@@ -84,13 +84,13 @@ func together(ctx context.Context, c config, w contest.Workload) (entries []entr
 		}
 		entries = append(entries, entry{Contender: x.Name, Service: x.Service, Ours: x.Ours})
 	}
-	n := rounds(w, c.quick)
+	n, machine := rounds(w, c.quick), newWatch()
 	for round := 0; round < n || round < n+n/2 && !enough(entries, n); round++ {
 		for i, b := range bouts {
 			if ctx.Err() != nil {
 				return nil, errors.New("poolbench: interrupted")
 			}
-			m, _ := measure(round, func() (contest.Measure, error) { return b.Round(), nil })
+			m, _ := machine.measure(round, func() (contest.Measure, error) { return b.Round(), nil })
 			if m.Err != "" {
 				return nil, fmt.Errorf("poolbench: %s in %q: %s", b.Contender.Name, w.Name, m.Err)
 			}
@@ -110,6 +110,7 @@ func apart(ctx context.Context, c config, w contest.Workload) (entries []entry, 
 	if err != nil {
 		return nil, fmt.Errorf("poolbench: %w", err)
 	}
+	machine := newWatch()
 	for round := range rounds(w, c.quick) {
 		i := 0
 		for _, x := range c.contenders {
@@ -119,7 +120,7 @@ func apart(ctx context.Context, c config, w contest.Workload) (entries []entry, 
 			if round == 0 {
 				entries = append(entries, entry{Contender: x.Name, Service: x.Service, Ours: x.Ours})
 			}
-			m, err := measure(round, func() (contest.Measure, error) { return inProcess(ctx, self, x.Name, w.Name) })
+			m, err := machine.measure(round, func() (contest.Measure, error) { return inProcess(ctx, self, x.Name, w.Name) })
 			if err != nil {
 				return nil, err
 			}

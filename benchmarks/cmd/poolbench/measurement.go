@@ -17,12 +17,17 @@ type measurement struct {
 	Before, After yardstick.Transfer
 }
 
-// measure calls f and measures the transfer time before and after.
-func measure(round int, f func() (contest.Measure, error)) (m measurement, err error) {
-	m.Round = round
-	m.Before = yardstick.MeasureTransfer()
+// watch measures the transfer time between measurements.
+type watch struct{ last yardstick.Transfer }
+
+func newWatch() *watch { return &watch{yardstick.MeasureTransfer()} }
+
+// measure calls f. The transfer time after one call is that before the next.
+func (w *watch) measure(round int, f func() (contest.Measure, error)) (m measurement, err error) {
+	m.Round, m.Before = round, w.last
 	m.Measure, err = f()
-	m.After = yardstick.MeasureTransfer()
+	w.last = yardstick.MeasureTransfer()
+	m.After = w.last
 	return m, err
 }
 
