@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/yardstick"
 )
 
 var limitsFile = flag.String("limits", "", "the `file` of the limits; without it, tests that depend on the speed are skipped")
@@ -85,6 +87,18 @@ func turn() float64 {
 		least = min(least, time.Since(begin))
 	}
 	return least.Seconds() / turns
+}
+
+// The report says how far apart the processors were, and whether that changed.
+func TestConditionOfTheMachine(t *testing.T) {
+	far := yardstick.Transfer{Nanoseconds: 240, State: yardstick.Far}
+	near := yardstick.Transfer{Nanoseconds: 80, State: yardstick.Near}
+	if got, want := condition(far, far), "processors far: 240 and 240 ns"; got != want {
+		t.Errorf("the same state is %q, want %q", got, want)
+	}
+	if got, want := condition(far, near), "processors far: 240 ns, then near: 80 ns"; got != want {
+		t.Errorf("two states are %q, want %q", got, want)
+	}
 }
 
 // A file without limits for all paths is an error that says what is wrong.

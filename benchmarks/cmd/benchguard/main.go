@@ -7,6 +7,12 @@
 // leave some room for a noisy machine, but 50 % more time, or one more allocation, exceeds
 // them. A path that exceeds its limit is measured again, up to six times within half a
 // minute.
+//
+// Beside each path it prints how long it took to pass a cache line between two processors,
+// before and after, since a virtual machine may have moved its processors meanwhile. The
+// limits do not depend on that: a path is measured on one processor, where no cache line
+// moves. They would depend on it with two, and then a limit for each state could not be
+// checked whenever the state changes.
 package main
 
 import (
@@ -17,6 +23,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/seed56799101/taskmanager/internal/yardstick"
 )
 
 func main() {
@@ -57,12 +65,21 @@ func guard(file string, w io.Writer) error {
 	var faults []error
 	for _, p := range paths {
 		limit := limits[p.name]
+		before := yardstick.MeasureTransfer()
 		c, err := attempts(p, limit)
 		faults = append(faults, err)
-		_, _ = fmt.Fprintf(w, "%-26s %6.2f of a channel (limit %5.2f)  %5.2f allocations (limit %4.2f)\n",
-			p.name, c.Ratio, limit.Ratio, c.Allocs, limit.Allocs)
+		_, _ = fmt.Fprintf(w, "%-26s %6.2f of a channel (limit %5.2f)  %5.2f allocations (limit %4.2f)  %s\n",
+			p.name, c.Ratio, limit.Ratio, c.Allocs, limit.Allocs, condition(before, yardstick.MeasureTransfer()))
 	}
 	return errors.Join(faults...)
+}
+
+// condition says how far apart the processors were.
+func condition(before, after yardstick.Transfer) string {
+	if before.State == after.State {
+		return fmt.Sprintf("processors %v: %.0f and %.0f ns", before.State, before.Nanoseconds, after.Nanoseconds)
+	}
+	return fmt.Sprintf("processors %v: %.0f ns, then %v: %.0f ns", before.State, before.Nanoseconds, after.State, after.Nanoseconds)
 }
 
 // attempts measures a path until it is within the limit, at most six times, and returns the
