@@ -18,7 +18,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-micro bench-guard demo stress soak e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard demo stress soak e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -32,6 +32,7 @@ help:
 	@echo 'make release VERSION=v1.2.3  prepare a release and print its tags'
 	@echo 'make bench   the pools side by side: benchmarks/RESULTS.md (ten to twenty minutes)'
 	@echo 'make bench-quick  a part of that, in .bin/bench (two minutes)'
+	@echo 'make bench-scaling  throughput on 1 to all processors, beside a model (a minute or two)'
 	@echo 'make bench-micro  the benchmarks of the packages'
 	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
 	@echo 'make demo    tasklab over the source of the Go distribution'
@@ -90,6 +91,10 @@ bench-quick:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/poolbench" ./cmd/poolbench
 	mkdir -p .bin/bench
 	.bin/poolbench -quick -out .bin/bench
+
+bench-scaling:
+	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/poolbench" ./cmd/poolbench
+	.bin/poolbench -scaling
 
 bench-micro:
 	$(call each,. ./benchmarks,go test -run '^$$' -bench . -benchmem ./...)

@@ -10,7 +10,12 @@
 // The contenders take turns, in several rounds. Each time is compared to the time of a plain
 // pool, workers behind a buffered channel, in the same round, since an absolute time says
 // little on a machine with other work. Where memory is measured, each measurement is a
-// process of its own.
+// process of its own. Before and after each measurement the program determines how far apart
+// the processors are, because times and ratios depend on it.
+//
+// make bench-scaling runs poolbench -scaling: it measures the throughput of our paths on 1, 2, 4 and
+// more processors, and prints it beside what a model predicts from the unit costs of the
+// machine. The model is in DESIGN.md of package scheduler.
 package main
 
 import (
@@ -38,7 +43,7 @@ func main() {
 
 // config has the values of the flags.
 type config struct {
-	quick                bool
+	quick, scaling       bool
 	out, from            string
 	workload, contender  string // patterns
 	workloads            []contest.Workload
@@ -53,6 +58,9 @@ func poolbench(ctx context.Context, args []string) error {
 	}
 	if c.aloneIn != "" {
 		return alone(c)
+	}
+	if c.scaling {
+		return scaling(ctx, c, os.Stdout)
 	}
 	var r results
 	if c.from != "" {
@@ -69,6 +77,7 @@ func poolbench(ctx context.Context, args []string) error {
 func parse(args []string) (c config, err error) {
 	flags := flag.NewFlagSet("poolbench", flag.ContinueOnError)
 	flags.BoolVar(&c.quick, "quick", false, "run some of the workloads, in two minutes")
+	flags.BoolVar(&c.scaling, "scaling", false, "only measure our paths on 1, 2, 4 and more processors, beside the predictions of a model")
 	flags.StringVar(&c.out, "out", ".", "write the results to `DIR`")
 	flags.StringVar(&c.from, "from", "", "measure nothing; write the results from the raw data in `FILE`")
 	flags.StringVar(&c.workload, "workload", "", "run only workloads whose names match `PATTERN`")

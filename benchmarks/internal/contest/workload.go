@@ -305,3 +305,16 @@ func spin(n int) {
 		sink[0] = x
 	}
 }
+
+// Scaling returns a workload on a number of processors, with as many producers and workers.
+// Each task computes for a time.
+func Scaling(procs, tasks int, d time.Duration) Workload {
+	w := Workload{
+		Name: fmt.Sprintf("%d processors, %v", procs, d), About: fmt.Sprintf("tasks that compute for %v", d), Services: everybody,
+		Workers: procs, Producers: procs, Tasks: tasks, Procs: procs,
+	}
+	if d > 0 {
+		w.task = computing(d)
+	}
+	return w
+}
