@@ -47,6 +47,7 @@ func compete(ctx context.Context, c config) (results, error) {
 	for i, w := range c.workloads {
 		begin := time.Now()
 		fmt.Fprintf(os.Stderr, "%2d of %d  %s", i+1, len(c.workloads), w.Name)
+		others := watchOthers()
 		var entries []entry
 		var err error
 		if w.Isolated {
@@ -57,7 +58,11 @@ func compete(ctx context.Context, c config) (results, error) {
 		if err != nil {
 			return r, err
 		}
-		r.Tables = append(r.Tables, table{Workload: w.Name, About: w.About, Latency: entries[0].Rounds[0].Latencies != nil, Isolated: w.Isolated, Beside: w.Beside, Entries: entries})
+		share := others()
+		r.Tables = append(r.Tables, table{
+			Workload: w.Name, About: w.About, Latency: entries[0].Rounds[0].Latencies != nil, Isolated: w.Isolated,
+			Beside: w.Beside, Entries: entries, Others: &share,
+		})
 		fmt.Fprintf(os.Stderr, "  %.1f s\n", time.Since(begin).Seconds())
 	}
 	r.Elapsed = time.Since(r.Begun).Seconds()

@@ -31,6 +31,19 @@ func (w *watch) measure(round int, f func() (contest.Measure, error)) (m measure
 	return m, err
 }
 
+// watchOthers measures the share of the processors that other programs, or other guests of the
+// host, use until the function that it returns is called. It is -1 if the system does not tell.
+func watchOthers() (share func() float64) {
+	busy, all, ours, ok := usage()
+	return func() float64 {
+		b, a, o, still := usage()
+		if !ok || !still || a == all {
+			return -1
+		}
+		return max(0, float64(b-busy-(o-ours))/float64(a-all))
+	}
+}
+
 // state returns the state of the machine during the measurement. It is unknown if the state
 // changed.
 func (m measurement) state() yardstick.State {
@@ -129,6 +142,15 @@ func (v view) transfers() string {
 
 // condition describes the state of the machine during the measurements of a table.
 func (t table) condition() string {
+	text := t.stateDuring()
+	if t.Others != nil && *t.Others >= 0 {
+		text += fmt.Sprintf(" Other programs used %.0f %% of the processors.", 100*(*t.Others))
+	}
+	return text
+}
+
+// stateDuring describes how far apart the processors were.
+func (t table) stateDuring() string {
 	count, views := states(t.Entries), t.views()
 	all := count[yardstick.Far] + count[yardstick.Near] + count[yardstick.Unknown]
 	rounds := len(t.Entries[0].Rounds)

@@ -38,6 +38,7 @@ type table struct {
 	Latency, Isolated bool
 	Beside            int // outstanding tasks at a time in the second part of each measurement, if there is one
 	Entries           []entry
+	Others            *float64 `json:",omitempty"` // share of the processors that other programs used; negative: unknown
 }
 
 // entry has the results of one contender in a workload.

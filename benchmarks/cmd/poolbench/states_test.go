@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
 	"github.com/seed56799101/taskmanager/internal/yardstick"
@@ -158,5 +159,24 @@ func TestEnoughRounds(t *testing.T) {
 		if got := enough(submits(c.states...).Entries, 3); got != c.want {
 			t.Errorf("enough of %v is %v, want %v", fmt.Sprint(submits(c.states...).condition()), got, c.want)
 		}
+	}
+}
+
+// The share of other programs is between none and all of the processors, or unknown. The report
+// has it if it is known.
+func TestOtherPrograms(t *testing.T) {
+	share := watchOthers()
+	for begin := time.Now(); time.Since(begin) < 50*time.Millisecond; { // some units of the clock of the system
+	}
+	if got := share(); got != -1 && (got < 0 || got > 1) {
+		t.Errorf("others use %v of the processors", got)
+	}
+	some, unknown := 0.35, -1.0
+	busy := submits(&far)
+	busy.Others = &some
+	contains(t, busy.report(), " 1 rounds. Other programs used 35 % of the processors.\n")
+	busy.Others = &unknown
+	if report := busy.report(); strings.Contains(report, "Other programs") {
+		t.Errorf("the share is unknown:\n%s", report)
 	}
 }
