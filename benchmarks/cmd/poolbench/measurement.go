@@ -13,7 +13,7 @@ import (
 type measurement struct {
 	contest.Measure
 
-	Round         int // measurements of the same round can be compared
+	Round         int `json:"-"` // measurements of the same round can be compared
 	Before, After yardstick.Transfer
 }
 

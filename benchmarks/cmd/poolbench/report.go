@@ -22,6 +22,13 @@ func read(file string) (r results, err error) {
 	if err != nil {
 		return r, fmt.Errorf("poolbench: -from: %w", err)
 	}
+	for _, t := range r.Tables {
+		for _, e := range t.Entries {
+			for i := range e.Rounds {
+				e.Rounds[i].Round = i
+			}
+		}
+	}
 	return r, nil
 }
 

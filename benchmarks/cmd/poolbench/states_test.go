@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -179,4 +180,20 @@ func TestOtherPrograms(t *testing.T) {
 	if report := busy.report(); strings.Contains(report, "Other programs") {
 		t.Errorf("the share is unknown:\n%s", report)
 	}
+}
+
+// The raw data of a run give the same ratios as the run: each round is compared with itself.
+func TestRoundsOfRawData(t *testing.T) {
+	r := results{Tables: []table{{Workload: "w", About: "w", Entries: []entry{
+		{Contender: contest.Yardstick, Rounds: measured(10, 1000, 100_000)}, {Contender: "other", Rounds: measured(20, 2000, 200_000)},
+	}}}}
+	dir := t.TempDir()
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := read(filepath.Join(dir, "charts", "raw.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, again.report(nil), "|2000|2.00|")
 }
