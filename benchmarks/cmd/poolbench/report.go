@@ -102,6 +102,7 @@ state changed is left out and repeated, up to half as often as there are rounds.
 measurements has columns of its own; allocations and memory are those of all measurements. If no state has
 enough of them, which happens where a measurement takes long, the table says so, and a column has the states
 of each row. Its ratios compare only measurements in the same state; – means that there are none.
+If other programs used more than a tenth of the processors, do not rely on a table: they change ratios too.
 
 The services differ, so compare contenders with the same service: a pool that knows each task by a
 unique name does more than a pool that only runs it. A contender that cannot do the work of a table
