@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/benchmarks/internal/contest"
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
 	"github.com/seed56799101/taskmanager/internal/yardstick"
 )
 
@@ -133,7 +134,7 @@ func TestAimOfManyNames(t *testing.T) {
 // The latency has percentiles up to 99.9, and aims for two of them.
 func TestAimsOfLatency(t *testing.T) {
 	rounds := func(p50, p99, p999 float64) []measurement {
-		m := measurement{Measure: contest.Measure{Tasks: 1, Latencies: &contest.Latencies{P50: p50 / 1e6, P99: p99 / 1e6, P999: p999 / 1e6}}}
+		m := measurement{Measure: contest.Measure{Tasks: 1, Latencies: &drive.Latencies{P50: p50 / 1e6, P99: p99 / 1e6, P999: p999 / 1e6}}}
 		return in([]measurement{m}, &far)
 	}
 	r := results{Tables: []table{{Workload: "latency", About: "one at a time", Latency: true, Entries: []entry{

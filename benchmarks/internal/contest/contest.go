@@ -1,6 +1,11 @@
 // Package contest measures goroutine pools, ours and others, on the same work.
 package contest
 
+import (
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
+	"github.com/seed56799101/taskmanager/benchmarks/internal/ours"
+)
+
 // Service is what a pool does for a task.
 type Service string
 
@@ -21,48 +26,37 @@ type Contender struct {
 	// others.
 	Queues bool
 	// Open makes a pool. In a round, the producers submit equal shares of the tasks.
-	Open func(workers, producers, tasks int) (Session, error)
+	Open func(workers, producers, tasks int) (drive.Session, error)
 }
 
 // open makes the pool for a workload.
-func (c Contender) open(w Workload) (Session, error) {
+func (c Contender) open(w Workload) (drive.Session, error) {
 	return c.Open(w.Workers, w.Producers, max(w.Tasks, w.Producers*w.names))
 }
-
-// Session is a pool in use.
-type Session interface {
-	// Submit submits a task n times. It returns when the pool has accepted all of them,
-	// or returned all results. Producers are numbered from 0; each calls Submit on a
-	// goroutine of its own.
-	Submit(producer, n int, task func()) error
-	// Close ends an idle pool.
-	Close() error
-}
-
-// batch is how many tasks a contender submits at once, if it can.
-const batch = 64
 
 // Yardstick is the contender that the others are compared with.
 const Yardstick = "buffered channel"
 
 // All returns the contenders, each in the newest release of its module.
-func All() []Contender { return append(ours(), peers()...) }
+func All() []Contender { return append(own(), peers()...) }
 
-// session is a Session made of functions.
-type session struct {
-	submit func(task func()) error
-	close  func() error
-}
-
-// Submit calls submit n times.
-func (s session) Submit(_, n int, task func()) error {
-	for range n {
-		if err := s.submit(task); err != nil {
-			return err
-		}
+func own() []Contender {
+	list := []Contender{
+		{Name: "scheduler.Pool", Service: Runs, Open: open(ours.PoolSubmit)},
+		{Name: "scheduler.Pool, SubmitAll", Service: Batches, Open: open(ours.PoolSubmitAll)},
+		{Name: "TaskManager.SubmitFunc", Service: Names, Open: open(ours.SubmitFunc)},
+		{Name: "TaskManager.GoFunc", Service: Names, Open: open(ours.GoFunc)},
+		{Name: "TaskManager.SubmitAll", Service: Batches, Open: open(ours.SubmitAll)},
+		{Name: "taskmanager.Async", Service: Answers, Open: open(ours.Async)},
 	}
-	return nil
+	for i := range list {
+		list[i].Ours, list[i].Queues = true, true
+	}
+	return list
 }
 
-// Close ends the pool.
-func (s session) Close() error { return s.close() }
+func open(way ours.Way) func(workers, producers, tasks int) (drive.Session, error) {
+	return func(workers, producers, tasks int) (drive.Session, error) {
+		return ours.Open(way, workers, producers, tasks)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
 )
 
 // Ignore the goroutines that one of the peers starts when it is imported.
@@ -69,7 +71,7 @@ func TestAloneNotesThePeaks(t *testing.T) {
 		if c.Service != Answers && m.PeakGoroutines < 50 {
 			t.Errorf("%s: %d goroutines at most", c.Name, m.PeakGoroutines)
 		}
-		if peak, err := peakMemory(); err == nil && peak > 0 && m.PeakBytes < 1<<20 {
+		if peak, err := drive.PeakMemory(); err == nil && peak > 0 && m.PeakBytes < 1<<20 {
 			t.Errorf("%s: %d bytes at most", c.Name, m.PeakBytes)
 		}
 	}

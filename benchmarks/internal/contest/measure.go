@@ -5,13 +5,15 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
 )
 
 // Bout measures one contender in one workload.
 type Bout struct {
 	Contender Contender
 	Workload  Workload
-	session   Session
+	session   drive.Session
 }
 
 // Open makes the pool, and lets it do about a tenth of the work, so that its data structures
@@ -51,7 +53,7 @@ func (b *Bout) Alone() (Measure, error) {
 	peak := watchGoroutines()
 	m := b.Workload.Round(s)
 	m.PeakGoroutines = peak()
-	m.PeakBytes, err = peakMemory()
+	m.PeakBytes, err = drive.PeakMemory()
 	if err != nil {
 		return m, err
 	}

@@ -3,7 +3,6 @@ package contest
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/alitto/pond/v2"
@@ -11,6 +10,9 @@ import (
 	"github.com/panjf2000/ants/v2"
 	"github.com/sourcegraph/conc/pool"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
+	"github.com/seed56799101/taskmanager/benchmarks/internal/ours"
 )
 
 func peers() []Contender {
@@ -33,32 +35,16 @@ func peers() []Contender {
 
 func nothing() error { return nil }
 
-func openGoroutines(int, int, int) (Session, error) {
-	return session{func(task func()) error { go task(); return nil }, nothing}, nil
+func openGoroutines(int, int, int) (drive.Session, error) {
+	return drive.NewSession(func(task func()) error { go task(); return nil }, nothing), nil
 }
 
-// openChannel opens workers that range over a buffered channel, the simplest pool.
-func openChannel(workers, _, _ int) (Session, error) {
-	const buffer = 1024
-	submitted := make(chan func(), buffer)
-	var running sync.WaitGroup
-	for range workers {
-		running.Go(func() {
-			for task := range submitted {
-				task()
-			}
-		})
-	}
-	return session{
-		func(task func()) error { submitted <- task; return nil },
-		func() error { close(submitted); running.Wait(); return nil },
-	}, nil
-}
+func openChannel(workers, _, _ int) (drive.Session, error) { return drive.OpenChannel(workers), nil }
 
-func openErrgroup(workers, _, _ int) (Session, error) {
+func openErrgroup(workers, _, _ int) (drive.Session, error) {
 	g := new(errgroup.Group)
 	g.SetLimit(workers)
-	return session{func(task func()) error { g.Go(func() error { task(); return nil }); return nil }, g.Wait}, nil
+	return drive.NewSession(func(task func()) error { g.Go(func() error { task(); return nil }); return nil }, g.Wait), nil
 }
 
 // released returns a function that ends a pool of ants and waits for its goroutines.
@@ -66,61 +52,61 @@ func released(p interface{ ReleaseTimeout(d time.Duration) error }) func() error
 	return func() error { return p.ReleaseTimeout(10 * time.Second) }
 }
 
-func openAnts(opts ...ants.Option) func(workers, producers, tasks int) (Session, error) {
-	return func(workers, _, _ int) (Session, error) {
+func openAnts(opts ...ants.Option) func(workers, producers, tasks int) (drive.Session, error) {
+	return func(workers, _, _ int) (drive.Session, error) {
 		p, err := ants.NewPool(workers, opts...)
 		if err != nil {
 			return nil, err
 		}
-		return session{p.Submit, released(p)}, nil
+		return drive.NewSession(p.Submit, released(p)), nil
 	}
 }
 
-func openAntsFunc(workers, _, _ int) (Session, error) {
+func openAntsFunc(workers, _, _ int) (drive.Session, error) {
 	p, err := ants.NewPoolWithFunc(workers, func(task any) { task.(func())() })
 	if err != nil {
 		return nil, err
 	}
-	return session{func(task func()) error { return p.Invoke(task) }, released(p)}, nil
+	return drive.NewSession(func(task func()) error { return p.Invoke(task) }, released(p)), nil
 }
 
-func openAntsMulti(workers, _, _ int) (Session, error) {
+func openAntsMulti(workers, _, _ int) (drive.Session, error) {
 	pools := min(workers, 10) // as in its own benchmark
 	p, err := ants.NewMultiPool(pools, (workers+pools-1)/pools, ants.RoundRobin)
 	if err != nil {
 		return nil, err
 	}
-	return session{p.Submit, released(p)}, nil
+	return drive.NewSession(p.Submit, released(p)), nil
 }
 
-func openPond(submit func(p pond.Pool, task func()) error) func(workers, producers, tasks int) (Session, error) {
-	return func(workers, _, _ int) (Session, error) {
+func openPond(submit func(p pond.Pool, task func()) error) func(workers, producers, tasks int) (drive.Session, error) {
+	return func(workers, _, _ int) (drive.Session, error) {
 		p := pond.NewPool(workers)
-		return session{func(task func()) error { return submit(p, task) }, func() error { p.StopAndWait(); return nil }}, nil
+		return drive.NewSession(func(task func()) error { return submit(p, task) }, func() error { p.StopAndWait(); return nil }), nil
 	}
 }
 
-func openConc(workers, _, _ int) (Session, error) {
+func openConc(workers, _, _ int) (drive.Session, error) {
 	p := pool.New().WithMaxGoroutines(workers)
-	return session{func(task func()) error { p.Go(task); return nil }, func() error { p.Wait(); return nil }}, nil
+	return drive.NewSession(func(task func()) error { p.Go(task); return nil }, func() error { p.Wait(); return nil }), nil
 }
 
-func openWorkerpool(workers, _, _ int) (Session, error) {
+func openWorkerpool(workers, _, _ int) (drive.Session, error) {
 	p := workerpool.New(workers)
-	return session{func(task func()) error { p.Submit(task); return nil }, func() error { p.StopWait(); return nil }}, nil
+	return drive.NewSession(func(task func()) error { p.Submit(task); return nil }, func() error { p.StopWait(); return nil }), nil
 }
 
-// results is a pool whose tasks return results. They are collected a window at a time.
+// results is a pool whose tasks return results. They are collected a ours.Window at a time.
 type results struct {
 	collect func(n int, task func() int) ([]int, error)
 	close   func() error
 }
 
-// Submit implements Session. It checks the results.
+// Submit implements drive.Session. It checks the results.
 func (r results) Submit(_, n int, task func()) error {
 	fn := func() int { task(); return 1 }
 	for n > 0 {
-		size := min(n, window)
+		size := min(n, ours.Window)
 		got, err := r.collect(size, fn)
 		if err != nil {
 			return err
@@ -140,7 +126,7 @@ func (r results) Submit(_, n int, task func()) error {
 // Close ends the pool.
 func (r results) Close() error { return r.close() }
 
-func openPondResults(workers, _, _ int) (Session, error) {
+func openPondResults(workers, _, _ int) (drive.Session, error) {
 	p := pond.NewResultPool[int](workers)
 	return results{func(n int, task func() int) ([]int, error) {
 		futures, got := make([]pond.ResultTask[int], n), make([]int, n)
@@ -159,8 +145,8 @@ func openPondResults(workers, _, _ int) (Session, error) {
 	}, func() error { p.StopAndWait(); return nil }}, nil
 }
 
-// openConcResults makes a pool for each window, since a pool can be used only once.
-func openConcResults(workers, _, _ int) (Session, error) {
+// openConcResults makes a pool for each ours.Window, since a pool can be used only once.
+func openConcResults(workers, _, _ int) (drive.Session, error) {
 	return results{func(n int, task func() int) ([]int, error) {
 		p := pool.NewWithResults[int]().WithMaxGoroutines(workers)
 		for range n {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
 )
 
 // Workload is the work on which contenders are measured.
@@ -21,8 +23,8 @@ type Workload struct {
 	names                     int // that each producer needs; 0 means one for each of its tasks
 	Beside                    int // if positive, the tasks are submitted once more, this many at a time
 
-	task func() func()                       // makes the function of the tasks; nil for tasks that do nothing
-	run  func(w Workload, s Session) Measure // does the work once; nil means flood
+	task func() func()                             // makes the function of the tasks; nil for tasks that do nothing
+	run  func(w Workload, s drive.Session) Measure // does the work once; nil means flood
 }
 
 // Measure is one measurement.
@@ -36,7 +38,7 @@ type Measure struct {
 	Beside float64 `json:",omitempty"`
 
 	// For latency workloads, instead of Seconds: from submit to start.
-	Latencies *Latencies `json:",omitempty"`
+	Latencies *drive.Latencies `json:",omitempty"`
 
 	// For isolated workloads.
 	PeakBytes      uint64 `json:",omitempty"`
@@ -44,9 +46,6 @@ type Measure struct {
 
 	Err string `json:",omitempty"` // why the measurement failed
 }
-
-// Latencies are percentiles in seconds.
-type Latencies struct{ P50, P99, P999 float64 }
 
 // PerTask returns the nanoseconds per task.
 func (m Measure) PerTask() float64 { return m.Seconds * 1e9 / float64(m.Tasks) }
@@ -112,7 +111,7 @@ func Workloads() []Workload {
 }
 
 // Round does the work once. It checks the number of tasks that ended.
-func (w Workload) Round(s Session) Measure {
+func (w Workload) Round(s drive.Session) Measure {
 	if w.Procs > 0 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(w.Procs))
 	}
@@ -120,60 +119,26 @@ func (w Workload) Round(s Session) Measure {
 	if run == nil {
 		run = flood
 	}
-	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	m := run(w, s)
-	runtime.ReadMemStats(&after)
-	m.Tasks, m.Allocs, m.Bytes = w.Tasks, after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	var m Measure
+	allocs, bytes := drive.Allocated(func() { m = run(w, s) })
+	m.Tasks, m.Allocs, m.Bytes = w.Tasks, allocs, bytes
 	if w.Beside > 0 && m.Err == "" {
 		m.Beside, m.Err = w.inParts(s)
 	}
 	return m
 }
 
-// produce lets all producers submit shares of n tasks at the same time, and waits until the
-// submits have returned.
-func (w Workload) produce(s Session, n int, task func()) error {
-	if w.Producers == 1 {
-		return s.Submit(0, n, task)
+// timed measures from the first submit to the end of the last of n tasks.
+func timed(w Workload, s drive.Session, n int, work func()) Measure {
+	took, err := drive.Timed(s, w.Producers, n, work)
+	if err != nil {
+		return Measure{Err: err.Error()}
 	}
-	faults := make(chan error, w.Producers)
-	for p := range w.Producers {
-		share := n / w.Producers
-		if p < n%w.Producers {
-			share++
-		}
-		go func() { faults <- s.Submit(p, share, task) }()
-	}
-	var first error
-	for range w.Producers {
-		if err := <-faults; err != nil {
-			first = err
-		}
-	}
-	return first
-}
-
-// timed measures from the first submit to the end of the last of n tasks. If a task ran
-// twice, the group would panic; if a task did not run, Wait would hang.
-func timed(w Workload, s Session, n int, work func()) Measure {
-	var all sync.WaitGroup
-	all.Add(n)
-	task := all.Done
-	if work != nil {
-		task = func() { work(); all.Done() }
-	}
-	begin := time.Now()
-	if err := w.produce(s, n, task); err != nil {
-		return Measure{Err: err.Error()} // the session is lost
-	}
-	all.Wait()
-	return Measure{Seconds: time.Since(begin).Seconds()}
+	return Measure{Seconds: took.Seconds()}
 }
 
 // flood submits all tasks as fast as possible.
-func flood(w Workload, s Session) Measure {
+func flood(w Workload, s drive.Session) Measure {
 	if w.task == nil {
 		return timed(w, s, w.Tasks, nil)
 	}
@@ -182,7 +147,7 @@ func flood(w Workload, s Session) Measure {
 
 // bursts submits 100 tasks, waits for them and pauses for a millisecond, again and again. The
 // pauses do not count.
-func bursts(w Workload, s Session) (sum Measure) {
+func bursts(w Workload, s drive.Session) (sum Measure) {
 	const burst = 100
 	for range w.Tasks / burst {
 		time.Sleep(time.Millisecond)
@@ -196,25 +161,17 @@ func bursts(w Workload, s Session) (sum Measure) {
 }
 
 // pingPong submits a task when the previous one has started.
-func pingPong(w Workload, s Session) Measure {
-	waits := make([]float64, 0, w.Tasks)
-	started := make(chan time.Time)
-	task := func() { started <- time.Now() }
-	for range w.Tasks {
-		begin := time.Now()
-		if err := s.Submit(0, 1, task); err != nil {
-			return Measure{Err: err.Error()}
-		}
-		waits = append(waits, (<-started).Sub(begin).Seconds())
+func pingPong(w Workload, s drive.Session) Measure {
+	l, err := drive.PingPong(s, w.Tasks, 0)
+	if err != nil {
+		return Measure{Err: err.Error()}
 	}
-	slices.Sort(waits)
-	at := func(share float64) float64 { return waits[int(share*float64(len(waits)-1))] }
-	return Measure{Latencies: &Latencies{P50: at(0.5), P99: at(0.99), P999: at(0.999)}}
+	return Measure{Latencies: &l}
 }
 
 // nested submits a tenth of the tasks. Each of them submits a share of the others, as a
 // producer of its own.
-func nested(w Workload, s Session) Measure {
+func nested(w Workload, s drive.Session) Measure {
 	var all sync.WaitGroup
 	all.Add(w.Tasks)
 	begin := time.Now()
@@ -234,7 +191,7 @@ func nested(w Workload, s Session) Measure {
 }
 
 // outstanding submits all tasks before any task can end.
-func outstanding(w Workload, s Session) Measure {
+func outstanding(w Workload, s drive.Session) Measure {
 	var all sync.WaitGroup
 	all.Add(w.Tasks)
 	gate := make(chan struct{})
@@ -252,7 +209,7 @@ func outstanding(w Workload, s Session) Measure {
 }
 
 // inParts does the work in parts of w.Beside tasks, and returns the sum of their times.
-func (w Workload) inParts(s Session) (seconds float64, err string) {
+func (w Workload) inParts(s drive.Session) (seconds float64, err string) {
 	runtime.GC()
 	part := w
 	for left := w.Tasks; left > 0; left -= part.Tasks {

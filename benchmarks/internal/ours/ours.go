@@ -1,4 +1,5 @@
-package contest
+// Package ours drives the worker pool and the task manager.
+package ours
 
 import (
 	"context"
@@ -7,24 +8,70 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-func ours() []Contender {
-	list := []Contender{
-		{Name: "scheduler.Pool", Service: Runs, Open: openPool(poolSession.submitEach)},
-		{Name: "scheduler.Pool, SubmitAll", Service: Batches, Open: openPool(poolSession.submitBatches)},
-		{Name: "TaskManager.SubmitFunc", Service: Names, Open: openManager(managerSession.submitFunc)},
-		{Name: "TaskManager.GoFunc", Service: Names, Open: openManager(managerSession.goFunc)},
-		{Name: "TaskManager.SubmitAll", Service: Batches, Open: openManager(managerSession.submitAll)},
-		{Name: "taskmanager.Async", Service: Answers, Open: openManager(managerSession.async)},
+// Way is a way to submit a task.
+type Way string
+
+// The ways. Those of the pool submit tasks without names, the others tasks whose names were
+// made in advance.
+const (
+	PoolSubmit    Way = "Pool.Submit"
+	PoolSubmitAll Way = "Pool.SubmitAll" // batches of 64
+	SubmitFunc    Way = "TaskManager.SubmitFunc"
+	GoFunc        Way = "TaskManager.GoFunc"
+	SubmitAll     Way = "TaskManager.SubmitAll" // batches of 64
+	Async         Way = "taskmanager.Async"     // waits for the results, 1000 at a time
+)
+
+// batch is the size of the batches.
+const batch = 64
+
+// Open starts a pool or a manager with up to so many workers. In a round, each producer
+// submits at most an equal share of so many tasks, or else names are used again.
+func Open(way Way, workers, producers, tasks int) (drive.Session, error) {
+	switch way {
+	case PoolSubmit:
+		return openPool(poolSession.submitEach, workers)
+	case PoolSubmitAll:
+		return openPool(poolSession.submitBatches, workers)
 	}
-	for i := range list {
-		list[i].Ours, list[i].Queues = true, true
+	send, ok := map[Way]func(managerSession, []string, func()) error{
+		SubmitFunc: managerSession.submitFunc,
+		GoFunc:     managerSession.goFunc,
+		SubmitAll:  managerSession.submitAll,
+		Async:      managerSession.async,
+	}[way]
+	if !ok {
+		return nil, fmt.Errorf("ours: there is no way %q", way)
 	}
-	return list
+	return openManager(send, workers, producers, tasks)
+}
+
+// OpenCrowded is Open for a manager with so many other tasks outstanding, which are delayed
+// until it ends.
+func OpenCrowded(way Way, workers, tasks, others int) (drive.Session, error) {
+	session, err := Open(way, workers, 1, tasks)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := session.(managerSession)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("ours: %s has no names", way), session.Close())
+	}
+	never := func(context.Context) error { return errors.New("ours: a task ran that is delayed for a day") }
+	for i := range others {
+		_, err := s.manager.SubmitFunc(context.Background(), fmt.Sprint("other/", i), never, taskmanager.WithDelay(24*time.Hour))
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
 }
 
 // poolSession is the worker pool without the manager.
@@ -33,15 +80,16 @@ type poolSession struct {
 	send func(s poolSession, n int, task func()) error
 }
 
-func openPool(send func(poolSession, int, func()) error) func(workers, producers, tasks int) (Session, error) {
-	return func(workers, _, _ int) (Session, error) {
-		// One worker exists from the start, the others start on demand, as with the peers.
-		p, err := scheduler.NewPool(scheduler.Config[func()]{Min: 1, Max: workers}, func(_ int32, task func()) { task() })
-		return poolSession{p, send}, err
+func openPool(send func(poolSession, int, func()) error, workers int) (drive.Session, error) {
+	// One worker exists from the start, the others start on demand, as with other pools.
+	p, err := scheduler.NewPool(scheduler.Config[func()]{Min: 1, Max: workers}, func(_ int32, task func()) { task() })
+	if err != nil {
+		return nil, err
 	}
+	return poolSession{p, send}, nil
 }
 
-// Submit implements Session.
+// Submit implements drive.Session.
 func (s poolSession) Submit(_, n int, task func()) error { return s.send(s, n, task) }
 
 // Close stops the pool.
@@ -70,7 +118,7 @@ func (s poolSession) submitBatches(n int, task func()) error {
 }
 
 // namesFor returns the names of the tasks of each producer. It makes them once for all
-// contenders, as parts of one string, so that names cause no additional garbage collection.
+// sessions, as parts of one string, so that names cause no additional garbage collection.
 func namesFor(producers, tasks int) [][]string {
 	namesMu.Lock()
 	defer namesMu.Unlock()
@@ -108,15 +156,15 @@ type managerSession struct {
 	send    func(s managerSession, names []string, task func()) error
 }
 
-func openManager(send func(managerSession, []string, func()) error) func(workers, producers, tasks int) (Session, error) {
-	return func(workers, producers, tasks int) (Session, error) {
-		m, err := taskmanager.Start(taskmanager.WithWorkers(1, workers))
-		s := managerSession{m, namesFor(producers, tasks), send}
-		return s, err
+func openManager(send func(managerSession, []string, func()) error, workers, producers, tasks int) (drive.Session, error) {
+	m, err := taskmanager.Start(taskmanager.WithWorkers(1, workers))
+	if err != nil {
+		return nil, err
 	}
+	return managerSession{m, namesFor(producers, tasks), send}, nil
 }
 
-// Submit implements Session.
+// Submit implements drive.Session.
 func (s managerSession) Submit(producer, n int, task func()) error {
 	names := s.names[producer]
 	for n > len(names) {
@@ -192,19 +240,19 @@ func (s managerSession) submitAll(names []string, task func()) error {
 	return nil
 }
 
-// window is how many results are outstanding at the same time.
-const window = 1000
+// Window is how many results are outstanding at the same time.
+const Window = 1000
 
 func (s managerSession) async(names []string, task func()) error {
 	fn := func(context.Context) (int, error) { task(); return 1, nil }
-	futures := make([]*taskmanager.Future[int], 0, window)
+	futures := make([]*taskmanager.Future[int], 0, Window)
 	for i, name := range names {
 		f, err := taskmanager.Async(context.Background(), s.manager, name, fn)
 		if err != nil {
 			return err
 		}
 		futures = append(futures, f)
-		if len(futures) < window && i+1 < len(names) {
+		if len(futures) < Window && i+1 < len(names) {
 			continue
 		}
 		for _, f := range futures {
