@@ -18,7 +18,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard demo stress soak e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-against demo stress soak e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -35,6 +35,8 @@ help:
 	@echo 'make bench-scaling  throughput on 1 to all processors, beside a model (a minute or two)'
 	@echo 'make bench-micro  the benchmarks of the packages'
 	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
+	@echo 'make bench-against REV=HEAD~1  the library against itself at a revision, in one process'
+	@echo '             (two minutes; half a minute with ARGS=-quick; ARGS=-help lists the flags)'
 	@echo 'make demo    tasklab over the source of the Go distribution'
 	@echo 'make stress  20 runs of the tests with the race detector, or 4 times STRESS=n'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
@@ -103,6 +105,10 @@ bench-micro:
 bench-guard:
 	cd benchmarks && go test -count=1 ./cmd/benchguard -limits="$(CURDIR)/benchmarks/limits.json"
 	cd benchmarks && go run ./cmd/benchguard -limits limits.json
+
+# REV and ARGS are split as by a shell: ARGS='-quick -run SubmitFunc'.
+bench-against:
+	@cd benchmarks && go run ./cmd/benchagainst -rev "$(REV)" $(ARGS)
 
 demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab

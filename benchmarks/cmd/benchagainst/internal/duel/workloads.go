@@ -1,0 +1,174 @@
+package duel
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
+)
+
+// workload is something to measure.
+type workload struct {
+	name, about string
+	measure     func(c Config, older, newer Side) ([]Figure, error)
+}
+
+// Ways to submit tasks, as package ours calls them.
+const (
+	poolSubmit    = "Pool.Submit"
+	poolSubmitAll = "Pool.SubmitAll"
+	submitFunc    = "TaskManager.SubmitFunc"
+	goFunc        = "TaskManager.GoFunc"
+	submitAll     = "TaskManager.SubmitAll"
+	async         = "taskmanager.Async"
+)
+
+// quick returns the first number in a quick run, else the second one.
+func (c Config) quick(few, many int) int {
+	if c.Quick {
+		return few
+	}
+	return many
+}
+
+// all returns all workloads. Their names are unique.
+func (c Config) all() (list []workload) {
+	for _, way := range []string{poolSubmit, poolSubmitAll, submitFunc, goFunc, submitAll, async} {
+		for _, workers := range c.Workers {
+			list = append(list, flood(way, workers))
+		}
+	}
+	others, queued, sleeping := c.quick(100_000, 1_000_000), c.quick(100_000, 1_000_000), c.quick(100_000, 1_000_000)
+	list = append(list, crowd(submitFunc, others), queue(submitFunc, queued))
+	for _, way := range []string{poolSubmit, submitFunc} {
+		list = append(list, latency(way, 0), latency(way, 50*time.Microsecond))
+	}
+	if c.Sleep {
+		list = append(list, sleep(poolSubmit, sleeping), sleep(submitFunc, sleeping))
+	}
+	return list
+}
+
+// sitting is the number of rounds of a session.
+const sitting = 4
+
+// flood submits tasks that do nothing as fast as possible.
+func flood(way string, workers int) workload {
+	name := fmt.Sprintf("%s, %d workers", way, workers)
+	return workload{name, "tasks that do nothing, from one submitter", func(c Config, older, newer Side) ([]Figure, error) {
+		tasks := c.quick(20_000, 50_000)
+		open := func(s Side) func() (drive.Session, error) {
+			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
+		}
+		a, b := &lane{name: "old", open: open(older)}, &lane{name: "new", open: open(newer)}
+		err := turns([]*lane{a, b}, c.Rounds, sitting, func(s drive.Session) ([]float64, error) { return timed(s, tasks) })
+		if err != nil {
+			return nil, err
+		}
+		return []Figure{
+			{"time", "ns/task", a.values[0], b.values[0]},
+			{"allocations", "1/task", a.values[1], b.values[1]},
+			{"memory", "B/task", a.values[2], b.values[2]},
+		}, nil
+	}}
+}
+
+// timed returns the nanoseconds, the allocations and the allocated bytes of a task.
+func timed(s drive.Session, tasks int) ([]float64, error) {
+	var took time.Duration
+	var err error
+	objects, bytes := drive.Allocated(func() { took, err = drive.Timed(s, 1, tasks, nil) })
+	n := float64(tasks)
+	return []float64{float64(took.Nanoseconds()) / n, float64(objects) / n, float64(bytes) / n}, err
+}
+
+// crowd submits while many other tasks are outstanding, and while few are.
+func crowd(way string, many int) workload {
+	const few = 1_000
+	name := fmt.Sprintf("%s, %d others", way, many)
+	about := fmt.Sprintf("while %d other tasks are outstanding, and while %d are", many, few)
+	return workload{name, about, func(c Config, older, newer Side) ([]Figure, error) {
+		const tasks = 10_000
+		// A collection of the garbage would take much longer than the round.
+		defer debug.SetGCPercent(debug.SetGCPercent(-1))
+		open := func(s Side, others int) func() (drive.Session, error) {
+			return func() (drive.Session, error) { return s.OpenCrowded(way, 2, tasks, others) }
+		}
+		oldFew, newFew := &lane{name: "old, few", open: open(older, few)}, &lane{name: "new, few", open: open(newer, few)}
+		oldMany, newMany := &lane{name: "old, many", open: open(older, many)}, &lane{name: "new, many", open: open(newer, many)}
+		turn := 0
+		err := turns([]*lane{oldFew, newFew, newMany, oldMany}, c.Rounds, c.Rounds, func(s drive.Session) ([]float64, error) {
+			if turn%16 == 0 {
+				runtime.GC()
+			}
+			turn++
+			took, err := drive.Timed(s, 1, tasks, nil)
+			return []float64{float64(took.Nanoseconds()) / tasks}, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return []Figure{
+			{fmt.Sprintf("time, %d others", few), "ns/task", oldFew.values[0], newFew.values[0]},
+			{fmt.Sprintf("time, %d others", many), "ns/task", oldMany.values[0], newMany.values[0]},
+			{"second to first", "×", ratios(oldMany.values[0], oldFew.values[0]), ratios(newMany.values[0], newFew.values[0])},
+		}, nil
+	}}
+}
+
+// queue measures the memory of queued tasks.
+func queue(way string, tasks int) workload {
+	const workers = 2
+	name := fmt.Sprintf("%s, %d queued", way, tasks)
+	return workload{name, "memory of the queued tasks", func(_ Config, older, newer Side) ([]Figure, error) {
+		open := func(s Side) func() (drive.Session, error) {
+			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
+		}
+		a, b := &lane{name: "old", open: open(older)}, &lane{name: "new", open: open(newer)}
+		const rounds = 3
+		for range rounds { // a session that has held that many tasks keeps some memory
+			for _, l := range []*lane{a, b} {
+				value, err := queuedBytes(l, tasks)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", l.name, err)
+				}
+				l.add([]float64{value})
+			}
+		}
+		return []Figure{{"memory", "B/queued task", a.values[0], b.values[0]}}, nil
+	}}
+}
+
+// latency submits tasks one at a time, and measures from submit to start. The pause tells how
+// long the workers are idle before each submit.
+func latency(way string, pause time.Duration) workload {
+	name, about := "latency, "+way, "one task at a time, the next when the last has started"
+	if pause > 0 {
+		name, about = name+", idle", fmt.Sprintf("one task at a time, the next %v after the last", pause)
+	}
+	const workers = 2
+	return workload{name, about, func(c Config, older, newer Side) ([]Figure, error) {
+		tasks := c.quick(1_000, 10_000)
+		open := func(s Side) func() (drive.Session, error) {
+			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
+		}
+		a, b := &lane{name: "old", open: open(older)}, &lane{name: "new", open: open(newer)}
+		channel := &lane{name: "channel", open: func() (drive.Session, error) { return drive.OpenChannel(workers), nil }}
+		err := turns([]*lane{a, b, channel}, c.Rounds, sitting, func(s drive.Session) ([]float64, error) {
+			l, err := drive.PingPong(s, tasks, pause)
+			return []float64{l.P50 * 1e6, l.P99 * 1e6, l.P999 * 1e6}, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		var figures []Figure
+		for i, name := range []string{"p50", "p99", "p99.9"} {
+			figures = append(figures,
+				Figure{name, "µs", a.values[i], b.values[i]},
+				Figure{name + " to that of a channel", "×", ratios(a.values[i], channel.values[i]), ratios(b.values[i], channel.values[i])})
+		}
+		return figures, nil
+	}}
+}
