@@ -108,7 +108,8 @@ bench-guard:
 
 # REV and ARGS are split as by a shell: ARGS='-quick -run SubmitFunc'.
 bench-against:
-	@cd benchmarks && go run ./cmd/benchagainst -rev "$(REV)" $(ARGS)
+	@go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/benchagainst" ./cmd/benchagainst
+	@.bin/benchagainst -rev "$(REV)" $(ARGS)
 
 demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab

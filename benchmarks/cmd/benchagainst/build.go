@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"text/template"
 
@@ -24,13 +25,11 @@ type workspace struct {
 	env  []string
 }
 
-// Packages of the working tree that are copied, in its module benchmarks.
-const (
-	benchmarks = "benchmarks"
-	oursDir    = "internal/ours"
-	driveDir   = "internal/drive"
-	duelDir    = "cmd/benchagainst/internal/duel"
-)
+// ours is the directory of the code that submits tasks.
+const ours = "benchmarks/internal/ours"
+
+// shared are the directories of the packages that both versions and the program use.
+var shared = []string{"benchmarks/internal/drive", "benchmarks/cmd/benchagainst/internal/duel", "internal/yardstick"}
 
 // prepare writes the modules into a new directory.
 func prepare(ctx context.Context, dir, tree string, old fs.FS) (w workspace, err error) {
@@ -60,29 +59,29 @@ func describe(side string) string {
 
 // library writes a version of the library.
 func (w workspace) library(ctx context.Context, side string, files, current fs.FS) error {
-	path, err := modulePath(ctx, files, w.dir)
+	from, err := modulePath(ctx, files, w.dir)
 	if err != nil {
 		return err
 	}
 	dir, to := filepath.Join(w.dir, side), w.root+"/"+side
-	if err := rename.Tree(files, dir, []rename.Rename{{From: path, To: to}}); err != nil {
+	if err := rename.Tree(files, dir, []rename.Rename{{From: from, To: to}}); err != nil {
 		return err
 	}
 	if _, err := command(ctx, dir, []string{"GOWORK=off", "GOFLAGS="}, "go", "mod", "edit", "-module="+to); err != nil {
 		return err
 	}
-	source, err := fs.Sub(current, benchmarks+"/"+oursDir)
+	source, err := fs.Sub(current, ours)
 	if err != nil {
 		return err
 	}
-	return rename.Tree(source, filepath.Join(dir, "ours"), append(w.shared(), rename.Rename{From: w.root, To: to}))
+	return rename.Tree(source, filepath.Join(dir, "ours"), append(w.renames(), rename.Rename{From: w.root, To: to}))
 }
 
-// shared are the new import paths of the packages that both versions and the program use.
-func (w workspace) shared() []rename.Rename {
+// shared returns the renames of the shared packages.
+func (w workspace) renames() []rename.Rename {
 	var list []rename.Rename
-	for _, name := range []string{driveDir, duelDir} {
-		list = append(list, rename.Rename{From: w.root + "/" + benchmarks + "/" + name, To: w.root + "/run/" + filepath.Base(name)})
+	for _, name := range shared {
+		list = append(list, rename.Rename{From: w.root + "/" + name, To: w.root + "/run/" + path.Base(name)})
 	}
 	return list
 }
@@ -90,12 +89,12 @@ func (w workspace) shared() []rename.Rename {
 // program writes the module of the program.
 func (w workspace) program(ctx context.Context, current fs.FS) error {
 	dir := filepath.Join(w.dir, "run")
-	for _, name := range []string{driveDir, duelDir} {
-		source, err := fs.Sub(current, benchmarks+"/"+name)
+	for _, name := range shared {
+		source, err := fs.Sub(current, name)
 		if err != nil {
 			return err
 		}
-		if err := rename.Tree(source, filepath.Join(dir, filepath.Base(name)), w.shared()); err != nil {
+		if err := rename.Tree(source, filepath.Join(dir, path.Base(name)), w.renames()); err != nil {
 			return err
 		}
 	}
@@ -139,7 +138,6 @@ func main() {
 				return newer.OpenCrowded(newer.Way(way), workers, tasks, others)
 			},
 		},
-		func() duel.Transfer { return duel.Transfer{} },
 	)
 }
 `))
@@ -153,7 +151,7 @@ func (w workspace) build(ctx context.Context) (program string, err error) {
 			return "", fmt.Errorf("%s does not compile: %w", describe(side), err)
 		}
 		if err := w.compile(ctx, "-o", os.DevNull, w.root+"/"+side+"/ours"); err != nil {
-			return "", fmt.Errorf("%s lacks what the workloads need; compare with a later one, or adapt %s/%s: %w", describe(side), benchmarks, oursDir, err)
+			return "", fmt.Errorf("%s lacks what the workloads need; compare with a later one, or adapt %s: %w", describe(side), ours, err)
 		}
 	}
 	return program, w.compile(ctx, "-o", program, w.root+"/run")

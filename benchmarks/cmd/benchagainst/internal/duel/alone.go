@@ -75,10 +75,7 @@ func sleep(way string, tasks int) workload {
 				l.add([]float64{p.Seconds * 1e3, p.Bytes / (1 << 20)})
 			}
 		}
-		return []Figure{
-			{"time of all", "ms", a.values[0], b.values[0]},
-			{"peak memory", "MiB", a.values[1], b.values[1]},
-		}, nil
+		return figures(&a, &b, "time of all, ms", "peak memory, MiB"), nil
 	}}
 }
 

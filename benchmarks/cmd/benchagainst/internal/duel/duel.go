@@ -4,7 +4,6 @@
 package duel
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
+	"github.com/seed56799101/taskmanager/internal/yardstick"
 )
 
 // Side is a version of the library.
@@ -33,27 +33,21 @@ type Config struct {
 	Sleep   bool   // also the workloads whose tasks sleep, which take long
 }
 
-// Transfer is the time that a cache line takes from one processor to another.
-type Transfer struct {
-	Nanoseconds float64
-	State       string // near, far or unknown
-}
-
 // Result is what was measured in a workload.
 type Result struct {
 	Workload      string
 	About         string
-	Before, After Transfer
-	Seconds       float64 // time taken
+	Before, After yardstick.Transfer
+	Seconds       float64 // that the measurement took
 	Figures       []Figure
 }
 
 // Figure is a number that was measured on both sides in each round. The values with the same
 // index are from the same round.
 type Figure struct {
-	Name     string
-	Unit     string
+	Name     string // with its unit
 	Old, New []float64
+	Channel  []float64 `json:",omitempty"` // for comparison: of workers behind a buffered channel
 }
 
 // Select returns the names of the workloads that a configuration asks for.
@@ -88,14 +82,14 @@ func (c Config) workloads() (chosen []workload, err error) {
 // Main is the main function of the program that holds both sides. The first argument is the
 // Config as JSON. Results are written to the standard output as JSON, and progress to the
 // standard error.
-func Main(older, newer Side, transfer func() Transfer) {
-	if err := run(os.Args[1:], older, newer, transfer, os.Stdout, os.Stderr); err != nil {
+func Main(older, newer Side) {
+	if err := run(os.Args[1:], older, newer, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, older, newer Side, transfer func() Transfer, out, progress io.Writer) error {
+func run(args []string, older, newer Side, out, progress io.Writer) error {
 	if len(args) == 0 {
 		return errors.New("this program is run by benchagainst; run that")
 	}
@@ -114,26 +108,17 @@ func run(args []string, older, newer Side, transfer func() Transfer, out, progre
 	for i, w := range list {
 		_, _ = fmt.Fprintf(progress, "%2d of %d  %s", i+1, len(list), w.name)
 		begin := time.Now()
-		r := Result{Workload: w.name, About: w.about, Before: transfer()}
+		r := Result{Workload: w.name, About: w.about, Before: yardstick.MeasureTransfer()}
 		r.Figures, err = w.measure(c, older, newer)
 		if err != nil {
 			_, _ = fmt.Fprintln(progress)
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
-		r.After, r.Seconds = transfer(), time.Since(begin).Seconds()
+		r.After, r.Seconds = yardstick.MeasureTransfer(), time.Since(begin).Seconds()
 		_, _ = fmt.Fprintf(progress, "  %.1f s\n", r.Seconds)
 		if err := encoder.Encode(r); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
 	return nil
-}
-
-// State is the state of the processors during the workload: that before it and after it, if
-// they agree.
-func (r Result) State() string {
-	if r.Before.State == r.After.State {
-		return cmp.Or(r.Before.State, "unknown")
-	}
-	return r.Before.State + ", then " + r.After.State
 }

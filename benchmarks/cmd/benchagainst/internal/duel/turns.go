@@ -3,6 +3,7 @@ package duel
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/seed56799101/taskmanager/benchmarks/internal/drive"
@@ -16,12 +17,11 @@ type lane struct {
 	values  [][]float64 // of each figure, in each round
 }
 
-// turns measures the lanes in turns. The lanes change their order from round to round, so
-// that none always comes after the same other one. After some rounds all sessions are opened
-// again, since the speed of a session depends on where its memory happens to be.
+// turns measures the lanes in turns. After some rounds all sessions are opened again, since
+// the speed of a session depends on where its memory happens to be.
 func turns(lanes []*lane, rounds, sitting int, measure func(drive.Session) ([]float64, error)) error {
 	for first := 0; first < rounds; first += sitting {
-		if err := sit(lanes, first, min(sitting, rounds-first), measure); err != nil {
+		if err := sit(lanes, min(sitting, rounds-first), measure); err != nil {
 			return err
 		}
 	}
@@ -30,11 +30,8 @@ func turns(lanes []*lane, rounds, sitting int, measure func(drive.Session) ([]fl
 
 // sit opens the sessions, measures rounds after one that does not count, and closes the
 // sessions.
-func sit(lanes []*lane, first, rounds int, measure func(drive.Session) ([]float64, error)) (err error) {
-	lanes = slices.Clone(lanes)
-	if first%2 == 1 {
-		slices.Reverse(lanes)
-	}
+func sit(lanes []*lane, rounds int, measure func(drive.Session) ([]float64, error)) (err error) {
+	order := slices.Clone(lanes)
 	defer func() {
 		for _, l := range lanes {
 			if l.session != nil {
@@ -43,25 +40,36 @@ func sit(lanes []*lane, first, rounds int, measure func(drive.Session) ([]float6
 			}
 		}
 	}()
-	for _, l := range lanes {
+	shuffle(order)
+	for _, l := range order {
 		if l.session, err = l.open(); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
-		if _, err := measure(l.session); err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
-		}
 	}
-	for range rounds {
-		for _, l := range lanes {
+	for round := range 1 + rounds {
+		for _, l := range order {
 			values, err := measure(l.session)
 			if err != nil {
 				return fmt.Errorf("%s: %w", l.name, err)
 			}
-			l.add(values)
+			if round > 0 {
+				l.add(values)
+			}
 		}
-		slices.Reverse(lanes)
+		// Each lane must follow each other one, and itself, equally often, as a lane leaves
+		// its data in the caches of the processors. Two rounds of opposite order also cancel
+		// a drift of the speed of the machine.
+		if round%2 == 1 {
+			slices.Reverse(order)
+		} else {
+			shuffle(order)
+		}
 	}
 	return nil
+}
+
+func shuffle(order []*lane) {
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 }
 
 // add adds the values of a round.

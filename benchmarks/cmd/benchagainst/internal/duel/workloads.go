@@ -40,13 +40,13 @@ func (c Config) all() (list []workload) {
 			list = append(list, flood(way, workers))
 		}
 	}
-	others, queued, sleeping := c.quick(100_000, 1_000_000), c.quick(100_000, 1_000_000), c.quick(100_000, 1_000_000)
-	list = append(list, crowd(submitFunc, others), queue(submitFunc, queued))
+	many := c.quick(100_000, 1_000_000)
+	list = append(list, crowd(submitFunc, many), queue(submitFunc, many))
 	for _, way := range []string{poolSubmit, submitFunc} {
 		list = append(list, latency(way, 0), latency(way, 50*time.Microsecond))
 	}
 	if c.Sleep {
-		list = append(list, sleep(poolSubmit, sleeping), sleep(submitFunc, sleeping))
+		list = append(list, sleep(poolSubmit, many), sleep(submitFunc, many))
 	}
 	return list
 }
@@ -67,11 +67,11 @@ func flood(way string, workers int) workload {
 		if err != nil {
 			return nil, err
 		}
-		return []Figure{
-			{"time", "ns/task", a.values[0], b.values[0]},
-			{"allocations", "1/task", a.values[1], b.values[1]},
-			{"memory", "B/task", a.values[2], b.values[2]},
-		}, nil
+		names := []string{"time, ns/task", "allocations/task", "allocated, B/task"}
+		if way == poolSubmit || way == poolSubmitAll {
+			names = names[:2] // without allocations of the tasks, there are no bytes of them
+		}
+		return figures(a, b, names...), nil
 	}}
 }
 
@@ -98,9 +98,10 @@ func crowd(way string, many int) workload {
 		}
 		oldFew, newFew := &lane{name: "old, few", open: open(older, few)}, &lane{name: "new, few", open: open(newer, few)}
 		oldMany, newMany := &lane{name: "old, many", open: open(older, many)}, &lane{name: "new, many", open: open(newer, many)}
+		lanes := []*lane{oldFew, newFew, oldMany, newMany}
 		turn := 0
-		err := turns([]*lane{oldFew, newFew, newMany, oldMany}, c.Rounds, c.Rounds, func(s drive.Session) ([]float64, error) {
-			if turn%16 == 0 {
+		err := turns(lanes, c.Rounds, (c.Rounds+2)/3, func(s drive.Session) ([]float64, error) {
+			if turn%(4*len(lanes)) == 0 {
 				runtime.GC()
 			}
 			turn++
@@ -110,11 +111,13 @@ func crowd(way string, many int) workload {
 		if err != nil {
 			return nil, err
 		}
-		return []Figure{
-			{fmt.Sprintf("time, %d others", few), "ns/task", oldFew.values[0], newFew.values[0]},
-			{fmt.Sprintf("time, %d others", many), "ns/task", oldMany.values[0], newMany.values[0]},
-			{"second to first", "×", ratios(oldMany.values[0], oldFew.values[0]), ratios(newMany.values[0], newFew.values[0])},
-		}, nil
+		list := figures(oldFew, newFew, fmt.Sprintf("time with %d, ns/task", few))
+		list = append(list, figures(oldMany, newMany, fmt.Sprintf("time with %d, ns/task", many))...)
+		return append(list, Figure{
+			Name: "the latter to the former",
+			Old:  ratios(oldMany.values[0], oldFew.values[0]),
+			New:  ratios(newMany.values[0], newFew.values[0]),
+		}), nil
 	}}
 }
 
@@ -137,7 +140,7 @@ func queue(way string, tasks int) workload {
 				l.add([]float64{value})
 			}
 		}
-		return []Figure{{"memory", "B/queued task", a.values[0], b.values[0]}}, nil
+		return figures(a, b, "memory, B/queued task"), nil
 	}}
 }
 
@@ -163,12 +166,18 @@ func latency(way string, pause time.Duration) workload {
 		if err != nil {
 			return nil, err
 		}
-		var figures []Figure
-		for i, name := range []string{"p50", "p99", "p99.9"} {
-			figures = append(figures,
-				Figure{name, "µs", a.values[i], b.values[i]},
-				Figure{name + " to that of a channel", "×", ratios(a.values[i], channel.values[i]), ratios(b.values[i], channel.values[i])})
+		list := figures(a, b, "p50, µs", "p99, µs", "p99.9, µs")
+		for i := range list {
+			list[i].Channel = channel.values[i]
 		}
-		return figures, nil
+		return list, nil
 	}}
+}
+
+// figures returns the figures of two lanes. There is a name for each.
+func figures(older, newer *lane, names ...string) (list []Figure) {
+	for i, name := range names {
+		list = append(list, Figure{Name: name, Old: older.values[i], New: newer.values[i]})
+	}
+	return list
 }
