@@ -145,7 +145,7 @@ func main() {
 // build compiles the program and returns its name. If that fails, the error tells which part
 // of it does not compile.
 func (w workspace) build(ctx context.Context) (program string, err error) {
-	program = filepath.Join(w.dir, "program")
+	program = filepath.Join(w.dir, "program.exe") // Windows runs no other names
 	for _, side := range []string{"old", "new"} {
 		if err := w.compile(ctx, "-o", os.DevNull, w.root+"/"+side+"/scheduler", w.root+"/"+side+"/taskmanager"); err != nil {
 			return "", fmt.Errorf("%s does not compile: %w", describe(side), err)

@@ -49,11 +49,11 @@ func parse(args []string, usage io.Writer) (c config, err error) {
 	flags := flag.NewFlagSet("benchagainst", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	flags.StringVar(&c.rev, "rev", "", "compare with the library at this `REVISION`, such as HEAD~1")
-	flags.IntVar(&c.Rounds, "rounds", 0, "the `NUMBER` of rounds (default 31, or 11 with -quick)")
+	flags.IntVar(&c.Rounds, "rounds", 0, "the `NUMBER` of rounds (default 61, or 21 with -quick)")
 	workers := flags.String("workers", "2,100", "the maximum `NUMBERS` of workers for which submits are measured")
 	flags.StringVar(&c.Run, "run", "", "run only the workloads whose names match the regular `EXPRESSION`")
 	flags.BoolVar(&c.asJSON, "json", false, "write all values as JSON instead of a table")
-	flags.BoolVar(&c.Quick, "quick", false, "measure less, in half a minute")
+	flags.BoolVar(&c.Quick, "quick", false, "measure less, in a minute instead of five")
 	flags.BoolVar(&c.Sleep, "sleep", false, "also run 1,000,000 tasks that sleep, and measure the peak of the memory")
 	if err := flags.Parse(args); err != nil {
 		return c, err
@@ -75,9 +75,9 @@ func parse(args []string, usage io.Writer) (c config, err error) {
 	case c.Rounds < 0:
 		return c, errors.New("-rounds must be positive")
 	case c.Rounds == 0 && c.Quick:
-		c.Rounds = 11
+		c.Rounds = 21
 	case c.Rounds == 0:
-		c.Rounds = 31
+		c.Rounds = 61
 	}
 	_, err = c.Select()
 	return c, err
@@ -97,7 +97,6 @@ func benchagainst(ctx context.Context, dir string, args []string, out, progress 
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(progress, "old: %s\nnew: %s\n", rep.Old, rep.New)
 	rep.Results, err = r.measure(ctx, c, rep.oldHash, progress)
 	if len(rep.Results) == 0 {
 		return err
@@ -125,6 +124,7 @@ func (r repository) measure(ctx context.Context, c config, hash string, progress
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	_, _ = fmt.Fprintln(progress, "compiling both versions")
 	w, err := prepare(ctx, dir, r.dir, old)
 	if err != nil {
 		return nil, err

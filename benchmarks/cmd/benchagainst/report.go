@@ -39,9 +39,30 @@ func (r repository) versions(ctx context.Context, rev string) (rep report, err e
 	return rep, nil
 }
 
-// writeJSON writes all values.
+// writeJSON writes all values and their summaries.
 func (rep report) writeJSON(out io.Writer) error {
+	type figure struct {
+		duel.Figure
+
+		Summary summary
+	}
+	type result struct {
+		duel.Result
+
+		Figures []figure
+	}
+	all := struct {
+		Old, New string
+		Results  []result
+	}{rep.Old, rep.New, nil}
+	for _, r := range rep.Results {
+		figures := make([]figure, len(r.Figures))
+		for i, f := range r.Figures {
+			figures[i] = figure{f, summarise(f)}
+		}
+		all.Results = append(all.Results, result{r, figures})
+	}
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "\t")
-	return encoder.Encode(rep)
+	return encoder.Encode(all)
 }

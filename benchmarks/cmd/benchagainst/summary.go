@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"golang.org/x/perf/benchmath"
@@ -23,7 +22,8 @@ type summary struct {
 
 // summarise compares the values of a figure. There must be some.
 func summarise(f duel.Figure) summary {
-	r := ratios(f.New, f.Old)
+	const least = 6 // rounds for a confidence interval of 95 %
+	r := duel.Ratios(f.New, f.Old)
 	interval := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(r), &benchmath.DefaultThresholds), 0.95)
 	slices.Sort(r)
 	n := len(r)
@@ -31,26 +31,14 @@ func summarise(f duel.Figure) summary {
 		Old: median(f.Old), New: median(f.New), Ratio: median(r),
 		Low: interval.Lo, High: interval.Hi, Q1: r[n/4], Q3: r[n-1-n/4],
 	}
-	if math.IsInf(s.Low, 0) || math.IsInf(s.High, 0) {
+	if n < least {
 		s.Low, s.High, s.Few = r[0], r[n-1], true
 	}
 	if f.Channel != nil {
 		s.Channel = median(f.Channel)
-		s.OldToChannel, s.NewToChannel = median(ratios(f.Old, f.Channel)), median(ratios(f.New, f.Channel))
+		s.OldToChannel, s.NewToChannel = median(duel.Ratios(f.Old, f.Channel)), median(duel.Ratios(f.New, f.Channel))
 	}
 	return s
-}
-
-// ratios returns the ratio in each round. The ratio of equal values is 1, also if they are 0.
-func ratios(over, under []float64) []float64 {
-	list := make([]float64, len(over))
-	for i := range list {
-		list[i] = 1
-		if over[i] != under[i] {
-			list[i] = over[i] / under[i]
-		}
-	}
-	return list
 }
 
 func median(values []float64) float64 {

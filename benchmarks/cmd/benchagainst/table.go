@@ -12,7 +12,8 @@ import (
 
 // write writes the tables and explains them.
 func (rep report) write(out io.Writer) {
-	costs, latencies := newTable(out), newTable(out)
+	_, _ = fmt.Fprintf(out, "old: %s\nnew: %s\n", rep.Old, rep.New)
+	costs, latencies := newTable(out, 7), newTable(out, 10)
 	costs.AppendHeader(table.Row{"costs", "figure", "old", "new", "new/old", "interval", "new takes", "processors"})
 	latencies.AppendHeader(table.Row{"from submit to start", "figure", "channel", "old", "new", "old/channel", "new/channel", "new/old", "interval", "new takes", "processors"})
 	for _, r := range rep.Results {
@@ -56,14 +57,15 @@ processors  time to pass a cache line from one processor to the other, before an
             machine that changes. Compare ratios only with those of the same state.
 `
 
-func newTable(out io.Writer) table.Writer {
+// newTable returns a table whose columns from the third one to the last number are of numbers.
+func newTable(out io.Writer, lastNumber int) table.Writer {
 	t := table.NewWriter()
 	style := table.StyleRounded
 	style.Format.Header = text.FormatDefault // not in capitals
 	t.SetStyle(style)
 	t.SetOutputMirror(out)
 	var columns []table.ColumnConfig
-	for n := 3; n <= 10; n++ {
+	for n := 3; n <= lastNumber; n++ {
 		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight})
 	}
 	t.SetColumnConfigs(columns)
@@ -85,15 +87,21 @@ func (s summary) cells() []any {
 // state describes the state of the processors before and after a workload.
 func state(before, after yardstick.Transfer) string {
 	one := func(t yardstick.Transfer) string {
-		if t.State == yardstick.Unknown {
-			return "unknown"
+		if t.State != yardstick.Near && t.State != yardstick.Far {
+			return yardstick.Unknown.String()
 		}
 		return fmt.Sprintf("%v, %.0f ns", t.State, t.Nanoseconds)
 	}
-	if before.State == after.State && before.State != yardstick.Unknown {
-		return fmt.Sprintf("%v, %.0f to %.0f ns", before.State, min(before.Nanoseconds, after.Nanoseconds), max(before.Nanoseconds, after.Nanoseconds))
+	first, second := one(before), one(after)
+	switch {
+	case first == second:
+		return first
+	case before.State == after.State:
+		return fmt.Sprintf("%v, %.0f to %.0f ns", before.State,
+			min(before.Nanoseconds, after.Nanoseconds), max(before.Nanoseconds, after.Nanoseconds))
+	default:
+		return first + "; then " + second
 	}
-	return one(before) + "; then " + one(after)
 }
 
 // number formats a number with three digits or more.

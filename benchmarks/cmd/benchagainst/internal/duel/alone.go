@@ -61,7 +61,7 @@ func sleep(way string, tasks int) workload {
 	about := fmt.Sprintf("tasks that sleep for 10 ms, %d workers, a process for each side", sleepers)
 	return workload{name, about, func(c Config, _, _ Side) ([]Figure, error) {
 		var a, b lane
-		for round := range c.quick(1, 5) {
+		for round := range c.quick(2, 6) {
 			sides := []string{"old", "new"}
 			if round%2 == 1 {
 				sides = []string{"new", "old"}

@@ -31,6 +31,8 @@ type Config struct {
 	Run     string // a pattern for the names of workloads
 	Quick   bool   // less work in a round
 	Sleep   bool   // also the workloads whose tasks sleep, which take long
+
+	tiny bool // hardly any work, for tests
 }
 
 // Result is what was measured in a workload.

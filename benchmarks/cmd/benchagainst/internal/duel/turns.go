@@ -82,11 +82,16 @@ func (l *lane) add(values []float64) {
 	}
 }
 
-// ratios returns the ratio of two numbers in each round.
-func ratios(over, under []float64) []float64 {
+// Ratios returns the ratio in each round. The ratio of equal values is 1, also if they are 0. The
+// ratio of another value to 0 counts as a million, since JSON has no infinity.
+func Ratios(over, under []float64) []float64 {
+	const million = 1e6
 	list := make([]float64, len(over))
-	for i := range over {
-		list[i] = over[i] / under[i]
+	for i := range list {
+		list[i] = 1
+		if over[i] != under[i] {
+			list[i] = min(over[i]/under[i], million)
+		}
 	}
 	return list
 }

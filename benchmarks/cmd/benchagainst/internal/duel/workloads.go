@@ -27,10 +27,14 @@ const (
 
 // quick returns the first number in a quick run, else the second one.
 func (c Config) quick(few, many int) int {
-	if c.Quick {
+	switch {
+	case c.tiny:
+		return max(1, few/100)
+	case c.Quick:
 		return few
+	default:
+		return many
 	}
-	return many
 }
 
 // all returns all workloads. Their names are unique.
@@ -58,7 +62,7 @@ const sitting = 4
 func flood(way string, workers int) workload {
 	name := fmt.Sprintf("%s, %d workers", way, workers)
 	return workload{name, "tasks that do nothing, from one submitter", func(c Config, older, newer Side) ([]Figure, error) {
-		tasks := c.quick(20_000, 50_000)
+		tasks := c.quick(10_000, 50_000)
 		open := func(s Side) func() (drive.Session, error) {
 			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
 		}
@@ -90,11 +94,14 @@ func crowd(way string, many int) workload {
 	name := fmt.Sprintf("%s, %d others", way, many)
 	about := fmt.Sprintf("while %d other tasks are outstanding, and while %d are", many, few)
 	return workload{name, about, func(c Config, older, newer Side) ([]Figure, error) {
-		const tasks = 10_000
+		tasks := c.quick(5_000, 10_000)
 		// A collection of the garbage would take much longer than the round.
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 		open := func(s Side, others int) func() (drive.Session, error) {
-			return func() (drive.Session, error) { return s.OpenCrowded(way, 2, tasks, others) }
+			return func() (drive.Session, error) {
+				runtime.GC() // what the last session has left
+				return s.OpenCrowded(way, 2, tasks, others)
+			}
 		}
 		oldFew, newFew := &lane{name: "old, few", open: open(older, few)}, &lane{name: "new, few", open: open(newer, few)}
 		oldMany, newMany := &lane{name: "old, many", open: open(older, many)}, &lane{name: "new, many", open: open(newer, many)}
@@ -106,7 +113,7 @@ func crowd(way string, many int) workload {
 			}
 			turn++
 			took, err := drive.Timed(s, 1, tasks, nil)
-			return []float64{float64(took.Nanoseconds()) / tasks}, err
+			return []float64{float64(took.Nanoseconds()) / float64(tasks)}, err
 		})
 		if err != nil {
 			return nil, err
@@ -115,8 +122,8 @@ func crowd(way string, many int) workload {
 		list = append(list, figures(oldMany, newMany, fmt.Sprintf("time with %d, ns/task", many))...)
 		return append(list, Figure{
 			Name: "the latter to the former",
-			Old:  ratios(oldMany.values[0], oldFew.values[0]),
-			New:  ratios(newMany.values[0], newFew.values[0]),
+			Old:  Ratios(oldMany.values[0], oldFew.values[0]),
+			New:  Ratios(newMany.values[0], newFew.values[0]),
 		}), nil
 	}}
 }
@@ -153,7 +160,7 @@ func latency(way string, pause time.Duration) workload {
 	}
 	const workers = 2
 	return workload{name, about, func(c Config, older, newer Side) ([]Figure, error) {
-		tasks := c.quick(1_000, 10_000)
+		tasks := c.quick(1_000, 4_000)
 		open := func(s Side) func() (drive.Session, error) {
 			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
 		}
