@@ -45,11 +45,14 @@ type config struct {
 	asJSON bool
 }
 
+// The default numbers of rounds.
+const allRounds, quickRounds = 241, 61
+
 func parse(args []string, usage io.Writer) (c config, err error) {
 	flags := flag.NewFlagSet("benchagainst", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	flags.StringVar(&c.rev, "rev", "", "compare with the library at this `REVISION`, such as HEAD~1")
-	flags.IntVar(&c.Rounds, "rounds", 0, "the `NUMBER` of rounds (default 61, or 21 with -quick)")
+	flags.IntVar(&c.Rounds, "rounds", 0, fmt.Sprintf("the `NUMBER` of rounds of short workloads; others have fewer (default %d, or %d with -quick)", allRounds, quickRounds))
 	workers := flags.String("workers", "2,100", "the maximum `NUMBERS` of workers for which submits are measured")
 	flags.StringVar(&c.Run, "run", "", "run only the workloads whose names match the regular `EXPRESSION`")
 	flags.BoolVar(&c.asJSON, "json", false, "write all values as JSON instead of a table")
@@ -75,9 +78,9 @@ func parse(args []string, usage io.Writer) (c config, err error) {
 	case c.Rounds < 0:
 		return c, errors.New("-rounds must be positive")
 	case c.Rounds == 0 && c.Quick:
-		c.Rounds = 21
+		c.Rounds = quickRounds
 	case c.Rounds == 0:
-		c.Rounds = 61
+		c.Rounds = allRounds
 	}
 	_, err = c.Select()
 	return c, err

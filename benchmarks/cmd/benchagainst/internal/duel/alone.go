@@ -58,8 +58,7 @@ const sleepers = 50_000
 // sleep runs tasks that sleep for 10 ms, in a process of its own for each side.
 func sleep(way string, tasks int) workload {
 	name := fmt.Sprintf("sleep, %s, %d tasks", way, tasks)
-	about := fmt.Sprintf("tasks that sleep for 10 ms, %d workers, a process for each side", sleepers)
-	return workload{name, about, func(c Config, _, _ Side) ([]Figure, error) {
+	return workload{name, func(c Config, _, _ Side) ([]Figure, error) {
 		var a, b lane
 		for round := range c.quick(2, 6) {
 			sides := []string{"old", "new"}

@@ -26,7 +26,7 @@ type Side struct {
 
 // Config says what to measure.
 type Config struct {
-	Rounds  int    // of most workloads
+	Rounds  int    // of short workloads; others have fewer
 	Workers []int  // the maximum numbers of workers
 	Run     string // a pattern for the names of workloads
 	Quick   bool   // less work in a round
@@ -38,7 +38,6 @@ type Config struct {
 // Result is what was measured in a workload.
 type Result struct {
 	Workload      string
-	About         string
 	Before, After yardstick.Transfer
 	Seconds       float64 // that the measurement took
 	Figures       []Figure
@@ -110,7 +109,7 @@ func run(args []string, older, newer Side, out, progress io.Writer) error {
 	for i, w := range list {
 		_, _ = fmt.Fprintf(progress, "%2d of %d  %s", i+1, len(list), w.name)
 		begin := time.Now()
-		r := Result{Workload: w.name, About: w.about, Before: yardstick.MeasureTransfer()}
+		r := Result{Workload: w.name, Before: yardstick.MeasureTransfer()}
 		r.Figures, err = w.measure(c, older, newer)
 		if err != nil {
 			_, _ = fmt.Fprintln(progress)

@@ -11,8 +11,8 @@ import (
 
 // workload is something to measure.
 type workload struct {
-	name, about string
-	measure     func(c Config, older, newer Side) ([]Figure, error)
+	name    string
+	measure func(c Config, older, newer Side) ([]Figure, error)
 }
 
 // Ways to submit tasks, as package ours calls them.
@@ -37,15 +37,19 @@ func (c Config) quick(few, many int) int {
 	}
 }
 
+// rounds returns the number of rounds of a workload whose rounds take so many times as long as
+// those of the others.
+func (c Config) rounds(times int) int { return max(1, c.Rounds/times) }
+
 // all returns all workloads. Their names are unique.
 func (c Config) all() (list []workload) {
 	for _, way := range []string{poolSubmit, poolSubmitAll, submitFunc, goFunc, submitAll, async} {
 		for _, workers := range c.Workers {
-			list = append(list, flood(way, workers))
+			list = append(list, short(way, workers))
 		}
 	}
 	many := c.quick(100_000, 1_000_000)
-	list = append(list, crowd(submitFunc, many), queue(submitFunc, many))
+	list = append(list, long(poolSubmit), long(submitFunc), long(async), crowd(submitFunc, many), queue(submitFunc, many))
 	for _, way := range []string{poolSubmit, submitFunc} {
 		list = append(list, latency(way, 0), latency(way, 50*time.Microsecond))
 	}
@@ -55,19 +59,36 @@ func (c Config) all() (list []workload) {
 	return list
 }
 
-// sitting is the number of rounds of a session.
-const sitting = 4
+const (
+	sitting = 4 // rounds of a session
+	two     = 2 // workers, in workloads with a fixed number of them
+)
 
-// flood submits tasks that do nothing as fast as possible.
-func flood(way string, workers int) workload {
-	name := fmt.Sprintf("%s, %d workers", way, workers)
-	return workload{name, "tasks that do nothing, from one submitter", func(c Config, older, newer Side) ([]Figure, error) {
-		tasks := c.quick(10_000, 50_000)
+// short submits tasks that do nothing as fast as possible, in many short rounds. Other work of
+// the machine disturbs only some of them, and no garbage is collected meanwhile.
+func short(way string, workers int) workload {
+	tasks := 10_000
+	if way == poolSubmit || way == poolSubmitAll {
+		tasks = 50_000 // a round takes some milliseconds
+	}
+	return flood(fmt.Sprintf("%s, %d workers", way, workers), way, workers, tasks, 1)
+}
+
+// long does the same in rounds that are so long that garbage is collected, and that the queue
+// grows when the submitter is faster than the workers.
+func long(way string) workload {
+	return flood(way+", long rounds", way, two, 200_000, 10)
+}
+
+// flood submits tasks in rounds that take so many times as long as short ones.
+func flood(name, way string, workers, tasks, times int) workload {
+	return workload{name, func(c Config, older, newer Side) ([]Figure, error) {
+		tasks := c.quick(tasks, tasks)
 		open := func(s Side) func() (drive.Session, error) {
 			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
 		}
 		a, b := &lane{name: "old", open: open(older)}, &lane{name: "new", open: open(newer)}
-		err := turns([]*lane{a, b}, c.Rounds, sitting, func(s drive.Session) ([]float64, error) { return timed(s, tasks) })
+		err := turns([]*lane{a, b}, c.rounds(times), sitting, func(s drive.Session) ([]float64, error) { return timed(s, tasks) })
 		if err != nil {
 			return nil, err
 		}
@@ -92,22 +113,21 @@ func timed(s drive.Session, tasks int) ([]float64, error) {
 func crowd(way string, many int) workload {
 	const few = 1_000
 	name := fmt.Sprintf("%s, %d others", way, many)
-	about := fmt.Sprintf("while %d other tasks are outstanding, and while %d are", many, few)
-	return workload{name, about, func(c Config, older, newer Side) ([]Figure, error) {
+	return workload{name, func(c Config, older, newer Side) ([]Figure, error) {
 		tasks := c.quick(5_000, 10_000)
 		// A collection of the garbage would take much longer than the round.
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 		open := func(s Side, others int) func() (drive.Session, error) {
 			return func() (drive.Session, error) {
 				runtime.GC() // what the last session has left
-				return s.OpenCrowded(way, 2, tasks, others)
+				return s.OpenCrowded(way, two, tasks, others)
 			}
 		}
 		oldFew, newFew := &lane{name: "old, few", open: open(older, few)}, &lane{name: "new, few", open: open(newer, few)}
 		oldMany, newMany := &lane{name: "old, many", open: open(older, many)}, &lane{name: "new, many", open: open(newer, many)}
 		lanes := []*lane{oldFew, newFew, oldMany, newMany}
-		turn := 0
-		err := turns(lanes, c.Rounds, (c.Rounds+2)/3, func(s drive.Session) ([]float64, error) {
+		turn, rounds := 0, c.rounds(2)
+		err := turns(lanes, rounds, (rounds+2)/3, func(s drive.Session) ([]float64, error) {
 			if turn%(4*len(lanes)) == 0 {
 				runtime.GC()
 			}
@@ -130,11 +150,10 @@ func crowd(way string, many int) workload {
 
 // queue measures the memory of queued tasks.
 func queue(way string, tasks int) workload {
-	const workers = 2
 	name := fmt.Sprintf("%s, %d queued", way, tasks)
-	return workload{name, "memory of the queued tasks", func(_ Config, older, newer Side) ([]Figure, error) {
+	return workload{name, func(_ Config, older, newer Side) ([]Figure, error) {
 		open := func(s Side) func() (drive.Session, error) {
-			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
+			return func() (drive.Session, error) { return s.Open(way, two, 1, tasks) }
 		}
 		a, b := &lane{name: "old", open: open(older)}, &lane{name: "new", open: open(newer)}
 		const rounds = 3
@@ -154,19 +173,18 @@ func queue(way string, tasks int) workload {
 // latency submits tasks one at a time, and measures from submit to start. The pause tells how
 // long the workers are idle before each submit.
 func latency(way string, pause time.Duration) workload {
-	name, about := "latency, "+way, "one task at a time, the next when the last has started"
+	name := "latency, " + way
 	if pause > 0 {
-		name, about = name+", idle", fmt.Sprintf("one task at a time, the next %v after the last", pause)
+		name += ", idle"
 	}
-	const workers = 2
-	return workload{name, about, func(c Config, older, newer Side) ([]Figure, error) {
-		tasks := c.quick(1_000, 4_000)
+	return workload{name, func(c Config, older, newer Side) ([]Figure, error) {
+		tasks := c.quick(1_000, 2_000)
 		open := func(s Side) func() (drive.Session, error) {
-			return func() (drive.Session, error) { return s.Open(way, workers, 1, tasks) }
+			return func() (drive.Session, error) { return s.Open(way, two, 1, tasks) }
 		}
 		a, b := &lane{name: "old", open: open(older)}, &lane{name: "new", open: open(newer)}
-		channel := &lane{name: "channel", open: func() (drive.Session, error) { return drive.OpenChannel(workers), nil }}
-		err := turns([]*lane{a, b, channel}, c.Rounds, sitting, func(s drive.Session) ([]float64, error) {
+		channel := &lane{name: "channel", open: func() (drive.Session, error) { return drive.OpenChannel(two), nil }}
+		err := turns([]*lane{a, b, channel}, c.rounds(2), sitting, func(s drive.Session) ([]float64, error) {
 			l, err := drive.PingPong(s, tasks, pause)
 			return []float64{l.P50 * 1e6, l.P99 * 1e6, l.P999 * 1e6}, err
 		})
