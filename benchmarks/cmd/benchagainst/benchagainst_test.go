@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -156,6 +157,7 @@ const duelOfLibrary = `package duel
 
 import (
 	"fmt"
+	"time"
 
 	"example.org/m/benchmarks/internal/drive"
 )
@@ -164,7 +166,11 @@ type Side struct {
 	Open, OpenCrowded func(string, int, int, int) (drive.Session, error)
 }
 
-func Main(Side, Side) { fmt.Println("{\"Workload\": \"all\"}") }
+func Main(Side, Side) {
+	fmt.Println("{\"Workload\": \"first\"}")
+	println("measuring")
+	<-time.After(0)
+}
 `
 
 // repositoryOf commits files, and returns the repository.
@@ -251,6 +257,36 @@ func TestRevisionsThatCannotBeCompared(t *testing.T) {
 		t.Errorf("a change that removes what is needed: %v, want %s", err, want)
 	}
 }
+
+// An interrupt ends the program that measures. The results so far are written.
+func TestInterrupt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the go command")
+	}
+	files := library()
+	const duel = "benchmarks/cmd/benchagainst/internal/duel/d.go"
+	files[duel] = strings.Replace(files[duel], "After(0)", "After(time.Hour)", 1)
+	r := repositoryOf(t, files)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out strings.Builder
+	err := benchagainst(ctx, r.dir, []string{"-rev=HEAD", "-json"}, &out, writer(func(text string) {
+		if strings.Contains(text, "measuring") {
+			cancel()
+		}
+	}))
+	if err == nil || err.Error() != "interrupted" || !strings.Contains(out.String(), `"first"`) {
+		t.Errorf("%v; %s", err, out.String())
+	}
+	if left, err := os.ReadDir(filepath.Join(r.dir, ".bin")); err != nil || len(left) > 0 {
+		t.Errorf(".bin has %v, %v", left, err)
+	}
+}
+
+// writer is called with what is written.
+type writer func(text string)
+
+func (w writer) Write(p []byte) (int, error) { w(string(p)); return len(p), nil }
 
 func TestRevisionThatIsNone(t *testing.T) {
 	r := repositoryOf(t, map[string]string{"go.mod": "module example.org/m\n"})
