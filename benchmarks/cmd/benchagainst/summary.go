@@ -53,7 +53,7 @@ func (s summary) nothing() bool { return s.Old < 0.01 && s.New < 0.01 }
 // verdict says by how much new is less or more than old, if the confidence interval tells.
 func (s summary) verdict() string {
 	switch {
-	case s.Few || s.nothing():
+	case s.Few || s.nothing() || 0.9995 < s.Ratio && s.Ratio < 1.0005: // 0.0 %
 		return "~"
 	case s.High < 1:
 		return fmt.Sprintf("%.1f %% less", 100*(1-s.Ratio))

@@ -54,6 +54,7 @@ func TestVerdict(t *testing.T) {
 		{summary{Old: 4, New: 5, Ratio: 1.25, Low: 1, High: 1.5}, "~"},
 		{summary{Old: 4, New: 5, Ratio: 1.25, Low: 1.1, High: 1.5, Few: true}, "~"},
 		{summary{Old: 0.002, New: 0.004, Ratio: 2, Low: 1.5, High: 3}, "~"}, // nothing to speak of
+		{summary{Old: 178, New: 178, Ratio: 0.9999, Low: 0.9998, High: 0.99995}, "~"},
 		{summary{Old: 0, New: 1, Ratio: 1e6, Low: 1e6, High: 1e6}, "99999900.0 % more"},
 	} {
 		if got := c.s.verdict(); got != c.want {
