@@ -38,13 +38,13 @@ func (a *alarm) stop() {
 }
 
 // watchIdleLocked sets the alarm for the worker that has been idle longest, if it may expire.
-// That is the worker at the bottom of the stack, which is ordered by idleSince. If this
+// That is the worker at the bottom of the stack, which is ordered by place.since. If this
 // worker is woken, the alarm stays set. It then rings once for nothing and is set for the
 // new bottom of the stack, which is cheaper than a change for each item. While the scaler keeps
 // that worker, others that park do not make the alarm ring.
 func (p *Pool[T]) watchIdleLocked() {
 	if p.expiresLocked() && len(p.idle) > 0 {
-		p.alarm.set(later(p.idle[0].idleSince.Add(p.cfg.IdleTimeout), p.keptUntilLocked()))
+		p.alarm.set(later(p.idle[0].place.since.Add(p.cfg.IdleTimeout), p.keptUntilLocked()))
 	}
 }
 
@@ -157,7 +157,7 @@ func (p *Pool[T]) expiredLocked(now time.Time) int {
 // at the bottom of the stack.
 func (p *Pool[T]) expiredIdleLocked(now time.Time) int {
 	n := 0
-	for n < len(p.idle) && now.Sub(p.idle[n].idleSince) >= p.cfg.IdleTimeout {
+	for n < len(p.idle) && now.Sub(p.idle[n].place.since) >= p.cfg.IdleTimeout {
 		n++
 	}
 	return n
@@ -206,12 +206,12 @@ func (p *Pool[T]) dismissIdleLocked(n int) []*worker[T] {
 }
 
 // restampIdleLocked restarts the idle time of all idle and dormant workers, and forgets that the
-// scaler has kept any. Workers that parked while the pool had a fixed size have no idleSince.
+// scaler has kept any. Workers that parked while the pool had a fixed size have no place.since.
 func (p *Pool[T]) restampIdleLocked() {
 	now := time.Now()
 	p.alarm.keptAt = time.Time{}
 	p.dormantSince = now
 	for _, w := range p.idle {
-		w.idleSince = now
+		w.place.since = now
 	}
 }

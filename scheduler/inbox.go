@@ -44,10 +44,12 @@ func (in *inbox[T]) takesLocked(n int) bool {
 // offer leaves an item if the inbox is open, and reports whether it did. The first check,
 // without the lock, may miss that the inbox was just opened. The path through the pool's
 // mu, which the caller takes then, is always correct.
-func (in *inbox[T]) offer(item T) bool {
-	if !in.open.Load() {
-		return false
-	}
+//
+// It is inlined: while the inbox is closed, a submit pays for no call.
+func (in *inbox[T]) offer(item T) bool { return in.open.Load() && in.leave(item) }
+
+// leave is offer for an inbox that seems to be open.
+func (in *inbox[T]) leave(item T) bool {
 	in.mu.Lock()
 	if !in.takesLocked(1) {
 		in.mu.Unlock()

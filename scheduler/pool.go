@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
@@ -50,14 +51,15 @@ type Pool[T any] struct {
 	// and held while the scaler runs: only goroutines that may wait for the scaler take it.
 	scaling turns
 
-	// mu guards all fields below, except inbox. The state that each dispatch writes has
+	// mu guards all fields below, except held and inbox. The state that each dispatch writes has
 	// cache lines of its own, because submitters and workers run on different processors.
 
 	_         [cacheLine]byte
 	mu        sync.Mutex
-	waking    bool // a woken worker is on its way to mu; see rouseLocked
-	starting  bool // a dormant worker that got its goroutine is on its way to mu
-	inboxOpen bool // equals inbox.open
+	waking    bool        // a woken worker is on its way to mu; see rouseLocked
+	starting  bool        // a dormant worker that got its goroutine is on its way to mu
+	inboxOpen bool        // equals inbox.open
+	held      atomic.Bool // a hint that the holder of mu does not run; see patience
 	counts    counts
 	idle      []*worker[T] // parked workers, in the order in which they parked; the last is woken first
 	_         [cacheLine]byte
@@ -78,6 +80,7 @@ type Pool[T any] struct {
 	workers      int          // workers that count: without those that leave or have lent their slot
 	dormant      int          // workers without a goroutine; see growToLocked
 	dormantSince time.Time    // when a worker last became dormant
+	giving       giving       // new workers that give way
 	goroutines   int          // goroutines that must return before the pool has ended
 	live         []*worker[T] // workers with a goroutine by id-1, lent ones included; nil for unused ids
 	freeIDs      []int32      // unused ids up to len(live)

@@ -49,7 +49,7 @@ func (p *Pool[T]) heldLocked() int {
 }
 
 // queuedLocked returns the number of accepted items that wait in the queue.
-func (p *Pool[T]) queuedLocked() int { return p.queue.Len() - p.withdrawn - p.pending }
+func (p *Pool[T]) queuedLocked() int { return p.lenLocked() - p.withdrawn - p.pending }
 
 // demandLocked returns the number of items that need a worker: those in the queue, accepted or
 // not, without held ones, and those that wait in line.

@@ -26,6 +26,11 @@ func (p *Pool[T]) Submit(ctx context.Context, item T) error {
 		return nil
 	}
 	p.mu.Lock()
+	if w := p.passLocked(item); w != nil {
+		p.mu.Unlock()
+		p.signal(w)
+		return nil
+	}
 	if err := p.admissibleLocked(1); err != nil {
 		_, err = p.overflowAndUnlock(ctx, []T{item}, false, err)
 		return err
@@ -42,6 +47,11 @@ func (p *Pool[T]) TrySubmit(item T) error {
 		return nil
 	}
 	p.mu.Lock()
+	if w := p.passLocked(item); w != nil {
+		p.mu.Unlock()
+		p.signal(w)
+		return nil
+	}
 	err := p.admissibleLocked(1)
 	switch {
 	case err == nil:
@@ -54,6 +64,23 @@ func (p *Pool[T]) TrySubmit(item T) error {
 	}
 	p.dispatchAndUnlock(p.shortLocked())
 	return nil
+}
+
+// passLocked is a shortcut for an item that an idle worker can take at once, in a pool that
+// needs only the order: it accepts the item, and returns the worker, which the caller must
+// signal after it has released mu. It returns nil for all other cases. For this one it does what
+// admissibleLocked, pushLocked, shortLocked and dispatchAndUnlock do. Their conditions for
+// the others took a twelfth of the time from submit to start.
+//
+// The inbox is closed, since the worker may be woken, and the scaler need not be asked, since
+// no other item waits.
+func (p *Pool[T]) passLocked(item T) *worker[T] {
+	if !p.plain || p.waking || len(p.idle) == 0 || p.fifo.Len() > 0 || p.phase != open || p.paused {
+		return nil
+	}
+	p.counts.submitted++
+	p.fifo.Push(item)
+	return p.popIdleLocked()
 }
 
 // pushLocked accepts an item and adds it to the queue. The caller must call

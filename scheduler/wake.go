@@ -9,8 +9,8 @@ package scheduler
 // burst of submits pays for one wake-up, and workers do not crowd at the lock to find the
 // queue empty. The same holds for dormant workers (starting).
 func (p *Pool[T]) rouseLocked() *worker[T] {
-	if !p.readyLocked() {
-		return nil // the usual case, which is inlined in callers
+	if !p.readyLocked() || p.plain && !p.inboxOpen && p.phase == open && p.fifo.Len() == 0 {
+		return nil // the usual cases
 	}
 	return p.rouseSlowLocked()
 }
@@ -25,10 +25,10 @@ func (p *Pool[T]) readyLocked() bool {
 // rouseSlowLocked is rouseLocked for a pool that is ready. It takes the worker that parked
 // last, or makes a worker of a dormant one.
 func (p *Pool[T]) rouseSlowLocked() *worker[T] {
-	if p.queue.Len() == 0 {
+	if p.lenLocked() == 0 {
 		p.closeInboxLocked()
 	}
-	if p.haltedLocked() || p.queue.Len() == 0 && (p.phase == open || len(p.idle) == 0) {
+	if p.haltedLocked() || p.lenLocked() == 0 && (p.phase == open || len(p.idle) == 0) {
 		return nil
 	}
 	top := len(p.idle) - 1
@@ -39,7 +39,13 @@ func (p *Pool[T]) rouseSlowLocked() *worker[T] {
 		w.dormant = true
 		return w
 	}
+	return p.popIdleLocked()
+}
+
+// popIdleLocked takes the worker that parked last off the idle stack. The caller must signal it.
+func (p *Pool[T]) popIdleLocked() *worker[T] {
 	p.waking = true
+	top := len(p.idle) - 1
 	w := p.idle[top]
 	p.idle[top] = nil
 	p.idle = p.idle[:top]
@@ -59,6 +65,6 @@ func (p *Pool[T]) wake(w *worker[T]) {
 	if w.dormant {
 		go p.work(w)
 	} else {
-		w.wake <- struct{}{}
+		w.place.wake <- struct{}{}
 	}
 }

@@ -7,21 +7,27 @@ import (
 )
 
 // worker is a goroutine that runs items, with its state. The pool's mu guards the fields, but
-// the goroutine itself may read the fields that only it writes.
+// the goroutine itself may read the fields that only it writes. There may be many thousands of
+// workers whose items wait, so the struct is small: 48 bytes with an item of 8.
 type worker[T any] struct {
-	id        int32
-	wake      chan struct{} // of capacity 1; each signal follows a removal from the idle stack
-	idleSince time.Time     // start of the idle time; only in a pool that can shrink
 	item      T             // the running item, while busy
-	busy      bool
-	dormant   bool          // its goroutine has not locked mu yet
-	running   bool          // in the run function; tells mend a crash of the item from others
-	failed    bool          // MarkFailed was called for the item
 	startedAt time.Duration // time at which it took the item; only in a pool with a meter
 	lease     *lease[T]     // nil unless its item has lent the slot
-	patience  patience      // backoff at mu
-	dismissed bool          // no longer counts; it only has to return
-	returned  bool          // has left its loop, so mend has nothing to do
+	place     *place        // where it parks; nil before it does so for the first time
+	id        int32
+	patience  patience // backoff at mu
+	busy      bool
+	dormant   bool // its goroutine has not locked mu yet
+	running   bool // in the run function; tells mend a crash of the item from others
+	failed    bool // MarkFailed was called for the item
+	dismissed bool // no longer counts; it only has to return
+	returned  bool // has left its loop, so mend has nothing to do
+}
+
+// place is where a worker parks.
+type place struct {
+	wake  chan struct{} // of capacity 1; each signal follows a removal from the idle stack
+	since time.Time     // start of the idle time; only in a pool that can shrink
 }
 
 // work is the loop of a worker.
@@ -34,6 +40,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 	defer p.mend(w)
 	p.mu.Lock()
 	if w.dormant {
+		p.giveWayLocked()
 		w.dormant = false
 		p.starting = false
 	}
@@ -48,7 +55,17 @@ func (p *Pool[T]) work(w *worker[T]) {
 				p.retireAndUnlock(w)
 				return
 			}
-			p.parkLocked(w)
+			if p.parkLocked(w) {
+				// The wait is here and not in parkLocked, because a processor mispredicts each
+				// return to a function that was called before the switch of goroutines. One
+				// function less saved 4 % of the time from submit to start.
+				p.mu.Unlock()
+				<-w.place.wake
+				p.mu.Lock()
+				if !w.dismissed { // woken by rouseLocked
+					p.waking = false
+				}
+			}
 			continue
 		}
 		next := p.rouseLocked()
@@ -60,7 +77,7 @@ func (p *Pool[T]) work(w *worker[T]) {
 		w.running = false
 
 		if !p.mu.TryLock() {
-			w.patience.lock(&p.mu, p.inbox.open.Load()) // while the inbox is open, submitters do not lock mu
+			w.patience.lock(&p.mu, &p.held, p.inbox.open.Load()) // while the inbox is open, submitters do not lock mu
 		}
 		p.finishLocked(w)
 	}
@@ -138,6 +155,15 @@ func (p *Pool[T]) popLocked() (T, bool) {
 	return p.queue.Pop()
 }
 
+// lenLocked returns the length of the queue. Most dispatches call it several times, so it calls
+// the default queue directly too.
+func (p *Pool[T]) lenLocked() int {
+	if p.fifo != nil {
+		return p.fifo.Len()
+	}
+	return p.queue.Len()
+}
+
 // claimLocked makes an item that has left the queue the caller's. It returns false for an item
 // that was withdrawn, or whose submitter has given up; the caller must decrement withdrawn.
 func (p *Pool[T]) claimLocked(item T) bool {
@@ -198,28 +224,26 @@ func (p *Pool[T]) countEndLocked(failed bool) {
 // leavesLocked reports whether w must leave the pool.
 func (p *Pool[T]) leavesLocked(w *worker[T]) bool {
 	return w.dismissed || p.workers > p.ceiling || p.returning.Len() > 0 || p.phase == stopped ||
-		p.phase == draining && p.queue.Len() == 0
+		p.phase == draining && p.lenLocked() == 0
 }
 
-// parkLocked puts w on the idle stack and waits until it is signalled, unless the inbox has
-// items. It releases mu while it waits.
-func (p *Pool[T]) parkLocked(w *worker[T]) {
+// parkLocked puts w on the idle stack, unless the inbox has items. If it returns true, the
+// caller must release mu and wait for the signal.
+func (p *Pool[T]) parkLocked(w *worker[T]) bool {
 	if p.closeInboxLocked() {
-		return
+		return false
+	}
+	if w.place == nil { // a worker that never parks, such as one of a short burst, needs none
+		w.place = &place{wake: make(chan struct{}, 1)}
 	}
 	if p.min < p.max { // workers of a pool of fixed size never expire
-		w.idleSince = time.Now()
+		w.place.since = time.Now()
 	}
 	var none T
 	w.item = none // so that it can be collected
 	p.idle = append(p.idle, w)
 	p.watchIdleLocked()
-	p.mu.Unlock()
-	<-w.wake
-	p.mu.Lock()
-	if !w.dismissed { // woken by rouseLocked
-		p.waking = false
-	}
+	return true
 }
 
 // retireAndUnlock removes w from the pool. Its goroutine must return.
