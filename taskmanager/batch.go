@@ -26,15 +26,15 @@ func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskO
 	handles := make([]*Handle, len(tasks))
 	var faults []error
 	for i, task := range tasks {
-		h := new(Handle)
 		name, err := nameOf(task)
+		h := m.newHandle(name, task)
 		if err == nil {
-			err = m.prepare(ctx, h, name, task, opts, nil)
+			err = m.prepare(ctx, h, opts, nil)
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("taskmanager: SubmitAll: task %d: %w", i+1, err))
 		}
-		h.state = admitting // no cancellation may end it before all are accepted
+		h.word.Init(admitting, h.cfg != nil) // no cancellation may end it before all are accepted
 		handles[i] = h
 	}
 	if len(faults) > 0 {
@@ -54,7 +54,7 @@ func (m *TaskManager) launchAll(ctx context.Context, handles []*Handle) (err err
 	}
 	set := m.presentObservers()
 	for _, h := range handles {
-		if h.observed = set.id; set.submit != nil {
+		if h.word.Observe(set.id); set.submit != nil {
 			s, onto := m.beginSubmit(ctx, h, set)
 			defer func() { m.endSubmit(onto, set, s, err) }()
 		}

@@ -17,24 +17,24 @@ func (m *TaskManager) Cancel(name string) bool {
 
 // cancel cancels a task for the given reason.
 func (m *TaskManager) cancel(h *Handle, cause error) {
-	h.mu.Lock()
+	h.word.Lock()
 	m.cancelAndUnlock(h, cause)
 }
 
-// cancelAndUnlock is cancel for callers that hold h.mu. It releases h.mu.
+// cancelAndUnlock is cancel for callers that hold the lock of h. It releases the lock.
 func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
-	if h.state != ended {
+	if h.word.State() != ended {
 		h.noteCancelLocked(cause)
 	}
-	switch h.state {
+	switch h.word.State() {
 	case queued:
 		if exactly(cause, ErrStopped) { // the pool drops it or, if it has yet to come there, refuses it
-			h.mu.Unlock()
+			h.word.Unlock()
 			return
 		}
-		h.state = ending
+		h.word.Set(ending)
 		m.keyQueue.leave(h)
-		h.mu.Unlock()
+		h.word.Unlock()
 		m.pool.Withdraw()
 		m.end(h, h.cancelledErr(nil))
 	case delayed:
@@ -42,31 +42,31 @@ func (m *TaskManager) cancelAndUnlock(h *Handle, cause error) {
 		// cancellation.
 		mine := m.delayed.Remove(h.entryLocked())
 		if mine {
-			h.state = ending
+			h.word.Set(ending)
 		}
-		h.mu.Unlock()
+		h.word.Unlock()
 		if mine {
 			m.end(h, h.cancelledErr(nil))
 		}
 	case claimed: // begin will see the cancellation
-		h.mu.Unlock()
+		h.word.Unlock()
 	case running, asking:
 		ctx := h.ctxLocked()
-		h.mu.Unlock()
-		ctx.Cancel(cause)
+		h.word.Unlock()
+		ctx.Lazy().Cancel(cause)
 	case admitting: // admitted or untilCancelled will see it
-		h.mu.Unlock()
+		h.word.Unlock()
 		if stop, ok := m.waiting.Load(h); ok {
 			stop.(context.CancelCauseFunc)(cause)
 		}
 	default: // ending or ended: too late
-		h.mu.Unlock()
+		h.word.Unlock()
 	}
 }
 
 // cancellation returns the reason for the cancellation of the task, or nil.
 func (h *Handle) cancellation() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.word.Lock()
+	defer h.word.Unlock()
 	return h.cancelledLocked()
 }

@@ -115,7 +115,7 @@ func (t *tally) sums() (sums [outcomes]uint64) {
 	return sums
 }
 
-// outcomeLocked returns how a task ends that ends with err. h.mu must be held.
+// outcomeLocked returns how a task ends that ends with err. The lock of h must be held.
 func (h *Handle) outcomeLocked(err error) outcome {
 	if err == nil {
 		return outcomeSuccess
@@ -138,8 +138,8 @@ func (h *Handle) outcomeLocked(err error) outcome {
 	return outcomeCancelled
 }
 
-// noteOutcomeLocked notes how a task ends if the pool gives it up or refuses it. h.mu must
-// be held.
+// noteOutcomeLocked notes how a task ends if the pool gives it up or refuses it. The lock of h
+// must be held.
 func (h *Handle) noteOutcomeLocked(reason error) {
 	how := outcomeDropped
 	switch {
@@ -153,8 +153,8 @@ func (h *Handle) noteOutcomeLocked(reason error) {
 }
 
 // noteFailureLocked notes the error of an execution, and what it means for the outcome of
-// the task, unless the task restarts. late says that it exceeded [WithTimeout]. h.mu must
-// be held.
+// the task, unless the task restarts. late says that it exceeded [WithTimeout]. The lock of h
+// must be held.
 func (h *Handle) noteFailureLocked(err error, late bool) {
 	t := h.inTroubleLocked()
 	t.err, t.how = err, outcomeUnknown
@@ -170,26 +170,26 @@ func (h *Handle) noteFailureLocked(err error, late bool) {
 // state of the task. waited says that the task ends while it waits for its restart, which
 // observers of restarts know.
 func (m *TaskManager) observeTaskEnd(h *Handle, err error, waited bool) {
-	h.mu.Lock()
+	h.word.Lock()
 	e := observe.End{
 		Task: m.subjectLocked(h), Err: err, Outcome: outcomeNames[h.outcomeLocked(err)],
 		Attempts: h.attemptLocked(), Type: h.endTypeLocked(err),
 	}
-	if !h.begun {
+	if !h.word.Begun() {
 		e.Attempts--
 		e.Waiting = !waited
 	}
 	if e.Waiting {
 		e.Waited = m.now() - h.queuedAt
 	}
-	values := h.ctxLocked().Values()
-	h.mu.Unlock()
+	values := h.ctxLocked().Lazy().Values()
+	h.word.Unlock()
 	for _, o := range m.observersOf(h).end {
 		m.tell(userCall{taskEndedCall, o, h.name}, func() { o.TaskEnded(values, e) })
 	}
 }
 
-// endTypeLocked returns the type of the error with which a task ends, for observers. h.mu
+// endTypeLocked returns the type of the error with which a task ends, for observers. The lock of h
 // must be held.
 func (h *Handle) endTypeLocked(err error) string {
 	switch how := h.outcomeLocked(err); how {

@@ -18,7 +18,8 @@ type Future[R any] struct {
 // is otherwise like [TaskManager.SubmitFunc].
 //
 // The future and everything the manager needs for its task are one allocation. The first
-// wait for it makes a second one.
+// wait for it makes a second one, unless the task has ended. The manager keeps a future and its
+// result reachable for 20 ms at most after the end of the task.
 func Async[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) (*Future[R], error) {
 	switch {
 	case m == nil:
@@ -27,7 +28,8 @@ func Async[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx 
 		return nil, ErrNilTask
 	}
 	f := &Future[R]{fn: fn}
-	if err := m.submit(ctx, &f.Handle, name, (*call[R])(f), opts, mayWait); err != nil {
+	f.init(m, name, (*call[R])(f))
+	if err := m.submit(ctx, &f.Handle, opts, mayWait); err != nil {
 		return nil, err
 	}
 	return f, nil

@@ -186,10 +186,10 @@ func (g *Group) begin(note func(*round)) (done func()) {
 // submit submits a task, between begin and done. A fault is an error found before: submit
 // records it and returns it.
 func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) error {
-	h := new(Handle)
+	h := g.m.newHandle(name, task)
 	err := fault
 	if err == nil {
-		err = g.m.prepare(g.ctx, h, name, task, opts, g)
+		err = g.m.prepare(g.ctx, h, opts, g)
 	}
 	if err == nil {
 		err = g.enter(h)

@@ -3,13 +3,13 @@ package taskmanager
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/internal/lazycontext"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/stateword"
 )
 
 // Handle is a submitted task. It is safe for concurrent use.
@@ -18,61 +18,26 @@ type Handle struct {
 	// the channels are made on demand; entries of the queue and of the names are
 	// allocated in blocks.
 	//
-	// The submitter writes the fields up to firstCtx, about one cache line, before the
-	// worker sees the handle. The worker mostly writes the fields below, so that
-	// submitter and worker, on different processors, compete less for a line.
-	m        *TaskManager
-	name     string
-	queuedAt time.Duration // since the manager's epoch
-	firstCtx taskContext   // of the first execution
+	// It is exactly two cache lines, 128 bytes, which is also a size class of Go's allocator. The
+	// submitter writes both before any other goroutine knows the handle. A worker, on
+	// another processor, needs only the second one to claim, run and end a simple task, so one
+	// line moves between processors for each task. See layout.go, which asserts that.
 
-	mu            sync.Mutex // guards the rest
-	state         state
-	begun         bool        // the execution has begun, or observers were told so
-	observed      uint8       // the set of observers, by its id; set before the submit; 0: none
-	worker        int32       // that runs the task, or ran it last; 0: none yet
-	task          Task        // once it has ended, only its remains, so that the garbage collector frees it
-	place         place       // in the table of names; zero once the task has ended
-	cfg           *taskConfig // nil: no options, attributes or watcher
-	trouble       *trouble    // nil until the task fails or is cancelled
-	startedAt     time.Duration
-	started, done chan struct{} // made on demand
-}
+	// The first line, for the submitter, and for tasks that are not simple.
+	m             *TaskManager
+	name          string
+	queuedAt      time.Duration // since the manager's epoch
+	cfg           *taskConfig   // nil: no options, attributes or watcher
+	trouble       *trouble      // nil until the task fails or is cancelled; with extras of word set
+	started, done chan struct{} // made on demand; with extras of word set
 
-// place is the entry of a task in the table of names.
-type place = names.Place[Handle]
-
-// taskContext is the context of one execution. It knows its task.
-type taskContext = lazycontext.Context[owner]
-
-// owner is a handle as the owner of its contexts. It keeps Identity out of the methods of
-// Handle.
-type owner Handle
-
-// Identity returns the name of the task and the number of the execution, for logs.
-func (o *owner) Identity() (task string, attempt int) {
-	h := (*Handle)(o)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.name, h.attemptLocked()
-}
-
-// attemptLocked returns the number of the current execution, from 1. mu is held.
-func (h *Handle) attemptLocked() int {
-	if r := h.retryLocked(); r != nil {
-		return 1 + r.restarts
-	}
-	return 1
-}
-
-// ownerOf returns the task whose context ctx is, or is derived from, or nil.
-func ownerOf(ctx context.Context) *Handle { return (*Handle)(lazycontext.OwnerOf[owner](ctx)) }
-
-// FromContext returns the handle of the task whose context ctx is, or is derived from. It
-// reports false if there is no such task, or if the execution with that context is over.
-func FromContext(ctx context.Context) (h *Handle, ok bool) {
-	h = ownerOf(ctx)
-	return h, h != nil
+	// The second line, for the worker.
+	word      stateword.Word   // guards the fields that change
+	worker    int32            // that runs the task, or ran it last; 0: none yet
+	startedAt time.Duration    // since the epoch; 0: not yet
+	place     names.Place      // in the table of names
+	task      Task             // once it has ended, only its remains, so that the garbage collector frees it
+	firstCtx  lazycontext.Core // the context of the first execution, which is a firstContext
 }
 
 // alarms call functions when they are due. One timer serves all alarms of a manager.
@@ -90,15 +55,16 @@ type trouble struct {
 	retry     *retry  // nil until the task restarts
 }
 
-// inTroubleLocked returns the trouble of the task to write to. mu is held.
+// inTroubleLocked returns the trouble of the task to write to. The lock is held.
 func (h *Handle) inTroubleLocked() *trouble {
 	if h.trouble == nil {
 		h.trouble = new(trouble)
+		h.word.MarkExtras()
 	}
 	return h.trouble
 }
 
-// failureLocked returns the error of the last execution or, at the end, of the task. mu
+// failureLocked returns the error of the last execution or, at the end, of the task. The lock
 // is held.
 func (h *Handle) failureLocked() error {
 	if h.trouble == nil {
@@ -107,7 +73,7 @@ func (h *Handle) failureLocked() error {
 	return h.trouble.err
 }
 
-// cancelledLocked returns the reason for the cancellation of the task, or nil. mu is
+// cancelledLocked returns the reason for the cancellation of the task, or nil. The lock is
 // held.
 func (h *Handle) cancelledLocked() error {
 	if h.trouble == nil {
@@ -116,7 +82,7 @@ func (h *Handle) cancelledLocked() error {
 	return h.trouble.cancelled
 }
 
-// noteCancelLocked notes the reason for a cancellation. Only the first one counts. mu is
+// noteCancelLocked notes the reason for a cancellation. Only the first one counts. The lock is
 // held.
 func (h *Handle) noteCancelLocked(reason error) {
 	if t := h.inTroubleLocked(); t.cancelled == nil {
@@ -124,7 +90,7 @@ func (h *Handle) noteCancelLocked(reason error) {
 	}
 }
 
-// retryLocked returns the restarts of the task, or nil. mu is held.
+// retryLocked returns the restarts of the task, or nil. The lock is held.
 func (h *Handle) retryLocked() *retry {
 	if h.trouble == nil {
 		return nil
@@ -134,7 +100,7 @@ func (h *Handle) retryLocked() *retry {
 
 // retry holds the fields that only restarted tasks need.
 type retry struct {
-	ctx      *taskContext // of the current execution
+	ctx      *laterContext // of the current execution
 	entry    *alarm
 	due      time.Duration   // when the last restart was or will be queued, since the epoch
 	recent   []time.Duration // when restarts within the window of the policy began, or are due
@@ -146,32 +112,27 @@ type retry struct {
 	over     func(error)     // tells observers that the wait is over; nil: no observers
 }
 
-// state is the phase of a task. All transitions are made with mu of the handle held. Each
-// has one owner:
-//
-//	admitting → queued            the submitter, when a bounded pool has accepted the task
-//	admitting → delayed           the submitter, if the task is not due yet
-//	admitting, queued → claimed   the pool, when it takes the task from the queue
-//	claimed → running → asking    the worker
-//	asking → queued, delayed      the worker
-//	delayed → queued              the timer
-//	queued, delayed → ending      the goroutine that cancels the task
-//	other states → ending         the owner of that state
-//	ending → ended                the goroutine that made it ending
-//
-// Therefore exactly one goroutine ends each task and frees its name.
-type state uint8
-
+// The states of a task.
 const (
-	queued    state = iota // waits for a worker
-	admitting              // is being submitted, and may wait for room
-	claimed                // taken from the queue by the pool
-	running                // Execute runs
-	asking                 // Execute has failed; Restart and the policy decide
-	delayed                // waits until it is due to start or restart
-	ending                 // is about to end; nothing else changes it
-	ended                  // Done is closed
+	queued    = stateword.Queued
+	admitting = stateword.Admitting
+	claimed   = stateword.Claimed
+	running   = stateword.Running
+	asking    = stateword.Asking
+	delayed   = stateword.Delayed
+	ending    = stateword.Ending
+	ended     = stateword.Ended
 )
+
+// ranLocked returns the worker that runs the task or ran it last, and the time at which that
+// execution began, or zeros if the task has never run. In the state claimed, both fields belong
+// to the worker, unless the task has restarted; see begin. The lock is held.
+func (h *Handle) ranLocked() (worker int32, began time.Duration) {
+	if h.word.State() == claimed && h.retryLocked() == nil {
+		return 0, 0
+	}
+	return h.worker, h.startedAt
+}
 
 // closed is the channel that Started and Done return when there is nothing to wait for.
 var closed = func() chan struct{} {
@@ -186,15 +147,35 @@ func (h *Handle) Name() string { return h.name }
 // Started returns a channel that is closed when the task starts for the first time, or
 // ends without having started.
 func (h *Handle) Started() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.startedAt != 0 || h.state == ended {
+	made := h.spareChannel()
+	h.word.Lock()
+	defer h.word.Unlock()
+	if _, began := h.ranLocked(); began != 0 || h.word.State() == ended {
 		return closed
 	}
-	if h.started == nil {
-		h.started = make(chan struct{})
+	return h.channelLocked(&h.started, made)
+}
+
+// spareChannel returns a channel for channelLocked, unless the task has no need of one. A
+// channel is made without the lock, for which the worker would have to wait, and the pool for the worker.
+func (h *Handle) spareChannel() chan struct{} {
+	if s := h.word.State(); s == ended || s == running || h.word.Extras() {
+		return nil
 	}
-	return h.started
+	return make(chan struct{})
+}
+
+// channelLocked returns the channel in a field of h. If there is none, it sets the field to
+// spare or, if that is nil, to a new channel. The lock is held.
+func (h *Handle) channelLocked(field *chan struct{}, spare chan struct{}) chan struct{} {
+	if *field == nil {
+		if spare == nil {
+			spare = make(chan struct{})
+		}
+		*field = spare
+		h.word.MarkExtras()
+	}
+	return *field
 }
 
 // Done returns a channel that is closed when the task has ended. It will not run again,
@@ -212,9 +193,9 @@ func (h *Handle) Done() <-chan struct{} {
 // [ErrCancelled], [ErrStopped], [ErrGroupFailed], [ErrTimeout], [ErrQueueTimeout],
 // [ErrDeadlineExceeded], [ErrDropped], [ErrShed] or [ErrRestartsExhausted].
 func (h *Handle) Err() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.state != ended {
+	h.word.Lock()
+	defer h.word.Unlock()
+	if h.word.State() != ended {
 		return nil
 	}
 	return h.failureLocked()
@@ -249,24 +230,33 @@ func (h *Handle) Wait(ctx context.Context) error {
 }
 
 // over reports whether the task has ended.
-func (h *Handle) over() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.state == ended
+func (h *Handle) over() bool { return h.word.Over() }
+
+// moved is called by the table of names when the place of the task changes. It returns false
+// if the task has ended, and left the table with its old place.
+func (h *Handle) moved(to names.Place) bool {
+	h.word.Lock()
+	defer h.word.Unlock()
+	if h.word.State() == ended {
+		return false
+	}
+	h.place = to
+	return true
 }
 
 // outcome returns the error of a task that has ended, and for any other task a channel
 // that is closed at its end.
 func (h *Handle) outcome() (done <-chan struct{}, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.state == ended {
+	if h.word.OverWithoutExtras() { // the usual case, in which the cache line is only read
+		return nil, nil
+	}
+	made := h.spareChannel()
+	h.word.Lock()
+	defer h.word.Unlock()
+	if h.word.State() == ended {
 		return nil, h.failureLocked()
 	}
-	if h.done == nil {
-		h.done = make(chan struct{})
-	}
-	return h.done, nil
+	return h.channelLocked(&h.done, made), nil
 }
 
 // Cancel cancels the task. A task that is queued or not yet due ends at once. If the task
@@ -280,7 +270,7 @@ func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
 // task it does not call them.
 func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
 
-// entryLocked returns the alarm of a delayed task. mu is held.
+// entryLocked returns the alarm of a delayed task. The lock is held.
 func (h *Handle) entryLocked() *alarm {
 	if r := h.retryLocked(); r != nil {
 		return r.entry
@@ -289,7 +279,7 @@ func (h *Handle) entryLocked() *alarm {
 }
 
 // dueLocked returns the time, since the manager's epoch, at which a delayed task will be
-// queued. mu is held.
+// queued. The lock is held.
 func (h *Handle) dueLocked() time.Duration {
 	if r := h.retryLocked(); r != nil {
 		return r.due
@@ -297,20 +287,10 @@ func (h *Handle) dueLocked() time.Duration {
 	return h.cfg.delayed.due
 }
 
-// ctxLocked returns the context of the current execution. mu is held.
-func (h *Handle) ctxLocked() *taskContext {
-	if r := h.retryLocked(); r != nil {
-		return r.ctx
-	}
-	return h.firstCtx.Current()
-}
-
 // progress orders tasks by how far they are: waiting for room, waiting to run, or
 // further.
 func (h *Handle) progress() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch h.state {
+	switch h.word.State() {
 	case admitting:
 		return 0
 	case queued, delayed:

@@ -82,12 +82,12 @@ func TestNameIsFreeOnceItsEndIsKnown(t *testing.T) {
 	}
 }
 
-// TestHandleIsSmall checks that a handle fits into the allocator's size class of 144 bytes.
+// TestHandleIsSmall checks that a handle fits into the allocator's size class of 128 bytes.
 func TestHandleIsSmall(t *testing.T) {
 	if unsafe.Sizeof(0) != 8 {
 		t.Skip("the sizes are those of 64 bits")
 	}
-	if got := unsafe.Sizeof(taskmanager.Handle{}); got > 144 {
-		t.Errorf("a handle takes %d bytes, want at most 144", got)
+	if got := unsafe.Sizeof(taskmanager.Handle{}); got > 128 {
+		t.Errorf("a handle takes %d bytes, want at most 128", got)
 	}
 }

@@ -59,9 +59,9 @@ func newHistory(size int) *history {
 // record records that h ends with err. The caller owns the state of the task.
 func (m *TaskManager) record(h *Handle, err error) {
 	var r Record
-	h.mu.Lock()
-	task, ran := h.task, h.begun
-	h.mu.Unlock()
+	h.word.Lock()
+	task, ran := h.task, h.word.Begun()
+	h.word.Unlock()
 	if ran {
 		r.Description, r.Progress, r.ProgressError = progressOf(task)
 	}

@@ -75,9 +75,9 @@ func (t *inlineTask) runs() bool {
 		return false
 	}
 	h := t.submit.handles[t.place]
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.worker == 0 && (h.state == running || h.state == asking)
+	h.word.Lock()
+	defer h.word.Unlock()
+	return (h.word.State() == running || h.word.State() == asking) && h.worker == 0
 }
 
 // isBlocked reports whether an earlier task of the batch runs inside the submit.

@@ -237,16 +237,16 @@ func (m *TaskManager) lineUp(handles []*Handle) (rest, surplus []*Handle, err er
 // the caller and has not been offered to the pool. It does nothing if a worker has taken the task
 // or it was cancelled.
 func (m *TaskManager) drop(h *Handle) {
-	h.mu.Lock()
-	was := h.state
+	h.word.Lock()
+	was := h.word.State()
 	if was != queued && was != admitting {
-		h.mu.Unlock()
+		h.word.Unlock()
 		return
 	}
-	h.state = ending
+	h.word.Set(ending)
 	h.noteOutcomeLocked(ErrDropped)
 	ctx := h.ctxLocked()
-	h.mu.Unlock()
+	h.word.Unlock()
 	if was == queued {
 		m.pool.Withdraw()
 	}

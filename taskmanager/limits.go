@@ -119,14 +119,14 @@ func (c *taskConfig) past() error {
 // goroutine ends it before its submit returns.
 func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 	if l := h.cfg.limits; l != nil {
-		h.mu.Lock()
+		h.word.Lock()
 		if !l.deadline.IsZero() {
 			l.deadlineAlarm = m.delayed.Add(func() { m.deadlinePassed(h) }, time.Until(l.deadline))
 		}
 		if !postponed {
 			m.limitWaitLocked(h)
 		}
-		h.mu.Unlock()
+		h.word.Unlock()
 	}
 	if h.cfg.linked {
 		m.link(ctx, h)
@@ -136,7 +136,7 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 // disarm undoes arm for a task that has ended with err, and calls its watcher. It drops the
 // rest of the configuration that an ended task does not need.
 func (m *TaskManager) disarm(h *Handle, err error) {
-	h.mu.Lock()
+	h.word.Lock()
 	l, link, w := h.cfg.limits, h.cfg.link, h.cfg.watcher
 	h.cfg.link, h.cfg.linkedTo, h.cfg.watcher = nil, nil, nil
 	h.cfg.restart, h.cfg.delayed = nil, nil
@@ -145,14 +145,14 @@ func (m *TaskManager) disarm(h *Handle, err error) {
 		m.delayed.Remove(l.deadlineAlarm)
 		l.queueAlarm, l.deadlineAlarm = nil, nil
 	}
-	h.mu.Unlock()
+	h.word.Unlock()
 	m.links.leave(h, link)
 	if w != nil {
 		w.ended(h, err)
 	}
 }
 
-// limitWaitLocked sets the alarm for a wait for a worker that begins now. h.mu must be
+// limitWaitLocked sets the alarm for a wait for a worker that begins now. The lock of h must be
 // held.
 func (m *TaskManager) limitWaitLocked(h *Handle) {
 	if h.cfg == nil || h.cfg.limits == nil || h.cfg.limits.queueTimeout == 0 {
@@ -166,9 +166,9 @@ func (m *TaskManager) limitWaitLocked(h *Handle) {
 
 // queueTimedOut ends the task if it is still in the wait with the given number.
 func (m *TaskManager) queueTimedOut(h *Handle, wait int) {
-	h.mu.Lock()
-	if h.state != queued && h.state != admitting || h.cfg.limits.waits != wait {
-		h.mu.Unlock()
+	h.word.Lock()
+	if h.word.State() != queued && h.word.State() != admitting || h.cfg.limits.waits != wait {
+		h.word.Unlock()
 		return
 	}
 	m.cancelAndUnlock(h, ErrQueueTimeout)
@@ -178,17 +178,17 @@ func (m *TaskManager) queueTimedOut(h *Handle, wait int) {
 // deadline and ends without help; the cancellation is only noted, so that the task does not
 // restart.
 func (m *TaskManager) deadlinePassed(h *Handle) {
-	h.mu.Lock()
-	if h.state != running && h.state != asking {
+	h.word.Lock()
+	if h.word.State() != running && h.word.State() != asking {
 		m.cancelAndUnlock(h, ErrDeadlineExceeded)
 		return
 	}
 	h.noteCancelLocked(ErrDeadlineExceeded)
-	h.mu.Unlock()
+	h.word.Unlock()
 }
 
 // limitRunLocked ends the wait for a worker and sets the deadline of the execution that
-// begins now. h.mu must be held.
+// begins now. The lock of h must be held.
 func (m *TaskManager) limitRunLocked(h *Handle) {
 	l := h.cfg.limits
 	m.patience.Remove(l.queueAlarm)
@@ -200,14 +200,14 @@ func (m *TaskManager) limitRunLocked(h *Handle) {
 		}
 	}
 	if !at.IsZero() {
-		h.ctxLocked().SetDeadline(at, reason)
+		h.ctxLocked().Lazy().SetDeadline(at, reason)
 	}
 }
 
 // exceeded returns ErrTimeout or ErrDeadlineExceeded if the execution with the context ctx has
 // exceeded that limit of the task, and nil otherwise. A linked context may end with the same
 // cause, if it is that of another task.
-func (h *Handle) exceeded(ctx *taskContext) error {
+func (h *Handle) exceeded(ctx taskContext) error {
 	if h.cfg == nil || h.cfg.limits == nil {
 		return nil
 	}
@@ -218,9 +218,9 @@ func (h *Handle) exceeded(ctx *taskContext) error {
 	default:
 		return nil
 	}
-	h.mu.Lock()
+	h.word.Lock()
 	linked := h.cfg.linkedTo
-	h.mu.Unlock()
+	h.word.Unlock()
 	if linked != nil && linked.Err() != nil && exactly(context.Cause(linked), reason) {
 		return nil
 	}
@@ -230,7 +230,7 @@ func (h *Handle) exceeded(ctx *taskContext) error {
 // overdue returns the error of an execution that returned err: an error that matches the
 // time limit if the execution exceeded one, and err otherwise. late says that this was the
 // limit of the execution, not the deadline of the task.
-func (h *Handle) overdue(ctx *taskContext, err error) (late bool, _ error) {
+func (h *Handle) overdue(ctx taskContext, err error) (late bool, _ error) {
 	reason := h.exceeded(ctx)
 	if reason == nil {
 		return false, err
@@ -240,9 +240,9 @@ func (h *Handle) overdue(ctx *taskContext, err error) (late bool, _ error) {
 	}
 	switch {
 	case exactly(reason, ErrDeadlineExceeded): // a cancellation; cancelledErr adds the reason
-		h.mu.Lock()
+		h.word.Lock()
 		h.noteCancelLocked(reason)
-		h.mu.Unlock()
+		h.word.Unlock()
 	case !exactly(err, reason):
 		err = fmt.Errorf("%w: %w", reason, err)
 	}

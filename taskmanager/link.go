@@ -134,29 +134,29 @@ func (s *links) end(l *link) {
 // link links a task that is being submitted to ctx. The state of the task is admitting, so no
 // other goroutine uses its context or ends it.
 func (m *TaskManager) link(ctx context.Context, h *Handle) {
-	h.mu.Lock()
+	h.word.Lock()
 	h.cfg.linkedTo = ctx
-	h.mu.Unlock()
+	h.word.Unlock()
 	l := m.links.join(ctx, h)
 	if l == nil {
 		return
 	}
 	h.firstCtx.Link(l.Context)
-	h.mu.Lock()
+	h.word.Lock()
 	h.cfg.link = l
-	h.mu.Unlock()
+	h.word.Unlock()
 }
 
 // heed cancels the task if the context to which it is linked has ended. The goroutine that
 // the end of a context starts may come late, so what must not happen after the end calls
 // heed first: the begin of an execution, and the decision about a restart.
 func (h *Handle) heed() {
-	if h.cfg == nil || !h.cfg.linked {
+	if !h.word.Special() || !h.cfg.linked {
 		return
 	}
-	h.mu.Lock()
+	h.word.Lock()
 	ctx, w := h.cfg.linkedTo, h.cfg.watcher
-	h.mu.Unlock()
+	h.word.Unlock()
 	if ctx == nil || ctx.Err() == nil {
 		return
 	}

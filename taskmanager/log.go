@@ -118,13 +118,13 @@ type taskLog struct {
 
 // logFor returns a log for the present execution of h, whose context is given. The log
 // remains usable when the execution has ended.
-func (m *TaskManager) logFor(h *Handle, of *taskContext) taskLog {
+func (m *TaskManager) logFor(h *Handle, of taskContext) taskLog {
 	l := taskLog{log: m.log, ctx: context.Background()}
 	l.task = h.name
 	switch l.to.(type) {
 	case StructuredLogger, ContextLogger:
 		_, l.attempt = (*owner)(h).Identity()
-		l.ctx = lazycontext.WithIdentity(context.WithoutCancel(of.Values()), h.name, l.attempt)
+		l.ctx = lazycontext.WithIdentity(context.WithoutCancel(of.Lazy().Values()), h.name, l.attempt)
 	}
 	return l
 }
@@ -161,7 +161,7 @@ func (l taskLog) write(e event) {
 }
 
 // logFailure logs that a task has ended with the failure err.
-func (m *TaskManager) logFailure(h *Handle, ctx *taskContext, err error) {
+func (m *TaskManager) logFailure(h *Handle, ctx taskContext, err error) {
 	m.logFor(h, ctx).write(event{
 		level: slog.LevelError, message: "task failed", attrs: errorAttrs(err),
 		format: "task %v failed: %v", args: []any{quoted(h.name), details{err}},

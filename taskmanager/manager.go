@@ -92,7 +92,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 	}
 	m := &TaskManager{
 		name:       cfg.name,
-		names:      names.New((*Handle).Name, (*Handle).over),
+		names:      names.New(names.Functions[Handle]{Name: (*Handle).Name, Ended: (*Handle).over, Moved: (*Handle).moved}),
 		queue:      cfg.discipline,
 		restart:    cfg.restart,
 		profiles:   cfg.profiles,
@@ -129,6 +129,10 @@ func Start(opts ...Option) (*TaskManager, error) {
 
 // newPool starts the pool of a manager.
 func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
+	claim := (*Handle).claim
+	if m.keyQueue != nil {
+		claim = (*Handle).claimOfKey
+	}
 	return scheduler.NewPool(scheduler.Config[*Handle]{
 		Min:         cfg.min,
 		Max:         cfg.max,
@@ -142,7 +146,7 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 		Decided:     m.decided,
 		Hooks: scheduler.Hooks[*Handle]{
 			Withdrawn: (*Handle).withdrawn,
-			Claim:     (*Handle).claim,
+			Claim:     claim,
 			Inside: func(ctx context.Context) bool {
 				h := ownerOf(ctx)
 				return h != nil && h.m == m

@@ -51,8 +51,8 @@ func newRunner(middleware []func(Runner) Runner) (run Runner, err error) {
 
 // execute is the innermost runner. It calls the Execute method of the task.
 func execute(ctx context.Context, h *Handle) error {
-	h.mu.Lock()
+	h.word.Lock()
 	task := h.task
-	h.mu.Unlock()
+	h.word.Unlock()
 	return task.Execute(ctx)
 }

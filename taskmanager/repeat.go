@@ -171,7 +171,8 @@ func (s *Schedule) init(task Task, opts []TaskOption) error {
 		return fault(c.delayed != nil || c.limits != nil && !c.limits.deadline.IsZero(),
 			"taskmanager: WithDelay, WithNotBefore and WithDeadline are not allowed for a task that runs periodically")
 	})
-	return s.m.prepare(s.ctx, &s.model, name, task, append(slices.Clip(opts), own), s)
+	s.model.init(s.m, name, task)
+	return s.m.prepare(s.ctx, &s.model, append(slices.Clip(opts), own), s)
 }
 
 // Stop ends the schedule: no further run becomes due. An outstanding run continues, as does
@@ -426,8 +427,9 @@ func (s *Schedule) log(message, format string, err error) {
 // until the next run is due, since they would probably fail too. s.mu must be held.
 func (s *Schedule) runAndUnlock() {
 	for {
-		h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone(), state: admitting}
-		h.firstCtx.Init(s.ctx, (*owner)(h))
+		h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone()}
+		h.word.Init(admitting, true)
+		h.firstCtx.Init(originOf(s.ctx))
 		s.current, s.starting = h, true
 		ctx := s.ctx
 		s.mu.Unlock()

@@ -125,8 +125,8 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Fa
 	// all the same, so Starts is too low for a while. Otherwise waiting restarts would
 	// count as starts, and add to the budget that restarts draw on.
 	restarts, started := m.revived.Load(), m.pool.Snapshot().Started
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.word.Lock()
+	defer h.word.Unlock()
 	f := restart.Failure{
 		Attempt: 1, Err: err, Now: m.wall(now), Rand: m.rand,
 		Starts: started - min(restarts, started), Restarts: restarts,
@@ -144,7 +144,7 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Fa
 }
 
 // beganLocked notes that the last restart begins now. If all workers were busy, that may
-// be long after it was due. h.mu is held.
+// be long after it was due. The lock of h is held.
 func (r *retry) beganLocked(now time.Duration) {
 	if n := len(r.recent); n > 0 {
 		r.recent[n-1] = now
@@ -153,7 +153,7 @@ func (r *retry) beganLocked(now time.Duration) {
 
 // sinceLocked forgets the restarts up to time t and returns the number of later ones. It moves
 // none of them: append does that when their array is full, so their memory follows their number.
-// h.mu is held.
+// The lock of h is held.
 func (r *retry) sinceLocked(t time.Duration) int {
 	old := 0
 	for old < len(r.recent) && r.recent[old] <= t {

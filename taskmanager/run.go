@@ -7,26 +7,29 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/text"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
 // claim is called by the pool, under its lock, when it takes h from the queue. Exactly
 // one of claim and a cancellation succeeds.
-func (h *Handle) claim() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.state != queued && h.state != admitting {
+func (h *Handle) claim() bool { return h.word.Claim() }
+
+// claimOfKey is claim in a manager with key queues, which h leaves at the same moment.
+func (h *Handle) claimOfKey() bool {
+	h.word.Lock()
+	defer h.word.Unlock()
+	if s := h.word.State(); s != queued && s != admitting {
 		return false
 	}
-	h.state = claimed
+	h.word.Set(claimed)
 	h.m.keyQueue.leave(h)
 	return true
 }
 
 // withdrawn tells the pool whether h was cancelled while it was queued.
 func (h *Handle) withdrawn() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.state == ending || h.state == ended
+	s := h.word.State()
+	return s == ending || s == ended
 }
 
 // run executes a claimed task. The pool calls it on a worker, or with worker 0 for a task
@@ -35,7 +38,7 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 	if m.profiles {
 		defer m.profile(h)()
 	}
-	observed := h.observed != 0 && m.observeRun(worker, h)
+	observed := h.word.Observers() != 0 && m.observeRun(worker, h)
 	task, ctx := m.begin(worker, h, observed)
 	if task == nil {
 		m.pool.MarkFailed(worker)
@@ -60,38 +63,43 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 // If the task was cancelled meanwhile, begin ends it and returns nil. In that case
 // it reports the end to observers if observed is true, because the begin of the execution
 // was reported.
-func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *taskContext) {
+func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, taskContext) {
 	h.heed()
 	now := m.now()
-	h.mu.Lock()
+	if h.word.Plain() && h.firstCtx.Plain() {
+		h.worker, h.startedAt = worker, now // see ranLocked
+		task := h.task
+		if h.word.Begin() {
+			return task, (*firstContext)(h)
+		}
+	}
+	h.word.Lock()
 	if reason := h.cancelledLocked(); reason != nil {
-		h.state = ending
-		h.worker, h.begun = worker, observed
+		h.word.Set(ending)
+		h.worker = worker
+		h.word.SetBegun(observed)
 		ctx := h.ctxLocked()
-		h.mu.Unlock()
+		h.word.Unlock()
 		if observed {
 			m.observeEnd(h, ctx, now, reason)
 		}
 		m.end(h, h.cancelledErr(nil))
 		return nil, nil
 	}
-	h.state = running
-	h.worker, h.startedAt, h.begun = worker, now, true
-	if r := h.retryLocked(); r != nil {
-		r.beganLocked(now)
-	}
+	h.worker, h.startedAt = worker, now
 	if h.cfg != nil && h.cfg.limits != nil {
 		m.limitRunLocked(h)
 	}
-	started := h.started
-	if started != nil {
-		h.started = nil
+	var ctx taskContext
+	if r := h.retryLocked(); r != nil {
+		r.beganLocked(now)
+		ctx = r.ctx
+	} else {
+		ctx = h.detachLocked()
 	}
-	task, ctx := h.task, h.ctxLocked()
-	if ctx == &h.firstCtx {
-		ctx = ctx.Detach() // the task may leave goroutines behind that use it for longer than h should keep it
-	}
-	h.mu.Unlock()
+	task, started := h.task, h.started
+	h.started = nil
+	h.word.BeginAndUnlock(h.done != nil || h.trouble != nil)
 	if started != nil {
 		close(started)
 	}
@@ -102,10 +110,10 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, *task
 // Execute had returned before, the crash was in Restart or the policy, which askRestart
 // has handled, or in the logger, which is called only when nothing else is left to do.
 func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
-	h.mu.Lock()
-	executing := h.state == running && h.worker == worker
+	h.word.Lock()
+	executing := h.word.State() == running && h.worker == worker
 	ctx := h.ctxLocked()
-	h.mu.Unlock()
+	h.word.Unlock()
 	if executing {
 		m.settle(h, ctx, err)
 	}
@@ -115,11 +123,11 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 // goroutine of a call such as Submit or Stop.
 func (m *TaskManager) dropped(h *Handle, reason error) {
 	err := submitError(h.name, reason)
-	h.mu.Lock()
-	h.state = ending // the pool has claimed it, so no cancellation interferes
+	h.word.Lock()
+	h.word.Set(ending) // the pool has claimed it, so no cancellation interferes
 	h.noteOutcomeLocked(err)
 	ctx := h.ctxLocked()
-	h.mu.Unlock()
+	h.word.Unlock()
 	log := m.logFor(h, ctx)
 	m.end(h, h.withLastFailure(err, nil))
 	if !exactly(err, ErrStopped) {
@@ -128,7 +136,7 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 }
 
 // settle ends a task whose execution has ended with err, or restarts it.
-func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
+func (m *TaskManager) settle(h *Handle, ctx taskContext, err error) {
 	if err == nil {
 		m.succeed(h, ctx)
 		return
@@ -136,14 +144,14 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 	h.heed() // an execution that failed after the end of its linked context was cancelled
 	late, err := h.overdue(ctx, err)
 	kind := ""
-	if h.observed != 0 {
+	if h.word.Observers() != 0 {
 		kind = m.observeEnd(h, ctx, h.startedAt, err) // only the next execution changes startedAt
 	}
-	h.mu.Lock()
+	h.word.Lock()
 	h.noteFailureLocked(err, late)
-	h.state = asking
+	h.word.Set(asking)
 	task, cancelled := h.task, h.cancelledLocked() != nil
-	h.mu.Unlock()
+	h.word.Unlock()
 
 	r, ok := task.(RestartableTask)
 	switch {
@@ -160,8 +168,8 @@ func (m *TaskManager) settle(h *Handle, ctx *taskContext, err error) {
 }
 
 // succeed ends a task whose execution has succeeded.
-func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
-	if h.observed != 0 {
+func (m *TaskManager) succeed(h *Handle, ctx taskContext) {
+	if h.word.Observers() != 0 {
 		m.observeEnd(h, ctx, h.startedAt, nil)
 	}
 	ctx.Release()
@@ -171,7 +179,7 @@ func (m *TaskManager) succeed(h *Handle, ctx *taskContext) {
 // askRestart asks the task whether it wants to restart, unless r is nil, and then asks
 // the policy whether and when it may. Both are user code. If one of them panics or calls
 // runtime.Goexit, the task ends with that error joined to err.
-func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask, err error, kind string) {
+func (m *TaskManager) askRestart(h *Handle, ctx taskContext, r RestartableTask, err error, kind string) {
 	answered := false
 	defer func() {
 		if answered {
@@ -219,15 +227,15 @@ func (m *TaskManager) askRestart(h *Handle, ctx *taskContext, r RestartableTask,
 // runAgain queues a task again after wait. The context of the next execution is made only
 // now, after the last execution: goroutines that the last execution left behind have the
 // old context, which has ended.
-func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration, row int, failure error, kind string) {
+func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, row int, failure error, kind string) {
 	var over func(error)
-	if h.observed != 0 {
+	if h.word.Observers() != 0 {
 		over = m.observeRestart(h, last, wait, failure, kind)
 	}
 	log := m.logFor(h, last)
-	h.mu.Lock()
+	h.word.Lock()
 	if reason := h.cancelledLocked(); reason != nil { // cancelled during askRestart
-		h.mu.Unlock()
+		h.word.Unlock()
 		if over != nil {
 			over(reason)
 		}
@@ -239,7 +247,8 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	}
 	r := h.retryLocked()
 	r.restarts++
-	h.begun, h.trouble.how = false, outcomeUnknown
+	h.word.SetBegun(false)
+	h.trouble.how = outcomeUnknown
 	r.streak, r.previous, r.lastErr = row, wait, failure
 	r.due = after(m.now(), wait)
 	if h.rule().window > 0 {
@@ -247,19 +256,20 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 	}
 	m.revived.Add(1)
 	r.over = over
-	if h.observed != 0 {
-		r.failed = last.Values()
+	if h.word.Observers() != 0 {
+		r.failed = last.Lazy().Values()
 	}
-	r.ctx = new(taskContext)
-	r.ctx.Again(h.firstCtx.Current(), (*owner)(h))
+	r.ctx = new(laterContext)
+	r.ctx.Own((*owner)(h))
+	r.ctx.Again(h.firstContext().Lazy())
 	worker := h.worker
 	if wait > 0 {
-		h.state = delayed
+		h.word.Set(delayed)
 		r.entry = m.delayed.Add(func() { m.due(h) }, wait)
 	} else {
 		m.queuedLocked(h)
 	}
-	h.mu.Unlock()
+	h.word.Unlock()
 	if wait == 0 {
 		m.restartOver(h, nil)
 		m.requeue(h, worker)
@@ -273,14 +283,14 @@ func (m *TaskManager) runAgain(h *Handle, last *taskContext, wait time.Duration,
 
 // due queues a task that has become due.
 func (m *TaskManager) due(h *Handle) {
-	h.mu.Lock()
+	h.word.Lock()
 	cancelled := h.cancelledLocked() != nil
 	if cancelled {
-		h.state = ending
+		h.word.Set(ending)
 	} else {
 		m.queuedLocked(h)
 	}
-	h.mu.Unlock()
+	h.word.Unlock()
 	if cancelled {
 		m.end(h, h.cancelledErr(nil))
 		return
@@ -289,9 +299,9 @@ func (m *TaskManager) due(h *Handle) {
 	m.requeue(h, 0)
 }
 
-// queuedLocked notes that a task waits for a worker from now on. h.mu is held.
+// queuedLocked notes that a task waits for a worker from now on. The lock of h is held.
 func (m *TaskManager) queuedLocked(h *Handle) {
-	h.state = queued
+	h.word.Set(queued)
 	m.keyQueue.add(h, true)
 	h.queuedAt = m.now()
 	m.limitWaitLocked(h)
@@ -317,9 +327,9 @@ func (h *Handle) cancelledErr(failure error) error {
 // withLastFailure adds the failure before the last restart to err, if there was one.
 // failure is the error of the last execution; it is not added twice.
 func (h *Handle) withLastFailure(err, failure error) error {
-	h.mu.Lock()
+	h.word.Lock()
 	r := h.retryLocked()
-	h.mu.Unlock()
+	h.word.Unlock()
 	if r != nil && !errors.Is(failure, r.lastErr) {
 		err = fmt.Errorf("%w; before that: %w", err, r.lastErr)
 	}
@@ -347,25 +357,28 @@ func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
 		}
 		// First: a program that knows of the end may shut telemetry down.
 		waited := m.restartOver(h, err)
-		if h.observed != 0 {
+		if h.word.Observers() != 0 {
 			m.observeTaskEnd(h, err, waited)
 		}
 	}
-	worker, was := h.conclude(err, a)
+	worker, was := m.conclude(h, err, a)
 	m.names.Remove(was, worker)
-	if h.cfg != nil {
+	if h.word.Special() {
 		m.disarm(h, err)
 	}
 }
 
 // forgetLocked drops what a task that ends with err no longer needs. The handle then keeps
-// only what its methods return. h.mu is held.
+// only what its methods return. The lock of h is held.
 func (h *Handle) forgetLocked(err error) {
 	if f, ok := h.task.(forgetful); ok {
 		f.forget(err)
 	}
 	h.task = remainsOf(h.task)
 	h.firstCtx.Forget()
+	if !h.word.Extras() {
+		return
+	}
 	if err == nil && h.trouble != nil {
 		h.trouble.cancelled = nil // it came too late
 	}
@@ -378,27 +391,33 @@ func (h *Handle) forgetLocked(err error) {
 // returns the worker that ran the task last and the place of the task in the table of
 // names, to be removed there. Closing a channel does not block, so it is done with the lock
 // held.
-func (h *Handle) conclude(err error, a acceptance) (worker int32, was place) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if a == accepted {
-		h.m.ends.add(h.worker, h.outcomeLocked(err))
-	} else {
-		h.m.refused.Add(1)
+func (m *TaskManager) conclude(h *Handle, err error, a acceptance) (worker int32, was names.Place) {
+	h.word.Lock()
+	how := outcomeSuccess
+	if err != nil || h.word.Extras() {
+		if err != nil || h.retryLocked() != nil {
+			h.inTroubleLocked().err = err
+		}
+		how = h.outcomeLocked(err)
 	}
-	h.state = ended
-	if err != nil || h.retryLocked() != nil {
-		h.inTroubleLocked().err = err
+	if a == accepted {
+		m.ends.add(h.worker, how)
+	} else {
+		m.refused.Add(1)
 	}
 	h.forgetLocked(err)
-	if h.started != nil {
-		close(h.started)
-		h.started = nil
+	worker, was = h.worker, h.place
+	if !h.word.Extras() {
+		h.word.SetAndUnlock(ended)
+		return worker, was
 	}
-	if h.done != nil {
-		close(h.done)
-		h.done = nil
+	h.word.Set(ended) // a goroutine that knows of the end from a channel finds the name free
+	for _, c := range []*chan struct{}{&h.started, &h.done} {
+		if *c != nil {
+			close(*c)
+			*c = nil
+		}
 	}
-	was, h.place = h.place, place{}
-	return h.worker, was
+	h.word.Unlock()
+	return worker, was
 }

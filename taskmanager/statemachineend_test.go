@@ -31,7 +31,7 @@ func (s *system) stop(t *rapid.T) {
 		switch {
 		case x.gone != nil:
 			x.end = x.gone
-		case x.late && errors.Is(x.result(), taskmanager.ErrTimeout):
+		case x.late && errors.Is(x.result(), taskmanager.ErrTimeout) && !errors.Is(x.result(), taskmanager.ErrStopped):
 			// It was past its time limit, in a deaf wait. That wait may have ended, because Stop
 			// cancelled the other task, before Stop came to cancel this one.
 			x.end = taskmanager.ErrTimeout

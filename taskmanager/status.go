@@ -116,8 +116,8 @@ func (m *TaskManager) workers() []numbered {
 
 // workerInfo describes the worker that runs the task, and whose slot may be lent.
 func (h *Handle) workerInfo(lent bool) WorkerInfo {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.word.Lock()
+	defer h.word.Unlock()
 	w := WorkerInfo{
 		TaskName: h.name, Status: Running,
 		Kind: kindOf(h.task, h.cfg), Key: h.Key(), Priority: h.Priority(), Attempt: h.attemptLocked(),
@@ -146,9 +146,9 @@ func (m *TaskManager) TaskStatus() map[string]TaskStatus {
 // what the manager knows would be out of date afterwards.
 func (m *TaskManager) statusOf(h *Handle) TaskStatus {
 	var s TaskStatus
-	h.mu.Lock()
+	h.word.Lock()
 	task := h.task
-	h.mu.Unlock()
+	h.word.Unlock()
 	if task != nil {
 		s.Description, s.Progress, s.ProgressError = progressOf(task)
 	}
@@ -172,31 +172,32 @@ func (s *TaskStatus) display() {
 // statusTo sets the fields of s that do not come from methods of the task. The caller must call
 // display before it passes s on.
 func (h *Handle) statusTo(s *TaskStatus) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.word.Lock()
+	defer h.word.Unlock()
 	s.Name, s.Kind, s.Key, s.Priority, s.Attempt = h.name, kindOf(h.task, h.cfg), h.Key(), h.Priority(), h.attemptLocked()
 	if h.cfg != nil && h.cfg.labels != nil && h.cfg.labels.description != "" {
 		s.Description = h.cfg.labels.description
 	}
-	s.Status, s.Worker, s.LastError = h.statusLocked(), h.worker, h.failureLocked()
+	worker, began := h.ranLocked()
+	s.Status, s.Worker, s.LastError = h.statusLocked(), worker, h.failureLocked()
 	s.QueuedAt = h.m.epoch.Add(h.queuedAt)
-	if h.startedAt != 0 {
-		s.StartedAt = h.m.epoch.Add(h.startedAt)
+	if began != 0 {
+		s.StartedAt = h.m.epoch.Add(began)
 	}
-	if h.state == delayed {
+	if h.word.State() == delayed {
 		s.DueAt = h.m.epoch.Add(h.dueLocked())
 	}
 	if r := h.retryLocked(); r != nil {
 		s.Restarts = r.restarts
-		if s.LastError == nil && h.state != ended {
+		if s.LastError == nil && h.word.State() != ended {
 			s.LastError = r.lastErr
 		}
 	}
 }
 
-// statusLocked returns the public status for h.state. h.mu must be held.
+// statusLocked returns the public status for h.word.State(). The lock of h must be held.
 func (h *Handle) statusLocked() WorkerStatus {
-	switch h.state {
+	switch h.word.State() {
 	case running, asking:
 		return Running
 	case ended:
@@ -211,14 +212,14 @@ func (h *Handle) statusLocked() WorkerStatus {
 
 // taken reports whether a worker has taken the task from the queue and has yet to begin.
 func (h *Handle) taken() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.state == claimed
+	h.word.Lock()
+	defer h.word.Unlock()
+	return h.word.State() == claimed
 }
 
 // runsOn reports whether the given worker runs the task.
 func (h *Handle) runsOn(worker int32) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.worker == worker && (h.state == running || h.state == asking)
+	h.word.Lock()
+	defer h.word.Unlock()
+	return (h.word.State() == running || h.word.State() == asking) && h.worker == worker
 }

@@ -123,6 +123,7 @@ func (m *TaskManager) finishStop() {
 	for h := range m.names.All() {
 		<-h.Done()
 	}
+	m.names.Flush()
 	m.unobservePool()
 	m.summarizeAll()
 	close(m.shutdown.done)

@@ -68,12 +68,22 @@ func (m *TaskManager) SubmitFunc(ctx context.Context, name string, fn func(ctx c
 	if fn == nil {
 		return nil, ErrNilTask
 	}
-	h := new(Handle)
-	if err := m.submit(ctx, h, name, closure(fn), opts, mayWait); err != nil {
+	h := m.newHandle(name, closure(fn))
+	if err := m.submit(ctx, h, opts, mayWait); err != nil {
 		return nil, err
 	}
 	return h, nil
 }
+
+// newHandle returns the handle of a task that is not prepared yet.
+func (m *TaskManager) newHandle(name string, task Task) *Handle {
+	h := new(Handle)
+	h.init(m, name, task)
+	return h
+}
+
+// init sets what identifies the task.
+func (h *Handle) init(m *TaskManager, name string, task Task) { h.m, h.name, h.task = m, name, task }
 
 // submitTask reads the name of a task and submits it.
 func (m *TaskManager) submitTask(ctx context.Context, task Task, opts []TaskOption, how admission) (*Handle, error) {
@@ -81,8 +91,8 @@ func (m *TaskManager) submitTask(ctx context.Context, task Task, opts []TaskOpti
 	if err != nil {
 		return nil, err
 	}
-	h := new(Handle)
-	if err := m.submit(ctx, h, name, task, opts, how); err != nil {
+	h := m.newHandle(name, task)
+	if err := m.submit(ctx, h, opts, how); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -97,9 +107,9 @@ const (
 	beyond                   // ignores the limit
 )
 
-// submit makes h the handle of a task and passes it to the pool.
-func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, how admission) error {
-	if err := m.prepare(ctx, h, name, task, opts, nil); err != nil {
+// submit prepares a task and passes it to the pool.
+func (m *TaskManager) submit(ctx context.Context, h *Handle, opts []TaskOption, how admission) error {
+	if err := m.prepare(ctx, h, opts, nil); err != nil {
 		return err
 	}
 	return m.launch(ctx, h, how)
@@ -108,44 +118,59 @@ func (m *TaskManager) submit(ctx context.Context, h *Handle, name string, task T
 // watcher learns of the end of a task, after its name has become free.
 type watcher interface{ ended(h *Handle, err error) }
 
-// prepare makes h the handle of a task. No other goroutine knows h yet. The task gets a
+// prepare completes the handle of a task. No other goroutine knows h yet. The task gets a
 // configuration only if it has options, a watcher, or attributes that are needed.
-func (m *TaskManager) prepare(ctx context.Context, h *Handle, name string, task Task, opts []TaskOption, w watcher) error {
+func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption, w watcher) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
-	if name == "" {
+	if h.name == "" {
 		return ErrEmptyName
 	}
-	if len(opts) > 0 || w != nil || m.queue.wants != noAttributes || hasKind(task) {
-		cfg, err := m.configure(task, opts, w)
+	if len(opts) > 0 || w != nil || m.queue.wants != noAttributes || hasKind(h.task) {
+		cfg, err := m.configure(h.task, opts, w)
 		if err != nil {
 			return err
 		}
 		h.cfg = cfg
 	}
 	if ctx.Err() != nil {
-		return submitError(name, cause.Of(ctx))
+		return submitError(h.name, cause.Of(ctx))
 	}
-	if err := h.cfg.past(); err != nil {
-		return submitError(name, err)
+	if h.cfg != nil {
+		if err := h.cfg.past(); err != nil {
+			return submitError(h.name, err)
+		}
 	}
-	h.m, h.name, h.task = m, name, task
+	s := queued
 	if m.bounded || h.cfg != nil {
-		h.state = admitting
+		s = admitting
 	}
-	h.firstCtx.Init(ctx, (*owner)(h))
+	h.word.Init(s, h.cfg != nil)
+	h.firstCtx.Init(originOf(ctx))
 	return nil
 }
 
 // launch reserves the name of a prepared task and queues the task, at once or when it is
 // due. After an error the name is free again.
-func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) (err error) {
+func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) error {
 	set := m.presentObservers()
-	if h.observed = set.id; set.submit != nil {
-		s, onto := m.beginSubmit(ctx, h, set)
-		defer func() { m.endSubmit(onto, set, s, err) }()
+	h.word.Observe(set.id)
+	if set.submit != nil {
+		return m.launchObserved(ctx, h, how, set)
 	}
+	return m.launchUnobserved(ctx, h, how)
+}
+
+// launchObserved is launch with observers of submits.
+func (m *TaskManager) launchObserved(ctx context.Context, h *Handle, how admission, set *observers) (err error) {
+	s, onto := m.beginSubmit(ctx, h, set)
+	defer func() { m.endSubmit(onto, set, s, err) }()
+	return m.launchUnobserved(ctx, h, how)
+}
+
+// launchUnobserved is launch without observers of submits.
+func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, how admission) error {
 	h.queuedAt = m.now()
 	if err := m.names.Add(h.name, h, &h.place); err != nil {
 		return nameError(h.name, err)
@@ -248,14 +273,14 @@ func cancellationOf(handles []*Handle) error {
 // can be, refuse returns false. The cancellation has told the pool to skip an item that is
 // not in the queue; refuse takes that back.
 func (m *TaskManager) refuse(h *Handle, err error, a acceptance) bool {
-	h.mu.Lock()
-	mine := h.state == queued || h.state == admitting
+	h.word.Lock()
+	mine := h.word.State() == queued || h.word.State() == admitting
 	if mine {
-		h.state = ending
+		h.word.Set(ending)
 		h.noteOutcomeLocked(err)
 		m.keyQueue.leave(h)
 	}
-	h.mu.Unlock()
+	h.word.Unlock()
 	if mine {
 		m.strike(h, err, a)
 	} else {
@@ -267,35 +292,35 @@ func (m *TaskManager) refuse(h *Handle, err error, a acceptance) bool {
 // delay keeps a task until it is due. It ends a task that was cancelled meanwhile, and one
 // that the manager, which stops, can no longer keep.
 func (m *TaskManager) delay(h *Handle) {
-	h.mu.Lock()
+	h.word.Lock()
 	p := h.cfg.delayed
 	wait := max(p.by, time.Until(p.until), 0)
 	if h.cancelledLocked() == nil {
-		h.state = delayed
+		h.word.Set(delayed)
 		p.due = after(m.now(), wait)
 		p.entry = m.delayed.Add(func() { m.due(h) }, wait)
 		if p.entry != nil {
-			h.mu.Unlock()
+			h.word.Unlock()
 			return
 		}
 		h.noteCancelLocked(ErrStopped)
 	}
 	reason := h.cancelledLocked()
-	h.state = ending
-	h.mu.Unlock()
+	h.word.Set(ending)
+	h.word.Unlock()
 	m.end(h, reason)
 }
 
 // admitted notes that a task is in the queue, so that a cancellation may withdraw it from
 // there. A cancellation that came during the wait for room takes effect now.
 func (m *TaskManager) admitted(h *Handle) {
-	h.mu.Lock()
-	if h.state == admitting {
-		h.state = queued
+	h.word.Lock()
+	if h.word.State() == admitting {
+		h.word.Set(queued)
 	}
 	m.keyQueue.admit(h)
 	cause := h.cancelledLocked()
-	h.mu.Unlock()
+	h.word.Unlock()
 	if cause != nil {
 		m.cancel(h, cause)
 	}

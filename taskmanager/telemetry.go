@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed56799101/taskmanager/internal/lazycontext"
 	"github.com/seed56799101/taskmanager/observe"
 )
 
@@ -123,7 +122,7 @@ func given(ctx, before context.Context) context.Context {
 	return ctx
 }
 
-// subjectLocked describes a task to observers. h.mu must be held unless no other goroutine
+// subjectLocked describes a task to observers. The lock of h must be held unless no other goroutine
 // knows h.
 func (m *TaskManager) subjectLocked(h *Handle) observe.Task {
 	return observe.Task{Manager: m.name, Name: h.name, Kind: kindOf(h.task, h.cfg)}
@@ -136,7 +135,7 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers
 	if h.cfg != nil {
 		_, s.Scheduled = h.cfg.watcher.(*Schedule)
 	}
-	onto = lazycontext.Origin[owner](ctx)
+	onto = originOf(ctx)
 	for _, o := range set.submit {
 		m.tell(userCall{beginSubmitCall, o, h.name}, func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
 	}
@@ -151,7 +150,7 @@ func (m *TaskManager) endSubmit(ctx context.Context, set *observers, s observe.S
 	}
 }
 
-// executionLocked describes an execution that began at the given time to observers. h.mu
+// executionLocked describes an execution that began at the given time to observers. The lock of h
 // must be held.
 func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Duration) observe.Run {
 	r := observe.Run{Task: m.subjectLocked(h), Attempt: h.attemptLocked(), Worker: worker, Waited: began - h.queuedAt}
@@ -166,27 +165,27 @@ func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Durati
 func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	h.heed()
 	set := m.observersOf(h)
-	h.mu.Lock()
+	h.word.Lock()
 	r, ctx, cancelled := m.executionLocked(h, worker, m.now()), h.ctxLocked(), h.cancelledLocked() != nil
-	h.mu.Unlock()
+	h.word.Unlock()
 	if cancelled {
 		return false
 	}
-	values := ctx.Values()
+	values := ctx.Lazy().Values()
 	for _, o := range set.run {
 		m.tell(userCall{beginRunCall, o, h.name}, func() { values = given(o.BeginRun(values, r), values) })
 	}
-	ctx.SetValues(values)
+	ctx.Lazy().SetValues(values)
 	return set.run != nil
 }
 
 // observeEnd tells observers that an execution, which began at the given time, has ended
 // with err. It returns the type of a failure, as failureType does.
-func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duration, err error) (kind string) {
-	h.mu.Lock()
+func (m *TaskManager) observeEnd(h *Handle, ctx taskContext, began time.Duration, err error) (kind string) {
+	h.word.Lock()
 	r, result := m.executionLocked(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
 	cancelled := h.cancelledLocked()
-	h.mu.Unlock()
+	h.word.Unlock()
 	switch {
 	case err == nil:
 		result.Outcome = observe.Success
@@ -196,7 +195,7 @@ func (m *TaskManager) observeEnd(h *Handle, ctx *taskContext, began time.Duratio
 		result.Outcome = observe.Failure
 		result.Type, result.Stack = h.failureType(ctx, err)
 	}
-	values := ctx.Values()
+	values := ctx.Lazy().Values()
 	for _, o := range m.observersOf(h).run {
 		m.tell(userCall{endRunCall, o, h.name}, func() { o.EndRun(values, r, result) })
 	}
@@ -212,7 +211,7 @@ func crashed(err error) bool {
 }
 
 // failureType returns the type of a failure for observers, and the stack of a panic.
-func (h *Handle) failureType(ctx *taskContext, err error) (kind string, stack []byte) {
+func (h *Handle) failureType(ctx taskContext, err error) (kind string, stack []byte) {
 	if p, ok := err.(*PanicError); ok { //nolint:errorlint // made by the pool, never wrapped
 		return observe.TypePanic, p.Stack
 	}
@@ -228,12 +227,12 @@ func (h *Handle) failureType(ctx *taskContext, err error) (kind string, stack []
 // observeRestart tells observers that a task waits for its restart. err is the failure and
 // kind its type. The caller must call over when the wait ends: with nil when the task is
 // queued again, or with the reason why it will not run again.
-func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Duration, err error, kind string) (over func(error)) {
-	h.mu.Lock()
+func (m *TaskManager) observeRestart(h *Handle, ctx taskContext, wait time.Duration, err error, kind string) (over func(error)) {
+	h.word.Lock()
 	failed := m.executionLocked(h, h.worker, h.startedAt)
-	h.mu.Unlock()
-	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Values()}
-	values, set := h.firstCtx.Current().Base(), m.observersOf(h)
+	h.word.Unlock()
+	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Lazy().Values()}
+	values, set := h.firstContext().Lazy().Base(), m.observersOf(h)
 	for _, o := range set.restart {
 		m.tell(userCall{beginRestartCall, o, h.name}, func() { values = given(o.BeginRestart(values, r), values) })
 	}
@@ -247,15 +246,15 @@ func (m *TaskManager) observeRestart(h *Handle, ctx *taskContext, wait time.Dura
 // restartOver tells observers that the wait for a restart has ended, and reports whether
 // there was one.
 func (m *TaskManager) restartOver(h *Handle, err error) bool {
-	if h.observed == 0 {
+	if h.word.Observers() == 0 {
 		return false
 	}
-	h.mu.Lock()
+	h.word.Lock()
 	var over func(error)
 	if r := h.retryLocked(); r != nil {
 		over, r.over = r.over, nil
 	}
-	h.mu.Unlock()
+	h.word.Unlock()
 	if over != nil {
 		over(err)
 	}

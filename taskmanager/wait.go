@@ -52,9 +52,10 @@ func (m *TaskManager) caller(ctx context.Context) caller {
 	}
 	// A goroutine that acts for one of this pool belongs to a task of another manager.
 	if h := ownerOf(ctx); h != nil {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return caller{h, h.worker}
+		h.word.Lock()
+		defer h.word.Unlock()
+		worker, _ := h.ranLocked()
+		return caller{h, worker}
 	}
 	return caller{c.Item, c.Worker}
 }

@@ -113,8 +113,8 @@ func (m *TaskManager) closesCycle(h *Handle) bool {
 func (h *Handle) entersLocked() bool { return h.cfg != nil && h.cfg.enters }
 
 func (h *Handle) setEnters(enters bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.word.Lock()
+	defer h.word.Unlock()
 	h.cfg.enters = enters
 }
 
@@ -217,11 +217,11 @@ type standing struct {
 }
 
 func (h *Handle) standing() (s standing) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch h.state {
+	h.word.Lock()
+	defer h.word.Unlock()
+	switch h.word.State() {
 	case queued, delayed, admitting:
-		s.heldBack = h.m.limitsKeys() && !h.entersLocked() || h.m.callerRuns && h.state == admitting
+		s.heldBack = h.m.limitsKeys() && !h.entersLocked() || h.m.callerRuns && h.word.State() == admitting
 	case running, asking:
 		s.executing = true
 	case ended:

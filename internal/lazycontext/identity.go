@@ -28,7 +28,7 @@ func WithIdentity(ctx context.Context, task string, attempt int) context.Context
 }
 
 // IdentityOf returns the identity of the execution to which ctx belongs: that of the owner of the
-// nearest [Context], until its work is over, or the one given to [WithIdentity]. It reports false
+// nearest [Lazy], until its work is over, or the one given to [WithIdentity]. It reports false
 // if there is none.
 func IdentityOf(ctx context.Context) (task string, attempt int, ok bool) {
 	if ctx == nil {

@@ -1,8 +1,11 @@
 // Package lazycontext provides a cancellable context that allocates nothing until it is used.
 //
 // A context from [context.WithCancelCause] takes three allocations, and most tasks never call a
-// method of theirs. A [Context] is embedded by value in its owner. The first call that needs a
-// real context makes one with the standard library, which handles propagation and causes.
+// method of theirs. A [Core] is embedded by value in the owner of a context. The first call that
+// needs a real context makes one with the standard library, which handles propagation and causes.
+//
+// A context is a [Lazy]: the owner itself under another type, or a [Context], which is allocated
+// apart from its owner.
 package lazycontext
 
 import (
@@ -11,13 +14,22 @@ import (
 	"time"
 )
 
-// Context carries the values of its base. It has its own cancellation and deadline, independent
-// of those of the base. It is the context of one piece of work (an execution of a task), and its
-// owner is the value that stands for that work. Initialise a Context with [Context.Init] before
-// use and do not copy it. It is safe for concurrent use.
-type Context[O any] struct {
-	base  context.Context   // or a *special, or the *Context that Detach has made
-	owner atomic.Pointer[O] // nil once the work is over
+// Lazy is a context with a Core. It is the context of one piece of work (an execution of a task),
+// and its owner is the value that stands for that work. Its methods of [context.Context] are
+// those of the Core, except for Value, which must call the function [Value].
+type Lazy interface {
+	context.Context
+	// Lazy returns the Core.
+	Lazy() *Core
+	// Release ends the context when its work is over; see [Core.Release].
+	Release()
+}
+
+// Core is all of a [Lazy] but its owner. It carries the values of its base. It has its own
+// cancellation and deadline, independent of those of the base. Initialise a Core with
+// [Core.Init] before use and do not copy it. It is safe for concurrent use.
+type Core struct {
+	base context.Context // or a *special, or the Lazy that Detach has made
 	// inner is nil until the context is used or cancelled. It changes from nil to a real
 	// context, or from nil to released and from there to a cancelled real context. A real
 	// context is never replaced, so a goroutine that has its Done channel sees the cancellation.
@@ -26,6 +38,7 @@ type Context[O any] struct {
 
 type cancellable struct {
 	context.Context
+	over   atomic.Bool // the work is over
 	cancel context.CancelCauseFunc
 }
 
@@ -46,29 +59,21 @@ type special struct {
 // nothing is the base of a Context without values.
 var nothing = context.Background()
 
-type ownerKey[O any] struct{}
+// Init sets the context whose values c carries. It must be called once, before any other method.
+// If origin is itself a Lazy, the caller must pass [Core.Origin] of its Core. Otherwise a chain of
+// tasks, each submitted by the previous one, would keep all their contexts in memory.
+func (c *Core) Init(origin context.Context) { c.base = origin }
 
-// OwnerOf returns the owner of the nearest [Context] that ctx is or is derived from. It returns
-// nil if there is none, if that Context was released, or if ctx is nil.
-func OwnerOf[O any](ctx context.Context) *O {
-	if ctx == nil {
-		return nil
+// Origin returns the context that was passed to Init.
+func (c *Core) Origin() context.Context {
+	if s, ok := c.base.(*special); ok {
+		return s.origin
 	}
-	owner, _ := ctx.Value(ownerKey[O]{}).(*O)
-	return owner
-}
-
-// Init sets the context whose values c carries, and the owner. It must be called once, before any
-// other method. If origin is itself a Context, c carries the values of that Context's origin.
-// Otherwise a chain of tasks, each submitted by the previous one, would keep all their contexts
-// in memory.
-func (c *Context[O]) Init(origin context.Context, owner *O) {
-	c.base = Origin[O](origin)
-	c.owner.Store(owner)
+	return c.base
 }
 
 // Again is Init for a further execution of the same work. Its base is that of the first one.
-func (c *Context[O]) Again(first *Context[O], owner *O) {
+func (c *Core) Again(first *Core) {
 	c.base = first.base
 	if s, ok := first.base.(*special); ok {
 		c.base = s.origin
@@ -77,55 +82,36 @@ func (c *Context[O]) Again(first *Context[O], owner *O) {
 			c.Link(s.link)
 		}
 	}
-	c.owner.Store(owner)
 }
 
-// Detach returns the Context to use for the work, and must be called before c is used. If c
-// carries values, the result is a new Context with all that c has: goroutines that the work leaves
-// behind may need the values for longer than the owner, of which c is a part, should keep them in
-// memory. Otherwise it is c.
-func (c *Context[O]) Detach() *Context[O] {
-	if c.base == nothing {
-		return c
-	}
-	d := &Context[O]{base: c.base}
-	d.owner.Store(c.owner.Load())
-	c.base = d
+// Plain reports whether c carries no values and has no special fields.
+func (c *Core) Plain() bool { return c.base == nothing }
+
+// Detach makes to the context to use for the work, and must be called before c is used. Unless c
+// is plain, goroutines that the work leaves behind may need its values for longer than the owner,
+// of which c is a part, should keep them in memory. From then on, to carries them.
+func (c *Core) Detach(to Lazy) {
+	to.Lazy().base = c.base
+	c.base = to
+}
+
+// Detached returns the argument of Detach, or nil before that call.
+func (c *Core) Detached() Lazy {
+	d, _ := c.base.(Lazy)
 	return d
 }
 
-// Current returns the result of Detach, or c before that call.
-func (c *Context[O]) Current() *Context[O] {
-	if d, ok := c.base.(*Context[O]); ok {
-		return d
-	}
-	return c
-}
-
-// Forget drops what c keeps in memory. The Context that Detach has returned is not affected.
-func (c *Context[O]) Forget() {
+// Forget drops what c keeps in memory. A context to which c was detached is not affected.
+func (c *Core) Forget() {
 	if c.base != nothing {
 		c.base = nothing
 	}
 }
 
-// Origin returns the context whose values a Context initialised with ctx carries: ctx itself or,
-// if ctx is a Context, the origin of that one.
-func Origin[O any](ctx context.Context) context.Context {
-	c, ok := ctx.(*Context[O])
-	if !ok {
-		return ctx
-	}
-	if s, ok := c.base.(*special); ok {
-		return s.origin
-	}
-	return c.base
-}
-
 // SetDeadline sets the time at which the context ends. Err then returns
 // [context.DeadlineExceeded] and [context.Cause] returns cause. It must be called before the
 // context is used. There is a timer only once Done is called.
-func (c *Context[O]) SetDeadline(at time.Time, cause error) {
+func (c *Core) SetDeadline(at time.Time, cause error) {
 	s := c.special()
 	s.at, s.cause = at, cause
 }
@@ -133,7 +119,7 @@ func (c *Context[O]) SetDeadline(at time.Time, cause error) {
 // Link makes c end when ctx does, with the error and the cause of ctx, like a context that is
 // derived from ctx. ctx must come from [context.WithCancelCause]. Contexts made from c with Again
 // have the same link. Link must be called before the context is used.
-func (c *Context[O]) Link(ctx context.Context) { c.special().link = ctx }
+func (c *Core) Link(ctx context.Context) { c.special().link = ctx }
 
 // linked carries the values of one context and ends with another one.
 type linked struct {
@@ -161,7 +147,7 @@ func (l linked) Value(key any) any {
 // Again carry the values of base too. A Context that is initialised with c does not, so the
 // values that tasks add do not accumulate when each task submits the next one. SetBase must be
 // called before the context is used.
-func (c *Context[O]) SetBase(base context.Context) {
+func (c *Core) SetBase(base context.Context) {
 	if !same(base, c.Base()) {
 		s := c.special()
 		s.Context, s.base = base, base
@@ -169,7 +155,7 @@ func (c *Context[O]) SetBase(base context.Context) {
 }
 
 // SetValues is SetBase for c alone: contexts made from c with Again do not carry the values.
-func (c *Context[O]) SetValues(values context.Context) {
+func (c *Core) SetValues(values context.Context) {
 	if !same(values, c.Values()) {
 		c.special().Context = values
 	}
@@ -182,7 +168,7 @@ func same(a, b context.Context) (same bool) {
 }
 
 // special returns the special fields of c. It allocates them at the first call.
-func (c *Context[O]) special() *special {
+func (c *Core) special() *special {
 	s, ok := c.base.(*special)
 	if !ok {
 		s = &special{Context: c.base, base: c.base, origin: c.base}
@@ -192,7 +178,7 @@ func (c *Context[O]) special() *special {
 }
 
 // Base returns the context whose values all executions of the work carry.
-func (c *Context[O]) Base() context.Context {
+func (c *Core) Base() context.Context {
 	if s, ok := c.base.(*special); ok {
 		return s.base
 	}
@@ -200,7 +186,7 @@ func (c *Context[O]) Base() context.Context {
 }
 
 // Values returns the context whose values c carries.
-func (c *Context[O]) Values() context.Context {
+func (c *Core) Values() context.Context {
 	if s, ok := c.base.(*special); ok {
 		return s.Context
 	}
@@ -213,13 +199,13 @@ func (s *special) ended() bool {
 }
 
 // limit returns the fields with the deadline, and false if there is no deadline.
-func (c *Context[O]) limit() (s *special, ok bool) {
+func (c *Core) limit() (s *special, ok bool) {
 	s, ok = c.base.(*special)
 	return s, ok && !s.at.IsZero()
 }
 
 // observe returns the real context. It makes one at the first call.
-func (c *Context[O]) observe() *cancellable {
+func (c *Core) observe() *cancellable {
 	in := c.inner.Load()
 	if in != nil && in != released {
 		return in
@@ -237,7 +223,8 @@ func (c *Context[O]) observe() *cancellable {
 		cancelParent := cancel
 		cancel = func(cause error) { cancelParent(cause); stop() }
 	}
-	made := &cancellable{ctx, cancel}
+	made := &cancellable{Context: ctx, cancel: cancel}
+	made.over.Store(in == released)
 	if c.inner.CompareAndSwap(in, made) {
 		return made
 	}
@@ -247,19 +234,27 @@ func (c *Context[O]) observe() *cancellable {
 
 // Cancel ends the context. Err then returns [context.Canceled] and [context.Cause] returns cause.
 // It has no effect on a context that has ended.
-func (c *Context[O]) Cancel(cause error) { c.observe().cancel(cause) }
+func (c *Core) Cancel(cause error) { c.observe().cancel(cause) }
 
-// Release ends the context when its work is over, so that contexts derived from it end too, and
-// removes the owner. It allocates nothing if the context was never used.
-func (c *Context[O]) Release() {
-	c.owner.Store(nil)
-	if !c.inner.CompareAndSwap(nil, released) {
-		c.observe().cancel(nil)
+// Release ends the context when its work is over, so that contexts derived from it end too. The
+// owner is not found any more. Release allocates nothing if the context was never used.
+func (c *Core) Release() {
+	if c.inner.CompareAndSwap(nil, released) {
+		return
 	}
+	in := c.observe()
+	in.over.Store(true)
+	in.cancel(nil)
+}
+
+// Over reports whether Release has been called.
+func (c *Core) Over() bool {
+	in := c.inner.Load()
+	return in == released || in != nil && in.over.Load()
 }
 
 // Deadline returns the time given to SetDeadline.
-func (c *Context[O]) Deadline() (deadline time.Time, ok bool) {
+func (c *Core) Deadline() (deadline time.Time, ok bool) {
 	if l, ok := c.limit(); ok {
 		return l.at, true
 	}
@@ -267,11 +262,11 @@ func (c *Context[O]) Deadline() (deadline time.Time, ok bool) {
 }
 
 // Done returns a channel that is closed when the context ends.
-func (c *Context[O]) Done() <-chan struct{} { return c.observe().Done() }
+func (c *Core) Done() <-chan struct{} { return c.observe().Done() }
 
 // Err returns nil until the context ends: by Cancel or Release with [context.Canceled], by its
 // deadline with [context.DeadlineExceeded], or with the error of its link.
-func (c *Context[O]) Err() error {
+func (c *Core) Err() error {
 	switch in := c.inner.Load(); in {
 	case nil:
 		if s, ok := c.base.(*special); ok && s.ended() {
@@ -285,19 +280,10 @@ func (c *Context[O]) Err() error {
 	}
 }
 
-// Value looks key up in the base. Once there is a real context, the lookup goes through it, so
+// value looks key up in the base. Once there is a real context, the lookup goes through it, so
 // that context.Cause and the propagation of the standard library find the real context and not
 // one of the base. Before that they do not look: they call Err or Done first.
-func (c *Context[O]) Value(key any) any {
-	switch key.(type) {
-	case ownerKey[O]:
-		return c.owner.Load()
-	case identityKey:
-		if owner := c.owner.Load(); owner != nil {
-			return owner
-		}
-		return nil // not the identity of the task that submitted this one
-	}
+func (c *Core) value(key any) any {
 	if c.inner.Load() != nil {
 		return c.observe().Value(key)
 	}

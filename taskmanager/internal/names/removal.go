@@ -4,117 +4,228 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 const (
 	// They bound the number of entries that wait for their removal: about three thousand.
 	buffers   = 32 // as many workers can end tasks without contention
-	batchSize = 32
-	maxFull   = 64 // full batches that are left to calls of Add
+	batchSize = 64
+	maxFull   = 16 // full batches that are left to calls of Add
+
+	// sweepInterval bounds the time for which an entry waits, to between one and two
+	// intervals: long enough that sweeps cost nothing beside a busy pool, and short beside
+	// the time between two runs of the garbage collector.
+	sweepInterval = 10 * time.Millisecond
 )
 
-// removals are deferred removals: the links of ended tasks, whose entries are still in the
+// removals are deferred removals: the places of ended tasks, whose entries are still in the
 // table.
 //
 // If a worker removed each entry at once, the shard, its tags and the entry would go from the
 // submitter's processor to the worker's and back for every task. With one submitter on two
-// processors that was more than a third of the time of a task. So a worker only adds the link
-// to a batch in a buffer of its own, and the first Add that follows removes a full batch, 32
-// entries that are mostly in the cache of its processor. Beyond maxFull batches, as when
-// nothing is added, workers remove entries themselves.
-type removals[T any] struct {
+// processors that was more than a third of the time of a task. So a worker only adds the place
+// to a batch in a buffer of its own, eight to a cache line, and the first Add that follows
+// removes a full batch, 64 entries that are mostly in the cache of its processor. Beyond
+// maxFull batches, as when nothing is added, workers remove the oldest batch themselves.
+//
+// An entry keeps its ended task in memory. So a timer removes what is left in the buffers when the
+// workers have become idle, or run long tasks. It runs only while something waits for its removal.
+type removals struct {
 	buffers [buffers]struct {
-		mu    sync.Mutex // guards batch
-		batch *batch[T]  // nil: none yet
-		_     [112]byte
+		mu    sync.Mutex // guards the rest
+		batch *batch     // nil: none yet
+		old   bool       // the batch was there at the last sweep
+		_     [104]byte
 	}
 	waiting atomic.Int32 // len(full), which every Add reads
 	_       [124]byte
+	mu      sync.Mutex // guards full and spare
+	full    []*batch
+	spare   []*batch // empty
+	_       [72]byte
 
-	mu    sync.Mutex // guards the rest
-	full  []*batch[T]
-	spare []*batch[T] // without links
-	_     [72]byte
+	timer sweeper
+	_     [88]byte
 }
 
-// batch holds links whose entries must be removed.
-type batch[T any] struct {
-	n     int
-	links [batchSize]*link[T]
+// sweeper is the timer for sweeps. It is set while something waits for its removal: a worker
+// that begins a batch looks at set afterwards, and a sweep clears set before it looks for
+// batches.
+type sweeper struct {
+	set  atomic.Bool // from when the timer is set until it fires; changes with mu held
+	done atomic.Bool // nothing is deferred any more; changes with mu held
+
+	mu      sync.Mutex // guards the rest
+	timer   *time.Timer
+	running sync.WaitGroup // the timer while it is set, and the sweep
 }
 
-// Remove removes a task that has ended from its place in the table, now or later; the task is
-// not kept in memory. A place is removed once. The number of the worker chooses a buffer:
-// calls with different ones seldom wait for each other.
-func (t *Table[T]) Remove(place Place[T], worker int32) {
-	place.link.task.Store(nil)
-	b := &t.ends.buffers[uint32(worker)%buffers]
+// batch holds the places of entries that must be removed.
+type batch struct {
+	n      int
+	places [batchSize]Place
+}
+
+// Remove removes a task that has ended from its place in the table: at once, or after less
+// than some 20 ms, and no more than some three thousand removals are due at any time. Until then the table
+// keeps the task in memory. A place is removed once. The number of the worker chooses a
+// buffer: calls with different ones seldom wait for each other.
+func (t *Table[T]) Remove(place Place, worker int32) {
+	r := &t.ends
+	if r.timer.done.Load() {
+		t.release(place)
+		return
+	}
+	b := &r.buffers[uint32(worker)%buffers] //nolint:gosec // any buffer will do
 	b.mu.Lock()
 	full := b.batch
 	if full == nil {
-		full = t.ends.empty()
-		b.batch = full
+		full = r.empty()
+		b.batch, b.old = full, false
 	}
-	full.links[full.n] = place.link
+	full.places[full.n] = place
 	full.n++
 	if full.n < batchSize {
+		first := full.n == 1
 		b.mu.Unlock()
+		if first {
+			t.arm()
+		}
 		return
 	}
 	b.batch = nil
 	b.mu.Unlock()
-	if !t.ends.offer(full) {
-		t.release(full)
+	if surplus := r.offer(full); surplus != nil {
+		t.releaseAll(surplus)
 	}
+}
+
+// arm makes sure that there will be a sweep: it sets the timer, or sweeps at once after Flush.
+func (t *Table[T]) arm() {
+	r := &t.ends.timer
+	if r.set.Load() {
+		return
+	}
+	r.mu.Lock()
+	done := r.done.Load()
+	if !done && !r.set.Load() {
+		r.set.Store(true)
+		r.running.Add(1)
+		if r.timer == nil {
+			r.timer = time.AfterFunc(sweepInterval, t.sweep)
+		} else {
+			r.timer.Reset(sweepInterval)
+		}
+	}
+	r.mu.Unlock()
+	if done {
+		t.sweepBuffers(true)
+	}
+}
+
+// sweep removes the full batches, and those that have been in a buffer since the last sweep.
+func (t *Table[T]) sweep() {
+	r := &t.ends.timer
+	defer r.running.Done()
+	r.mu.Lock()
+	r.set.Store(false)
+	r.mu.Unlock()
+	if t.sweepBuffers(false) {
+		t.arm()
+	}
+}
+
+// Flush removes what is deferred, and ends the timer. After Flush, Remove removes at once.
+func (t *Table[T]) Flush() {
+	r := &t.ends.timer
+	r.mu.Lock()
+	r.done.Store(true)
+	if r.timer != nil && r.timer.Stop() {
+		r.running.Done()
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+	t.sweepBuffers(true)
+}
+
+// sweepBuffers removes the full batches and those in the buffers: all of them, or only old
+// ones. It gives unused memory back, and reports whether it left any.
+func (t *Table[T]) sweepBuffers(all bool) (left bool) {
+	for range maxFull { // which a busy pool may fill again meanwhile
+		t.removeBatch()
+	}
+	for i := range t.ends.buffers {
+		b := &t.ends.buffers[i]
+		b.mu.Lock()
+		found := b.batch
+		switch {
+		case found == nil:
+		case all || b.old:
+			b.batch = nil
+		default:
+			b.old, left, found = true, true, nil
+		}
+		b.mu.Unlock()
+		if found != nil {
+			t.releaseAll(found)
+		}
+	}
+	for i := range uint32(shardCount) {
+		t.shrink(i)
+	}
+	return left
 }
 
 // removeBatch removes the entries of one full batch, if there is one.
 func (t *Table[T]) removeBatch() {
 	if full := t.ends.take(); full != nil {
-		t.release(full)
+		t.releaseAll(full)
 	}
 }
 
-// release frees the entries of a full batch, which the caller owns, and returns it to the
-// spare ones.
-func (t *Table[T]) release(full *batch[T]) {
-	for _, l := range full.links {
-		t.shards[l.shard].release(l)
+// releaseAll frees the entries of a batch, which the caller owns, and adds the batch to the spare
+// ones.
+func (t *Table[T]) releaseAll(b *batch) {
+	for _, p := range b.places[:b.n] {
+		t.release(p)
 	}
-	*full = batch[T]{}
+	b.n = 0 // the places stay, since a batch that moves to another processor should be read there, not written
 	r := &t.ends
 	r.mu.Lock()
-	r.spare = append(r.spare, full)
+	r.spare = append(r.spare, b)
 	r.mu.Unlock()
 }
 
-// empty returns a batch without links.
-func (r *removals[T]) empty() *batch[T] {
+// empty returns an empty batch.
+func (r *removals) empty() *batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := len(r.spare) - 1
 	if last < 0 {
-		return new(batch[T])
+		return new(batch)
 	}
 	b := r.spare[last]
 	r.spare = r.spare[:last]
 	return b
 }
 
-// offer leaves a full batch to calls of Add, unless they have enough of them.
-func (r *removals[T]) offer(full *batch[T]) bool {
+// offer leaves a full batch to calls of Add. If they have enough of them, it returns the
+// oldest one instead.
+func (r *removals) offer(full *batch) (surplus *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.full) == maxFull {
-		return false
+		surplus = r.full[0]
+		r.full = slices.Delete(r.full, 0, 1)
 	}
 	r.full = append(r.full, full)
 	r.waiting.Store(int32(len(r.full)))
-	return true
+	return surplus
 }
 
 // take returns the batch that has been full for the longest time, or nil.
-func (r *removals[T]) take() *batch[T] {
+func (r *removals) take() *batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.full) == 0 {

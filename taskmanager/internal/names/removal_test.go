@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"weak"
 )
 
@@ -69,7 +70,9 @@ func TestRemovalIsDeferredWithinLimits(t *testing.T) {
 }
 
 // TestAddRemovesAFullBatch, one at a time, and a removed batch keeps no link in memory.
-func TestAddRemovesAFullBatch(t *testing.T) {
+func TestAddRemovesAFullBatch(t *testing.T) { synctest.Test(t, addRemovesAFullBatch) }
+
+func addRemovesAFullBatch(t *testing.T) {
 	const full = 3
 	table := newTable()
 	tasks := make([]*task, full*batchSize)
@@ -90,15 +93,17 @@ func TestAddRemovesAFullBatch(t *testing.T) {
 		t.Errorf("%d spare batches, want %d", got, full)
 	}
 	for _, b := range table.ends.spare {
-		if *b != (batch[task]{}) {
-			t.Errorf("a spare batch is %v, want an empty one", *b)
+		if b.n != 0 {
+			t.Errorf("a spare batch has %d places, want none", b.n)
 		}
 	}
 }
 
 // TestOneNameAgainAndAgain: a name whose tasks end on many workers has one entry, however
 // many removals are deferred.
-func TestOneNameAgainAndAgain(t *testing.T) {
+func TestOneNameAgainAndAgain(t *testing.T) { synctest.Test(t, oneNameAgainAndAgain) }
+
+func oneNameAgainAndAgain(t *testing.T) {
 	table := newTable()
 	shard := table.keyOf("again").shard
 	for i := range int32(10_000) {
@@ -122,7 +127,9 @@ func TestOneNameAgainAndAgain(t *testing.T) {
 
 // TestRemovalAddsNoTask: a removal does not count as an addition, so Empty need not look
 // again.
-func TestRemovalAddsNoTask(t *testing.T) {
+func TestRemovalAddsNoTask(t *testing.T) { synctest.Test(t, removalAddsNoTask) }
+
+func removalAddsNoTask(t *testing.T) {
 	table := newTable()
 	for i, name := range crowd(table, 2000) {
 		mustAdd(t, table, &task{name: name, worker: int32(i % buffers)})

@@ -2,7 +2,6 @@ package names
 
 import (
 	"sync"
-	"sync/atomic"
 )
 
 // shard is one part of a table: a list of entries in no particular order, and an index that
@@ -10,74 +9,51 @@ import (
 //
 // Nearly every look-up is that of a submit, for a name that is free. So the index is small,
 // and made for the answer no. It is a hash table with open addressing and linear probing
-// that holds one byte for each entry: a tag, made of eight bits of the hash of the name. The
+// that holds two bytes for each entry: a tag, made of 15 bits of the hash of the name. The
 // list is searched, from end to end, only if the tag of the name is found in its probe
-// sequence: once in some 200 look-ups, or because the name is taken.
+// sequence: once in some 20,000 look-ups, or because the name is taken.
 //
 // The reason is the cache. With a million tasks, each access to a table of pointers waits for
 // memory, and a Go map or a table with chaining needs four such accesses for a task: a task
-// took three times as long as with a thousand tasks. The tags of a million names are two
-// megabytes and stay in the cache. The accesses to the list are to neighbouring entries, as
+// took three times as long as with a thousand tasks. The tags of a million names are five
+// megabytes. The accesses to the list are to neighbouring entries, as
 // long as tasks end in about the order in which they were added. The price is the search for
 // a name that is taken, some microseconds with a million tasks.
 type shard[T any] struct {
 	mu      sync.Mutex // guards the rest
 	closed  bool
-	tags    []byte     // the index: none, or a power of two of noTag, oldTag and tags of entries
+	tags    []uint16   // the index: none, or a power of two of noTag, oldTag and tags of entries
 	tagged  int        // tags that are not noTag
 	entries []entry[T] // in use, or in the list of free ones
-	free    int32      // the first free entry; -1: none
+	free    int        // the first free entry, or none
 	n       int        // entries in use
 	added   uint64     // tasks added so far
 	_       [32]byte   // 128 in all: no two locks on one pair of cache lines
 }
 
 // entry is a name in use, or a stale one, whose task has ended. An entry that is not in use
-// has no link, and its slot is the index of the next such entry.
+// has no task, and its slot is the index of the next such entry, or none.
+//
+// Only goroutines that add tasks touch entries, as long as enough of them do: a worker, on
+// another processor, notes only the place of a task that has ended. The serial number is that of
+// the addition to the shard. It tells a removal whether the entry is still the one of its
+// task: the entry may belong to another task meanwhile, or to none. Serial numbers repeat
+// only after 2^32 additions to the shard, while a removal is deferred for milliseconds.
 type entry[T any] struct {
-	link *link[T]
-	hash uint32 // half of the hash of the name
-	slot int32  // the place of the tag in tags
-}
-
-// link leads from an entry to its task, and from a task to its entry. Remove clears the field
-// task, so that a stale entry does not keep the task in memory. Links that are made one after
-// another are neighbours in memory, since workers mostly end tasks in the order of their
-// submits: one cache line goes to the worker for four of them.
-type link[T any] struct {
-	task  atomic.Pointer[T] // nil: the task has ended
-	shard uint32
-	index int32 // of the entry, -1: another link has it; guarded by the lock of the shard
-}
-
-// allocator makes links, as many at once as fill a kilobyte, one of the sizes of Go's
-// allocator. Its lock belongs to the whole table, as that of the pool's inbox does, and is
-// held for less time. (A sync.Pool instead was not faster.)
-type allocator[T any] struct {
-	mu    sync.Mutex // guards the rest
-	block *[64]link[T]
-	used  int
-	_     [104]byte
-}
-
-// next makes a link.
-func (a *allocator[T]) next() *link[T] {
-	a.mu.Lock()
-	if a.block == nil || a.used == len(a.block) {
-		a.block, a.used = new([64]link[T]), 0
-	}
-	l := &a.block[a.used]
-	a.used++
-	a.mu.Unlock()
-	return l
+	task   *T
+	hash   uint32 // half of the hash of the name
+	slot   int32  // the place of the tag in tags
+	serial uint32
 }
 
 const (
 	noTag    = 0 // ends a probe sequence
 	oldTag   = 1 // was in use; does not end a probe sequence
-	firstTag = 2
+	firstTag = 2 // a bit that all other tags have
 
 	minTags = 64
+
+	none = -1 // no entry
 )
 
 // probeLocked returns the slot for a name's tag, and whether an equal tag is in its probe
@@ -103,44 +79,48 @@ func (s *shard[T]) probeLocked(k key) (slot int32, maybe bool) {
 	}
 }
 
-// takeOverLocked gives a stale entry to a task whose name has an equal key. Without
-// that, a name that is used again and again would fill the list. The link of the ended task,
-// whose removal is still to come, then has no entry.
-func (s *shard[T]) takeOverLocked(stale int, to *link[T]) {
-	e := &s.entries[stale]
-	e.link.index = -1
-	e.link, to.index = to, int32(stale) //nolint:gosec // at most as many as names
-}
-
-// putLocked adds an entry to the list and tells its link the index.
-func (s *shard[T]) putLocked(e entry[T]) {
+// freeEntryLocked takes an entry that is not in use, and returns its index.
+func (s *shard[T]) freeEntryLocked() int {
 	i := s.free
-	if i >= 0 {
-		s.free = s.entries[i].slot
-		s.entries[i] = e
+	if i != none {
+		s.free = int(s.entries[i].slot)
 	} else {
-		i = int32(len(s.entries))
-		s.entries = append(s.entries, e)
+		i = len(s.entries)
+		s.entries = append(s.entries, entry[T]{})
 	}
-	e.link.index = i
 	s.n++
+	return i
 }
 
-// release frees the entry of a link, unless another link has it.
-func (s *shard[T]) release(l *link[T]) {
+// release frees the entry at a place, unless it belongs to another task meanwhile.
+func (t *Table[T]) release(p Place) {
+	s, i := &t.shards[p.shard()], p.index()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l.index < 0 {
+	if i >= len(s.entries) || s.entries[i].serial != p.serial() || s.entries[i].task == nil {
+		s.mu.Unlock()
 		return
 	}
-	e := &s.entries[l.index]
+	e := &s.entries[i]
 	s.untagLocked(uint32(e.slot))
-	*e = entry[T]{slot: s.free}
-	s.free = l.index
+	*e = entry[T]{slot: int32(s.free)}
+	s.free = i
 	s.n--
-	if len(s.tags) > minTags && s.n < len(s.tags)/16 {
+	s.mu.Unlock()
+}
+
+// shrink gives memory back if most of what the shard has is unused. A sweep calls it, at most
+// every few milliseconds, and not the removal of an entry: the number of outstanding tasks
+// may swing between a few and thousands many times within that time.
+func (t *Table[T]) shrink(which uint32) {
+	s := &t.shards[which]
+	s.mu.Lock()
+	if s.n < len(s.entries)/4 && len(s.entries) > minTags {
+		t.compactLocked(which)
+	}
+	if s.n < len(s.tags)/16 && len(s.tags) > minTags {
 		s.rebuildLocked()
 	}
+	s.mu.Unlock()
 }
 
 // untagLocked frees a slot. If the next slot has no tag, no probe sequence crosses this one,
@@ -161,65 +141,71 @@ func (s *shard[T]) untagLocked(slot uint32) {
 // rebuildLocked makes room in the index, or gives memory back: it sizes the tags to be a
 // quarter to half full, and drops the old ones.
 func (s *shard[T]) rebuildLocked() {
+	for i := range s.entries {
+		if e := &s.entries[i]; e.task != nil {
+			e.slot = int32(s.tags[e.slot]) // holds the tag until the loop below
+		}
+	}
 	size := minTags
 	for size < 2*(s.n+1) {
 		size *= 2
 	}
-	if s.n < len(s.entries)/4 {
-		s.compactLocked()
-	}
-	for i := range s.entries {
-		if e := &s.entries[i]; e.link != nil {
-			e.slot = int32(s.tags[e.slot]) // holds the tag until the loop below
-		}
-	}
 	if size == len(s.tags) {
 		clear(s.tags)
 	} else {
-		s.tags = make([]byte, size)
+		s.tags = make([]uint16, size)
 	}
 	s.tagged = s.n
 	mask := uint32(size - 1)
 	for i := range s.entries {
 		e := &s.entries[i]
-		if e.link == nil {
+		if e.task == nil {
 			continue
 		}
 		to := e.hash & mask
 		for s.tags[to] != noTag {
 			to = (to + 1) & mask
 		}
-		s.tags[to], e.slot = byte(e.slot), int32(to)
+		s.tags[to], e.slot = uint16(e.slot), int32(to)
 	}
 }
 
-// compactLocked drops the free entries from the list.
-func (s *shard[T]) compactLocked() {
+// compactLocked drops the free entries from the list, and tells the tasks of the others their
+// new places. If a task has ended, its removal will come with the old place, at which no entry
+// has its serial number then, so its entry is dropped too.
+func (t *Table[T]) compactLocked(which uint32) {
+	s := &t.shards[which]
 	old := s.entries
-	s.entries, s.free, s.n = make([]entry[T], 0, s.n), -1, 0
+	s.entries, s.free = make([]entry[T], 0, s.n), none
 	for _, e := range old {
-		if e.link != nil {
-			s.putLocked(e)
+		switch {
+		case e.task == nil:
+		case t.moved(e.task, placeOf(which, e.serial, len(s.entries))):
+			s.entries = append(s.entries, e)
+		default:
+			s.untagLocked(uint32(e.slot))
 		}
 	}
+	s.n = len(s.entries)
 }
 
-// copyLinks returns the links of the shard, in buf if it is large enough. It reads only the
-// list while it holds the lock: to follow a link may be to wait for memory, and an allocation
-// may have to help the garbage collector.
-func (s *shard[T]) copyLinks(buf []*link[T]) []*link[T] {
+// copyTasks returns the tasks of the shard, ended ones too, in buf if it is large enough. It
+// reads only the list while it holds the lock: to look at a task may be to wait for memory,
+// and an allocation may have to help the garbage collector.
+func (s *shard[T]) copyTasks(buf []*T) []*T {
+	clear(buf[:cap(buf)]) // so that tasks of the last shard are not kept in memory
 	s.mu.Lock()
 	for s.n > cap(buf) {
 		n := s.n
 		s.mu.Unlock()
-		buf = make([]*link[T], 0, n+n/8)
+		buf = make([]*T, 0, n+n/8)
 		s.mu.Lock()
 	}
 	defer s.mu.Unlock()
 	buf = buf[:0]
 	for i := range s.entries {
-		if l := s.entries[i].link; l != nil {
-			buf = append(buf, l)
+		if task := s.entries[i].task; task != nil {
+			buf = append(buf, task)
 		}
 	}
 	return buf

@@ -11,22 +11,23 @@
 //
 // # Locks
 //
-// Each shard has a lock, which guards the shard and the index field of the links to it. The
-// field task of a link is atomic: Add sets it before the link is in the table, Remove clears
-// it. The allocator of links and the deferred removals have locks of their own. The order is
+// Each shard has a lock, which guards the shard and, together with the lock of the task, the
+// place of each task in it. The deferred removals have locks of their own. The order is
 //
 //	shard → task's own lock
-//	shard → allocator
 //	buffer of a worker → full batches
 //
-// So a caller must not hold the lock of a task when it calls the table, except for Closed
-// and Remove, which never ask a task.
+// So a caller must not hold the lock of a task when it calls the table, except for Closed,
+// Place and Remove, which never ask a task.
 //
 // # Memory
 //
-// A name takes a link of 16 bytes, an entry of 16 and a tag of one byte, allocated for many
-// names at once. With the free space of lists that grow and of an index that is at most three
-// quarters full, that is 35 to 50 bytes. The text of the name belongs to the task.
+// A name takes an entry of 24 bytes and a tag of two. With the free space of lists that grow
+// and of an index that is at most three quarters full, that is 27 to 38 bytes. The text of
+// the name belongs to the task.
+//
+// An entry refers to its task until it is removed, so a task can be in memory for a while
+// after its end: at most some three thousand tasks, for some 20 ms; see [Table.Remove].
 package names
 
 import (
@@ -50,9 +51,9 @@ type Table[T any] struct {
 	seed   maphash.Seed
 	name   func(*T) string
 	ended  func(*T) bool
-	_      [104]byte // the fields below start on pairs of cache lines, which processors fetch together
-	links  allocator[T]
-	ends   removals[T]
+	moved  func(*T, Place) bool
+	_      [96]byte // the fields below start on pairs of cache lines, which processors fetch together
+	ends   removals
 	shards [shardCount]shard[T]
 }
 
@@ -63,23 +64,41 @@ const (
 	shardBits  = 7
 )
 
-// New makes an empty table. The function name returns the name of a task, and ended reports
-// whether it has ended, under the lock under which it ends.
-func New[T any](name func(*T) string, ended func(*T) bool) *Table[T] {
-	t := &Table[T]{seed: maphash.MakeSeed(), name: name, ended: ended}
+// Functions are what a table asks of tasks. They must not call the table.
+type Functions[T any] struct {
+	Name  func(*T) string // returns the name
+	Ended func(*T) bool   // reports whether the task has ended, under the lock under which it ends
+	// Moved sets the place of the task, under the same lock, and returns true; if the task
+	// has ended, it returns false and does nothing.
+	Moved func(*T, Place) bool
+}
+
+// New makes an empty table.
+func New[T any](f Functions[T]) *Table[T] {
+	t := &Table[T]{seed: maphash.MakeSeed(), name: f.Name, ended: f.Ended, moved: f.Moved}
 	for i := range t.shards {
-		t.shards[i].free = -1
+		t.shards[i].free = none
 	}
 	return t
 }
 
-// Place is the place of a task in the table: a field of the task, for Remove. The zero Place
-// is none.
-type Place[T any] struct{ link *link[T] }
+// Place is the place of a task in the table: a field of the task, for Remove. It holds the
+// shard, the index in its list, and the serial number of the entry in the shard. The zero Place is none.
+type Place uint64
+
+const indexBits = 32 - shardBits
+
+func placeOf(shard, serial uint32, index int) Place {
+	return Place(serial)<<32 | Place(shard)<<indexBits | Place(index) //nolint:gosec // as many entries do not fit into memory
+}
+
+func (p Place) shard() uint32  { return uint32(p) >> indexBits }
+func (p Place) index() int     { return int(p & (1<<indexBits - 1)) }
+func (p Place) serial() uint32 { return uint32(p >> 32) }
 
 // Add reserves a name for a task, or returns ErrTaken or ErrClosed. It sets place before
 // another goroutine can find the task.
-func (t *Table[T]) Add(name string, task *T, place *Place[T]) error {
+func (t *Table[T]) Add(name string, task *T, place *Place) error {
 	if t.ends.waiting.Load() > 0 {
 		t.removeBatch()
 	}
@@ -94,7 +113,7 @@ func (t *Table[T]) Add(name string, task *T, place *Place[T]) error {
 		s.rebuildLocked()
 	}
 	slot, maybe := s.probeLocked(k)
-	stale := -1
+	stale := none
 	if maybe {
 		var holder *T
 		if holder, stale = t.findLocked(s, k, name); holder != nil {
@@ -102,20 +121,19 @@ func (t *Table[T]) Add(name string, task *T, place *Place[T]) error {
 			return ErrTaken
 		}
 	}
-	l := t.links.next()
-	l.task.Store(task)
-	l.shard = k.shard
-	place.link = l
-	s.added++
-	if stale >= 0 {
-		s.takeOverLocked(stale, l)
-	} else {
+	if stale == none {
 		if s.tags[slot] == noTag {
 			s.tagged++
 		}
 		s.tags[slot] = k.tag
-		s.putLocked(entry[T]{link: l, hash: k.hash, slot: slot})
+		stale = s.freeEntryLocked()
+		e := &s.entries[stale]
+		e.hash, e.slot = k.hash, slot
 	}
+	s.added++
+	e := &s.entries[stale]
+	e.task, e.serial = task, uint32(s.added) //nolint:gosec // see entry
+	*place = placeOf(k.shard, e.serial, stale)
 	s.mu.Unlock()
 	return nil
 }
@@ -124,12 +142,12 @@ func (t *Table[T]) Add(name string, task *T, place *Place[T]) error {
 type key struct {
 	shard uint32
 	hash  uint32 // half of the hash of the name
-	tag   byte
+	tag   uint16
 }
 
 func (t *Table[T]) keyOf(name string) key {
 	sum := maphash.String(t.seed, name)
-	return key{shard: uint32(sum % shardCount), hash: uint32(sum >> 32), tag: byte(firstTag + sum>>shardBits%(256-firstTag))}
+	return key{shard: uint32(sum % shardCount), hash: uint32(sum >> 32), tag: uint16(sum>>shardBits) | firstTag}
 }
 
 // Lookup returns the outstanding task of a name, or nil.
@@ -148,46 +166,36 @@ func (t *Table[T]) Lookup(name string) (task *T) {
 }
 
 // findLocked searches the entries of a shard for the outstanding task of a name. If there is
-// none, it returns the index of a stale entry with an equal key, or -1.
+// none, it returns the index of a stale entry with an equal key, or none. That entry can be
+// given to a task with this key. Without that, a name that is used again and again would fill
+// the list.
 func (t *Table[T]) findLocked(s *shard[T], k key, name string) (task *T, stale int) {
-	stale = -1
+	stale = none
 	for i := range s.entries {
 		e := &s.entries[i]
-		if e.hash != k.hash || e.link == nil {
+		if e.hash != k.hash || e.task == nil {
 			continue
 		}
-		if task = t.outstanding(e.link); task == nil {
+		if t.ended(e.task) {
 			if s.tags[e.slot] == k.tag {
 				stale = i
 			}
-		} else if t.name(task) == name {
-			return task, -1
+		} else if t.name(e.task) == name {
+			return e.task, none
 		}
 	}
 	return nil, stale
-}
-
-// outstanding returns the task of a link, or nil if it has ended or the link is nil.
-func (t *Table[T]) outstanding(l *link[T]) *T {
-	if l == nil {
-		return nil
-	}
-	task := l.task.Load()
-	if task == nil || t.ended(task) { // a task ends before Remove clears its link
-		return nil
-	}
-	return task
 }
 
 // All ranges over the outstanding tasks, in no particular order. A task that is added or
 // ends during the loop may be included or not. No lock is held while the loop body runs.
 func (t *Table[T]) All() iter.Seq[*T] {
 	return func(yield func(*T) bool) {
-		var links []*link[T]
+		var tasks []*T
 		for i := range t.shards {
-			links = t.shards[i].copyLinks(links)
-			for _, l := range links {
-				if task := t.outstanding(l); task != nil && !yield(task) {
+			tasks = t.shards[i].copyTasks(tasks)
+			for _, task := range tasks {
+				if !t.ended(task) && !yield(task) {
 					return
 				}
 			}
@@ -235,7 +243,7 @@ func (t *Table[T]) last(shard int) (task *T, added uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.entries) - 1; i >= 0 && s.n > 0; i-- {
-		if task := t.outstanding(s.entries[i].link); task != nil {
+		if task := s.entries[i].task; task != nil && !t.ended(task) {
 			return task, s.added
 		}
 	}

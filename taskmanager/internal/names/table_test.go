@@ -1,7 +1,6 @@
 package names
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -24,7 +23,7 @@ import (
 type task struct {
 	name   string
 	worker int32 // that removes it
-	place  Place[task]
+	place  Place
 
 	mu   sync.Mutex // guards over
 	over bool
@@ -43,8 +42,18 @@ func (t *task) end() {
 	t.over = true
 }
 
+// move tells the task its new place, unless it has ended.
+func (t *task) move(to Place) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.over {
+		t.place = to
+	}
+	return !t.over
+}
+
 func newTable() *Table[task] {
-	return New(func(t *task) string { return t.name }, (*task).ended)
+	return New(Functions[task]{Name: func(t *task) string { return t.name }, Ended: (*task).ended, Moved: (*task).move})
 }
 
 // finish ends a task and removes it.
@@ -100,7 +109,7 @@ func (m *machine) Add(t *rapid.T) {
 		if !errors.Is(err, want) {
 			t.Fatalf("Add(%q) returned %v, want %v", name, err, want)
 		}
-		if placed := x.place != (Place[task]{}); placed != (want == nil) {
+		if placed := x.place != (0); placed != (want == nil) {
 			t.Fatalf("Add(%q) returned %v and set the place: %v", name, err, placed)
 		}
 	}
@@ -177,9 +186,18 @@ func (m *machine) Check(t *rapid.T) {
 	entries := 0
 	for i := range m.table.shards {
 		s := &m.table.shards[i]
+		s.mu.Lock()
 		entries += s.n
-		if tagged := len(s.tags) - bytes.Count(s.tags, []byte{noTag}); tagged != s.tagged {
-			t.Fatalf("shard %d counts %d tags, and has %d", i, s.tagged, tagged)
+		tagged := 0
+		for _, tag := range s.tags {
+			if tag != noTag {
+				tagged++
+			}
+		}
+		counted := s.tagged
+		s.mu.Unlock()
+		if tagged != counted {
+			t.Fatalf("shard %d counts %d tags, and has %d", i, counted, tagged)
 		}
 	}
 	if entries < len(m.want) || entries > len(m.pool) {
@@ -296,13 +314,13 @@ func TestListingHoldsNoLockForLong(t *testing.T) {
 	}
 	listed, longest := 0, time.Duration(0)
 	for i := range table.shards {
-		best, links := time.Hour, []*link[task](nil)
+		best, copied := time.Hour, []*task(nil)
 		for range tries {
 			start := time.Now()
-			links = table.shards[i].copyLinks(links)
+			copied = table.shards[i].copyTasks(copied)
 			best = min(best, time.Since(start))
 		}
-		listed += len(links)
+		listed += len(copied)
 		longest = max(longest, best)
 	}
 	if listed != tasks {
@@ -316,8 +334,11 @@ func TestListingHoldsNoLockForLong(t *testing.T) {
 // size returns the sizes of the index and the list.
 func size(table *Table[task]) (tags, entries int) {
 	for i := range table.shards {
-		tags += len(table.shards[i].tags)
-		entries += cap(table.shards[i].entries)
+		s := &table.shards[i]
+		s.mu.Lock()
+		tags += len(s.tags)
+		entries += cap(s.entries)
+		s.mu.Unlock()
 	}
 	return tags, entries
 }
@@ -334,7 +355,7 @@ func TestMemory(t *testing.T) {
 			mustAdd(t, table, x)
 		}
 		tags, entries := size(table)
-		used := tags + entries*int(unsafe.Sizeof(entry[task]{})) + len(tasks)*int(unsafe.Sizeof(link[task]{}))
+		used := 2*tags + entries*int(unsafe.Sizeof(entry[task]{}))
 		t.Logf("%d names: %.1f bytes each", len(tasks), float64(used)/float64(len(tasks)))
 		if used > 51*len(tasks) {
 			t.Errorf("%d names take %.1f bytes each, want at most 51", len(tasks), float64(used)/float64(len(tasks)))
@@ -346,9 +367,7 @@ func TestMemory(t *testing.T) {
 	for _, x := range tasks {
 		finish(table, x)
 	}
-	for range maxFull {
-		table.removeBatch()
-	}
+	table.sweepBuffers(true)
 	if tags, entries := size(table); tags != shardCount*minTags || entries > shardCount*minTags {
 		t.Errorf("%d tags and %d entries left for no names, want %d", tags, entries, shardCount*minTags)
 	}
@@ -362,15 +381,13 @@ func TestNothingSharesCacheLines(t *testing.T) {
 	}
 	var table Table[task]
 	for what, offset := range map[string]uintptr{
-		"links": unsafe.Offsetof(table.links), "ends": unsafe.Offsetof(table.ends), "shards": unsafe.Offsetof(table.shards),
+		"ends": unsafe.Offsetof(table.ends), "shards": unsafe.Offsetof(table.shards),
 		"ends.waiting": unsafe.Offsetof(table.ends.waiting), "ends.mu": unsafe.Offsetof(table.ends.mu),
+		"ends.timer": unsafe.Offsetof(table.ends.timer), "the end of the removals": unsafe.Sizeof(table.ends),
 		"the end of a buffer": unsafe.Sizeof(table.ends.buffers[0]), "the end of a shard": unsafe.Sizeof(table.shards[0]),
 	} {
 		if offset%128 != 0 {
 			t.Errorf("%s is at %d, want a multiple of 128", what, offset)
 		}
-	}
-	if got := unsafe.Sizeof(*table.links.block); got != 1024 {
-		t.Errorf("a block of links takes %d bytes, want 1024", got)
 	}
 }

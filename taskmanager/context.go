@@ -1,0 +1,102 @@
+package taskmanager
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed56799101/taskmanager/internal/lazycontext"
+)
+
+// taskContext is the context of one execution: a firstContext or a laterContext. It knows its
+// task until the execution is over.
+type taskContext = lazycontext.Lazy
+
+// firstContext is a handle as the context of its first execution. So that context needs
+// neither memory of its own nor a pointer to its task.
+type firstContext Handle
+
+// laterContext is the context of an execution after a restart, and of a first one that has
+// values: those may be needed for longer than the handle.
+type laterContext = lazycontext.Context[owner]
+
+func (c *firstContext) Lazy() *lazycontext.Core     { return &c.firstCtx }
+func (c *firstContext) Release()                    { c.firstCtx.Release() }
+func (c *firstContext) Deadline() (time.Time, bool) { return c.firstCtx.Deadline() }
+func (c *firstContext) Done() <-chan struct{}       { return c.firstCtx.Done() }
+func (c *firstContext) Err() error                  { return c.firstCtx.Err() }
+
+func (c *firstContext) Value(key any) any {
+	return lazycontext.Value(&c.firstCtx, (*owner)(c), key)
+}
+
+// owner is a handle as the owner of its contexts. It keeps Identity out of the methods of
+// Handle.
+type owner Handle
+
+// Identity returns the name of the task and the number of the execution, for logs.
+func (o *owner) Identity() (task string, attempt int) {
+	h := (*Handle)(o)
+	h.word.Lock()
+	defer h.word.Unlock()
+	return h.name, h.attemptLocked()
+}
+
+// attemptLocked returns the number of the current execution, from 1. The lock of h is held.
+func (h *Handle) attemptLocked() int {
+	if r := h.retryLocked(); r != nil {
+		return 1 + r.restarts
+	}
+	return 1
+}
+
+// ownerOf returns the task whose context ctx is, or is derived from, or nil.
+func ownerOf(ctx context.Context) *Handle { return (*Handle)(lazycontext.OwnerOf[owner](ctx)) }
+
+// FromContext returns the handle of the task whose context ctx is, or is derived from. It
+// reports false if there is no such task, or if the execution with that context is over.
+func FromContext(ctx context.Context) (h *Handle, ok bool) {
+	h = ownerOf(ctx)
+	return h, h != nil
+}
+
+// originOf returns the context whose values a task carries that is submitted with ctx: ctx
+// itself or, if ctx is the context of a task, the origin of that one. So a chain of tasks, each
+// submitted by the previous one, does not keep all their contexts in memory.
+func originOf(ctx context.Context) context.Context {
+	switch c := ctx.(type) {
+	case *firstContext:
+		return c.firstCtx.Origin()
+	case *laterContext:
+		return c.Origin()
+	}
+	return ctx
+}
+
+// ctxLocked returns the context of the current execution. The lock of h is held.
+func (h *Handle) ctxLocked() taskContext {
+	if r := h.retryLocked(); r != nil {
+		return r.ctx
+	}
+	return h.firstContext()
+}
+
+// firstContext returns the context of the first execution.
+func (h *Handle) firstContext() taskContext {
+	if d := h.firstCtx.Detached(); d != nil {
+		return d
+	}
+	return (*firstContext)(h)
+}
+
+// detachLocked returns the context for the first execution, which begins now. If it carries
+// values, it is one apart from the handle: the task may leave goroutines behind that use it for
+// longer than h should keep the values. The lock of h is held.
+func (h *Handle) detachLocked() taskContext {
+	if h.firstCtx.Plain() {
+		return (*firstContext)(h)
+	}
+	later := new(laterContext)
+	later.Own((*owner)(h))
+	h.firstCtx.Detach(later)
+	return later
+}
