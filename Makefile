@@ -119,7 +119,7 @@ demo:
 # slowest package starts first, and runs beside the others.
 STRESS ?= 5
 stress: cc
-	@set -e; for run in $$(seq $(STRESS)); do echo "== $$run of $(STRESS)"; .ci/race -count=4 -timeout=30m ./taskmanager ./...; done
+	@set -e; for run in $$(seq $(STRESS)); do echo "== $$run of $(STRESS)"; .ci/race -count=2 -cpu=1,4 -timeout=30m ./taskmanager ./...; done
 
 # The soak has its own time limit.
 SOAK ?= 60s

@@ -23,8 +23,8 @@ type path struct {
 var paths = []path{
 	{"scheduler.Pool", 3, 6},
 	{"scheduler.Pool, SubmitAll", 3, 3.2},
-	{"TaskManager.SubmitFunc", 4, 21},
-	{"TaskManager.SubmitAll", 4, 20},
+	{"TaskManager.SubmitFunc", 4, 16},
+	{"TaskManager.SubmitAll", 4, 15.2},
 }
 
 // pathOf returns the path of a contender.
