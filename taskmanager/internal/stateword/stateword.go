@@ -16,12 +16,13 @@
 // A task that nobody waits for, and that succeeds, changes its state four times. With a separate
 // lock, each change would be three atomic operations. Here the two changes that only the pool
 // and the worker make, [Word.Claim] and [Word.Begin], are one compare-and-swap each. They
-// succeed only if the lock is free and, for Begin, if extras and special say that nothing is left to do
-// but to change the state. All other changes are made with the lock held.
+// succeed only if the lock is free and, for Begin, if extras and special say that nothing is left
+// to do but to change the state. All other changes are made with the lock held.
 //
-// special and observers are set before the submit and never change after it. The holder of the lock may change all
-// other bits. Any goroutine may read the word; what it reads may be out of date at
-// once, unless it holds the lock or owns the state.
+// special is set before any other goroutine knows the task, and observers at the begin of the
+// submit, before the pool or the table of names knows it. Neither changes afterwards. The holder of
+// the lock may change all other bits. Any goroutine may read the word; what it reads may be out of
+// date at once, unless it holds the lock or owns the state.
 package stateword
 
 import (
@@ -78,15 +79,17 @@ func (w *Word) Init(s State, isSpecial bool) {
 	}
 }
 
-// Observe sets the id of the set of observers of a task that no other goroutine knows yet.
+// Observe sets the id of the set of observers, which must be unset. It locks the word: although
+// the submit has only begun, a group or a schedule may know the task and cancel it.
 func (w *Word) Observe(id uint8) {
 	if id != 0 {
-		w.v.Store(w.v.Load()&^(1<<(observers+8)-1<<observers) | uint32(id)<<observers)
+		w.Lock()
+		w.v.Store(w.v.Load()&^locked | uint32(id)<<observers)
 	}
 }
 
-// Lock locks the word. A goroutine that finds it locked lets others run until it is free: the lock
-// is held for tens of nanoseconds, never while user code runs.
+// Lock locks the word. A goroutine that finds it locked tries again, and soon lets others run
+// between its tries: the lock is held for tens of nanoseconds, never while user code runs.
 func (w *Word) Lock() {
 	if x := w.v.Load(); x&locked == 0 && w.v.CompareAndSwap(x, x|locked) {
 		return
@@ -94,9 +97,9 @@ func (w *Word) Lock() {
 	w.lockSlow()
 }
 
-// spins is the number of attempts before a goroutine yields, about half a microsecond. The holder of the lock most likely
-// runs on another processor and releases it within the time of a few transfers of a cache line, and
-// the pool, which calls Claim, holds its own lock meanwhile.
+// spins is the number of attempts before a goroutine yields, about half a microsecond. The holder
+// of the lock most likely runs on another processor and releases it within the time of a few
+// transfers of a cache line, and the pool, which calls Claim, holds its own lock meanwhile.
 const spins = 500
 
 func (w *Word) lockSlow() {

@@ -123,14 +123,16 @@ type life struct {
 	// Guarded by the lock.
 	extra int
 
-	// Owned by the goroutine that owns the state, and read by others with the lock held, in state Running or later.
+	// Owned by the goroutine that owns the state. Others read it with the lock held, in state
+	// Running or later.
 	worker int
 
 	claims, ends atomic.Int32
 }
 
 // live runs one life, and checks that exactly one goroutine ends it, that the fields are never
-// written by two goroutines (the race detector does), and that the begin misses no cancellation that came before it.
+// written by two goroutines (the race detector does), and that the begin misses no cancellation
+// that came before it.
 func live(t *testing.T, n int) {
 	x := new(life)
 	x.word.Init(Queued, false)
@@ -203,6 +205,33 @@ func TestStress(t *testing.T) {
 		runtime.GOMAXPROCS(processors)
 		for n := range 5_000 {
 			live(t, 1+n)
+		}
+	}
+}
+
+// TestObserveDuringACancellation: a group may cancel a task whose submit is about to set the
+// observers. Neither change is lost, and the lock is free afterwards.
+func TestObserveDuringACancellation(t *testing.T) {
+	words := make([]Word, 300_000)
+	var both sync.WaitGroup
+	var turn atomic.Int64
+	each := func(do func(w *Word)) {
+		both.Go(func() {
+			for i := range words {
+				turn.Add(1)
+				for turn.Load() < 2*int64(i+1) { // the other goroutine has yet to come to this word
+					runtime.Gosched()
+				}
+				do(&words[i])
+			}
+		})
+	}
+	each(func(w *Word) { w.Observe(7) })
+	each(func(w *Word) { w.Lock(); w.MarkExtras(); w.Unlock() })
+	both.Wait()
+	for i := range words {
+		if got, want := modelOf(&words[i]), (model{Extras: true, Observers: 7}); got != want {
+			t.Fatalf("word %d is %+v, want %+v", i, got, want)
 		}
 	}
 }
