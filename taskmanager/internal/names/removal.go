@@ -49,9 +49,9 @@ type removals struct {
 	_     [88]byte
 }
 
-// sweeper is the timer for sweeps. It is set while something waits for its removal: a worker
-// that begins a batch looks at set afterwards, and a sweep clears set before it looks for
-// batches.
+// sweeper is the timer for sweeps. It is set while something waits for its removal: a worker that
+// begins a batch, or leaves a full one to calls of Add, looks at set afterwards, and a sweep clears
+// set before it looks for batches.
 type sweeper struct {
 	set  atomic.Bool // from when the timer is set until it fires; changes with mu held
 	done atomic.Bool // nothing is deferred any more; changes with mu held
@@ -99,6 +99,7 @@ func (t *Table[T]) Remove(place Place, worker int32) {
 	if surplus := r.offer(full); surplus != nil {
 		t.releaseAll(surplus)
 	}
+	t.arm() // a sweep may have missed the batch, which was in no list for a moment, or after its turn
 }
 
 // arm makes sure that there will be a sweep: it sets the timer, or sweeps at once after Flush.

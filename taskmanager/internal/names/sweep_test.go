@@ -1,6 +1,7 @@
 package names
 
 import (
+	"fmt"
 	"runtime"
 	"strconv"
 	"sync/atomic"
@@ -42,6 +43,51 @@ func TestNothingIsDeferredForLong(t *testing.T) {
 			}
 			table.Flush()
 		}
+	})
+}
+
+// TestSweepMissesNoBatch: a batch becomes full and is left to calls of Add while a sweep is past
+// the full batches, but has not come to the buffer. Then nothing else happens.
+func TestSweepMissesNoBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := newTable()
+		finishOne := func(name string, worker int32) {
+			x := &task{name: name, worker: worker}
+			mustAdd(t, table, x)
+			finish(table, x)
+		}
+		for i := range batchSize - 1 {
+			finishOne(fmt.Sprint("late ", i), 1)
+		}
+		late := &task{name: "late", worker: 1}
+		mustAdd(t, table, late)
+		full := make([]*task, batchSize) // the sweep has done with full batches when it has removed this one
+		for i := range full {
+			full[i] = &task{name: strconv.Itoa(i), worker: 2}
+			mustAdd(t, table, full[i])
+		}
+		for _, x := range full {
+			finish(table, x)
+		}
+		first := &table.ends.buffers[0]
+		first.mu.Lock()
+		time.Sleep(sweepInterval)
+		for removed := false; !removed; runtime.Gosched() {
+			table.ends.mu.Lock()
+			removed = len(table.ends.spare) > 0
+			table.ends.mu.Unlock()
+		}
+		for range 100 { // the sweep asks for more full batches
+			runtime.Gosched()
+		}
+		finish(table, late)
+		first.mu.Unlock()
+		time.Sleep(2 * sweepInterval)
+		synctest.Wait()
+		if got := entriesOf(table); got != 0 {
+			t.Errorf("%d entries are left", got)
+		}
+		table.Flush()
 	})
 }
 
