@@ -1,6 +1,9 @@
 package taskmanager
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // RestartTimes are the times of the restarts of a task, for [restart.Failure.Recent].
 type RestartTimes struct{ retry }
@@ -49,4 +52,22 @@ func RoomForCalls(m *TaskManager) (n int) {
 		s.mu.Unlock()
 	}
 	return n
+}
+
+// BeginCancelled returns a task that was cancelled after begin had looked at its word and written
+// the worker and the time, and before begin has changed the word.
+func BeginCancelled(m *TaskManager, name string) (*Handle, error) {
+	h := m.newHandle(name, closure(func(context.Context) error { return nil }))
+	if err := m.prepare(context.Background(), h, nil, nil); err != nil {
+		return nil, err
+	}
+	h.queuedAt = m.now()
+	if err := m.names.Add(h.name, h, &h.place); err != nil {
+		return nil, err
+	}
+	h.claim()
+	h.worker, h.startedAt = 1, m.now()
+	h.Cancel()
+	m.begin(1, h, false)
+	return h, nil
 }

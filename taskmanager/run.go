@@ -77,6 +77,9 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, taskC
 	if reason := h.cancelledLocked(); reason != nil {
 		h.word.Set(ending)
 		h.worker = worker
+		if h.retryLocked() == nil {
+			h.startedAt = 0 // it was set above if the cancellation came just after the look at the word
+		}
 		h.word.SetBegun(observed)
 		ctx := h.ctxLocked()
 		h.word.Unlock()
