@@ -405,3 +405,50 @@ func TestCancellationThatCameTooLateStays(t *testing.T) {
 	s.check(t)
 	runtime.KeepAlive(h)
 }
+
+// TestEndedTasksAreFreedWhileALongOneRuns: the names of ended tasks are removed late, and until then
+// keep their tasks in memory. Here the only worker ends tasks and then runs a long one, and nothing
+// is submitted. A moment later the futures and their values are gone.
+func TestEndedTasksAreFreedWhileALongOneRuns(t *testing.T) {
+	const moment = 20 * time.Millisecond // which Async promises
+	for _, tasks := range []int{1, 63, 64, 65, 300} {
+		t.Run(fmt.Sprint(tasks, " tasks"), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithoutTelemetry())
+				s := scales{}
+				var futures []weak.Pointer[taskmanager.Future[*weight]]
+				begin, end := make(chan struct{}), make(chan struct{})
+				submitFunc(t, m, "before", func(context.Context) error { <-begin; return nil })
+				for i := range tasks {
+					ctx := []context.Context{context.Background(), s.context(t.Context())}[i%2]
+					f, err := taskmanager.Async(ctx, m, fmt.Sprint(i), func(context.Context) (*weight, error) {
+						return s.add("values of futures"), nil
+					})
+					check.Equal(t, "Async", err, nil)
+					futures = append(futures, weak.Make(f))
+				}
+				long := submitFunc(t, m, "long", func(context.Context) error { <-end; return nil })
+				close(begin)
+				<-long.Started()
+				time.Sleep(moment)
+				synctest.Wait()
+				runtime.GC()
+				check.Equal(t, "futures and weights that are left", []int{left(futures), left(s["values of futures"]),
+					left(s["values of contexts"])}, []int{0, 0, 0})
+				check.Equal(t, "values that there were", len(s["values of futures"]), tasks)
+				close(end)
+				await(t, long)
+			})
+		})
+	}
+}
+
+// left returns the number of pointers whose values have not been freed.
+func left[V any](all []weak.Pointer[V]) (n int) {
+	for _, p := range all {
+		if p.Value() != nil {
+			n++
+		}
+	}
+	return n
+}
