@@ -1,6 +1,7 @@
 package names
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,7 @@ const (
 // maxFull batches, as when nothing is added, workers remove the oldest batch themselves.
 //
 // An entry keeps its ended task in memory. So a timer removes what is left in the buffers when the
-// workers have become idle, or run long tasks. It runs only while something waits for its removal.
+// workers have become idle, or run long tasks. It is set only while something waits for its removal.
 type removals struct {
 	buffers [buffers]struct {
 		mu    sync.Mutex // guards the rest
@@ -46,19 +47,19 @@ type removals struct {
 	_       [72]byte
 
 	timer sweeper
-	_     [88]byte
+	_     [96]byte
 }
 
 // sweeper is the timer for sweeps. It is set while something waits for its removal: a worker that
 // begins a batch, or leaves a full one to calls of Add, looks at set afterwards, and a sweep clears
 // set before it looks for batches.
 type sweeper struct {
-	set  atomic.Bool // from when the timer is set until it fires; changes with mu held
+	set  atomic.Bool // from when the timer is set until its sweep begins; changes with mu held
 	done atomic.Bool // nothing is deferred any more; changes with mu held
 
-	mu      sync.Mutex // guards the rest
-	timer   *time.Timer
-	running sync.WaitGroup // the timer while it is set, and the sweep
+	mu       sync.Mutex  // guards the timer
+	timer    *time.Timer // made by New: it belongs to the bubble of package synctest that has the table, or to none
+	sweeping sync.Mutex  // held by a sweep
 }
 
 // batch holds the places of entries that must be removed.
@@ -67,9 +68,9 @@ type batch struct {
 	places [batchSize]Place
 }
 
-// Remove removes a task that has ended from its place in the table: at once, or after less
-// than some 20 ms, and no more than some three thousand removals are due at any time. Until then the table
-// keeps the task in memory. A place is removed once. The number of the worker chooses a
+// Remove removes a task that has ended from its place in the table: at once, or after less than
+// some 20 ms, and no more than some three thousand removals are due at any time. Until then the
+// table keeps the task in memory. A place is removed once. The number of the worker chooses a
 // buffer: calls with different ones seldom wait for each other.
 func (t *Table[T]) Remove(place Place, worker int32) {
 	r := &t.ends
@@ -112,12 +113,7 @@ func (t *Table[T]) arm() {
 	done := r.done.Load()
 	if !done && !r.set.Load() {
 		r.set.Store(true)
-		r.running.Add(1)
-		if r.timer == nil {
-			r.timer = time.AfterFunc(sweepInterval, t.sweep)
-		} else {
-			r.timer.Reset(sweepInterval)
-		}
+		r.timer.Reset(sweepInterval)
 	}
 	r.mu.Unlock()
 	if done {
@@ -128,7 +124,8 @@ func (t *Table[T]) arm() {
 // sweep removes the full batches, and those that have been in a buffer since the last sweep.
 func (t *Table[T]) sweep() {
 	r := &t.ends.timer
-	defer r.running.Done()
+	r.sweeping.Lock()
+	defer r.sweeping.Unlock()
 	r.mu.Lock()
 	r.set.Store(false)
 	r.mu.Unlock()
@@ -142,11 +139,15 @@ func (t *Table[T]) Flush() {
 	r := &t.ends.timer
 	r.mu.Lock()
 	r.done.Store(true)
-	if r.timer != nil && r.timer.Stop() {
-		r.running.Done()
+	if r.timer.Stop() {
+		r.set.Store(false)
 	}
 	r.mu.Unlock()
-	r.running.Wait()
+	for r.set.Load() { // the timer has fired, and its sweep is about to begin
+		runtime.Gosched()
+	}
+	r.sweeping.Lock() // after that sweep
+	defer r.sweeping.Unlock()
 	t.sweepBuffers(true)
 }
 

@@ -4,7 +4,7 @@
 //
 // A name is reserved from Add until its task has ended. The end is one change, which the
 // task's owner makes under the task's own lock; the table asks for it with the function
-// ended, which takes that lock. So the end of the task and the release of its name are the
+// ended, which waits for that lock. So the end of the task and the release of its name are the
 // same event: a goroutine that knows of the end can use the name at once, and a goroutine
 // that finds the name free can rely on the end. An entry whose task has ended counts as
 // absent everywhere, and [Table.Remove], which is called after the end, only frees memory.
@@ -17,8 +17,7 @@
 //	shard → task's own lock
 //	buffer of a worker → full batches
 //
-// So a caller must not hold the lock of a task when it calls the table, except for Closed,
-// Place and Remove, which never ask a task.
+// So a caller must not hold the lock of a task when it calls the table.
 //
 // # Memory
 //
@@ -34,6 +33,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"iter"
+	"time"
 )
 
 var (
@@ -79,6 +79,8 @@ func New[T any](f Functions[T]) *Table[T] {
 	for i := range t.shards {
 		t.shards[i].free = none
 	}
+	t.ends.timer.timer = time.AfterFunc(time.Hour, t.sweep)
+	t.ends.timer.timer.Stop()
 	return t
 }
 
