@@ -156,8 +156,8 @@ func (h *Handle) Started() <-chan struct{} {
 	return h.channelLocked(&h.started, made)
 }
 
-// spareChannel returns a channel for channelLocked, unless the task has no need of one. A
-// channel is made without the lock, for which the worker would have to wait, and the pool for the worker.
+// spareChannel returns a channel for channelLocked, unless the task probably needs none. It is
+// made without the lock, because the pool may wait for the lock when it claims the task.
 func (h *Handle) spareChannel() chan struct{} {
 	if s := h.word.State(); s == ended || s == running || h.word.Extras() {
 		return nil

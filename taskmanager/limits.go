@@ -43,7 +43,7 @@ type limits struct {
 	timeout, queueTimeout time.Duration // 0: none
 	deadline              time.Time     // a moment (see package clock); zero: none
 
-	// Guarded by the handle's mu.
+	// Guarded by the handle's lock.
 	queueAlarm, deadlineAlarm *alarm
 	waits                     int // waits for a worker so far; identifies the present one
 }

@@ -217,12 +217,12 @@ type taskConfig struct {
 	delayed *postponed   // nil: no delay
 	limits  *limits      // nil: no time limit
 	linked  bool         // WithLinkedContext, or a task of a group
-	enters  bool         // see entersLocked; guarded by the handle's mu
+	enters  bool         // see entersLocked; guarded by the handle's lock
 	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
-	watcher watcher      // nil: nothing watches the task; guarded by the handle's mu
+	watcher watcher      // nil: nothing watches the task; guarded by the handle's lock
 	overlap *Overlap     // only for schedules
 
-	// Guarded by the handle's mu, and nil once the task has ended.
+	// Guarded by the handle's lock, and nil once the task has ended.
 	link     *link           // nil: not linked, or to a context that cannot end
 	linkedTo context.Context // nil: not linked
 }
@@ -251,7 +251,7 @@ type postponed struct {
 	by    time.Duration
 	until time.Time // a moment; see package clock
 
-	// Guarded by the handle's mu.
+	// Guarded by the handle's lock.
 	due   time.Duration // since the manager's epoch
 	entry *alarm
 }

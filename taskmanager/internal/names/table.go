@@ -14,8 +14,8 @@
 // Each shard has a lock, which guards the shard and, together with the lock of the task, the
 // place of each task in it. The deferred removals have locks of their own. The order is
 //
-//	shard → task's own lock
-//	buffer of a worker → full batches
+//	a sweep → shard → task's own lock
+//	a sweep → buffer of a worker → full batches
 //
 // So a caller must not hold the lock of a task when it calls the table.
 //

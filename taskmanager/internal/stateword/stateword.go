@@ -13,7 +13,7 @@
 //	begun      the execution has begun, or observers were told so
 //	state      see State
 //
-// A task that nobody waits for, and that succeeds, changes its state four times. With a separate
+// A task that nobody waits for, and that succeeds, changes its state three times. With a separate
 // lock, each change would be three atomic operations. Here the two changes that only the pool
 // and the worker make, [Word.Claim] and [Word.Begin], are one compare-and-swap each. They
 // succeed only if the lock is free and, for Begin, if extras and special say that nothing is left
@@ -151,8 +151,8 @@ func (w *Word) Over() bool {
 	}
 }
 
-// OverWithoutExtras reports whether the task has ended without extras, and so without an error.
-// Then the word does not change any more.
+// OverWithoutExtras reports whether the task has ended without extras, and so without an error,
+// which is final. It may return false while the lock is held.
 func (w *Word) OverWithoutExtras() bool {
 	x := w.v.Load()
 	return State(x&stateMask) == Ended && x&(extras|locked) == 0
