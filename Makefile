@@ -30,7 +30,7 @@ help:
 	@echo 'make platforms  vet for other systems, and some tests on 32 bits'
 	@echo 'make install-check  install every published module as its users do'
 	@echo 'make release VERSION=v1.2.3  prepare a release and print its tags'
-	@echo 'make bench   the pools side by side: benchmarks/RESULTS.md (ten to twenty minutes)'
+	@echo 'make bench   the pools side by side: benchmarks/RESULTS.md (25 minutes)'
 	@echo 'make bench-quick  a part of that, in .bin/bench (two minutes)'
 	@echo 'make bench-scaling  throughput on 1 to all processors, beside a model (a minute or two)'
 	@echo 'make bench-micro  the benchmarks of the packages'

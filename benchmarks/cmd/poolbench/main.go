@@ -3,7 +3,7 @@
 //
 //	poolbench [flags]
 //
-// make bench runs all workloads, in ten to twenty minutes; make bench-quick runs some of
+// make bench runs all workloads, in about 25 minutes; make bench-quick runs some of
 // them, in two minutes. The results go to RESULTS.md, and to a folder with the charts and
 // the raw data beside it.
 //
