@@ -116,7 +116,7 @@ func (a *account) Close() error                { a.closed++; return nil }
 // Each lane is measured once in each round. The first round of a session does not count. Lanes
 // follow each other in all orders.
 func TestTurns(t *testing.T) {
-	const rounds, sitting = 400, 4
+	const rounds, sitting = 8000, 4
 	var order []*lane
 	opened := map[*lane][]*account{}
 	byAccount := map[drive.Session]*lane{}
