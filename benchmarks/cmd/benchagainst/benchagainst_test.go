@@ -53,8 +53,10 @@ func TestCompareWithTheLastCommit(t *testing.T) {
 	for _, result := range results {
 		for _, f := range result.Figures {
 			s := summarise(f)
-			// Times vary, as other tests run meanwhile, but not that much.
-			if len(f.Old) < 4 || len(f.New) != len(f.Old) || !s.nothing() && (s.Ratio < 0.2 || s.Ratio > 5) {
+			// Times vary, as other tests run meanwhile, but not that much. The largest latencies do:
+			// they are those of tasks that wait for a processor.
+			tail := strings.HasPrefix(f.Name, "p99")
+			if len(f.Old) < 4 || len(f.New) != len(f.Old) || !tail && !s.nothing() && (s.Ratio < 0.1 || s.Ratio > 10) {
 				t.Errorf("%s, %s: %+v", result.Workload, f.Name, f)
 			}
 		}
