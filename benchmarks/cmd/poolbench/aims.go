@@ -66,9 +66,9 @@ const (
 		"and the rest for the queue and the counters. Two workers on two processors add 2 to 4 ns, as the lock and the " +
 		"data that it guards move between the processors."
 	named = "Of the processor time of a named task, the memory of its handle takes three tenths (allocation, first write " +
-		"and garbage collection), the table of names a sixth, and two readings of the clock for the status a sixteenth. " +
-		"Most of the rest is cache lines that move between submitter and worker. On two processors that share no cache, " +
-		"a named task takes half as long again."
+		"and garbage collection), the table of names a fifth, and two readings of the clock for the status an eighth. " +
+		"Much of the rest is cache lines that move between submitter and worker. On processors that are far from each " +
+		"other, a named task takes a sixth longer."
 	stacks = "The memory holds the waiting tasks and the tasks that sleep at the same time, each on a goroutine of 3 KiB " +
 		"with its stack. By Little's law, the number of sleeping tasks is 10 ms divided by the time per task, so a slower " +
 		"pool needs less memory. In the first 10 ms, before any task has ended, even more tasks start."
