@@ -323,6 +323,7 @@ func TestLinkToAForeignContext(t *testing.T) {
 					check.Equal(t, "registrations so far", ever, round+1)
 					m.Resume()
 					check.Equal(t, "WaitIdle", m.WaitIdle(t.Context()), nil)
+					synctest.Wait() // the last task leaves the link after its end
 					now, _ = ctx.outstanding()
 					check.Equal(t, "registrations after the end of the tasks", now, 0)
 				}
