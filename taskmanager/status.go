@@ -195,7 +195,7 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	}
 }
 
-// statusLocked returns the public status for h.word.State(). The lock of h must be held.
+// statusLocked returns the public status of the task. The lock of h must be held.
 func (h *Handle) statusLocked() WorkerStatus {
 	switch h.word.State() {
 	case running, asking:
@@ -212,8 +212,6 @@ func (h *Handle) statusLocked() WorkerStatus {
 
 // taken reports whether a worker has taken the task from the queue and has yet to begin.
 func (h *Handle) taken() bool {
-	h.word.Lock()
-	defer h.word.Unlock()
 	return h.word.State() == claimed
 }
 

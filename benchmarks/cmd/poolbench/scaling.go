@@ -27,7 +27,7 @@ const (
 )
 
 // scaling measures our paths on 1, 2, 4 and more processors, up to GOMAXPROCS, with as many
-// producers and workers, and writes the throughput beside that which the model predicts from the
+// producers and workers, and writes the throughput beside the prediction that the model makes from the
 // unit costs of this machine.
 func scaling(ctx context.Context, c config, w io.Writer) error {
 	rounds, lengths := scalingRounds, durations

@@ -16,9 +16,9 @@ import (
 // The reason is the cache. With a million tasks, each access to a table of pointers waits for
 // memory, and a Go map or a table with chaining needs four such accesses for a task: a task
 // took three times as long as with a thousand tasks. The tags of a million names are five
-// megabytes. The accesses to the list are to neighbouring entries, as
-// long as tasks end in about the order in which they were added. The price is the search for
-// a name that is taken, some microseconds with a million tasks.
+// megabytes. The accesses to the list are to neighbouring entries, as long as tasks end in
+// about the order in which they were added. The price is the search for a name that is taken,
+// some microseconds with a million tasks.
 type shard[T any] struct {
 	mu      sync.Mutex // guards the rest
 	closed  bool
