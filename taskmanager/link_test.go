@@ -414,9 +414,7 @@ func TestLinkedContextKeepsEndedTasks(t *testing.T) {
 	round(1000)
 	before := heap()
 	round(10_000)
-	if grown := int64(heap()) - int64(before); grown > 100_000 {
-		t.Errorf("10,000 linked tasks have left %d bytes behind", grown)
-	}
+	expectLeft(t, "10,000 linked tasks", before, 100_000)
 }
 
 // TestScheduleRunsAfterItsContextEnded checks that no run of a schedule starts once cancel has
