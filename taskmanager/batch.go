@@ -55,6 +55,7 @@ func (m *TaskManager) launchAll(ctx context.Context, handles []*Handle) (err err
 	set := m.presentObservers()
 	for _, h := range handles {
 		if h.word.Observe(set.id); set.submit != nil {
+			m.uniqueIfFree(h)
 			s, onto := m.beginSubmit(ctx, h, set)
 			defer func() { m.endSubmit(onto, set, s, err) }()
 		}
@@ -92,8 +93,11 @@ func (m *TaskManager) reserveAll(handles []*Handle) error {
 	now := m.now()
 	for i, h := range handles {
 		h.queuedAt = now
-		if err := m.names.Add(h.name, h, &h.place); err != nil {
-			err = nameError(h.name, err)
+		err := m.names.Add(h.name, h, &h.place)
+		if err != nil {
+			err = m.addRenamed(h, err)
+		}
+		if err != nil {
 			for _, reserved := range handles[:i] {
 				m.refuse(reserved, err, refused)
 			}

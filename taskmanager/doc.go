@@ -16,7 +16,8 @@
 //
 // A task is a [Task] or a function with a name. Submitting it returns a [Handle], which
 // waits for the task, cancels it and reports its status. A name belongs to one outstanding
-// task at a time; it is free again as soon as that task has ended.
+// task at a time; it is free again as soon as that task has ended. [WithUniqueName] appends a
+// number, for tasks that need no name of their own.
 //
 // A Task may implement further interfaces. [TaskWithProgress] reports progress in
 // [TaskManager.TaskStatus], and [RestartableTask] runs again after a failure.

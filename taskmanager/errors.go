@@ -2,7 +2,6 @@ package taskmanager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/seed56799101/taskmanager/internal/text"
@@ -63,7 +62,7 @@ var (
 	// ErrNilTask is returned by a submit of a nil task or function.
 	ErrNilTask = newError("invalid", "taskmanager: nil task; pass a Task or a function")
 
-	// ErrEmptyName is returned by a submit of a task with an empty name.
+	// ErrEmptyName is returned by a submit of a task with an empty name, without [WithUniqueName].
 	ErrEmptyName = newError("invalid", "taskmanager: empty name; every task needs one")
 
 	// ErrNilContext is returned by calls with a nil context.
@@ -203,11 +202,14 @@ func translated(err error) error {
 
 // nameError returns the error of this package for an error of the table of names.
 func nameError(name string, err error) error {
-	if errors.Is(err, names.ErrTaken) {
+	if nameTaken(err) {
 		return fmt.Errorf("%w: %q", ErrAlreadyExists, name)
 	}
 	return ErrStopped
 }
+
+// nameTaken reports whether err, of the table of names, says that a task has the name.
+func nameTaken(err error) bool { return exactly(err, names.ErrTaken) }
 
 // exactly reports whether err is target itself, not an error that wraps it. It calls no
 // method of err. target is comparable, so the comparison cannot panic.

@@ -55,6 +55,7 @@ type TaskManager struct {
 	drops      dropLog       // tasks that were dropped or shed
 	lost       dropLog       // tasks that the discipline failed to queue
 	ends       tally         // of accepted tasks
+	serial     *serial       // of WithUniqueName
 	refused    atomic.Uint64 // tasks that were added to names and then refused
 	increases  atomic.Int64  // scaler decisions for more workers
 	decreases  atomic.Int64  // scaler decisions for fewer workers
@@ -101,6 +102,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		epoch:      time.Now().Add(-time.Second),
 		history:    newHistory(cfg.history),
 		given:      cfg.observers,
+		serial:     new(serial),
 		limit:      limitOf(cfg.limit),
 		bounded:    cfg.limit != 0,
 		blocks:     cfg.limit != 0 && cfg.overflow == Block,

@@ -218,6 +218,8 @@ type taskConfig struct {
 	limits  *limits      // nil: no time limit
 	linked  bool         // WithLinkedContext, or a task of a group
 	enters  bool         // see entersLocked; guarded by the handle's lock
+	unique  bool         // WithUniqueName
+	suffix  uint8        // the length of what WithUniqueName appended to the name
 	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
 	watcher watcher      // nil: nothing watches the task; guarded by the handle's lock
 	overlap *Overlap     // only for schedules

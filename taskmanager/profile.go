@@ -31,7 +31,7 @@ func WithProfiling() Option {
 // are no earlier labels to restore.
 func (m *TaskManager) profile(h *Handle) (done func()) {
 	h.word.Lock()
-	ctx, kind := h.ctxLocked(), kindOf(h.task, h.cfg)
+	ctx, kind := h.ctxLocked(), h.kindLocked()
 	h.word.Unlock()
 	name := text.Clean(h.name, text.NameLimit) // long strings would crash the execution tracer
 	kind = text.Clean(kind, text.NameLimit)

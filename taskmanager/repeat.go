@@ -168,6 +168,9 @@ func (s *Schedule) init(task Task, opts []TaskOption) error {
 			s.queue = *c.overlap == OverlapQueue
 			c.overlap = nil
 		}
+		if c.unique {
+			return errors.New("taskmanager: WithUniqueName is not allowed for a task that runs periodically: its one name keeps the runs from overlapping; leave the option out")
+		}
 		return fault(c.delayed != nil || c.limits != nil && !c.limits.deadline.IsZero(),
 			"taskmanager: WithDelay, WithNotBefore and WithDeadline are not allowed for a task that runs periodically")
 	})

@@ -120,7 +120,7 @@ func (h *Handle) workerInfo(lent bool) WorkerInfo {
 	defer h.word.Unlock()
 	w := WorkerInfo{
 		TaskName: h.name, Status: Running,
-		Kind: kindOf(h.task, h.cfg), Key: h.Key(), Priority: h.Priority(), Attempt: h.attemptLocked(),
+		Kind: h.kindLocked(), Key: h.Key(), Priority: h.Priority(), Attempt: h.attemptLocked(),
 	}
 	if lent {
 		w.Status = Blocked
@@ -174,7 +174,7 @@ func (s *TaskStatus) display() {
 func (h *Handle) statusTo(s *TaskStatus) {
 	h.word.Lock()
 	defer h.word.Unlock()
-	s.Name, s.Kind, s.Key, s.Priority, s.Attempt = h.name, kindOf(h.task, h.cfg), h.Key(), h.Priority(), h.attemptLocked()
+	s.Name, s.Kind, s.Key, s.Priority, s.Attempt = h.name, h.kindLocked(), h.Key(), h.Priority(), h.attemptLocked()
 	if h.cfg != nil && h.cfg.labels != nil && h.cfg.labels.description != "" {
 		s.Description = h.cfg.labels.description
 	}

@@ -124,7 +124,7 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption,
 	if ctx == nil {
 		return ErrNilContext
 	}
-	if h.name == "" {
+	if h.name == "" && len(opts) == 0 {
 		return ErrEmptyName
 	}
 	if len(opts) > 0 || w != nil || m.queue.wants != noAttributes || hasKind(h.task) {
@@ -133,6 +133,14 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption,
 			return err
 		}
 		h.cfg = cfg
+		switch {
+		case cfg != nil && cfg.unique && h.name == "":
+			m.nameUniquely(h, h.kindLocked())
+		case cfg != nil && cfg.unique:
+			m.nameUniquely(h, h.name)
+		case h.name == "":
+			return ErrEmptyName
+		}
 	}
 	if ctx.Err() != nil {
 		return submitError(h.name, cause.Of(ctx))
@@ -164,6 +172,7 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) erro
 
 // launchObserved is launch with observers of submits.
 func (m *TaskManager) launchObserved(ctx context.Context, h *Handle, how admission, set *observers) (err error) {
+	m.uniqueIfFree(h)
 	s, onto := m.beginSubmit(ctx, h, set)
 	defer func() { m.endSubmit(onto, set, s, err) }()
 	return m.launchUnobserved(ctx, h, how)
@@ -173,7 +182,9 @@ func (m *TaskManager) launchObserved(ctx context.Context, h *Handle, how admissi
 func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, how admission) error {
 	h.queuedAt = m.now()
 	if err := m.names.Add(h.name, h, &h.place); err != nil {
-		return nameError(h.name, err)
+		if err = m.addRenamed(h, err); err != nil {
+			return err
+		}
 	}
 	if h.cfg != nil {
 		postponed := h.cfg.delays() // read once, because the task may become due meanwhile

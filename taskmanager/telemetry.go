@@ -17,7 +17,7 @@ type TaskWithKind interface {
 	// Kind returns the kind of the task, by which telemetry names and counts executions. A
 	// program should have few kinds, while names are unique. Kind is called once, at the
 	// submit, unless [WithKind] is given. The default kind is the name of the task's type,
-	// and "func" for functions.
+	// and "func" for functions. [WithUniqueName] changes that default.
 	Kind() string
 }
 
@@ -41,6 +41,15 @@ func kindOf(task Task, cfg *taskConfig) string {
 		return t.kind
 	}
 	return reflect.TypeOf(task).String()
+}
+
+// kindLocked returns the kind of the task. The lock of h must be held, unless no other goroutine
+// ends h.
+func (h *Handle) kindLocked() string {
+	if h.cfg != nil && h.cfg.suffix > 0 && h.cfg.kind() == "" {
+		return h.stem()
+	}
+	return kindOf(h.task, h.cfg)
 }
 
 // funcKind is the default kind of functions.
@@ -125,7 +134,7 @@ func given(ctx, before context.Context) context.Context {
 // subjectLocked describes a task to observers. The lock of h must be held unless no other goroutine
 // knows h.
 func (m *TaskManager) subjectLocked(h *Handle) observe.Task {
-	return observe.Task{Manager: m.name, Name: h.name, Kind: kindOf(h.task, h.cfg)}
+	return observe.Task{Manager: m.name, Name: h.name, Kind: h.kindLocked()}
 }
 
 // beginSubmit tells observers that a submit begins. No other goroutine knows h yet. onto is
