@@ -5,18 +5,26 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/seed56799101/taskmanager/internal/clock"
+	"github.com/seed56799101/taskmanager/observe"
 )
 
 // Record describes a task that has ended. Its form in JSON is that of a [TaskStatus] with the
-// time of the end.
+// further fields; empty texts are left out.
 type Record struct {
 	TaskStatus           // as of its end; LastError is its error, nil if it succeeded
 	EndedAt    time.Time // when the task ended
+
+	Outcome   observe.Outcome // how the task ended
+	ErrorType string          // the attribute error.type of telemetry; "" if it has none for the outcome
+	TraceID   string          // of the span in the context of the last execution, in hexadecimal; "" without one
 }
 
-// WithHistory makes the manager keep records of the last n tasks that ended, for
-// [TaskManager.History]. The default is 0: it keeps none.
+// WithHistory makes the manager keep records of ended tasks for [TaskManager.History]: of the
+// last n that succeeded, and of the last n that did not. So successes, however many, do not
+// replace a failure. The default is 0: it keeps none.
 //
 // A record of a [TaskWithProgress] has the final progress and description. The manager asks
 // for them when the task ends after an execution, on the goroutine that ran it and without a
@@ -30,8 +38,8 @@ func WithHistory(n int) Option {
 	}
 }
 
-// History returns the records of the tasks that ended last, the latest one at the end.
-// There are at most as many as [WithHistory] says.
+// History returns the records that [WithHistory] keeps, ordered by EndedAt, the latest one at
+// the end.
 func (m *TaskManager) History() []Record {
 	if m.history == nil {
 		return nil
@@ -39,13 +47,28 @@ func (m *TaskManager) History() []Record {
 	return m.history.all()
 }
 
-// history is a ring buffer of records, whose times are moments; see package clock. It holds no
-// reference to the tasks.
+// history holds records, whose times are moments; see package clock. It holds no reference to
+// the tasks.
 type history struct {
-	mu   sync.Mutex // guards the rest
-	ring []Record
-	next int // index of the oldest record once the ring is full; the next one replaces it
-	size int
+	mu        sync.Mutex // guards the rest
+	size      int        // of each of the two rings
+	ended     uint64     // number of records so far
+	succeeded ring
+	others    ring
+}
+
+// ring is a ring buffer of records.
+type ring struct {
+	records []numberedRecord
+	next    int // index of the oldest record once the ring is full; the next one replaces it
+}
+
+// numberedRecord is a record with its number, by which those of both rings are ordered: several
+// tasks may end at the same time.
+type numberedRecord struct {
+	Record
+
+	number uint64
 }
 
 // newHistory returns nil if size is 0.
@@ -67,27 +90,81 @@ func (m *TaskManager) record(h *Handle, err error) {
 	}
 	h.statusTo(&r.TaskStatus)
 	r.Status, r.LastError = Finished, err
+	r.Outcome, r.ErrorType, r.TraceID = h.howEnded(err)
 	m.history.add(r)
 }
 
+// howEnded returns how h ends with err, the type of the error as the telemetry has it, and the
+// trace of the last execution or, if there was none, of the submit.
+func (h *Handle) howEnded(err error) (how observe.Outcome, errorType, traceID string) {
+	h.word.Lock()
+	how, errorType = outcomeNames[h.outcomeLocked(err)], h.endTypeLocked(err)
+	ctx := h.ctxLocked().Lazy().Values()
+	if r := h.retryLocked(); r != nil && r.failed != nil && !h.word.Begun() {
+		ctx = r.failed
+	}
+	h.word.Unlock()
+	if errorType == "" && isFault(how) {
+		errorType = observe.ErrorType(err)
+	}
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		traceID = span.TraceID().String()
+	}
+	return how, errorType, traceID
+}
+
+// isFault reports whether telemetry has an error type for the outcome of a task.
+func isFault(how observe.Outcome) bool {
+	switch how {
+	case observe.Failure, observe.TimedOut, observe.Dropped, observe.Shed:
+		return true
+	case observe.Success, observe.Cancelled, observe.Stopped:
+	}
+	return false
+}
+
 // add adds a record, and sets the time of the end.
-func (r *history) add(record Record) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (s *history) add(record Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	record.EndedAt = time.Now() // with the lock held, so that records are in order of EndedAt
-	if len(r.ring) < r.size {
-		r.ring = append(r.ring, record)
+	s.ended++
+	r := &s.others
+	if record.Outcome == observe.Success {
+		r = &s.succeeded
+	}
+	r.add(numberedRecord{record, s.ended}, s.size)
+}
+
+// add adds a record to a ring of the given size.
+func (r *ring) add(record numberedRecord, size int) {
+	if len(r.records) < size {
+		r.records = append(r.records, record)
 		return
 	}
-	r.ring[r.next] = record
-	r.next = (r.next + 1) % r.size
+	r.records[r.next] = record
+	r.next = (r.next + 1) % size
 }
 
 // all returns the records, the oldest one first.
-func (r *history) all() []Record {
-	r.mu.Lock()
-	records := slices.Concat(r.ring[r.next:], r.ring[:r.next])
-	r.mu.Unlock()
+func (r *ring) all() []numberedRecord {
+	return slices.Concat(r.records[r.next:], r.records[:r.next])
+}
+
+// all returns the records, the oldest one first.
+func (s *history) all() []Record {
+	s.mu.Lock()
+	succeeded, others := s.succeeded.all(), s.others.all()
+	s.mu.Unlock()
+	records := make([]Record, 0, len(succeeded)+len(others))
+	for len(succeeded)+len(others) > 0 {
+		from := &succeeded
+		if len(succeeded) == 0 || len(others) > 0 && others[0].number < succeeded[0].number {
+			from = &others
+		}
+		records = append(records, (*from)[0].Record)
+		*from = (*from)[1:]
+	}
 	for i := range records {
 		records[i].display()
 		records[i].EndedAt = clock.Wall(records[i].EndedAt)

@@ -12,8 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -127,6 +129,11 @@ func TestRecordsTellHowTasksEnded(t *testing.T) {
 		}
 		want[0].Description, want[0].Restarts, want[0].Attempt = "what it does", 2, 3
 		want[1].Description, want[1].Progress = "by its method", 0.5 // the last ones
+		outcomes := []observe.Outcome{observe.Success, observe.Failure, observe.Failure, observe.Cancelled, observe.Stopped, observe.Stopped}
+		types := []string{"", "*errors.errorString", "panic", "", "", ""}
+		for i := range want {
+			want[i].Outcome, want[i].ErrorType = outcomes[i], types[i]
+		}
 		if diff := cmp.Diff(want, m.History(), cmpopts.EquateErrors()); diff != "" {
 			t.Errorf("history (-want +got):\n%s", diff)
 		}
@@ -187,4 +194,82 @@ func TestHistoryKnowsOfATaskThatHasEnded(t *testing.T) {
 			t.Fatalf("%d records after the end of task %d, want %d", got, i+1, i+1)
 		}
 	}
+}
+
+// TestSuccessesPushedFailuresOutOfTheHistory checks that a hundred thousand successes do not
+// replace a failure, and that failures do not replace successes.
+func TestSuccessesPushedFailuresOutOfTheHistory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithHistory(3), taskmanager.WithWorkers(1, 1))
+		begin := time.Now()
+		await(t, submitFunc(t, m, "the failure", func(context.Context) error { time.Sleep(time.Second); return errFailed }))
+		for i := range 100_000 {
+			await(t, submitFunc(t, m, fmt.Sprint(i), fn0))
+		}
+		check.Equal(t, "names", recordNames(m.History()), []string{"the failure", "99997", "99998", "99999"})
+		check.Equal(t, "end of the failure", m.History()[0].EndedAt.Sub(begin), time.Second)
+		for i := range 5 {
+			await(t, submitFunc(t, m, fmt.Sprint("f", i), fails))
+		}
+		check.Equal(t, "names", recordNames(m.History()), []string{"99997", "99998", "99999", "f2", "f3", "f4"})
+	})
+}
+
+// TestHistoryEqualsItsModel ends tasks in random ways, and compares the history with a list of
+// all ends.
+func TestHistoryEqualsItsModel(t *testing.T) {
+	check.Property(t, func(t *rapid.T) {
+		rapid.SyncTest(t, func(t *rapid.T) {
+			size := rapid.IntRange(1, 4).Draw(t, "size")
+			m, err := taskmanager.Start(taskmanager.WithHistory(size), taskmanager.WithWorkers(1, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop(t, m)
+			type end struct {
+				Name    string
+				Outcome observe.Outcome
+			}
+			var all []end
+			for i, how := range rapid.SliceOf(rapid.IntRange(0, 3)).Draw(t, "ends") {
+				name := fmt.Sprint(i)
+				var opts []taskmanager.TaskOption
+				outcome := observe.Success
+				work := fn0
+				switch how {
+				case 1:
+					work, outcome = fails, observe.Failure
+				case 2:
+					opts, outcome = append(opts, taskmanager.WithDelay(time.Hour)), observe.Cancelled
+				case 3:
+					work, outcome = untilCancelled, observe.TimedOut
+					opts = append(opts, taskmanager.WithTimeout(time.Second))
+				}
+				h, err := m.SubmitFunc(context.Background(), name, work, opts...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if how == 2 {
+					h.Cancel()
+				}
+				<-h.Done()
+				all = append(all, end{name, outcome})
+			}
+			want, kept := []end{}, map[bool]int{}
+			for _, e := range slices.Backward(all) {
+				if good := e.Outcome == observe.Success; kept[good] < size {
+					kept[good]++
+					want = append(want, e)
+				}
+			}
+			slices.Reverse(want)
+			got := []end{}
+			for _, r := range m.History() {
+				got = append(got, end{r.Name, r.Outcome})
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("history (-want +got):\n%s", diff)
+			}
+		})
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/seed56799101/taskmanager/observe"
 )
 
 // statusJSON is a TaskStatus, or a Record, in JSON.
@@ -26,6 +28,10 @@ type statusJSON struct {
 	StartedAt     time.Time    `json:"started_at,omitzero"`
 	DueAt         time.Time    `json:"due_at,omitzero"`
 	EndedAt       time.Time    `json:"ended_at,omitzero"`
+
+	Outcome   observe.Outcome `json:"outcome,omitempty"`
+	ErrorType string          `json:"error_type,omitempty"`
+	TraceID   string          `json:"trace_id,omitempty"`
 }
 
 func (s TaskStatus) toJSON() statusJSON {
@@ -62,7 +68,7 @@ func (s *TaskStatus) UnmarshalJSON(data []byte) error {
 // MarshalJSON implements [json.Marshaler].
 func (r Record) MarshalJSON() ([]byte, error) {
 	j := r.toJSON()
-	j.EndedAt = r.EndedAt
+	j.EndedAt, j.Outcome, j.ErrorType, j.TraceID = r.EndedAt, r.Outcome, r.ErrorType, r.TraceID
 	return json.Marshal(j)
 }
 
@@ -72,7 +78,7 @@ func (r *Record) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*r = Record{j.status(), j.EndedAt}
+	*r = Record{j.status(), j.EndedAt, j.Outcome, j.ErrorType, j.TraceID}
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -74,12 +75,21 @@ func TestStatusDidNotRoundTripThroughJSON(t *testing.T) {
 			QueuedAt: drawTime(t, "queued"), StartedAt: drawTime(t, "started"), DueAt: drawTime(t, "due"),
 		}
 		checkRoundTrip(t, status)
-		checkRoundTrip(t, taskmanager.Record{TaskStatus: status, EndedAt: drawTime(t, "ended")})
+		checkRoundTrip(t, taskmanager.Record{
+			TaskStatus: status, EndedAt: drawTime(t, "ended"), Outcome: observe.Outcome(text.Draw(t, "outcome")),
+			ErrorType: text.Draw(t, "error type"), TraceID: text.Draw(t, "trace"),
+		})
 		checkRoundTrip(t, taskmanager.WorkerInfo{
 			TaskName: status.Name, Status: status.Status, Kind: status.Kind, Key: status.Key, Priority: status.Priority, Attempt: status.Attempt,
+			Since: drawTime(t, "since"),
 		})
 		checkRoundTrip(t, taskmanager.Counts{Accepted: rapid.Uint64().Draw(t, "accepted"), TimedOut: 2})
-		checkRoundTrip(t, scheduler.Decided{At: drawTime(t, "decided"), Workers: 1, Target: status.Priority, Reason: status.Key})
+		checkRoundTrip(t, scheduler.Decided{Number: rapid.Uint64().Draw(t, "number"), At: drawTime(t, "decided"), Workers: 1, Target: status.Priority, Reason: status.Key})
+		checkRoundTrip(t, observe.Decision{Manager: status.Name, Number: 1, At: drawTime(t, "decided"), Target: status.Priority, Reason: status.Key})
+		checkRoundTrip(t, observe.Manager{
+			Name: status.Name, State: observe.StatePaused, Discipline: status.Kind, Scaler: status.Key, Limit: status.Priority,
+			Overflow: status.Description,
+		})
 		checkRoundTrip(t, scale.Snapshot{
 			Min: 1, Queued: status.Priority, Submitted: 7, Now: drawTime(t, "now"), BusyTime: rapid.Float64().Draw(t, "busy"),
 			OldestWait: time.Duration(rapid.Int64Range(0, int64(90*24*time.Hour)).Draw(t, "wait")),
@@ -103,15 +113,27 @@ func TestJSONOfAStatus(t *testing.T) {
 				`"restarts":2,"last_error":"failed","queued_at":"2000-01-01T00:00:00Z","started_at":"2000-01-01T00:00:01Z"}`,
 		},
 		"record": {
-			taskmanager.Record{TaskStatus: taskmanager.TaskStatus{Name: "a", ProgressError: errors.New("")}, EndedAt: at},
+			taskmanager.Record{
+				TaskStatus: taskmanager.TaskStatus{Name: "a", ProgressError: errors.New("")}, EndedAt: at,
+				Outcome: observe.Failure, ErrorType: "panic", TraceID: "0af7651916cd43dd8448eb211c80319c",
+			},
 			`{"name":"a","kind":"","key":"","priority":0,"attempt":0,"worker":0,"status":"","description":"","progress":0,"restarts":0,` +
-				`"progress_error":"","ended_at":"2000-01-01T00:00:00Z"}`,
+				`"progress_error":"","ended_at":"2000-01-01T00:00:00Z","outcome":"failure","error_type":"panic",` +
+				`"trace_id":"0af7651916cd43dd8448eb211c80319c"}`,
 		},
 		"worker": {
 			taskmanager.WorkerInfo{TaskName: "idle", Status: taskmanager.Waiting},
 			`{"task_name":"idle","status":"waiting","kind":"","key":"","priority":0,"attempt":0}`,
 		},
-		"decision": {scheduler.Decided{Workers: 1, Target: 2, Reason: "r"}, `{"workers":1,"target":2,"reason":"r"}`},
+		"decision": {scheduler.Decided{Workers: 1, Target: 2, Reason: "r"}, `{"number":0,"workers":1,"target":2,"reason":"r"}`},
+		"manager": {
+			observe.Manager{Name: "n", State: observe.StateDraining, Discipline: "FIFO", Scaler: "Demand(1)", Limit: -1},
+			`{"name":"n","state":"draining","discipline":"FIFO","scaler":"Demand(1)","limit":-1,"overflow":""}`,
+		},
+		"busy worker": {
+			taskmanager.WorkerInfo{TaskName: "a", Status: taskmanager.Running, Since: at},
+			`{"task_name":"a","status":"running","kind":"","key":"","priority":0,"attempt":0,"since":"2000-01-01T00:00:00Z"}`,
+		},
 	} {
 		data, err := json.Marshal(c.value)
 		if err != nil {
@@ -160,6 +182,7 @@ func TestStatusHadNoKind(t *testing.T) {
 			submitFunc(t, m, "c", execute),
 			submitFunc(t, m, "d", execute, taskmanager.WithKind("given")),
 		)
+		begin := time.Now()
 		time.Sleep(2 * time.Second)
 		want := map[string]taskmanager.WorkerInfo{
 			"a": {TaskName: "a", Status: taskmanager.Running, Kind: "asked", Key: "k", Priority: 3, Attempt: 1},
@@ -169,6 +192,12 @@ func TestStatusHadNoKind(t *testing.T) {
 		}
 		got := map[string]taskmanager.WorkerInfo{}
 		for _, w := range m.Workers() {
+			since := time.Duration(0)
+			if w.TaskName == "b" {
+				since = time.Second // its second execution
+			}
+			check.Equal(t, "since of "+w.TaskName, w.Since.Sub(begin), since)
+			w.Since = time.Time{}
 			got[w.TaskName] = w
 		}
 		check.Equal(t, "workers", got, want)
