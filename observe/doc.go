@@ -13,8 +13,8 @@
 //   - taskmanager.WithoutTelemetry turns the built-in observer off.
 //
 // An observer implements one or more of the interfaces [SubmitObserver], [RunObserver],
-// [RestartObserver], [EndObserver] and [PoolObserver]. A panic in an observer is logged by the manager
-// and does not affect the task.
+// [RestartObserver], [EndObserver], [PoolObserver] and [DecisionObserver]. A panic in an observer is
+// logged by the manager and does not affect the task.
 //
 // # Spans
 //

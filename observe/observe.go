@@ -6,8 +6,8 @@ import (
 )
 
 // Observer receives the events of a manager. It implements one or more of [SubmitObserver],
-// [RunObserver], [RestartObserver], [EndObserver] and [PoolObserver]; later versions may add
-// interfaces.
+// [RunObserver], [RestartObserver], [EndObserver], [PoolObserver] and [DecisionObserver]; later
+// versions may add interfaces.
 //
 // The manager calls an observer synchronously and holds no lock: the submitter or the worker
 // waits for the call to return. The methods must return quickly and be safe for concurrent use.
@@ -143,25 +143,4 @@ type End struct {
 	// first time. [RestartObserver] covers the wait for a restart.
 	Waiting bool
 	Waited  time.Duration // if Waiting, how long it had waited
-}
-
-// PoolObserver observes the worker pool of a manager.
-type PoolObserver interface {
-	// ObservePool is called when the manager starts. The manager calls stop, which may be nil,
-	// when it has stopped.
-	ObservePool(p Pool) (stop func())
-}
-
-// Pool gives access to the worker pool of a manager.
-type Pool struct {
-	Manager string           // the name of the manager; may be empty
-	State   func() PoolState // the current state; safe for concurrent use
-}
-
-// PoolState is the state of a pool.
-type PoolState struct {
-	Queued, Limit        int   // tasks in the queue, and their limit; -1: no limit
-	Busy, Idle, Lent     int   // workers that run a task, wait for one, or have lent their slot
-	Desired, Min, Max    int   // workers that the scaler asks for, and the bounds
-	Increases, Decreases int64 // decisions of the scaler so far that raised or lowered Desired
 }

@@ -69,7 +69,9 @@ type Config[T any] struct {
 	// default logger. The other reasons are counted in the Snapshot.
 	Dropped func(item T, reason error)
 	// Decided is called for each decision of the scaler that changes the target, on the
-	// goroutine that asked the scaler, without a lock held. The default does nothing.
+	// goroutine that asked the scaler, without a lock held. Calls may overlap and come out of
+	// order; the numbers of the decisions tell the order. The first call may come before
+	// NewPool has returned. The default does nothing.
 	Decided func(Decided)
 
 	// Hooks serve frameworks built on the pool.

@@ -41,10 +41,10 @@ func TestDecisionsAreExplained(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		want := []scheduler.Decided{
-			{At: begin, Workers: 0, Target: 0, Reason: "demand"},
-			{At: begin, Workers: 0, Target: 1, Reason: "demand"},
-			{At: begin, Workers: 1, Target: 2, Reason: "demand"},
-			{At: begin.Add(2 * time.Second), Workers: 2, Target: 0, Reason: "demand"},
+			{Number: 1, At: begin, Workers: 0, Target: 0, Reason: "demand"},
+			{Number: 2, At: begin, Workers: 0, Target: 1, Reason: "demand"},
+			{Number: 3, At: begin, Workers: 1, Target: 2, Reason: "demand"},
+			{Number: 4, At: begin.Add(2 * time.Second), Workers: 2, Target: 0, Reason: "demand"},
 		}
 		check.Equal(t, "decisions", r.pool.Decisions(), want)
 		mu.Lock()

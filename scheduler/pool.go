@@ -103,6 +103,7 @@ type Pool[T any] struct {
 	detached  int            // items that Stop took away with the queue and has not dropped yet
 	dropping  int            // goroutines that drop or report items
 	decisions []Decided      // the last decisionsKept
+	decided   uint64         // number of decisions so far
 	rare      rareCounts
 	alarm     alarm
 	asking    bool // a goroutine is about to ask the scaler about the state as it is; see scaleSoon

@@ -193,6 +193,7 @@ func (p *Pool[T]) growForLocked(n int) {
 
 // Decided is a decision of the scaler that changed the target of a pool.
 type Decided struct {
+	Number  uint64    `json:"number"`      // of the decision, from 1; no number is left out
 	At      time.Time `json:"at,omitzero"` // time of the decision
 	Workers int       `json:"workers"`     // number of workers before it
 	Target  int       `json:"target"`      // number of workers that the pool should have, within its bounds
@@ -210,7 +211,8 @@ func (p *Pool[T]) recordLocked(s scale.Snapshot, target int, reason string) *Dec
 	if len(p.decisions) == decisionsKept {
 		p.decisions = append(p.decisions[:0], p.decisions[1:]...)
 	}
-	d := Decided{At: time.Now(), Workers: s.Workers, Target: target, Reason: reason}
+	p.decided++
+	d := Decided{Number: p.decided, At: time.Now(), Workers: s.Workers, Target: target, Reason: reason}
 	p.decisions = append(p.decisions, d)
 	d.At = clock.Wall(d.At)
 	return &d
@@ -218,7 +220,8 @@ func (p *Pool[T]) recordLocked(s scale.Snapshot, target int, reason string) *Dec
 
 // Decisions returns the last 32 decisions of the scaler that changed the target, the
 // latest last. They explain the current number of workers. Their times are those that the
-// wall clock shows now for these moments.
+// wall clock shows now for these moments. A gap between the numbers of two calls is the number
+// of decisions that the caller has missed; [Config].Decided gets each of them.
 func (p *Pool[T]) Decisions() []Decided {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -72,6 +72,7 @@ const (
 	endRestartCall   = "EndRestart"
 	taskEndedCall    = "TaskEnded"
 	observePoolCall  = "ObservePool"
+	decidedCall      = "ScalerDecided"
 	unobserveCall    = "the function that ObservePool returned"
 	loggerCall       = "the logger"
 	timetableCall    = "the timetable"

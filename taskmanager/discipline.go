@@ -78,7 +78,7 @@ func LIFO() Discipline { return Discipline{name: "LIFO", queue: queue.NewLIFO[*H
 // that are submitted after it. At most (pmax−p)·ageing newer tasks then overtake a task
 // of level p, where pmax is the highest level in use. See [queue.Priority].
 func Priority(ageing int) Discipline {
-	return Discipline{name: "Priority", queue: queue.Priority((*Handle).Priority, ageing), wants: priorityAttribute}
+	return Discipline{name: fmt.Sprintf("Priority(%d)", ageing), queue: queue.Priority((*Handle).Priority, ageing), wants: priorityAttribute}
 }
 
 // Deadline runs the task with the earliest deadline first. The deadline is set by
@@ -87,7 +87,7 @@ func Priority(ageing int) Discipline {
 // ever. A task that is late under its TaskWithDeadline still runs. See [queue.Deadline].
 func Deadline(horizon time.Duration) Discipline {
 	return Discipline{
-		name: "Deadline",
+		name: fmt.Sprintf("Deadline(%v)", horizon),
 		queue: queue.Deadline(queue.DeadlineConfig[*Handle]{
 			Deadline: (*Handle).Deadline, Horizon: horizon, Enqueued: (*Handle).enqueued,
 		}),

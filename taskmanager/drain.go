@@ -156,8 +156,9 @@ func (m *TaskManager) Pause() {
 	}
 }
 
-// paused is called by the pool, under its lock, when a pause begins or ends.
-func (m *TaskManager) paused(paused bool) {
+// pauseChanged is called by the pool, under its lock, when a pause begins or ends.
+func (m *TaskManager) pauseChanged(paused bool) {
+	m.paused.Store(paused)
 	if paused {
 		m.patience.Pause()
 	} else {

@@ -7,6 +7,8 @@ import (
 	"log"
 	"strings"
 
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -89,28 +91,70 @@ func ExampleTaskManager_Lookup() {
 	// <nil>
 }
 
-// The history shows the tasks that ended last, and their errors.
+// The history keeps failures apart from successes: a hundred successes do not replace one.
 func ExampleWithHistory() {
 	m, err := taskmanager.Start(taskmanager.WithHistory(2))
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	for n, result := range []error{nil, errors.New("the disk is full"), nil} {
-		h, err := m.SubmitFunc(ctx, fmt.Sprint("nightly/", n+1), func(context.Context) error { return result })
+	for n := range 100 {
+		var result error
+		if n == 7 {
+			result = errors.New("the disk is full")
+		}
+		h, err := m.SubmitFunc(ctx, fmt.Sprint("nightly/", n), func(context.Context) error { return result })
 		if err != nil {
 			log.Fatal(err)
 		}
 		<-h.Done()
 	}
 	for _, r := range m.History() {
-		fmt.Println(r.Name, r.Status, r.LastError)
+		fmt.Println(r.Name, r.Outcome, r.LastError)
 	}
 	fmt.Println(m.Stop(ctx))
 	// Output:
-	// nightly/2 finished the disk is full
-	// nightly/3 finished <nil>
+	// nightly/7 failure the disk is full
+	// nightly/98 success <nil>
+	// nightly/99 success <nil>
 	// <nil>
+}
+
+// diary is an observer of the decisions of the scaler.
+type diary struct{ decisions []observe.Decision }
+
+func (d *diary) ScalerDecided(made observe.Decision) { d.decisions = append(d.decisions, made) }
+
+// Describe returns what a page about the manager shows at its top. An observer gets each decision
+// of the scaler, in addition to the last ones of [taskmanager.TaskManager.Decisions].
+func ExampleTaskManager_Describe() {
+	d := new(diary)
+	m, err := taskmanager.Start(
+		taskmanager.WithName("images"),
+		taskmanager.WithWorkers(2, 2),
+		taskmanager.WithQueue(taskmanager.Priority(8)),
+		taskmanager.WithLimit(100, taskmanager.Reject),
+		taskmanager.WithScaler(scale.Fixed(2)),
+		taskmanager.WithObserver(d),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m.Pause()
+	about := m.Describe()
+	fmt.Println(about.Name, "is", about.State)
+	fmt.Println(about.Discipline, about.Scaler, about.Limit, about.Overflow)
+	fmt.Println(m.Stop(context.Background()))
+	fmt.Println(m.Describe().State)
+	for _, made := range d.decisions {
+		fmt.Println(made.Number, made.Target, made.Reason)
+	}
+	// Output:
+	// images is paused
+	// Priority(8) Fixed(2) 100 Reject
+	// <nil>
+	// stopped
+	// 1 2 fixed
 }
 
 // tenant is a key for context values.

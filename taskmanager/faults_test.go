@@ -306,7 +306,7 @@ func TestFault10TaskNamedIdleIsOverwritten(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
 		submitFunc(t, m, "idle", untilCancelled)
 		synctest.Wait()
-		want := map[int32]taskmanager.WorkerInfo{1: {TaskName: "idle", Status: taskmanager.Running, Kind: "func", Attempt: 1}}
+		want := map[int32]taskmanager.WorkerInfo{1: {TaskName: "idle", Status: taskmanager.Running, Kind: "func", Attempt: 1, Since: time.Now()}}
 		if diff := cmp.Diff(want, m.Status()); diff != "" {
 			t.Errorf("Status (-want +got):\n%s", diff)
 		}

@@ -3,7 +3,6 @@ package taskmanager
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/clock"
-	"github.com/seed56799101/taskmanager/internal/text"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
@@ -63,6 +61,8 @@ type TaskManager struct {
 	bounded    bool          // WithLimit
 	blocks     bool          // the overflow policy is Block
 	callerRuns bool          // the overflow policy is CallerRuns
+	paused     atomic.Bool   // set by the pool; see pauseChanged
+	described  description
 }
 
 // New starts a manager. minCount workers run from the start and always; up to maxCount
@@ -108,6 +108,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		blocks:     cfg.limit != 0 && cfg.overflow == Block,
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
+	m.describe(cfg)
 	m.delayed, m.patience = delay.NewQueue(), delay.NewQueue()
 	m.log = newLog(cfg.logger, cfg.name, &m.calls)
 	m.shutdown.done = make(chan struct{})
@@ -139,7 +140,7 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 		Min:         cfg.min,
 		Max:         cfg.max,
 		IdleTimeout: cfg.idleTimeout,
-		Queue:       cfg.discipline.queue,
+		Queue:       m.queueOf(cfg.discipline),
 		Scaler:      cfg.scaler,
 		Limit:       cfg.limit,
 		Overflow:    cfg.overflow,
@@ -153,38 +154,10 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 				h := ownerOf(ctx)
 				return h != nil && h.m == m
 			},
-			Paused:       m.paused,
+			Paused:       m.pauseChanged,
 			TrackCallers: true,
 		},
 	}, m.run)
-}
-
-// Decisions returns the last 32 decisions of the scaler that changed the target number of
-// workers, the latest last. Each states its reason. The log shows at most one of them
-// every ten seconds.
-func (m *TaskManager) Decisions() []scheduler.Decided { return m.pool.Decisions() }
-
-// decisionLogInterval is the minimum time between two decisions in the log.
-const decisionLogInterval = 10 * time.Second
-
-// decided counts and logs a decision of the scaler. The pool calls it for each decision
-// that changes the target.
-func (m *TaskManager) decided(d scheduler.Decided) {
-	switch {
-	case d.Target > d.Workers:
-		m.increases.Add(1)
-	case d.Target < d.Workers:
-		m.decreases.Add(1)
-	}
-	now, last := int64(m.now()), m.logged.Load()
-	if d.Target == d.Workers || last != 0 && now-last < int64(decisionLogInterval) || !m.logged.CompareAndSwap(last, now) {
-		return
-	}
-	m.log.write(event{
-		level: slog.LevelInfo, message: "scaler decided",
-		attrs:  []slog.Attr{slog.Int("target", d.Target), slog.Int("workers", d.Workers), slog.String("reason", text.Clean(d.Reason, text.ErrorLimit))},
-		format: "%s wanted, %d present: %s", args: []any{text.Count(d.Target, "worker"), d.Workers, text.Line(d.Reason, text.ErrorLimit)},
-	})
 }
 
 // Snapshot returns the state and the counters of the worker pool. The pool counts

@@ -56,6 +56,7 @@ type observers struct {
 	restart []observe.RestartObserver
 	end     []observe.EndObserver
 	pool    []observe.PoolObserver
+	decide  []observe.DecisionObserver
 	builtIn observe.PoolObserver // nil: no built-in telemetry
 
 	fixed   bool // the set does not depend on the global providers, which are:
@@ -115,6 +116,7 @@ func (s *observers) add(o observe.Observer) bool {
 	restart, restarts := o.(observe.RestartObserver)
 	end, ends := o.(observe.EndObserver)
 	pool, pools := o.(observe.PoolObserver)
+	decide, decides := o.(observe.DecisionObserver)
 	if submits {
 		s.submit = append(s.submit, submit)
 	}
@@ -130,7 +132,10 @@ func (s *observers) add(o observe.Observer) bool {
 	if pools {
 		s.pool = append(s.pool, pool)
 	}
-	return submits || runs || restarts || ends || pools
+	if decides {
+		s.decide = append(s.decide, decide)
+	}
+	return submits || runs || restarts || ends || pools || decides
 }
 
 // presentObservers returns the observers of a task that is submitted now. Without a change
@@ -243,7 +248,7 @@ func (m *TaskManager) observePool(o observe.PoolObserver) (stop []func()) {
 		return nil
 	}
 	m.tell(userCall{what: observePoolCall, of: o}, func() {
-		if end := o.ObservePool(observe.Pool{Manager: m.name, State: m.poolState}); end != nil {
+		if end := o.ObservePool(observe.Pool{Manager: m.name, State: m.poolState, Describe: m.Describe}); end != nil {
 			stop = []func(){func() { m.tell(userCall{what: unobserveCall, of: o}, end) }}
 		}
 	})

@@ -30,7 +30,7 @@ func (d *driver) drive() {
 		ops := []func(){
 			d.submit, d.submit, d.submit, d.submit, d.submit, d.submit,
 			d.batch, d.future, d.inGroup, d.cancel, d.cancel, d.look, d.wait,
-			d.idle, d.schedule, d.schedule, d.pause, d.size, d.tighten,
+			d.idle, d.schedule, d.schedule, d.pause, d.size, d.tighten, d.describe,
 		}
 		if !d.enter() {
 			return
@@ -279,9 +279,7 @@ func (x *life) list(random *rand.Rand) {
 			x.fail("Lookup(%q) found %v, %v", name, h, ok)
 		}
 	case 5:
-		if n := len(x.m.History()); n > x.history {
-			x.fail("the history has %d records, and should have %d at most", n, x.history)
-		}
+		x.checkRings()
 	case 6:
 		x.m.Decisions()
 		if p := x.m.Snapshot(); min(p.Workers, p.Busy, p.Idle, p.Inline, p.Lent, p.Queued, p.Blocked) < 0 {

@@ -37,10 +37,11 @@ type WorkerInfo struct {
 
 	// Of its task, as in TaskStatus; zero values without one.
 
-	Kind     string `json:"kind"`
-	Key      string `json:"key"`
-	Priority int    `json:"priority"`
-	Attempt  int    `json:"attempt"`
+	Kind     string    `json:"kind"`
+	Key      string    `json:"key"`
+	Priority int       `json:"priority"`
+	Attempt  int       `json:"attempt"`
+	Since    time.Time `json:"since,omitzero"` // when the execution began, also if it is blocked now
 }
 
 // idleName is the TaskName of a worker that has no task.
@@ -121,6 +122,7 @@ func (h *Handle) workerInfo(lent bool) WorkerInfo {
 	w := WorkerInfo{
 		TaskName: h.name, Status: Running,
 		Kind: h.kindLocked(), Key: h.Key(), Priority: h.Priority(), Attempt: h.attemptLocked(),
+		Since: h.m.wall(h.startedAt), // the worker runs the task, so it has written that
 	}
 	if lent {
 		w.Status = Blocked

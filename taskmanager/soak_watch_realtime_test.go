@@ -1,0 +1,52 @@
+package taskmanager_test
+
+import (
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// describe checks what the manager says of itself.
+func (x *life) describe() {
+	about := x.m.Describe()
+	x.s.count("state: " + string(about.State))
+	switch about.State {
+	case observe.StateRunning, observe.StatePaused:
+	case observe.StateDraining:
+		if !x.stopping.Load() {
+			x.fail("the manager drains, and nobody has ended it")
+		}
+	case observe.StateStopped:
+		if !isClosed(x.m.Done()) {
+			x.fail("the manager has stopped, and is not done")
+		}
+	default:
+		x.fail("the manager is %q", about.State)
+	}
+	if about.Discipline == "" || about.Scaler == "" || (about.Limit >= 0) != x.bounded || (about.Overflow != "") != x.bounded {
+		x.fail("the manager describes itself as %+v", about)
+	}
+}
+
+// checkRings checks how many records the history has of each kind, and their outcomes. It returns
+// the records.
+func (x *life) checkRings() []taskmanager.Record {
+	done := isClosed(x.m.Done())
+	records, good := x.m.History(), 0
+	for i, r := range records {
+		if r.Outcome == observe.Success {
+			good++
+		}
+		if (r.Outcome == observe.Success) != (r.LastError == nil) {
+			x.fail("the history has a %q with the error %v", r.Outcome, r.LastError)
+		}
+		if i > 0 && records[i-1].EndedAt.Sub(r.EndedAt) > soakHang {
+			x.fail("the history is not in order")
+		}
+	}
+	counts := x.m.Counts()
+	ended := int(counts.Ended() - counts.Succeeded)
+	if bad := len(records) - good; max(good, bad) > x.history || done && bad != min(ended, x.history) {
+		x.fail("the history has %d tasks that succeeded and %d that did not, of %+v, with a size of %d", good, bad, counts, x.history)
+	}
+	return records
+}
