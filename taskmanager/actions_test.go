@@ -65,7 +65,7 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	way := rapid.SampledFrom(ways).Draw(t, "way")
 	if way == "methods" {
 		return func() (*taskmanager.Handle, error) {
-			return s.m.Submit(x.ctx, attributed{body, x}, taskmanager.WithDelay(x.delay))
+			return s.m.Submit(x.ctx, attributed{body, x}, taskmanager.WithDelay(x.delay), x.onEnd())
 		}
 	}
 	s.drawn++
@@ -139,7 +139,9 @@ func (s *system) submitAll(t *rapid.T) {
 		x.batch, x.submitted = batch, returned
 	}
 	go func() {
-		handles, err := s.m.SubmitAll(context.Background(), tasks)
+		handles, err := s.m.SubmitAll(context.Background(), tasks, taskmanager.WithOnEnd(func(h *taskmanager.Handle) {
+			batch[slices.IndexFunc(batch, func(x *modelTask) bool { return x.name == h.Name() })].ends.Add(1)
+		}))
 		for i, x := range batch {
 			if x.returned.err = err; err == nil {
 				x.returned.handle = handles[i]

@@ -9,7 +9,7 @@ import (
 	"github.com/seed56799101/taskmanager/internal/text"
 )
 
-// calls are the calls of observers, loggers and timetables in progress. [TaskManager.Stop]
+// calls are the calls of observers, loggers, timetables and functions of WithOnEnd in progress. [TaskManager.Stop]
 // waits for them, directly or because their goroutine is a worker's, and names them if it
 // waits in vain. There are several shards, so that workers that call an observer for each
 // execution do not compete for one lock.
@@ -76,6 +76,7 @@ const (
 	unobserveCall    = "the function that ObservePool returned"
 	loggerCall       = "the logger"
 	timetableCall    = "the timetable"
+	onEndCall        = "the function of WithOnEnd"
 )
 
 // String says what is called, and for which task.
@@ -91,10 +92,11 @@ func (c userCall) String() string {
 }
 
 // holdsUp reports whether a task has not really ended before the call returns. A submit does
-// not belong to its task, and the timetable of a schedule belongs to no run.
+// not belong to its task, the timetable of a schedule belongs to no run, and a function of WithOnEnd
+// is called when the end is visible.
 func (c userCall) holdsUp() bool {
 	switch c.what {
-	case beginSubmitCall, endSubmitCall, timetableCall:
+	case beginSubmitCall, endSubmitCall, timetableCall, onEndCall:
 		return false
 	}
 	return c.task != ""

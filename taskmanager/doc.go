@@ -40,7 +40,8 @@
 //     periodically.
 //   - Results: [Async] runs a function with a result. [TaskManager.Group] and
 //     [NewResultGroup] handle tasks that succeed or fail together, and
-//     [TaskManager.SubmitAll] submits several tasks or none.
+//     [TaskManager.SubmitAll] submits several tasks or none. [WithOnEnd] calls a function at the
+//     end of a task.
 //   - Insight: [TaskManager.Status], [TaskManager.TaskStatus] and [TaskManager.History] show
 //     the state. [WithLogger] logs failures. [WithObserver] adds observers; the built-in
 //     telemetry uses OpenTelemetry if the program has installed it, before or after the start
@@ -100,8 +101,8 @@
 // # Concurrency
 //
 // All functions and methods of this package are safe for concurrent use. The manager holds
-// no lock when it calls methods of tasks, restart policies, observers and loggers, so they
-// may call the manager. It holds a lock when it calls a [Custom] discipline, which must not
+// no lock when it calls methods of tasks, restart policies, observers, loggers and functions of
+// [WithOnEnd], so they may call the manager. It holds a lock when it calls a [Custom] discipline, which must not
 // call the manager, or a scaler, which may call only [TaskManager.Snapshot] and
 // [TaskManager.Workers].
 //
@@ -128,8 +129,9 @@
 // the manager for good. When Drain or Stop has returned nil, or [TaskManager.Done] is closed,
 // no task and no goroutine of the manager is left. A Drain whose context ends cancels the
 // remaining tasks, as Stop does. The manager cannot end an Execute that ignores its context,
-// nor an observer, a logger, a timetable or a scaler that does not return; the error of Stop
-// names such tasks and calls, and Stop can be called again to continue waiting.
+// nor an observer, a logger, a timetable, a function of [WithOnEnd] or a scaler that does not
+// return; the error of Stop names such tasks and calls, and Stop can be called again to continue
+// waiting.
 //
 // Drain and Stop return when their context ends, however many tasks there are, and whatever
 // tasks, observers and scalers do. The manager continues to end in the background.
@@ -147,11 +149,13 @@
 //   - A panic in Progress or Description is reported in the status.
 //   - A panic in Push of a custom queue ends the task that was pushed.
 //   - A panic in a [Timetable] ends that schedule.
-//   - A panic in an observer is logged. A panic in a logger is ignored.
+//   - A panic in an observer or in a function of [WithOnEnd] is logged. A panic in a logger is
+//     ignored.
 //
 // The manager trusts other code, and may stay locked or lose a goroutine if that code fails:
-// contexts and errors whose methods panic or call Goexit; observers, loggers, Name, Progress,
-// Description and attribute methods that call Goexit; the other methods of a custom queue.
+// contexts and errors whose methods panic or call Goexit; observers, loggers, functions of
+// [WithOnEnd], Name, Progress, Description and attribute methods that call Goexit; the other methods
+// of a custom queue.
 // A Goexit in Push of a custom queue ends the process.
 //
 // # Time in tests

@@ -99,9 +99,9 @@ type StopError struct {
 	// Running holds the names of the tasks that were still running, sorted. A task also
 	// counts as running while an observer or the logger is called for it.
 	Running []string
-	// Calls describes the calls of observers, of the logger, of timetables and of the scaler
-	// that had not returned, sorted, for example: BeginRun of the observer *app.Audit for
-	// task "a".
+	// Calls describes the calls of observers, of the logger, of timetables, of functions of
+	// [WithOnEnd] and of the scaler that had not returned, sorted, for example: BeginRun of the
+	// observer *app.Audit for task "a".
 	Calls []string
 	// Err is the reason why the context ended.
 	Err error

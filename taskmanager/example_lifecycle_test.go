@@ -44,6 +44,39 @@ func ExampleHandle_Wait_nested() {
 	// <nil>
 }
 
+// The function is called when the task has ended and its name is free. It may submit the next task.
+func ExampleWithOnEnd() {
+	m, err := taskmanager.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	over := make(chan struct{})
+	var poll func(attempt int) error
+	poll = func(attempt int) error {
+		_, err := m.SubmitFunc(ctx, "poll", func(context.Context) error {
+			return fmt.Errorf("answer %d", attempt)
+		}, taskmanager.WithOnEnd(func(h *taskmanager.Handle) {
+			fmt.Println(h.Name(), "has ended with", h.Err())
+			if attempt == 3 || poll(attempt+1) != nil {
+				close(over)
+			}
+		}))
+		return err
+	}
+	if err := poll(1); err != nil {
+		log.Fatal(err)
+	}
+	<-over
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// poll has ended with answer 1
+	// poll has ended with answer 2
+	// poll has ended with answer 3
+	// <nil>
+}
+
 // While a task waits for something outside the manager, another task uses its slot.
 func ExampleBlocking() {
 	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 1))

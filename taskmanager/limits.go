@@ -134,12 +134,14 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 }
 
 // disarm undoes arm for a task that has ended with err, and calls its watcher. It drops the
-// rest of the configuration that an ended task does not need.
-func (m *TaskManager) disarm(h *Handle, err error) {
+// rest of the configuration that an ended task does not need. It returns the functions that are
+// to be called, if the task was accepted.
+func (m *TaskManager) disarm(h *Handle, err error) *onEnd {
 	h.word.Lock()
+	call := h.cfg.onEnd
 	l, link, w := h.cfg.limits, h.cfg.link, h.cfg.watcher
 	h.cfg.link, h.cfg.linkedTo, h.cfg.watcher = nil, nil, nil
-	h.cfg.restart, h.cfg.delayed = nil, nil
+	h.cfg.restart, h.cfg.delayed, h.cfg.onEnd = nil, nil, nil
 	if l != nil {
 		m.patience.Remove(l.queueAlarm)
 		m.delayed.Remove(l.deadlineAlarm)
@@ -150,6 +152,7 @@ func (m *TaskManager) disarm(h *Handle, err error) {
 	if w != nil {
 		w.ended(h, err)
 	}
+	return call
 }
 
 // limitWaitLocked sets the alarm for a wait for a worker that begins now. The lock of h must be

@@ -108,6 +108,19 @@ func (l log) fault(what string, err error) {
 	})
 }
 
+// logCrash logs a panic in a call of user code.
+func (m *TaskManager) logCrash(in userCall, err error) {
+	if in.what != onEndCall {
+		m.log.fault("an observer crashed", err)
+		return
+	}
+	m.log.write(event{
+		level: slog.LevelError, message: "a function of WithOnEnd crashed",
+		attrs:  append(errorAttrs(err), slog.String("task", text.Clean(in.task, text.NameLimit))),
+		format: "a function of WithOnEnd of task %v crashed: %v", args: []any{quoted(in.task), details{err}},
+	})
+}
+
 // taskLog logs messages about one execution of a task.
 type taskLog struct {
 	log

@@ -47,7 +47,7 @@ type TaskManager struct {
 	waits      atomic.Pointer[waitGraph]
 	schedules  sync.Map    // the keys are *Schedule
 	links      links       // to the contexts of submits and groups
-	calls      calls       // of observers, the logger and timetables, in progress
+	calls      calls       // of user code, in progress
 	draining   atomic.Bool // Close or Drain was called
 	shutdown   shutdown
 	drops      dropLog       // tasks that were dropped or shed

@@ -3,6 +3,7 @@ package taskmanager_test
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"pgregory.net/rapid"
@@ -96,8 +97,9 @@ type modelTask struct {
 	submitted chan struct{} // closed when the submit has returned
 	returned  returned      // valid when submitted is closed
 	handle    *taskmanager.Handle
-	err       error // the error of the submit
-	end       error // the expected error of the task
+	ends      atomic.Int32 // calls of the function of WithOnEnd
+	err       error        // the error of the submit
+	end       error        // the expected error of the task
 }
 
 // returned holds the results of a submit.
@@ -299,11 +301,16 @@ func (a attributed) Priority() int               { return a.x.priority }
 func (a attributed) Cost() int64                 { return a.x.cost }
 func (a attributed) Deadline() (time.Time, bool) { return a.x.deadline, !a.x.deadline.IsZero() }
 
+// onEnd counts the ends of the task.
+func (x *modelTask) onEnd() taskmanager.TaskOption {
+	return taskmanager.WithOnEnd(func(*taskmanager.Handle) { x.ends.Add(1) })
+}
+
 // options returns the attributes and limits of the task as options.
 func (x *modelTask) options() []taskmanager.TaskOption {
 	opts := []taskmanager.TaskOption{
 		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),
-		taskmanager.WithNotBefore(time.Now().Add(x.delay)),
+		taskmanager.WithNotBefore(time.Now().Add(x.delay)), x.onEnd(),
 	}
 	if x.hard {
 		opts = append(opts, taskmanager.WithDeadline(x.deadline))

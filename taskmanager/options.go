@@ -21,7 +21,7 @@ import (
 type Option interface{ apply(c *config) error }
 
 // TaskOption configures one task. The With functions of this package make task options.
-// If an option is given twice, the last one wins.
+// If an option is given twice, the last one wins, except for [WithOnEnd].
 type TaskOption interface{ applyTask(c *taskConfig) error }
 
 // Overflow is the policy for a submit that finds no room; see [WithLimit].
@@ -223,6 +223,7 @@ type taskConfig struct {
 	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
 	watcher watcher      // nil: nothing watches the task; guarded by the handle's lock
 	overlap *Overlap     // only for schedules
+	onEnd   *onEnd       // WithOnEnd; nil: nothing, or the task has ended; guarded as watcher
 
 	// Guarded by the handle's lock, and nil once the task has ended.
 	link     *link           // nil: not linked, or to a context that cannot end

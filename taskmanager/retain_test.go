@@ -86,6 +86,10 @@ func TestHandleKeepsWhatItsTaskNeeded(t *testing.T) {
 			submit("a", fn0, taskmanager.WithTimeout(time.Hour), taskmanager.WithQueueTimeout(time.Hour),
 				taskmanager.WithDeadline(time.Now().Add(time.Hour)), taskmanager.WithLinkedContext())
 		},
+		"has a function for its end": func(_ *taskmanager.TaskManager, s scales, submit submit) {
+			w := s.add("functions of WithOnEnd")
+			submit("a", fn0, taskmanager.WithOnEnd(func(*taskmanager.Handle) { w[0]++ }))
+		},
 		"restarts": func(_ *taskmanager.TaskManager, s scales, submit submit) {
 			w, runs := s.add("policies"), 0
 			submit("a", func(context.Context) error {

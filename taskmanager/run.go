@@ -364,10 +364,26 @@ func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
 			m.observeTaskEnd(h, err, waited)
 		}
 	}
+	if h.word.Special() {
+		m.strikeSpecial(h, err, a)
+		return
+	}
 	worker, was := m.conclude(h, err, a)
 	m.names.Remove(was, worker)
-	if h.word.Special() {
-		m.disarm(h, err)
+}
+
+// strikeSpecial is the rest of strike for a task with a configuration. Stop waits for the functions
+// of WithOnEnd: it learns of them before the task has ended.
+func (m *TaskManager) strikeSpecial(h *Handle, err error, a acceptance) {
+	calls := a == accepted && h.cfg.onEnd != nil
+	if calls {
+		m.shutdown.onEnd.Add(1)
+		defer m.shutdown.onEnd.Done()
+	}
+	worker, was := m.conclude(h, err, a)
+	m.names.Remove(was, worker)
+	if onEnd := m.disarm(h, err); calls {
+		onEnd.call(h)
 	}
 }
 

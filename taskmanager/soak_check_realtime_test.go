@@ -98,6 +98,7 @@ func (x *life) check() {
 		x.fail("%d tasks were taken, and %d have ended: %v", accepted, total, ends)
 	}
 	x.checkPool()
+	x.checkTold()
 	x.checkHistory(accepted)
 	if list := x.m.TaskStatus(); len(list) > 0 {
 		x.fail("tasks are left on the books: %+v", list)

@@ -37,6 +37,7 @@ type life struct {
 	drained  bool        // Drain succeeded, so no task may have ended with ErrStopped
 	serial   atomic.Int64
 	refused  atomic.Int64 // submits that failed and may be in the history
+	told     told
 
 	running [soakNames]atomic.Int32 // number of executions by name
 

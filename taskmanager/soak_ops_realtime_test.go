@@ -82,7 +82,7 @@ func (t *soakTask) options(random *rand.Rand) (opts []taskmanager.TaskOption) {
 		t.linked = true
 		opts = append(opts, taskmanager.WithLinkedContext())
 	}
-	return opts
+	return append(opts, t.onEnd(random)...)
 }
 
 // submit submits a task in a random way.
@@ -103,7 +103,7 @@ func (d *driver) submit() {
 		h, err = d.m.TrySubmit(ctx, t, opts...)
 		t.accept("TrySubmit", h, err)
 	case 2:
-		t.timeout, t.queueTimeout, t.deadline, t.linked = false, false, false, false
+		t.timeout, t.queueTimeout, t.deadline, t.linked, t.tells = false, false, false, false, false
 		var started <-chan struct{}
 		started, err = d.m.Go(t)
 		t.accept("Go", nil, err)
@@ -148,6 +148,7 @@ func (x *life) submitAll(ctx context.Context, random *rand.Rand, by *execution) 
 			continue
 		}
 		t.timeout, t.queueTimeout, t.deadline, t.linked = all[0].timeout, all[0].queueTimeout, all[0].deadline, all[0].linked
+		t.tells = all[0].tells
 	}
 	handles, err := x.m.SubmitAll(ctx, tasks, opts...)
 	if err == nil && len(handles) != len(tasks) {

@@ -25,7 +25,7 @@ type soakTask struct {
 	asks    bool
 	grouped bool
 
-	timeout, queueTimeout, deadline, linked bool // whether the option is given
+	timeout, queueTimeout, deadline, linked, tells bool // whether the option is given
 
 	inside  atomic.Int32
 	runs    atomic.Int32

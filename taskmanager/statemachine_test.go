@@ -161,6 +161,9 @@ func (s *system) check(t *rapid.T) {
 			workers[name] = x.phase
 		}
 		s.checkSubmit(t, x)
+		if x.ends.Load() != 0 {
+			t.Fatalf("the end of task %q, which is outstanding, was told", name)
+		}
 		if x.handle != nil && (isClosed(x.handle.Done()) || isClosed(x.handle.Started()) != x.started) {
 			t.Fatalf("task %q: done %v, started %v; want false, %v", name,
 				isClosed(x.handle.Done()), isClosed(x.handle.Started()), x.started)
@@ -185,8 +188,13 @@ func (s *system) check(t *rapid.T) {
 	}
 	want := 0
 	for _, x := range s.ended {
+		calls := int32(0)
 		if x.err == nil {
 			want++
+			calls = 1
+		}
+		if got := x.ends.Load(); got != calls {
+			t.Fatalf("the end of task %q was told %d times, want %d", x.name, got, calls)
 		}
 	}
 	if got := len(s.m.History()); got != want {

@@ -21,6 +21,7 @@ type shutdown struct {
 	cut      cut        // constant once stopping is set
 
 	background sync.WaitGroup // finishDrain, and the goroutines that call a Timetable of the user
+	onEnd      sync.WaitGroup // tasks whose functions of WithOnEnd have not returned
 	done       chan struct{}  // closed by finishStop
 }
 
@@ -40,8 +41,9 @@ const mostNames = 10_000
 // have exited. No task starts or restarts any more.
 //
 // If ctx ends first, Stop returns a [*StopError], which wraps the cause of ctx and names
-// the tasks that are still running, and the calls of observers, the logger, timetables and
-// the scaler that have not returned. The manager continues to stop; call Stop again to wait for it.
+// the tasks that are still running, and the calls of observers, the logger, timetables, functions
+// of [WithOnEnd] and the scaler that have not returned. The manager continues to stop; call Stop
+// again to wait for it.
 //
 // Stop is idempotent and safe for concurrent use. A task may stop its own manager, but Stop
 // also waits for that task, so its ctx must end. For a nil ctx Stop returns [ErrNilContext]
@@ -123,6 +125,7 @@ func (m *TaskManager) finishStop() {
 	for h := range m.names.All() {
 		<-h.Done()
 	}
+	m.shutdown.onEnd.Wait() // each task was added before its end, so nothing is added any more
 	m.names.Flush()
 	m.unobservePool()
 	m.summarizeAll()

@@ -111,13 +111,13 @@ func hasKind(task Task) bool {
 	return ok
 }
 
-// tell calls an observer. It logs a panic of the observer.
+// tell calls an observer or a function of WithOnEnd. It logs a panic.
 func (m *TaskManager) tell(what userCall, do func()) {
 	shard, place := m.calls.begin(what)
 	defer func() {
 		shard.end(place)
 		if v := recover(); v != nil {
-			m.log.fault("an observer crashed", recovered(v))
+			m.logCrash(what, recovered(v))
 		}
 	}()
 	do()
