@@ -28,7 +28,9 @@ type shard[T any] struct {
 	free    int        // the first free entry, or none
 	n       int        // entries in use
 	added   uint64     // tasks added so far
-	_       [32]byte   // 128 in all: no two locks on one pair of cache lines
+	next    uint32     // the position of the next entry that is appended
+	era     uint32     // how often the positions were numbered anew
+	_       [24]byte   // 128 in all: no two locks on one pair of cache lines
 }
 
 // entry is a name in use, or a stale one, whose task has ended. An entry that is not in use
@@ -39,11 +41,15 @@ type shard[T any] struct {
 // the addition to the shard. It tells a removal whether the entry is still the one of its
 // task: the entry may belong to another task meanwhile, or to none. Serial numbers repeat
 // only after 2^32 additions to the shard, while a removal is deferred for milliseconds.
+//
+// The position stays with the entry when the list is compacted, and positions ascend in the list.
+// So a walk in portions can continue behind a position; see [Table.Read].
 type entry[T any] struct {
-	task   *T
-	hash   uint32 // half of the hash of the name
-	slot   int32  // the place of the tag in tags
-	serial uint32
+	task     *T
+	hash     uint32 // half of the hash of the name
+	slot     int32  // the place of the tag in tags
+	serial   uint32
+	position uint32 // set when the entry is appended to the list
 }
 
 const (
@@ -86,7 +92,8 @@ func (s *shard[T]) freeEntryLocked() int {
 		s.free = int(s.entries[i].slot)
 	} else {
 		i = len(s.entries)
-		s.entries = append(s.entries, entry[T]{})
+		s.entries = append(s.entries, entry[T]{position: s.next})
+		s.next++
 	}
 	s.n++
 	return i
@@ -102,7 +109,7 @@ func (t *Table[T]) release(p Place) {
 	}
 	e := &s.entries[i]
 	s.untagLocked(uint32(e.slot))
-	*e = entry[T]{slot: int32(s.free)}
+	*e = entry[T]{slot: int32(s.free), position: e.position}
 	s.free = i
 	s.n--
 	s.mu.Unlock()
@@ -177,7 +184,11 @@ func (t *Table[T]) compactLocked(which uint32) {
 	s := &t.shards[which]
 	old := s.entries
 	s.entries, s.free = make([]entry[T], 0, s.n), none
+	renumber := s.next >= renumberAt
 	for _, e := range old {
+		if renumber {
+			e.position = uint32(len(s.entries)) //nolint:gosec // see placeOf
+		}
 		switch {
 		case e.task == nil:
 		case t.moved(e.task, placeOf(which, e.serial, len(s.entries))):
@@ -187,28 +198,10 @@ func (t *Table[T]) compactLocked(which uint32) {
 		}
 	}
 	s.n = len(s.entries)
-}
-
-// copyTasks returns the tasks of the shard, ended ones too, in buf if it is large enough. It
-// reads only the list while it holds the lock: to look at a task may be to wait for memory,
-// and an allocation may have to help the garbage collector.
-func (s *shard[T]) copyTasks(buf []*T) []*T {
-	clear(buf[:cap(buf)]) // so that tasks of the last shard are not kept in memory
-	s.mu.Lock()
-	for s.n > cap(buf) {
-		n := s.n
-		s.mu.Unlock()
-		buf = make([]*T, 0, n+n/8)
-		s.mu.Lock()
+	if renumber {
+		s.next = uint32(s.n) //nolint:gosec // see placeOf
+		s.era++
 	}
-	defer s.mu.Unlock()
-	buf = buf[:0]
-	for i := range s.entries {
-		if task := s.entries[i].task; task != nil {
-			buf = append(buf, task)
-		}
-	}
-	return buf
 }
 
 // additions returns the number of tasks added so far.

@@ -32,7 +32,6 @@ package names
 import (
 	"errors"
 	"hash/maphash"
-	"iter"
 	"time"
 )
 
@@ -187,22 +186,6 @@ func (t *Table[T]) findLocked(s *shard[T], k key, name string) (task *T, stale i
 		}
 	}
 	return nil, stale
-}
-
-// All ranges over the outstanding tasks, in no particular order. A task that is added or
-// ends during the loop may be included or not. No lock is held while the loop body runs.
-func (t *Table[T]) All() iter.Seq[*T] {
-	return func(yield func(*T) bool) {
-		var tasks []*T
-		for i := range t.shards {
-			tasks = t.shards[i].copyTasks(tasks)
-			for _, task := range tasks {
-				if !t.ended(task) && !yield(task) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // Some returns an outstanding task, or nil if it finds none. It prefers one that was added

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
@@ -300,34 +299,6 @@ func TestEqualHashes(t *testing.T) {
 		if got, stale := table.findLocked(&table.shards[k.shard], c.key, c.name); got != c.want || stale != c.stale {
 			t.Errorf("findLocked(%v, %q) returned %p and %d, want %p and %d", c.key, c.name, got, stale, c.want, c.stale)
 		}
-	}
-}
-
-// TestListingHoldsNoLockForLong times how long a listing of 100,000 tasks locks each shard:
-// the best of several tries for each, since on a busy machine any of them can be interrupted.
-func TestListingHoldsNoLockForLong(t *testing.T) {
-	const tasks, limit, tries = 100_000, time.Millisecond, 10
-	table := newTable()
-	for i := range tasks {
-		x := &task{name: "task/" + strconv.Itoa(i)}
-		mustAdd(t, table, x)
-	}
-	listed, longest := 0, time.Duration(0)
-	for i := range table.shards {
-		best, copied := time.Hour, []*task(nil)
-		for range tries {
-			start := time.Now()
-			copied = table.shards[i].copyTasks(copied)
-			best = min(best, time.Since(start))
-		}
-		listed += len(copied)
-		longest = max(longest, best)
-	}
-	if listed != tasks {
-		t.Fatalf("%d tasks listed, want %d", listed, tasks)
-	}
-	if longest > limit {
-		t.Errorf("a listing of %d tasks locks a shard for %v, want at most %v", tasks, longest, limit)
 	}
 }
 
