@@ -13,8 +13,8 @@ import (
 type TaskWithPriority interface {
 	Task
 	// Priority returns the level of the task. Higher levels run first; the default is 0.
-	// It is called once, at the submit, if the discipline needs it. If it panics, the
-	// submit fails. [WithPriority] overrides it.
+	// It is called once, at the submit, under every discipline. If it panics, the submit
+	// fails. [WithPriority] overrides it, and then it is not called.
 	Priority() int
 }
 
@@ -24,8 +24,8 @@ type TaskWithPriority interface {
 type TaskWithKey interface {
 	Task
 	// Key returns the key of the task. Tasks without a key share the key "". It is called
-	// once, at the submit, if the discipline needs it. If it panics, the submit fails.
-	// [WithKey] overrides it.
+	// once, at the submit, under every discipline. If it panics, the submit fails.
+	// [WithKey] overrides it, and then it is not called.
 	Key() string
 }
 
@@ -38,8 +38,8 @@ type TaskWithDeadline interface {
 	// runs. For a deadline by which the task must have ended, use [WithDeadline], which
 	// overrides this one.
 	//
-	// It is called once, at the submit, if the discipline needs it. If it panics, the
-	// submit fails.
+	// It is called once, at the submit, under every discipline, unless [WithDeadline] is
+	// given. If it panics or returns the zero time and true, the submit fails.
 	Deadline() (deadline time.Time, ok bool)
 }
 
@@ -48,8 +48,9 @@ type TaskWithDeadline interface {
 type TaskWithCost interface {
 	Task
 	// Cost returns how much of the share of its key the task uses, in any unit. It must
-	// be positive; the default is 1. It is called once, at the submit, if the discipline
-	// needs it. If it panics, the submit fails. [WithCost] overrides it.
+	// be positive; the default is 1. It is called once, at the submit, under every
+	// discipline. If it panics, the submit fails. [WithCost] overrides it, and then it is
+	// not called.
 	Cost() int64
 }
 
@@ -61,13 +62,10 @@ const (
 	keyAttribute
 	deadlineAttribute
 	costAttribute
-
-	noAttributes  attribute = 0
-	allAttributes           = priorityAttribute | keyAttribute | deadlineAttribute | costAttribute
 )
 
-// attributes are the values by which disciplines order tasks. They do not change after
-// the submit.
+// attributes are the values by which disciplines order tasks, and which the status shows under
+// every discipline. They do not change after the submit.
 type attributes struct {
 	given    attribute // set by options
 	priority int
@@ -89,15 +87,15 @@ func (h *Handle) attributes() *attributes {
 	return &h.cfg.attributes
 }
 
-// Priority returns the priority by which the discipline of the manager orders the task:
+// Priority returns the priority of the task, also if the discipline of the manager ignores it:
 // that of [WithPriority], or else of [TaskWithPriority], or else 0.
 func (h *Handle) Priority() int { return h.attributes().priority }
 
-// Key returns the key of the task for the discipline of the manager: that of [WithKey],
-// or else of [TaskWithKey], or else "".
+// Key returns the key of the task, also if the discipline of the manager ignores it: that of
+// [WithKey], or else of [TaskWithKey], or else "".
 func (h *Handle) Key() string { return h.attributes().key }
 
-// Deadline returns the deadline of the task for the discipline of the manager: that of
+// Deadline returns the deadline of the task, also if the discipline of the manager ignores it: that of
 // [WithDeadline], or else of [TaskWithDeadline]. It reports false if there is none. The
 // result has a reading of the monotonic clock, by which [time.Time.Before] and similar
 // methods compare it; see [WithDeadline].
@@ -106,7 +104,7 @@ func (h *Handle) Deadline() (deadline time.Time, ok bool) {
 	return deadline, !deadline.IsZero()
 }
 
-// Cost returns the cost of the task for the discipline of the manager: that of
+// Cost returns the cost of the task, also if the discipline of the manager ignores it: that of
 // [WithCost], or else of [TaskWithCost], or else 1.
 func (h *Handle) Cost() int64 { return h.attributes().cost }
 
@@ -175,10 +173,21 @@ func attributeOption[V any](name string, which attribute, set func(*attributes, 
 	})
 }
 
-// attributesOf adds the attributes that the discipline needs and no option has set to the
-// configuration of a task, which may be nil.
+// hasMethods reports whether a task has methods that return its kind or its attributes.
+func hasMethods(task Task) bool {
+	switch task.(type) {
+	case closure: // the usual case, and the cheapest question
+		return false
+	case TaskWithKind, TaskWithPriority, TaskWithKey, TaskWithCost, TaskWithDeadline:
+		return true
+	}
+	return false
+}
+
+// attributesOf adds the attributes that no option has set to the configuration of a task, which
+// may be nil.
 func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, error) {
-	if d.wants == noAttributes {
+	if !d.asksByKey() && !hasMethods(task) {
 		return cfg, nil
 	}
 	a := defaultAttributes
@@ -201,10 +210,9 @@ func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, erro
 // ask calls the methods of a task that return attributes, and the functions of the
 // discipline.
 func (d Discipline) ask(task Task, a *attributes) (faults []error) {
-	// The inner ask calls a method if the discipline needs its attribute and no option
-	// has set it.
+	// The inner ask calls a method if no option has set its attribute.
 	ask := func(which attribute, method string, call func() error) {
-		if d.wants&which == 0 || a.given&which != 0 {
+		if a.given&which != 0 {
 			return
 		}
 		if err := guarded(call); err != nil {

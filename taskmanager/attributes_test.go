@@ -39,25 +39,22 @@ var tomorrow = time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC)
 
 func newAsked(name string) *asked { return &asked{task: task{name: name}, cost: 5, deadline: tomorrow} }
 
-// TestDisciplinesAskOnlyForAttributesTheyUse checks that the methods are called once, at
-// the submit, and only if the discipline uses the attribute.
-func TestDisciplinesAskOnlyForAttributesTheyUse(t *testing.T) {
-	custom := taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])
-	for name, test := range map[string]struct {
-		discipline taskmanager.Discipline
-		want       []string
-	}{
-		"FIFO":       {taskmanager.FIFO(), nil},
-		"LIFO":       {taskmanager.LIFO(), nil},
-		"CoDel":      {taskmanager.CoDel(taskmanager.CoDelConfig{}), nil},
-		"Priority":   {taskmanager.Priority(3), []string{"Priority"}},
-		"Deadline":   {taskmanager.Deadline(time.Second), []string{"Deadline"}},
-		"Fair":       {taskmanager.Fair(nil), []string{"Key", "Cost"}},
-		"LimitByKey": {taskmanager.LimitByKey(1, taskmanager.Priority(0)), []string{"Priority", "Key"}},
-		"Custom":     {custom, []string{"Priority", "Key", "Cost", "Deadline"}},
+// TestAttributesAreKnownUnderEachDiscipline checks that each method is called once, at the
+// submit, whether the discipline uses the attribute or not, and that the status and the history
+// show the results.
+func TestAttributesAreKnownUnderEachDiscipline(t *testing.T) {
+	for name, d := range map[string]taskmanager.Discipline{
+		"FIFO":       taskmanager.FIFO(),
+		"LIFO":       taskmanager.LIFO(),
+		"CoDel":      taskmanager.CoDel(taskmanager.CoDelConfig{}),
+		"Priority":   taskmanager.Priority(3),
+		"Deadline":   taskmanager.Deadline(time.Second),
+		"Fair":       taskmanager.Fair(nil),
+		"LimitByKey": taskmanager.LimitByKey(1, taskmanager.Priority(0)),
+		"Custom":     taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle]),
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := start(t, taskmanager.WithQueue(test.discipline), taskmanager.WithRestart(fixedDelay(0)))
+			m := start(t, taskmanager.WithQueue(d), taskmanager.WithRestart(fixedDelay(0)), taskmanager.WithHistory(1))
 			a := newAsked("a")
 			failures := 3
 			a.execute = func(context.Context) error {
@@ -67,8 +64,41 @@ func TestDisciplinesAskOnlyForAttributesTheyUse(t *testing.T) {
 				return nil
 			}
 			a.restart = func(context.Context, error) bool { return true }
-			await(t, submit(t, m, a))
-			check.Equal(t, "questions", a.questions, test.want)
+			h := submit(t, m, a)
+			await(t, h)
+			check.Equal(t, "questions", a.questions, []string{"Priority", "Key", "Cost", "Deadline"})
+			deadline, ok := h.Deadline()
+			check.Equal(t, "cost", h.Cost(), 5)
+			check.Equal(t, "deadline", ok && deadline.Equal(tomorrow), true)
+			for what, s := range map[string]taskmanager.TaskStatus{"status": h.Status(), "record": m.History()[0].TaskStatus} {
+				check.Equal(t, what+": key", s.Key, "method")
+				check.Equal(t, what+": priority", s.Priority, 7)
+				check.Equal(t, what+": attempt", s.Attempt, 4)
+				check.Equal(t, what+": kind", s.Kind, "*taskmanager_test.asked")
+			}
+		})
+	}
+}
+
+// TestFunctionsOfDisciplinesAreCalledOnlyIfSet checks that a discipline without functions of the key
+// asks nothing, and that one with such a function asks for every task.
+func TestFunctionsOfDisciplinesAreCalledOnlyIfSet(t *testing.T) {
+	var keys []string
+	note := func(key string) int { keys = append(keys, key); return 1 }
+	for name, test := range map[string]struct {
+		discipline taskmanager.Discipline
+		want       []string
+	}{
+		"Fair without weights": {taskmanager.Fair(nil), nil},
+		"Fair":                 {taskmanager.Fair(note), []string{"", "method"}},
+		"LimitByKeyFunc":       {taskmanager.LimitByKeyFunc(note, taskmanager.FIFO()), []string{"", "method"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys = nil
+			m := start(t, taskmanager.WithQueue(test.discipline))
+			await(t, submitFunc(t, m, "function", fn0))
+			await(t, submit(t, m, newAsked("task")))
+			check.Equal(t, "keys", keys, test.want)
 		})
 	}
 }
@@ -98,7 +128,7 @@ func TestOptionsWinOverMethods(t *testing.T) {
 // TestBadAttributesAreErrors checks that the submit returns an error that names the faulty
 // method or option, and that the name stays free.
 func TestBadAttributesAreErrors(t *testing.T) {
-	all := taskmanager.Custom(queue.NewFIFO[*taskmanager.Handle])
+	all := taskmanager.FIFO()
 	panicsAt := func(method string) *asked {
 		a := newAsked("a")
 		a.answer = func(question string) {

@@ -14,7 +14,6 @@ import (
 type Discipline struct {
 	name    string
 	queue   queue.Factory[*Handle]
-	wants   attribute
 	weight  func(key string) int // nil: equal weights
 	limit   func(key string) int // how many tasks of a key may run at once, 0: any number; nil: no limits
 	custom  bool                 // the factory is user code
@@ -26,6 +25,9 @@ type Discipline struct {
 func WithQueue(d Discipline) Option {
 	return option{name: "WithQueue", set: func(c *config) { c.discipline = d }, fault: d.fault()}
 }
+
+// asksByKey reports whether each submit calls a function of the discipline with the key of its task.
+func (d *Discipline) asksByKey() bool { return d.weight != nil || d.limit != nil }
 
 // fault returns the faults of the arguments from which the discipline was made.
 func (d Discipline) fault() error {
@@ -78,7 +80,7 @@ func LIFO() Discipline { return Discipline{name: "LIFO", queue: queue.NewLIFO[*H
 // that are submitted after it. At most (pmax−p)·ageing newer tasks then overtake a task
 // of level p, where pmax is the highest level in use. See [queue.Priority].
 func Priority(ageing int) Discipline {
-	return Discipline{name: fmt.Sprintf("Priority(%d)", ageing), queue: queue.Priority((*Handle).Priority, ageing), wants: priorityAttribute}
+	return Discipline{name: fmt.Sprintf("Priority(%d)", ageing), queue: queue.Priority((*Handle).Priority, ageing)}
 }
 
 // Deadline runs the task with the earliest deadline first. The deadline is set by
@@ -91,7 +93,6 @@ func Deadline(horizon time.Duration) Discipline {
 		queue: queue.Deadline(queue.DeadlineConfig[*Handle]{
 			Deadline: (*Handle).Deadline, Horizon: horizon, Enqueued: (*Handle).enqueued,
 		}),
-		wants: deadlineAttribute,
 	}
 }
 
@@ -110,7 +111,6 @@ func Fair(weight func(key string) int) Discipline {
 		queue: queue.Fair(queue.FairConfig[*Handle, string]{
 			Key: (*Handle).Key, Weight: (*Handle).weight, Cost: (*Handle).Cost,
 		}),
-		wants:  keyAttribute | costAttribute,
 		weight: weight,
 	}
 }
@@ -155,7 +155,6 @@ func LimitByKeyFunc(limit func(key string) int, inner Discipline) Discipline {
 	}
 	d.name = "LimitByKey over " + inner.name
 	d.queue = queue.LimitByKeyFunc((*Handle).keyLimit, (*Handle).Key, inner.queue)
-	d.wants |= keyAttribute
 	d.limit = lower(limit, inner.limit)
 	return d
 }
@@ -193,5 +192,5 @@ func CoDel(cfg CoDelConfig) Discipline {
 // If the queue panics in Push, the task being pushed ends with that panic. A panic in
 // another method ends the process. Package queue/queuetest checks an implementation.
 func Custom(factory queue.Factory[*Handle]) Discipline {
-	return Discipline{name: "Custom", queue: factory, wants: allAttributes, custom: true}
+	return Discipline{name: "Custom", queue: factory, custom: true}
 }

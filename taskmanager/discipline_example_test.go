@@ -18,7 +18,7 @@ type report struct {
 
 func (r report) Name() string { return fmt.Sprintf("%s/%d", r.tenant, r.pages) }
 func (r report) Key() string  { return r.tenant }
-func (r report) Cost() int64  { return int64(r.pages) }
+func (r report) Cost() int64  { return int64(max(1, r.pages)) }
 
 func (r report) Execute(context.Context) error {
 	fmt.Println(r.Name())

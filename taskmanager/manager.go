@@ -120,9 +120,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		return nil, err
 	}
 	m.observers.Store(set)
-	if m.keyQueue = cfg.keyQueue; m.keyQueue != nil {
-		m.queue.wants |= keyAttribute
-	}
+	m.keyQueue = cfg.keyQueue
 	if m.pool, err = m.newPool(cfg); err != nil {
 		return nil, fmt.Errorf("taskmanager: %w", err)
 	}

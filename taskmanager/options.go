@@ -292,9 +292,8 @@ func newTaskConfig(opts []TaskOption) (*taskConfig, error) {
 	return c, errors.Join(faults...)
 }
 
-// configure applies the options of a task and asks the task for the attributes and the
-// kind that the discipline and the telemetry need. It returns nil if there is nothing to
-// store.
+// configure applies the options of a task and asks the task for its attributes and its kind.
+// It returns nil if there is nothing to store.
 func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskConfig, error) {
 	cfg, err := newTaskConfig(opts)
 	if err != nil {

@@ -38,8 +38,8 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 	return h.Started(), nil
 }
 
-// Submit submits a task and returns its handle. It reads the name of the task, and the
-// attributes that the discipline uses.
+// Submit submits a task and returns its handle. It reads the name of the task, its kind and its
+// attributes: what the methods of its optional interfaces return, such as [TaskWithKey].
 //
 // The context of the task carries the values of ctx. The cancellation of ctx ends only a
 // Submit that waits for room. It does not end the task, because background work continues
@@ -119,7 +119,8 @@ func (m *TaskManager) submit(ctx context.Context, h *Handle, opts []TaskOption, 
 type watcher interface{ ended(h *Handle, err error) }
 
 // prepare completes the handle of a task. No other goroutine knows h yet. The task gets a
-// configuration only if it has options, a watcher, or attributes that are needed.
+// configuration only if it has options, a watcher, methods for its kind or attributes, or a key by
+// which the discipline asks for a weight or a limit.
 func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption, w watcher) error {
 	if ctx == nil {
 		return ErrNilContext
@@ -127,7 +128,7 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption,
 	if h.name == "" && len(opts) == 0 {
 		return ErrEmptyName
 	}
-	if len(opts) > 0 || w != nil || m.queue.wants != noAttributes || hasKind(h.task) {
+	if len(opts) > 0 || w != nil || m.queue.asksByKey() || hasMethods(h.task) {
 		cfg, err := m.configure(h.task, opts, w)
 		if err != nil {
 			return err

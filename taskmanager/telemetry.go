@@ -102,15 +102,6 @@ func askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	return cfg, nil
 }
 
-// hasKind reports whether a task has a Kind method.
-func hasKind(task Task) bool {
-	if _, fn := task.(closure); fn { // the usual case, and the cheaper question
-		return false
-	}
-	_, ok := task.(TaskWithKind)
-	return ok
-}
-
 // tell calls an observer or a function of WithOnEnd. It logs a panic.
 func (m *TaskManager) tell(what userCall, do func()) {
 	shard, place := m.calls.begin(what)

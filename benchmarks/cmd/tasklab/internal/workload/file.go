@@ -49,6 +49,7 @@ type File struct {
 	reader  *Reader
 	path    string
 	entry   fs.DirEntry
+	found   int64 // what sizeFound returns, plus 1; 0: not looked up yet
 	content Content
 
 	// These two are for Progress, which may be called at any time.

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"math"
 	"math/bits"
 	"strings"
 	"time"
@@ -8,9 +9,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// The attributes of a File, by which disciplines order. The manager asks only
-// for the attributes that its discipline uses, so the size of a file is looked
-// up before the submit only if the order depends on it.
+// The attributes of a File, by which disciplines order. The manager asks for all of
+// them at the submit, so the size of a file is looked up there, once.
 var (
 	_ taskmanager.TaskWithKey      = (*File)(nil)
 	_ taskmanager.TaskWithCost     = (*File)(nil)
@@ -56,11 +56,14 @@ func allowance(size int64) time.Duration {
 func (t *File) Late() bool { return t.QueueWait > max(t.Allowed, LeastAllowance) }
 
 // sizeFound returns the size that the walk found, in bytes. An unknown size is 0:
-// if something is wrong with the file, reading it will report the error.
+// if something is wrong with the file, reading it will report the error. Only the submit
+// calls it.
 func (t *File) sizeFound() int64 {
-	info, err := t.entry.Info()
-	if err != nil {
-		return 0
+	if t.found == 0 {
+		t.found = 1
+		if info, err := t.entry.Info(); err == nil {
+			t.found += min(max(0, info.Size()), math.MaxInt64-1)
+		}
 	}
-	return max(0, info.Size())
+	return t.found - 1
 }

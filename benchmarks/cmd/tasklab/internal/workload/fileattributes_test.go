@@ -49,7 +49,7 @@ func TestAttributes(t *testing.T) {
 		{"a/b/file", 1023, attributes{"a", 1023, -10, 100 * time.Millisecond}},
 		{"a b/c", 1024, attributes{"a b", 1024, -11, 101 * time.Millisecond}},
 		{"a", 10 << 20, attributes{".", 10 << 20, -24, 10_340 * time.Millisecond}},
-		{"a", math.MaxInt64, attributes{".", math.MaxInt64, -63, 100*time.Millisecond + 1<<30*time.Millisecond}},
+		{"a", math.MaxInt64, attributes{".", math.MaxInt64 - 1, -63, 100*time.Millisecond + 1<<30*time.Millisecond}},
 		{"vanished", -1, attributes{".", 1, 0, 100 * time.Millisecond}},
 	} {
 		submitted := time.Now()
