@@ -31,6 +31,9 @@ func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskO
 		if err == nil {
 			err = m.prepare(ctx, h, opts, nil)
 		}
+		if err == nil {
+			err = h.cfg.batchDuplicateFault()
+		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("taskmanager: SubmitAll: task %d: %w", i+1, err))
 		}

@@ -35,10 +35,13 @@ func (m *TaskManager) awaitIdle(ctx context.Context) error {
 	for {
 		h := m.names.Some()
 		if h == nil {
-			if m.names.Empty() {
-				return nil
+			var joined uint64
+			if h, joined = m.successors.some(); h == nil {
+				if m.names.Empty() && m.successors.none(joined) {
+					return nil
+				}
+				continue // a task was added since
 			}
-			continue // a task was added since
 		}
 		select {
 		case <-h.Done():

@@ -11,7 +11,8 @@ import (
 
 var (
 	// ErrAlreadyExists is returned for a task whose name belongs to a task that is
-	// queued, running or waiting to restart. Wait for that task, or choose another name.
+	// queued, running or waiting to restart. Wait for that task, choose another name, or use
+	// [WithRerun], [WithReplace] or [WithDebounce].
 	// [TaskManager.Go] and [TaskManager.GoFunc] return it unwrapped, so that it can be
 	// compared with ==; other calls add the name.
 	ErrAlreadyExists = newError("already_exists", "taskmanager: a task of that name already exists")
@@ -23,6 +24,10 @@ var (
 	// ErrCancelled is the error of a task that was cancelled by name, through its handle,
 	// or by the end of a linked context. It matches [context.Canceled].
 	ErrCancelled = newError("cancelled", "taskmanager: the task was cancelled: context canceled", context.Canceled)
+
+	// ErrReplaced is the error of a task that a later submit of its name has replaced; see
+	// [WithReplace] and [WithDebounce]. It matches [context.Canceled].
+	ErrReplaced = newError("replaced", "taskmanager: a later submit of that name replaced the task: context canceled", context.Canceled)
 
 	// ErrQueueFull is returned if there is no room for a task: under [Reject], also that of
 	// [WithKeyQueueLimit]; by [TaskManager.TrySubmit] also under [Block] and [CallerRuns];

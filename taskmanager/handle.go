@@ -49,10 +49,11 @@ type (
 // trouble holds the fields that only failed or cancelled tasks need, so that other tasks
 // take less memory.
 type trouble struct {
-	err       error   // the error of the last execution and, at the end, of the task
-	cancelled error   // the reason for the cancellation; nil: not cancelled
-	how       outcome // of the end, if it does not follow from err and cancelled
-	retry     *retry  // nil until the task restarts
+	err       error       // the error of the last execution and, at the end, of the task
+	cancelled error       // the reason for the cancellation; nil: not cancelled
+	how       outcome     // of the end, if it does not follow from err and cancelled
+	retry     *retry      // nil until the task restarts
+	line      *succession // nil unless a task waits behind this one, or this one has waited behind another
 }
 
 // inTroubleLocked returns the trouble of the task to write to. The lock is held.
@@ -190,8 +191,9 @@ func (h *Handle) Done() <-chan struct{} {
 // Err returns the error of a task that has ended. It returns nil before the end, and if
 // the last execution succeeded. Otherwise the error wraps what Execute returned last, a
 // [*PanicError] or [ErrGoexit]; and the reason for the end, if there is another one:
-// [ErrCancelled], [ErrStopped], [ErrGroupFailed], [ErrTimeout], [ErrQueueTimeout],
-// [ErrDeadlineExceeded], [ErrDropped], [ErrShed] or [ErrRestartsExhausted].
+// [ErrCancelled], [ErrReplaced], [ErrStopped], [ErrGroupFailed], [ErrTimeout],
+// [ErrQueueTimeout], [ErrDeadlineExceeded], [ErrDropped], [ErrShed] or
+// [ErrRestartsExhausted].
 func (h *Handle) Err() error {
 	h.word.Lock()
 	defer h.word.Unlock()
@@ -279,10 +281,13 @@ func (h *Handle) entryLocked() *alarm {
 }
 
 // dueLocked returns the time, since the manager's epoch, at which a delayed task will be
-// queued. The lock is held.
+// queued, or zero for a task that only waits behind another one. The lock is held.
 func (h *Handle) dueLocked() time.Duration {
 	if r := h.retryLocked(); r != nil {
 		return r.due
+	}
+	if h.cfg == nil || h.cfg.delayed == nil {
+		return 0
 	}
 	return h.cfg.delayed.due
 }

@@ -162,6 +162,9 @@ func (m *TaskManager) limitWaitLocked(h *Handle) {
 		return
 	}
 	l := h.cfg.limits
+	if l.queueAlarm != nil {
+		return // the wait began when the task came to wait behind another one
+	}
 	l.waits++
 	wait := l.waits
 	l.queueAlarm = m.patience.Add(func() { m.queueTimedOut(h, wait) }, l.queueTimeout)
@@ -170,7 +173,7 @@ func (m *TaskManager) limitWaitLocked(h *Handle) {
 // queueTimedOut ends the task if it is still in the wait with the given number.
 func (m *TaskManager) queueTimedOut(h *Handle, wait int) {
 	h.word.Lock()
-	if h.word.State() != queued && h.word.State() != admitting || h.cfg.limits.waits != wait {
+	if s := h.word.State(); s != queued && s != admitting && !h.isBehindLocked() || h.cfg.limits.waits != wait {
 		h.word.Unlock()
 		return
 	}

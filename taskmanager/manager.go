@@ -47,6 +47,7 @@ type TaskManager struct {
 	waits      atomic.Pointer[waitGraph]
 	schedules  sync.Map    // the keys are *Schedule
 	links      links       // to the contexts of submits and groups
+	successors successors  // tasks that wait for their name
 	calls      calls       // of user code, in progress
 	draining   atomic.Bool // Close or Drain was called
 	shutdown   shutdown

@@ -220,6 +220,7 @@ type taskConfig struct {
 	enters  bool         // see entersLocked; guarded by the handle's lock
 	unique  bool         // WithUniqueName
 	suffix  uint8        // the length of what WithUniqueName appended to the name
+	taken   duplicate    // what the submit does if the name is taken
 	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
 	watcher watcher      // nil: nothing watches the task; guarded by the handle's lock
 	overlap *Overlap     // only for schedules
@@ -259,10 +260,11 @@ type postponed struct {
 	entry *alarm
 }
 
+// wait returns for how long the task must wait from now on, if it is submitted now.
+func (p *postponed) wait() time.Duration { return max(p.by, time.Until(p.until), 0) }
+
 // delays reports whether the task must wait before it is queued.
-func (c *taskConfig) delays() bool {
-	return c != nil && c.delayed != nil && (c.delayed.by > 0 || time.Until(c.delayed.until) > 0)
-}
+func (c *taskConfig) delays() bool { return c != nil && c.delayed != nil && c.delayed.wait() > 0 }
 
 // postpone returns the delay to write to.
 func (c *taskConfig) postpone() *postponed {
@@ -301,6 +303,9 @@ func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskC
 	}
 	if cfg != nil && cfg.overlap != nil {
 		return nil, errors.New("taskmanager: WithOverlap is for Every and Repeat")
+	}
+	if err := cfg.duplicateFault(task, w); err != nil {
+		return nil, err
 	}
 	if cfg, err = m.queue.attributesOf(task, cfg); err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/text"
-	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
 
 // claim is called by the pool, under its lock, when it takes h from the queue. Exactly
@@ -237,6 +236,9 @@ func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, 
 	}
 	log := m.logFor(h, last)
 	h.word.Lock()
+	if h.isReplacedLocked() {
+		h.noteCancelLocked(ErrReplaced) // the task that waits behind h takes the place of the restart
+	}
 	if reason := h.cancelledLocked(); reason != nil { // cancelled during askRestart
 		h.word.Unlock()
 		if over != nil {
@@ -368,8 +370,7 @@ func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
 		m.strikeSpecial(h, err, a)
 		return
 	}
-	worker, was := m.conclude(h, err, a)
-	m.names.Remove(was, worker)
+	m.conclude(h, err, a)
 }
 
 // strikeSpecial is the rest of strike for a task with a configuration. Stop waits for the functions
@@ -380,8 +381,7 @@ func (m *TaskManager) strikeSpecial(h *Handle, err error, a acceptance) {
 		m.shutdown.onEnd.Add(1)
 		defer m.shutdown.onEnd.Done()
 	}
-	worker, was := m.conclude(h, err, a)
-	m.names.Remove(was, worker)
+	m.conclude(h, err, a)
 	if onEnd := m.disarm(h, err); calls {
 		onEnd.call(h)
 	}
@@ -406,11 +406,8 @@ func (h *Handle) forgetLocked(err error) {
 	}
 }
 
-// conclude counts the end of h, makes err final, frees the name and closes the channels. It
-// returns the worker that ran the task last and the place of the task in the table of
-// names, to be removed there. Closing a channel does not block, so it is done with the lock
-// held.
-func (m *TaskManager) conclude(h *Handle, err error, a acceptance) (worker int32, was names.Place) {
+// conclude counts the end of h, makes err final, frees the name and closes the channels.
+func (m *TaskManager) conclude(h *Handle, err error, a acceptance) {
 	h.word.Lock()
 	how := outcomeSuccess
 	if err != nil || h.word.Extras() {
@@ -425,18 +422,30 @@ func (m *TaskManager) conclude(h *Handle, err error, a acceptance) (worker int32
 		m.refused.Add(1)
 	}
 	h.forgetLocked(err)
-	worker, was = h.worker, h.place
+	worker, was := h.worker, h.place
 	if !h.word.Extras() {
 		h.word.SetAndUnlock(ended)
-		return worker, was
+		m.names.Remove(was, worker)
+		return
 	}
-	h.word.Set(ended) // a goroutine that knows of the end from a channel finds the name free
+	if h.lineLocked() != nil {
+		m.leaveLineAndUnlock(h)
+		return
+	}
+	h.overLocked()
+	h.word.Unlock()
+	m.names.Remove(was, worker)
+}
+
+// overLocked changes the state to ended, and closes the channels. A goroutine that knows of the
+// end from a channel finds the name free. Closing a channel does not block, so it is done with the
+// lock of h held.
+func (h *Handle) overLocked() {
+	h.word.Set(ended)
 	for _, c := range []*chan struct{}{&h.started, &h.done} {
 		if *c != nil {
 			close(*c)
 			*c = nil
 		}
 	}
-	h.word.Unlock()
-	return worker, was
 }

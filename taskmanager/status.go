@@ -186,8 +186,8 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	if began != 0 {
 		s.StartedAt = h.m.epoch.Add(began)
 	}
-	if h.word.State() == delayed {
-		s.DueAt = h.m.epoch.Add(h.dueLocked())
+	if due := h.dueLocked(); due != 0 && h.word.State() == delayed {
+		s.DueAt = h.m.epoch.Add(due)
 	}
 	if r := h.retryLocked(); r != nil {
 		s.Restarts = r.restarts

@@ -113,6 +113,9 @@ func (m *TaskManager) outstanding() (c cut) {
 // moment is refused there.
 func (m *TaskManager) finishStop() {
 	m.endSchedules()
+	for _, h := range m.successors.all() { // first: one that takes its name meanwhile is cancelled here or below
+		m.cancel(h, ErrStopped)
+	}
 	for h := range m.names.All() {
 		m.cancel(h, ErrStopped)
 	}
@@ -122,9 +125,7 @@ func (m *TaskManager) finishStop() {
 		<-quiet
 	}
 	m.shutdown.background.Wait()
-	for h := range m.names.All() {
-		<-h.Done()
-	}
+	_ = m.awaitIdle(context.Background())
 	m.shutdown.onEnd.Wait() // each task was added before its end, so nothing is added any more
 	m.names.Flush()
 	m.unobservePool()

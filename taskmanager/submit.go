@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/scheduler"
@@ -70,7 +69,7 @@ func (m *TaskManager) SubmitFunc(ctx context.Context, name string, fn func(ctx c
 	}
 	h := m.newHandle(name, closure(fn))
 	if err := m.submit(ctx, h, opts, mayWait); err != nil {
-		return nil, err
+		return served(err)
 	}
 	return h, nil
 }
@@ -93,7 +92,7 @@ func (m *TaskManager) submitTask(ctx context.Context, task Task, opts []TaskOpti
 	}
 	h := m.newHandle(name, task)
 	if err := m.submit(ctx, h, opts, how); err != nil {
-		return nil, err
+		return served(err)
 	}
 	return h, nil
 }
@@ -175,7 +174,7 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) erro
 func (m *TaskManager) launchObserved(ctx context.Context, h *Handle, how admission, set *observers) (err error) {
 	m.uniqueIfFree(h)
 	s, onto := m.beginSubmit(ctx, h, set)
-	defer func() { m.endSubmit(onto, set, s, err) }()
+	defer func() { m.endSubmit(onto, set, s, unlessServed(err)) }()
 	return m.launchUnobserved(ctx, h, how)
 }
 
@@ -183,7 +182,7 @@ func (m *TaskManager) launchObserved(ctx context.Context, h *Handle, how admissi
 func (m *TaskManager) launchUnobserved(ctx context.Context, h *Handle, how admission) error {
 	h.queuedAt = m.now()
 	if err := m.names.Add(h.name, h, &h.place); err != nil {
-		if err = m.addRenamed(h, err); err != nil {
+		if added, err := m.contend(ctx, h, err); !added {
 			return err
 		}
 	}
@@ -301,26 +300,39 @@ func (m *TaskManager) refuse(h *Handle, err error, a acceptance) bool {
 	return mine
 }
 
-// delay keeps a task until it is due. It ends a task that was cancelled meanwhile, and one
-// that the manager, which stops, can no longer keep.
+// delay keeps a task until it is due.
 func (m *TaskManager) delay(h *Handle) {
 	h.word.Lock()
 	p := h.cfg.delayed
-	wait := max(p.by, time.Until(p.until), 0)
-	if h.cancelledLocked() == nil {
+	p.due = after(m.now(), p.wait())
+	m.startAndUnlock(h, 0)
+}
+
+// startAndUnlock queues a task whose state is admitting, even beyond the limit, or keeps it until
+// it is due. It ends a task that was cancelled meanwhile, and one that the manager, which stops,
+// can no longer keep. worker is the worker on which it is called, or 0. The lock of h is held; it
+// is released.
+func (m *TaskManager) startAndUnlock(h *Handle, worker int32) {
+	wait := h.dueLocked() - m.now()
+	switch {
+	case h.cancelledLocked() != nil:
+	case wait > 0:
 		h.word.Set(delayed)
-		p.due = after(m.now(), wait)
-		p.entry = m.delayed.Add(func() { m.due(h) }, wait)
-		if p.entry != nil {
+		p := h.cfg.delayed
+		if p.entry = m.delayed.Add(func() { m.due(h) }, wait); p.entry != nil {
 			h.word.Unlock()
 			return
 		}
 		h.noteCancelLocked(ErrStopped)
+	default:
+		m.queuedLocked(h)
+		h.word.Unlock()
+		m.requeue(h, worker)
+		return
 	}
-	reason := h.cancelledLocked()
 	h.word.Set(ending)
 	h.word.Unlock()
-	m.end(h, reason)
+	m.end(h, h.cancelledErr(nil))
 }
 
 // admitted notes that a task is in the queue, so that a cancellation may withdraw it from

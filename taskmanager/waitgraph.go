@@ -132,9 +132,9 @@ func (g *waitGraph) Needs(h *Handle) iter.Seq[dependency] {
 	}
 }
 
-// needsToStart returns what a task of a manager that holds tasks back needs before a worker
-// can start it:
+// needsToStart returns what a task that is held back needs before a worker can start it:
 //
+//   - the end of the task behind which it waits for its name;
 //   - in a batch under CallerRuns, the end of the task that runs inside the submit before it;
 //   - under a limit per key that is used up, the end of a task that runs with the same key.
 //
@@ -142,6 +142,9 @@ func (g *waitGraph) Needs(h *Handle) iter.Seq[dependency] {
 func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
 	return func(yield func(dependency) bool) {
 		s := h.standing()
+		if s.behind != nil && !yield(s.behind) {
+			return
+		}
 		switch {
 		case !s.heldBack:
 		case h.m.callerRuns:
@@ -166,7 +169,7 @@ func (g *waitGraph) Any(on dependency) bool { return on.one() }
 func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
 	return func(yield func(dependency) bool) {
 		s := h.standing()
-		if s.over || g.waiters[h] != nil && !yield(h) {
+		if s.over || (g.waiters[h] != nil || s.next != nil) && !yield(h) {
 			return
 		}
 		if s.group != nil {
@@ -199,6 +202,14 @@ func (g *waitGraph) Having(on dependency) (tasks iter.Seq[*Handle], ok bool) {
 		return g.keys.heldBack(on), g.keys.groups == 0
 	case *inlineSubmit:
 		return on.having(), true
+	case *Handle:
+		if next := on.next(); next != nil {
+			return func(yield func(*Handle) bool) {
+				if yield(next) {
+					maps.Keys(g.waiters[on])(yield)
+				}
+			}, true
+		}
 	}
 	return maps.Keys(g.waiters[on]), true
 }
@@ -212,8 +223,10 @@ func (g *waitGraph) free(h *Handle) bool {
 type standing struct {
 	over      bool // has ended
 	executing bool
-	heldBack  bool   // has not started, and other tasks may have to end before it does
-	group     *Group // of which the task is a member, or nil
+	heldBack  bool    // has not started, and other tasks may have to end before it does
+	group     *Group  // of which the task is a member, or nil
+	behind    *Handle // for whose end the task waits, to get its name, or nil
+	next      *Handle // that waits in that way for the end of this one, or nil
 }
 
 func (h *Handle) standing() (s standing) {
@@ -227,6 +240,10 @@ func (h *Handle) standing() (s standing) {
 	case ended:
 		s.over = true
 	case claimed, ending:
+	}
+	if l := h.lineLocked(); l != nil {
+		s.behind, s.next = l.behind, l.next
+		s.heldBack = s.heldBack || l.behind != nil
 	}
 	if h.cfg != nil {
 		s.group, _ = h.cfg.watcher.(*Group)

@@ -1,7 +1,10 @@
 // Package capacity gives the memory of slices and maps back after a burst.
 package capacity
 
-import "maps"
+import (
+	"iter"
+	"maps"
+)
 
 // Kept is the number of elements for which a slice keeps room in any case.
 const Kept = 4096
@@ -25,6 +28,9 @@ type Map[K comparable, V any] struct {
 
 // Len returns the number of elements.
 func (m *Map[K, V]) Len() int { return len(m.elements) }
+
+// Keys ranges over the keys, in no particular order.
+func (m *Map[K, V]) Keys() iter.Seq[K] { return maps.Keys(m.elements) }
 
 // Get returns the value of a key, or the zero value if there is none.
 func (m *Map[K, V]) Get(key K) V { return m.elements[key] }

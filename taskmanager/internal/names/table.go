@@ -139,6 +139,37 @@ func (t *Table[T]) Add(name string, task *T, place *Place) error {
 	return nil
 }
 
+// Join calls join with the outstanding task of a name, if there is one. The function decides
+// whether another task waits for the end of that one, to succeed it with Succeed; that counts as an
+// addition. Join holds the lock of the shard, so no task takes the name, is added or is moved
+// meanwhile. The error is ErrClosed.
+func (t *Table[T]) Join(name string, join func(holder *T) bool) error {
+	k := t.keyOf(name)
+	s := &t.shards[k.shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if holder, _ := t.findLocked(s, k, name); holder != nil && join(holder) {
+		s.added++
+	}
+	return nil
+}
+
+// Succeed calls end, which ends the outstanding task of a name and returns the task that gets the
+// name, or nil, and the place of both. The lock of the shard is held, so there is no moment without
+// a task of that name. If there is a next task, the place of the one that has ended must not be
+// removed.
+func (t *Table[T]) Succeed(name string, end func() (next *T, at Place)) {
+	s := &t.shards[t.keyOf(name).shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if next, at := end(); next != nil {
+		s.entries[at.index()].task = next
+	}
+}
+
 // key is where a name belongs.
 type key struct {
 	shard uint32
