@@ -125,6 +125,36 @@ func (m *machine) End(t *rapid.T) {
 	}
 }
 
+// Succeed ends tasks and passes their names to others, unless the table is closed.
+func (m *machine) Succeed(t *rapid.T) {
+	for _, name := range m.several(t) {
+		old, added := m.want[name], m.table.Added()
+		var next *task
+		err := m.table.Join(name, func(holder *task) bool {
+			if holder != old {
+				t.Fatalf("the task of %q is %p, want %p", name, holder, old)
+			}
+			next = &task{name: name}
+			return true
+		})
+		if (next != nil) != (old != nil && !m.closed) || errors.Is(err, ErrClosed) != m.closed || err != nil && !m.closed {
+			t.Fatalf("Join(%q) returned %v, and has asked %v, with a task: %v", name, err, next != nil, old != nil)
+		}
+		if next == nil {
+			continue
+		}
+		if n := m.table.Added() - added; n != 1 {
+			t.Fatalf("Join has added %d tasks", n)
+		}
+		m.table.Succeed(name, func() (*task, Place) {
+			old.end()
+			next.place = old.place
+			return next, next.place
+		})
+		m.want[name] = next
+	}
+}
+
 func (m *machine) Remove(t *rapid.T) {
 	ended := rapid.Permutation(m.ended).Draw(t, "order")
 	n := rapid.IntRange(0, len(ended)).Draw(t, "count")
@@ -209,7 +239,7 @@ func TestTableEqualsAMap(t *testing.T) {
 		table := newTable()
 		m := &machine{table: table, pool: crowd(table, 600), want: map[string]*task{}}
 		t.Repeat(map[string]func(*rapid.T){
-			"": m.Check, "Add": m.Add, "End": m.End, "Remove": m.Remove, "Close": m.Close, "Break": m.Break,
+			"": m.Check, "Add": m.Add, "End": m.End, "Succeed": m.Succeed, "Remove": m.Remove, "Close": m.Close, "Break": m.Break,
 		})
 	})
 }
