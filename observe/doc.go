@@ -90,7 +90,8 @@
 //
 //   - success, if the task ended without an error;
 //   - failure, if its last execution failed and it does not restart;
-//   - cancelled, if the user, a linked context or the group cancelled it;
+//   - cancelled, if the user, a linked context or the group cancelled it, or a later submit of its
+//     name replaced it;
 //   - stopped, if the end of the manager cancelled it;
 //   - timed_out, if it exceeded a limit of an execution, of the wait for a worker, or its deadline;
 //   - dropped, if the overflow policy gave it up, or the discipline failed to queue it;

@@ -31,7 +31,8 @@ type SubmitObserver interface {
 	BeginSubmit(caller, onto context.Context, s Submission) context.Context
 	// EndSubmit is called when the submit returns err. ctx is the result of the last call of
 	// BeginSubmit for this submit; with several observers, that of the last observer. By then
-	// the task may already be running or have ended.
+	// the task may already be running or have ended. A submit with taskmanager.WithRerun for
+	// which another task runs ends without an error, and adds no task.
 	EndSubmit(ctx context.Context, s Submission, err error)
 }
 

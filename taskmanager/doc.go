@@ -17,7 +17,8 @@
 // A task is a [Task] or a function with a name. Submitting it returns a [Handle], which
 // waits for the task, cancels it and reports its status. A name belongs to one outstanding
 // task at a time; it is free again as soon as that task has ended. [WithUniqueName] appends a
-// number, for tasks that need no name of their own.
+// number, for tasks that need no name of their own. With [WithRerun], [WithReplace] and
+// [WithDebounce] a second task may wait for the name.
 //
 // A Task may implement further interfaces. [TaskWithProgress] reports progress in
 // [TaskManager.TaskStatus], and [RestartableTask] runs again after a failure.
@@ -38,6 +39,9 @@
 //   - Time: [WithDelay] and [WithNotBefore] delay a task; [WithTimeout], [WithQueueTimeout]
 //     and [WithDeadline] limit it. [TaskManager.Every] and [TaskManager.Repeat] run a task
 //     periodically.
+//   - Names: a submit whose name is taken fails. With [WithRerun] the task runs once more,
+//     [WithReplace] replaces a task that has yet to run, and [WithDebounce] also restarts the
+//     delay.
 //   - Results: [Async] runs a function with a result. [TaskManager.Group] and
 //     [NewResultGroup] handle tasks that succeed or fail together, and
 //     [TaskManager.SubmitAll] submits several tasks or none. [WithOnEnd] calls a function at the
@@ -70,6 +74,7 @@
 //	ErrTimeout              an execution exceeded its WithTimeout
 //	ErrRestartsExhausted    the restart policy gave up
 //	ErrCancelled            the task was cancelled by name, handle or linked context
+//	ErrReplaced             a later submit of its name replaced the task
 //	ErrGroupFailed          the group of the task failed
 //	ErrQueueTimeout         the task waited longer than its WithQueueTimeout
 //	ErrDeadlineExceeded     the WithDeadline of the task passed

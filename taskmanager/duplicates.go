@@ -27,7 +27,7 @@ var duplicateNames = [...]string{"", "WithRerun", "WithReplace", "WithDebounce"}
 // changed before.
 //
 //   - If the outstanding task has yet to run, or waits to restart, that run is the one. The
-//     submit returns the handle of that task, and its own task is discarded.
+//     submit returns the handle of that task, and its own task is discarded, with its options.
 //   - If the outstanding task is running, the new task waits behind it, and runs when the
 //     other one has ended, with all its restarts. If a task waits there already, the submit
 //     returns the handle of that one. So at most one request is kept, however many are made.

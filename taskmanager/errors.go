@@ -37,7 +37,8 @@ var (
 
 	// ErrWouldDeadlock is returned to a task that would wait for itself:
 	//
-	//   - by a wait for a task that waits for it, directly or through other tasks;
+	//   - by a wait for a task that waits for it, directly or through other tasks, or that
+	//     waits for its name; see [WithRerun];
 	//   - by a wait for a task that cannot run before it ends, because of [LimitByKey];
 	//   - by [TaskManager.WaitIdle] and [TaskManager.Drain] of its own manager;
 	//   - by a submit to its own manager that would wait for room under [Block], because

@@ -5,7 +5,8 @@ import (
 )
 
 // Lookup returns the handle of the outstanding task with the given name. ok is false if
-// there is none.
+// there is none. If another task waits behind it, because of [WithRerun] or a similar option,
+// Lookup finds that one only when it has got the name.
 func (m *TaskManager) Lookup(name string) (h *Handle, ok bool) {
 	h = m.names.Lookup(name)
 	return h, h != nil

@@ -50,7 +50,7 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 // After an error the task will not run. The error is [ErrAlreadyExists] with the name,
 // [ErrStopped], [ErrQueueFull], [ErrWouldDeadlock], [ErrDeadlineExceeded], [ErrNilTask],
 // [ErrEmptyName], [ErrNilContext], the reason why ctx ended, or a fault of the options or
-// the attributes. A Submit that waits for room returns [ErrCancelled] or
+// the attributes. A Submit that waits for room returns [ErrCancelled], [ErrReplaced] or
 // [ErrQueueTimeout] if its task ends during the wait.
 func (m *TaskManager) Submit(ctx context.Context, task Task, opts ...TaskOption) (*Handle, error) {
 	return m.submitTask(ctx, task, opts, mayWait)

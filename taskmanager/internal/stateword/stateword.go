@@ -38,6 +38,7 @@ import (
 //	claimed → running → asking    the worker
 //	asking → queued, delayed      the worker
 //	delayed → queued              the timer
+//	delayed → admitting           the goroutine that ends the task before it
 //	queued, delayed → ending      the goroutine that cancels the task
 //	other states → ending         the owner of that state
 //	ending → ended                the goroutine that made it ending
@@ -52,7 +53,7 @@ const (
 	Claimed                // taken from the queue by the pool
 	Running                // Execute runs
 	Asking                 // Execute has failed; Restart and the policy decide
-	Delayed                // waits until it is due to start or restart
+	Delayed                // waits until it is due to start or restart, or for the end of another task of its name
 	Ending                 // is about to end; nothing else changes it
 	Ended                  // Done is closed
 )
