@@ -33,6 +33,9 @@
 // an item; give the items a context if they must be interruptible. No goroutine of the pool
 // is left when Stop or Drain has returned nil, and when [Pool.Done] is closed.
 //
+// [Pool.WaitIdle] and [Pool.PauseWait] wait for a pool that continues: until it has nothing to do,
+// and until no item runs.
+//
 // Stop and Drain return when their context ends, whatever the scaler, Config.Dropped and the
 // items do.
 //

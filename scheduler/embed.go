@@ -148,6 +148,7 @@ func (p *Pool[T]) Withdraw() {
 	p.rare.withdrawn++
 	p.sweepIfDueLocked()
 	p.admitWaitersLocked()
+	p.noteQuietLocked()
 	p.dispatchAndUnlock(p.shortLocked())
 }
 

@@ -16,10 +16,11 @@ var (
 	// Try again later, wait with [Pool.Submit], or raise [Config].Limit.
 	ErrQueueFull = errors.New("scheduler: the queue is full; try again later, or raise the limit")
 
-	// ErrWouldDeadlock is returned to an item that submits to its own pool when the pool is
-	// full under [Block]. The item would wait for room while it occupies a worker itself.
-	// Use [Pool.TrySubmit], another overflow policy, or one pool per stage of the work.
-	ErrWouldDeadlock = errors.New("scheduler: the queue is full, and an item must not wait for room in its own pool; " +
+	// ErrWouldDeadlock is returned to an item that would wait for itself: by a submit to its own
+	// pool when the pool is full under [Block], since the item occupies a worker itself, and by
+	// [Pool.WaitIdle] and [Pool.PauseWait] of its own pool. For submits, use [Pool.TrySubmit],
+	// another overflow policy, or one pool per stage of the work.
+	ErrWouldDeadlock = errors.New("scheduler: an item must not wait for its own pool, neither for room in a full queue nor until the pool is idle; " +
 		"use TrySubmit, another overflow policy, or another pool")
 
 	// ErrDropped is the reason reported to [Config].Dropped for an item that was given up

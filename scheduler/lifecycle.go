@@ -11,6 +11,7 @@ import (
 // Pause keeps workers from taking items. Running items continue, and submits are accepted up
 // to the limit. A pause does not count as a wait: neither for the queue (see queue.Clocked)
 // nor in the waiting times of the Snapshot. [Pool.Resume], Close, Drain and Stop end a pause.
+// [Pool.PauseWait] waits until no item runs.
 func (p *Pool[T]) Pause() {
 	p.mu.Lock()
 	p.pauseLocked()
@@ -21,6 +22,7 @@ func (p *Pool[T]) Pause() {
 func (p *Pool[T]) Resume() {
 	p.mu.Lock()
 	p.endPauseLocked()
+	p.endPauseWaitsLocked(errResumed)
 	p.admitWaitersLocked()
 	p.dispatchAndUnlock(true) // decisions during the pause were not applied
 }
@@ -103,6 +105,7 @@ func (p *Pool[T]) begin(to phase) {
 	var left *leftover[T]
 	if p.phase < to {
 		p.endPauseLocked()
+		p.endPauseWaitsLocked(ErrStopped)
 		p.phase = to
 		p.refuseWaitersLocked(ErrStopped)
 		if to == stopped {
@@ -134,8 +137,9 @@ func (p *Pool[T]) begin(to phase) {
 }
 
 // finishStopLocked ends the pool when its last goroutine has left and all dropped items have
-// been reported.
+// been reported. Both may also be what calls of WaitIdle and PauseWait wait for.
 func (p *Pool[T]) finishStopLocked() {
+	p.noteQuietLocked()
 	if p.phase == open || p.goroutines > 0 || p.dropping+len(p.discarded) > 0 || p.ended() ||
 		p.phase == draining && p.queue.Len() > 0 {
 		return

@@ -22,6 +22,7 @@ type machine struct {
 	*rig
 	model *model
 	subs  []*pending
+	quiet []*quietCall
 	ctx   context.Context // of calls that are never cancelled
 	next  int             // id of the next job
 }
@@ -62,6 +63,8 @@ func checkPool(t *testing.T, sh shape) {
 				"finish2":   m.finish, // so that items end as often as they arrive
 				"pause":     m.pause,
 				"resume":    m.resume,
+				"waitIdle":  m.waitIdle,
+				"pauseWait": m.pauseWait,
 				"resize":    func(t *rapid.T) { m.resize(t, sh) },
 				"time":      m.pass,
 				"":          m.check,
@@ -227,6 +230,7 @@ func (m *machine) resume(*rapid.T) {
 	m.pool.Resume()
 	synctest.Wait()
 	m.model.paused = false
+	m.endPause(errAny)
 	m.model.settle(true)
 }
 
@@ -261,6 +265,7 @@ func (m *machine) check(t *rapid.T) {
 	check.Equal(t, "dropped items", m.dropsByID(), byID(m.model.drops))
 	m.checkWorkers(t)
 	m.checkSubmissions(t)
+	m.checkQuiet(t)
 	if len(m.twice) > 0 {
 		t.Errorf("items %v ran twice at once", m.twice)
 	}
@@ -421,6 +426,7 @@ func (m *machine) checkEnd(t *rapid.T, call string, result <-chan error) {
 		t.Fatalf("%s: %v", call, err)
 	}
 	m.checkSubmissions(t)
+	m.checkQuietEnd(t)
 	want := m.model.snapshot()
 	want.Completed += uint64(want.Busy + want.Inline)
 	want.Workers, want.Busy, want.Idle, want.Inline = 0, 0, 0, 0

@@ -96,6 +96,7 @@ type Pool[T any] struct {
 	inline    int                      // items that run for their submitter, under CallerRuns
 	lent      int                      // items that have lent the slot of their worker
 	returning list.List                // of *lease[T]: lent items that wait to get a slot back
+	quiet     []*quietWait             // calls of WaitIdle and PauseWait
 
 	// Reports.
 

@@ -78,6 +78,7 @@ func (p *Pool[T]) awaitAndUnlock(ctx context.Context, items []T, together bool) 
 	p.endWaitLocked(w)
 	p.sweepIfDueLocked()
 	p.admitWaitersLocked() // waiters behind it may need less room
+	p.noteQuietLocked()
 	p.dispatchAndUnlock(p.shortLocked())
 	return len(items) - left, cause.Of(ctx)
 }

@@ -243,6 +243,9 @@ func (p *Pool[T]) parkLocked(w *worker[T]) bool {
 	w.item = none // so that it can be collected
 	p.idle = append(p.idle, w)
 	p.watchIdleLocked()
+	if len(p.quiet) > 0 {
+		p.noteQuietLocked()
+	}
 	return true
 }
 

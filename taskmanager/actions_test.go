@@ -291,6 +291,7 @@ func (s *system) pause(*rapid.T) {
 		s.m.Pause()
 	} else {
 		s.m.Resume()
+		s.endPause()
 	}
 	synctest.Wait()
 	s.settle()

@@ -74,6 +74,7 @@ func (m *TaskManager) Close() {
 	s.closing = true
 	m.names.Close()
 	m.draining.Store(true) // before the pause ends; see Pause
+	s.close()
 	m.pool.KeepItems()
 	s.background.Go(m.finishDrain)
 }
@@ -151,7 +152,8 @@ func (m *TaskManager) cutShort() *DrainError {
 // tasks, up to the limit; beyond it the overflow policy applies, except that [CallerRuns]
 // acts as [Reject]. A pause does not count as a wait: not for [CoDel], not for
 // [WithQueueTimeout], and not for scalers. [TaskManager.Resume], [TaskManager.Close],
-// [TaskManager.Drain] and [TaskManager.Stop] end a pause.
+// [TaskManager.Drain] and [TaskManager.Stop] end a pause. [TaskManager.PauseWait] waits until no
+// task runs.
 func (m *TaskManager) Pause() {
 	m.pool.Pause()
 	if m.draining.Load() { // set before finishDrain resumes: one of the two Resumes follows this Pause

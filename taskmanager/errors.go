@@ -40,7 +40,8 @@ var (
 	//   - by a wait for a task that waits for it, directly or through other tasks, or that
 	//     waits for its name; see [WithRerun];
 	//   - by a wait for a task that cannot run before it ends, because of [LimitByKey];
-	//   - by [TaskManager.WaitIdle] and [TaskManager.Drain] of its own manager;
+	//   - by [TaskManager.WaitIdle], [TaskManager.PauseWait] and [TaskManager.Drain] of its own
+	//     manager;
 	//   - by a submit to its own manager that would wait for room under [Block], because
 	//     the task occupies room itself. Use another overflow policy, or a manager for
 	//     each stage of the work.

@@ -219,3 +219,32 @@ func ExampleTaskManager_Resize() {
 	// taskmanager: Resize: the minimum, 3, exceeds the maximum, 2
 	// <nil>
 }
+
+// PauseWait returns when no task runs, so that something can be changed that tasks use.
+func ExampleTaskManager_PauseWait() {
+	m, err := taskmanager.Start(taskmanager.WithWorkers(2, 2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	database := "old"
+	query := func(context.Context) error {
+		_ = database
+		return nil
+	}
+	for _, name := range []string{"query/1", "query/2", "query/3"} {
+		if _, err := m.SubmitFunc(ctx, name, query); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := m.PauseWait(ctx); err != nil { // ctx limits the wait
+		log.Fatal(err)
+	}
+	database = "new"
+	m.Resume()
+	fmt.Println(m.WaitIdle(ctx), m.Counts().Succeeded)
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// <nil> 3
+	// <nil>
+}

@@ -113,6 +113,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 	m.delayed, m.patience = delay.NewQueue(), delay.NewQueue()
 	m.log = newLog(cfg.logger, cfg.name, &m.calls)
 	m.shutdown.done = make(chan struct{})
+	m.shutdown.open, m.shutdown.close = context.WithCancel(context.Background())
 	if m.runner, err = newRunner(cfg.middleware); err != nil {
 		return nil, err
 	}

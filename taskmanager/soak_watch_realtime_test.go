@@ -1,6 +1,10 @@
 package taskmanager_test
 
 import (
+	"context"
+	"errors"
+	"strings"
+
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -49,4 +53,21 @@ func (x *life) checkRings() []taskmanager.Record {
 		x.fail("the history has %d tasks that succeeded and %d that did not, of %+v, with a size of %d", good, bad, counts, x.history)
 	}
 	return records
+}
+
+// pauseWait waits until no task runs. Other drivers may resume the manager at any time.
+func (d *driver) pauseWait() {
+	ctx, cancel := d.brief()
+	defer cancel()
+	err := d.m.PauseWait(ctx)
+	switch {
+	case err == nil:
+		d.s.count("PauseWait: quiet")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, taskmanager.ErrStopped):
+	case strings.Contains(err.Error(), "resumed"):
+		d.s.count("PauseWait: resumed")
+	default:
+		d.fail("PauseWait: %v", err)
+	}
+	d.m.Resume()
 }

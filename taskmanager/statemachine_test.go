@@ -53,6 +53,7 @@ func equalsItsModel(d discipline) func(t *rapid.T) {
 				"pause":    s.pause,
 				"resize":   s.resize,
 				"idle":     s.waitIdle,
+				"quiet":    s.pauseWait,
 				"advance":  s.advance,
 				"":         s.check,
 			})
@@ -68,6 +69,7 @@ type system struct {
 	groups  [2]*modelGroup
 	results *modelGroup
 	idlers  []*idler
+	pausers []*pauser
 	drawn   int      // number of tasks with limits
 	backend *backend // nil: the manager has no observer
 }
@@ -178,6 +180,7 @@ func (s *system) check(t *rapid.T) {
 	s.checkEnds(t)
 	s.checkGroups(t)
 	s.checkIdlers(t)
+	s.checkPausers(t)
 	for _, x := range s.ended {
 		if x.handle != nil && (!isClosed(x.handle.Done()) || !isClosed(x.handle.Started())) {
 			t.Fatalf("task %q has not ended", x.name)

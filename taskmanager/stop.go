@@ -20,6 +20,9 @@ type shutdown struct {
 	stopping bool       // finishStop has begun
 	cut      cut        // constant once stopping is set
 
+	open  context.Context    // ends when Close, Drain or Stop is called
+	close context.CancelFunc // of open
+
 	background sync.WaitGroup // finishDrain, and the goroutines that call a Timetable of the user
 	onEnd      sync.WaitGroup // tasks whose functions of WithOnEnd have not returned
 	done       chan struct{}  // closed by finishStop
@@ -87,6 +90,7 @@ func (m *TaskManager) beginStop() {
 		return
 	}
 	s.stopping = true
+	s.close()
 	m.pool.Pause() // a task that starts now would only be cancelled
 	m.names.Close()
 	s.cut = m.outstanding()
