@@ -254,17 +254,19 @@ func TestOnEndSubmitsAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLimit(1, taskmanager.Block))
 		var runs atomic.Int32
-		var last error
+		last := make(chan error, 1)
 		var again func(h *taskmanager.Handle)
 		run := func(context.Context) error { runs.Add(1); time.Sleep(time.Second); return nil }
 		again = func(*taskmanager.Handle) {
-			_, last = m.SubmitFunc(t.Context(), "a", run, taskmanager.WithOnEnd(again))
+			if _, err := m.SubmitFunc(t.Context(), "a", run, taskmanager.WithOnEnd(again)); err != nil {
+				last <- err
+			}
 		}
 		again(nil)
 		time.Sleep(9500 * time.Millisecond)
 		check.Is(t, "Drain", m.Drain(t.Context()), nil)
 		check.Equal(t, "runs", runs.Load(), 10)
-		check.Is(t, "the last submit", last, taskmanager.ErrStopped)
+		check.Is(t, "the last submit", <-last, taskmanager.ErrStopped)
 	})
 }
 
