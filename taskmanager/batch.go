@@ -35,7 +35,7 @@ func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskO
 			err = h.cfg.batchDuplicateFault()
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("taskmanager: SubmitAll: task %d: %w", i+1, err))
+			faults = append(faults, fmt.Errorf("taskmanager: SubmitAll: task %d: %w", i+1, bare(err)))
 		}
 		h.word.Init(admitting, h.cfg != nil) // no cancellation may end it before all are accepted
 		handles[i] = h

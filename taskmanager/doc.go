@@ -89,7 +89,7 @@
 // # Errors
 //
 // Calls return the errors listed in their documentation. Compare them with [errors.Is], and
-// use [errors.As] for [*PanicError], [*StopError], [*DrainError] and [*GroupError]. Only
+// use [errors.As] for [*TaskError], [*PanicError], [*StopError], [*DrainError] and [*GroupError]. Only
 // [TaskManager.Go] and [TaskManager.GoFunc] promise errors that can be compared with ==.
 // [Start] reports all invalid options at once.
 //

@@ -17,7 +17,7 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 		return ErrNilContext
 	}
 	if m.inside(ctx) {
-		return fmt.Errorf("taskmanager: WaitIdle: %w", ErrWouldDeadlock)
+		return fmt.Errorf("taskmanager: WaitIdle: %w", bare(ErrWouldDeadlock))
 	}
 	back, err := m.stepAside(ctx, nil) // a task of another manager lends its slot
 	if err != nil {
@@ -25,7 +25,7 @@ func (m *TaskManager) WaitIdle(ctx context.Context) error {
 	}
 	defer back()
 	if err := m.awaitIdle(ctx); err != nil {
-		return fmt.Errorf("taskmanager: wait until there are no tasks: %w", err)
+		return fmt.Errorf("taskmanager: wait until there are no tasks: %w", bare(err))
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (m *TaskManager) Drain(ctx context.Context) error {
 		return ErrNilContext
 	}
 	if m.inside(ctx) {
-		return fmt.Errorf("taskmanager: Drain: %w", ErrWouldDeadlock)
+		return fmt.Errorf("taskmanager: Drain: %w", bare(ErrWouldDeadlock))
 	}
 	// A Stop that had ended all tasks before does not concern this call.
 	concerned := !m.stopping() || !m.names.Empty()

@@ -14,7 +14,7 @@ var (
 	// queued, running or waiting to restart. Wait for that task, choose another name, or use
 	// [WithRerun], [WithReplace] or [WithDebounce].
 	// [TaskManager.Go] and [TaskManager.GoFunc] return it unwrapped, so that it can be
-	// compared with ==; other calls add the name.
+	// compared with ==; other calls return it in a [*TaskError].
 	ErrAlreadyExists = newError("already_exists", "taskmanager: a task of that name already exists")
 
 	// ErrStopped is returned for a task that is submitted to a manager that drains or has
@@ -122,7 +122,7 @@ func (e *StopError) Error() string {
 		calls = fmt.Sprintf(", waiting for %s", text.List(e.Calls, 0))
 	}
 	return fmt.Sprintf("taskmanager: not stopped yet, %s still running%s%s: %v",
-		text.Count(len(e.Running), "task"), listed(e.Running, 0), calls, e.Err)
+		text.Count(len(e.Running), "task"), listed(e.Running, 0), calls, bare(e.Err))
 }
 
 // Unwrap returns Err.
@@ -147,7 +147,7 @@ type DrainError struct {
 // run, and the reason.
 func (e *DrainError) Error() string {
 	return fmt.Sprintf("taskmanager: the drain was cut short, %s cancelled%s, %d still running%s: %v",
-		text.Count(len(e.Cancelled)+e.More, "task"), listed(e.Cancelled, e.More), len(e.Running), listed(e.Running, 0), e.Err)
+		text.Count(len(e.Cancelled)+e.More, "task"), listed(e.Cancelled, e.More), len(e.Running), listed(e.Running, 0), bare(e.Err))
 }
 
 // Unwrap returns Err.
@@ -180,7 +180,7 @@ func submitError(name string, err error) error {
 	if ours := translated(err); ours != nil {
 		return ours
 	}
-	return fmt.Errorf("taskmanager: submit %q: %w", name, err)
+	return taskError(name, err)
 }
 
 // batchError is submitError for tasks that were submitted together.
@@ -191,7 +191,7 @@ func batchError(handles []*Handle, err error) error {
 	if ours := translated(err); ours != nil {
 		return ours
 	}
-	return fmt.Errorf("taskmanager: submit %s: %w", text.Count(len(handles), "task"), err)
+	return fmt.Errorf("taskmanager: submit %s: %w", text.Count(len(handles), "task"), bare(err))
 }
 
 // translated returns the error of this package for an error of the pool, or nil.
@@ -210,7 +210,7 @@ func translated(err error) error {
 // nameError returns the error of this package for an error of the table of names.
 func nameError(name string, err error) error {
 	if nameTaken(err) {
-		return fmt.Errorf("%w: %q", ErrAlreadyExists, name)
+		return taskError(name, ErrAlreadyExists)
 	}
 	return ErrStopped
 }

@@ -122,6 +122,41 @@ func ExampleTaskManager_SubmitAll() {
 	// <nil>
 }
 
+// The error of a group says which task has failed. The functions TrySubmitFunc and TryAsync do not
+// wait for room.
+func ExampleTaskError() {
+	m, err := taskmanager.Start(
+		taskmanager.WithWorkers(1, 1),
+		taskmanager.WithLimit(1, taskmanager.Block),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	empty := errors.New("no rows")
+	g := m.Group(ctx)
+	_ = g.Go("import/7", func(context.Context) error { return empty })
+	err = g.Wait(ctx)
+	fmt.Println(err)
+	if failed, ok := errors.AsType[*taskmanager.TaskError](err); ok {
+		fmt.Println(failed.Name, "may run again:", errors.Is(err, empty))
+	}
+
+	m.Pause()
+	again, err := m.TrySubmitFunc(ctx, "import/7", func(context.Context) error { return nil })
+	fmt.Println(again.Name(), err)
+	_, err = taskmanager.TryAsync(ctx, m, "count", func(context.Context) (int, error) { return 7, nil })
+	fmt.Println(err)
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// taskmanager: task "import/7": no rows
+	// import/7 may run again: true
+	// import/7 <nil>
+	// taskmanager: the queue is full; try again later, or raise the limit
+	// <nil>
+}
+
 // TrySubmit returns an error where Submit would wait for room.
 func ExampleTaskManager_TrySubmit() {
 	m, err := taskmanager.Start(

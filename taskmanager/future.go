@@ -21,15 +21,24 @@ type Future[R any] struct {
 // wait for it makes a second one, unless the task has ended. The manager keeps a future and its
 // result reachable for 20 ms at most after the end of the task.
 func Async[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) (*Future[R], error) {
+	return submitFuture(ctx, m, name, fn, opts, mayWait)
+}
+
+// TryAsync is [Async] without waiting, as [TaskManager.TrySubmit] is for [TaskManager.Submit].
+func TryAsync[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx context.Context) (R, error), opts ...TaskOption) (*Future[R], error) {
+	return submitFuture(ctx, m, name, fn, opts, noWait)
+}
+
+func submitFuture[R any](ctx context.Context, m *TaskManager, name string, fn func(ctx context.Context) (R, error), opts []TaskOption, how admission) (*Future[R], error) {
 	switch {
 	case m == nil:
-		return nil, errors.New("taskmanager: Async: nil manager; Start makes one")
+		return nil, errors.New("taskmanager: nil manager; Start makes one")
 	case fn == nil:
 		return nil, ErrNilTask
 	}
 	f := &Future[R]{fn: fn}
 	f.init(m, name, (*call[R])(f))
-	if err := m.submit(ctx, &f.Handle, opts, mayWait); err != nil {
+	if err := m.submit(ctx, &f.Handle, opts, how); err != nil {
 		return nil, err
 	}
 	return f, nil

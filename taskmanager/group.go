@@ -23,14 +23,14 @@ var ErrGroupFailed = newError("group_failed", "taskmanager: the group has failed
 // does not match Reason, so that a task whose group failed is not mistaken for one that
 // failed itself or that the user cancelled.
 type GroupError struct {
-	// Reason is the first failure, with the name of its task, or the cause of the end of
-	// the group's context.
+	// Reason is the first failure, a [*TaskError], or the cause of the end of the group's
+	// context.
 	Reason error
 }
 
 // Error returns the text of the error, which includes the reason.
 func (e *GroupError) Error() string {
-	return fmt.Sprintf("taskmanager: the group has failed: %v", e.Reason)
+	return fmt.Sprintf("taskmanager: the group has failed: %v", bare(e.Reason))
 }
 
 // Unwrap returns ErrGroupFailed.
@@ -195,28 +195,29 @@ func (g *Group) submit(name string, task Task, fault error, opts []TaskOption) e
 		err = g.enter(h)
 	}
 	if err != nil {
-		g.lost(err)
+		g.lost(h.name, err)
 		return err
 	}
 	if err = g.m.launch(g.ctx, h, mayWait); err != nil {
-		g.leave(h, err) // does nothing if the manager has called ended before
+		g.leave(h, taskError(name, err)) // does nothing if the manager has called ended before
 	}
 	return err
 }
 
 // lost records the error of a submit whose task did not become a member. A submit that was
 // refused because the group has failed is not a failure of its own.
-func (g *Group) lost(err error) {
+func (g *Group) lost(name string, err error) {
+	failed := taskError(name, err)
 	g.mu.Lock()
 	if g.failed != nil && (!g.cfg.collect || exactly(err, g.failed)) {
 		g.mu.Unlock()
 		return
 	}
-	g.round.failures = append(g.round.failures, failure{g.round.count, err})
+	g.round.failures = append(g.round.failures, failure{g.round.count, failed})
 	g.round.count++
 	g.mu.Unlock()
 	if !g.cfg.collect {
-		g.fail(err, causeOf(nil, err))
+		g.fail(failed, causeOf(nil, failed))
 	}
 }
 
@@ -237,7 +238,7 @@ func (g *Group) ended(h *Handle, err error) {
 		_ = g.contextEnded() // the members that wait learn of it
 	}
 	if err != nil {
-		err = fmt.Errorf("taskmanager: task %q: %w", h.name, err)
+		err = taskError(h.name, err)
 	}
 	g.leave(h, err)
 }
@@ -313,8 +314,9 @@ func (g *Group) cancel(tasks []*Handle, why error) {
 }
 
 // Wait waits until no task of the group is outstanding and no submit waits for room. It
-// returns the first failure, with the name of the task, or with [WithCollect] all failures.
-// The end of the group's context while tasks were outstanding is a failure too. If ctx ends
+// returns the first failure, or with [WithCollect] all failures, joined. Each failure of a task or
+// of its submit is a [*TaskError]. The end of the group's context while tasks were outstanding is a
+// failure too. If ctx ends
 // first, Wait returns an error that wraps its cause, and the tasks continue. After Wait, more
 // tasks may be submitted unless the group has failed. Several goroutines may wait: each Wait
 // that begins before the group is used again returns the same.
@@ -361,14 +363,14 @@ func (g *Group) wait(ctx context.Context) (*round, error) {
 func (g *Group) await(ctx context.Context, on dependency, change <-chan struct{}, what string) error {
 	back, err := g.m.stepAside(ctx, on)
 	if err != nil {
-		return fmt.Errorf("taskmanager: %s: %w", what, err)
+		return fmt.Errorf("taskmanager: %s: %w", what, bare(err))
 	}
 	defer back()
 	select {
 	case <-change:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("taskmanager: %s: %w", what, cause.Of(ctx))
+		return fmt.Errorf("taskmanager: %s: %w", what, bare(cause.Of(ctx)))
 	}
 }
 

@@ -88,7 +88,7 @@ func TestGroupCollects(t *testing.T) {
 		check.Equal(t, "the errors", lines, []string{
 			`taskmanager: task "1": failed: 1`,
 			`taskmanager: task "3": failed: 3`,
-			`taskmanager: a task of that name already exists: "0"`,
+			`taskmanager: task "0": a task of that name already exists`,
 		})
 	})
 }

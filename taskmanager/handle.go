@@ -220,14 +220,14 @@ func (h *Handle) Wait(ctx context.Context) error {
 	}
 	back, err := h.m.stepAside(ctx, h)
 	if err != nil {
-		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, err)
+		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, bare(err))
 	}
 	defer back()
 	select {
 	case <-done:
 		return h.Err()
 	case <-ctx.Done():
-		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, cause.Of(ctx))
+		return fmt.Errorf("taskmanager: wait for %q: %w", h.name, bare(cause.Of(ctx)))
 	}
 }
 

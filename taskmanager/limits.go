@@ -250,7 +250,7 @@ func (h *Handle) overdue(ctx taskContext, err error) (late bool, _ error) {
 		h.noteCancelLocked(reason)
 		h.word.Unlock()
 	case !exactly(err, reason):
-		err = fmt.Errorf("%w: %w", reason, err)
+		err = fmt.Errorf("%w: %w", reason, bare(err))
 	}
 	return exactly(reason, ErrTimeout), err
 }

@@ -164,5 +164,5 @@ func (h *Handle) heed() {
 		h.m.cancel(h, g.contextEnded())
 		return
 	}
-	h.m.cancel(h, fmt.Errorf("%w: %w", ErrCancelled, cause.Of(ctx)))
+	h.m.cancel(h, fmt.Errorf("%w: %w", ErrCancelled, bare(cause.Of(ctx))))
 }

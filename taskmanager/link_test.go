@@ -477,7 +477,7 @@ func TestTimeoutOfAnotherTaskIsNoTimeout(t *testing.T) {
 				check.Is(t, "the parent", parent.Wait(t.Context()), taskmanager.ErrTimeout)
 				<-child.Done()
 				check.Equal(t, "the child", fmt.Sprint(child.Err()),
-					fmt.Sprintf("%v: %v: %v", taskmanager.ErrCancelled, taskmanager.ErrTimeout, errFailed))
+					fmt.Sprintf("%v: %v: %v", taskmanager.ErrCancelled, bare(taskmanager.ErrTimeout), errFailed))
 				counts := m.Counts()
 				check.Equal(t, "timed out", counts.TimedOut, 1)
 				check.Equal(t, "cancelled", counts.Cancelled, 1)

@@ -187,7 +187,7 @@ func TestNameIsFreeBetweenRuns(t *testing.T) {
 			log.until(3.4)
 			check.Equal(t, "skipped", s.Skipped(), 2)
 			if text := logged.String(); strings.Count(text, "error") != 2 || strings.Count(text, `"name"`) < 2 ||
-				!strings.Contains(text, "skipped") || !strings.Contains(text, taskmanager.ErrAlreadyExists.Error()) {
+				!strings.Contains(text, "skipped") || !strings.Contains(text, "already exists") {
 				t.Errorf("the log is %q; want it to report twice that a run of %q is skipped, and why", text, "name")
 			}
 			if err := wait(t, h); err != nil {

@@ -216,7 +216,7 @@ func (m *TaskManager) askRestart(h *Handle, ctx taskContext, r RestartableTask, 
 		m.end(h, err)
 		m.logFailure(h, ctx, err)
 	case !permitted:
-		m.end(h, fmt.Errorf("%w after %s in a row: %w", ErrRestartsExhausted, text.Count(row, "failure"), err))
+		m.end(h, fmt.Errorf("%w after %s in a row: %w", ErrRestartsExhausted, text.Count(row, "failure"), bare(err)))
 		m.logFor(h, ctx).write(event{
 			level: slog.LevelError, message: "task is given up", attrs: append(errorAttrs(err), slog.Int("failures", row)),
 			format: "task %v failed %s in a row and is given up: %v", args: []any{quoted(h.name), text.Count(row, "time"), details{err}},
@@ -324,7 +324,7 @@ func (m *TaskManager) requeue(h *Handle, worker int32) {
 func (h *Handle) cancelledErr(failure error) error {
 	err := h.cancellation()
 	if failure != nil && !exactly(failure, err) {
-		err = fmt.Errorf("%w: %w", err, failure)
+		err = fmt.Errorf("%w: %w", err, bare(failure))
 	}
 	return h.withLastFailure(err, failure)
 }
@@ -336,7 +336,7 @@ func (h *Handle) withLastFailure(err, failure error) error {
 	r := h.retryLocked()
 	h.word.Unlock()
 	if r != nil && !errors.Is(failure, r.lastErr) {
-		err = fmt.Errorf("%w; before that: %w", err, r.lastErr)
+		err = fmt.Errorf("%w; before that: %w", err, bare(r.lastErr))
 	}
 	return err
 }

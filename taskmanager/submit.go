@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/scheduler"
@@ -47,7 +46,7 @@ func (m *TaskManager) started(h *Handle, err error) (<-chan struct{}, error) {
 // If the manager has a limit and there is no room, the overflow policy applies; see
 // [WithLimit].
 //
-// After an error the task will not run. The error is [ErrAlreadyExists] with the name,
+// After an error the task will not run. The error is [ErrAlreadyExists] in a [*TaskError],
 // [ErrStopped], [ErrQueueFull], [ErrWouldDeadlock], [ErrDeadlineExceeded], [ErrNilTask],
 // [ErrEmptyName], [ErrNilContext], the reason why ctx ended, or a fault of the options or
 // the attributes. A Submit that waits for room returns [ErrCancelled], [ErrReplaced] or
@@ -74,6 +73,14 @@ func (m *TaskManager) SubmitFunc(ctx context.Context, name string, fn func(ctx c
 	return h, nil
 }
 
+// TrySubmitFunc is [TaskManager.TrySubmit] for a function with a name.
+func (m *TaskManager) TrySubmitFunc(ctx context.Context, name string, fn func(ctx context.Context) error, opts ...TaskOption) (*Handle, error) {
+	if fn == nil {
+		return nil, ErrNilTask
+	}
+	return m.submitNamed(ctx, name, closure(fn), opts, noWait)
+}
+
 // newHandle returns the handle of a task that is not prepared yet.
 func (m *TaskManager) newHandle(name string, task Task) *Handle {
 	h := new(Handle)
@@ -90,6 +97,12 @@ func (m *TaskManager) submitTask(ctx context.Context, task Task, opts []TaskOpti
 	if err != nil {
 		return nil, err
 	}
+	return m.submitNamed(ctx, name, task, opts, how)
+}
+
+// submitNamed submits a task whose name is known. SubmitFunc does without it, since each call on its
+// path takes time.
+func (m *TaskManager) submitNamed(ctx context.Context, name string, task Task, opts []TaskOption, how admission) (*Handle, error) {
 	h := m.newHandle(name, task)
 	if err := m.submit(ctx, h, opts, how); err != nil {
 		return served(err)
@@ -273,7 +286,7 @@ func cancellationOf(handles []*Handle) error {
 		case len(handles) == 1 || exactly(err, ErrStopped):
 			return err
 		default:
-			return fmt.Errorf("task %q: %w", h.name, err)
+			return taskError(h.name, err)
 		}
 	}
 	return nil
