@@ -34,7 +34,7 @@ func repeat(t *testing.T, m *taskmanager.TaskManager, times taskmanager.Timetabl
 	return s
 }
 
-var overlaps = []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue}
+var overlaps = []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue, taskmanager.OverlapCoalesce}
 
 // wantNext checks the time of the next run, as seen on the wall clock.
 func wantNext(t *testing.T, what string, s *taskmanager.Schedule, want time.Duration) {

@@ -166,6 +166,16 @@ func (h *Handle) noteFailureLocked(err error, late bool) {
 	}
 }
 
+// report records that an accepted task ends with err, and tells observers. The caller owns the
+// state of the task.
+func (m *TaskManager) report(h *Handle, err error) {
+	m.record(h, err)
+	waited := m.restartOver(h, err)
+	if h.word.Observers() != 0 {
+		m.observeTaskEnd(h, err, waited)
+	}
+}
+
 // observeTaskEnd tells observers that an accepted task ends with err. The caller owns the
 // state of the task. waited says that the task ends while it waits for its restart, which
 // observers of restarts know.

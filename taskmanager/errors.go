@@ -66,6 +66,9 @@ var (
 	// of the task also wraps the last failure.
 	ErrRestartsExhausted = newError("restarts_exhausted", "taskmanager: the restart policy gave up")
 
+	// ErrScheduleEnded is returned by [Schedule.RunNow] of a schedule that has ended.
+	ErrScheduleEnded = newError("schedule_ended", "taskmanager: the schedule has ended; make a new one with Every or Repeat")
+
 	// ErrNilTask is returned by a submit of a nil task or function.
 	ErrNilTask = newError("invalid", "taskmanager: nil task; pass a Task or a function")
 

@@ -79,8 +79,21 @@ func newHistory(size int) *history {
 	return &history{size: size}
 }
 
-// record records that h ends with err. The caller owns the state of the task.
+// displayed returns the record with times on the wall clock.
+func (r *Record) displayed() Record {
+	d := *r
+	d.display()
+	d.EndedAt = clock.Wall(d.EndedAt)
+	return d
+}
+
+// record records that h ends with err, in the history and for the schedule of h, if there are any.
+// The caller owns the state of the task.
 func (m *TaskManager) record(h *Handle, err error) {
+	s := h.schedule()
+	if m.history == nil && s == nil {
+		return
+	}
 	var r Record
 	h.word.Lock()
 	task, ran := h.task, h.word.Begun()
@@ -91,7 +104,12 @@ func (m *TaskManager) record(h *Handle, err error) {
 	h.statusTo(&r.TaskStatus)
 	r.Status, r.LastError = Finished, err
 	r.Outcome, r.ErrorType, r.TraceID = h.howEnded(err)
-	m.history.add(r)
+	if s != nil {
+		s.keep(r)
+	}
+	if m.history != nil {
+		m.history.add(r)
+	}
 }
 
 // howEnded returns how h ends with err, the type of the error as the telemetry has it, and the
@@ -166,8 +184,7 @@ func (s *history) all() []Record {
 		*from = (*from)[1:]
 	}
 	for i := range records {
-		records[i].display()
-		records[i].EndedAt = clock.Wall(records[i].EndedAt)
+		records[i] = records[i].displayed()
 	}
 	return records
 }

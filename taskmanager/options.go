@@ -223,7 +223,7 @@ type taskConfig struct {
 	taken   duplicate    // what the submit does if the name is taken
 	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
 	watcher watcher      // nil: nothing watches the task; guarded by the handle's lock
-	overlap *Overlap     // only for schedules
+	repeat  *repeating   // only for schedules
 	onEnd   *onEnd       // WithOnEnd; nil: nothing, or the task has ended; guarded as watcher
 
 	// Guarded by the handle's lock, and nil once the task has ended.
@@ -301,8 +301,8 @@ func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskC
 	if err != nil {
 		return nil, err
 	}
-	if cfg != nil && cfg.overlap != nil {
-		return nil, errors.New("taskmanager: WithOverlap is for Every and Repeat")
+	if cfg != nil && cfg.repeat != nil {
+		return nil, cfg.repeat.misplaced()
 	}
 	if err := cfg.duplicateFault(task, w); err != nil {
 		return nil, err

@@ -174,7 +174,7 @@ func TestFailedRunsDoNotEndASchedule(t *testing.T) {
 // TestNameIsFreeBetweenRuns lets another task have the name when a run is due. The run is
 // skipped and logged, and the next one runs.
 func TestNameIsFreeBetweenRuns(t *testing.T) {
-	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+	for _, overlap := range overlaps {
 		bubble(t, func(t *testing.T) {
 			log, logged := newRunLog(), new(recorder)
 			m := start(t, taskmanager.WithLogger(logged))

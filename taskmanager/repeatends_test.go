@@ -101,7 +101,7 @@ func TestScheduleEndsWithItsContext(t *testing.T) {
 // TestStoppedScheduleBeginsNoRun checks that Stop also discards the runs that OverlapQueue
 // has queued.
 func TestStoppedScheduleBeginsNoRun(t *testing.T) {
-	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+	for _, overlap := range overlaps {
 		bubble(t, func(t *testing.T) {
 			m := start(t)
 			log := newRunLog()
@@ -160,7 +160,7 @@ var managerEnds = map[string]func(m *taskmanager.TaskManager) error{
 // TestStopAndDrainOfTheManagerEndSchedules checks that no run starts after the call.
 func TestStopAndDrainOfTheManagerEndSchedules(t *testing.T) {
 	for name, end := range managerEnds {
-		for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+		for _, overlap := range overlaps {
 			bubble(t, func(t *testing.T) {
 				m := start(t)
 				log := newRunLog()
@@ -372,7 +372,7 @@ func TestBadInputOfSchedules(t *testing.T) {
 			"WithNotBefore":   {with(taskmanager.WithNotBefore(soon)), nil, []string{"WithNotBefore", "are not allowed"}},
 			"WithDeadline":    {with(taskmanager.WithDeadline(soon)), nil, []string{"WithDeadline", "are not allowed"}},
 			"nil option":      {with(nil, nil), nil, []string{"option 1 is nil", "option 2 is nil"}},
-			"unknown overlap": {with(taskmanager.WithOverlap(7)), nil, []string{"WithOverlap", "7", "use OverlapSkip or OverlapQueue"}},
+			"unknown overlap": {with(taskmanager.WithOverlap(7)), nil, []string{"WithOverlap", "7", "use OverlapSkip, OverlapQueue or OverlapCoalesce"}},
 			"overlap of Submit": {plain(func() error {
 				_, err := m.Submit(ctx, fine, overlap)
 				return err

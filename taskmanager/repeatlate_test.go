@@ -116,7 +116,7 @@ func (l laggard) Next(after time.Time) time.Time {
 // interval. The runs are then as far apart as the calls, and Stop waits for at most one
 // call.
 func TestTimetableSlowerThanItsTimes(t *testing.T) {
-	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+	for _, overlap := range overlaps {
 		bubble(t, func(t *testing.T) {
 			m := start(t)
 			log := newRunLog()
@@ -141,7 +141,7 @@ func TestTimetableSlowerThanItsTimes(t *testing.T) {
 // TestLastRunIsNotLost lets the last run become due at the moment at which the previous run
 // ends.
 func TestLastRunIsNotLost(t *testing.T) {
-	for _, overlap := range []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue} {
+	for _, overlap := range overlaps {
 		bubble(t, func(t *testing.T) {
 			m := start(t)
 			for i := range 200 {

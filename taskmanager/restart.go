@@ -30,8 +30,8 @@ func WithRestartPlain() Option {
 	return option{name: "WithRestartPlain", set: func(c *config) { c.plain = true }}
 }
 
-// WithRand sets the source of randomness for restart policies, so that a run can be
-// repeated. The source need not be safe for concurrent use, but the program must not use
+// WithRand sets the source of randomness for restart policies and [WithJitter], so that a run
+// can be repeated. The source need not be safe for concurrent use, but the program must not use
 // it for anything else. The default is the global source of math/rand/v2.
 func WithRand(source rand.Source) Option {
 	return option{

@@ -356,15 +356,8 @@ const (
 // the task was accepted, strike counts its end, tells observers of it, and records it in the
 // history.
 func (m *TaskManager) strike(h *Handle, err error, a acceptance) {
-	if a == accepted {
-		if m.history != nil {
-			m.record(h, err)
-		}
-		// First: a program that knows of the end may shut telemetry down.
-		waited := m.restartOver(h, err)
-		if h.word.Observers() != 0 {
-			m.observeTaskEnd(h, err, waited)
-		}
+	if a == accepted && (m.history != nil || h.word.ObservedOrSpecial()) {
+		m.report(h, err) // first: a program that knows of the end may shut telemetry down
 	}
 	if h.word.Special() {
 		m.strikeSpecial(h, err, a)

@@ -59,12 +59,13 @@ const (
 )
 
 const (
-	stateMask = 1<<3 - 1
-	begun     = 1 << 3
-	observers = 16 // lowest bit
-	special   = 1 << 29
-	extras    = 1 << 30
-	locked    = 1 << 31
+	stateMask     = 1<<3 - 1
+	begun         = 1 << 3
+	observers     = 16 // lowest bit
+	observersMask = 0xff << observers
+	special       = 1 << 29
+	extras        = 1 << 30
+	locked        = 1 << 31
 )
 
 // Word is the state and the lock. The zero Word is unlocked. It must not be copied after first
@@ -167,6 +168,9 @@ func (w *Word) Extras() bool { return w.v.Load()&extras != 0 }
 
 // Special returns special.
 func (w *Word) Special() bool { return w.v.Load()&special != 0 }
+
+// ObservedOrSpecial reports whether the task has observers or is special.
+func (w *Word) ObservedOrSpecial() bool { return w.v.Load()&(observersMask|special) != 0 }
 
 // Observers returns the id of the set of observers.
 func (w *Word) Observers() uint8 { return uint8(w.v.Load() >> observers) }

@@ -39,6 +39,7 @@ func TestWordEqualsItsModel(t *testing.T) {
 		w.Init(m.State, m.Special)
 		m.Observers = rapid.Uint8().Draw(t, "observers")
 		w.Observe(m.Observers)
+		check.Equal(t, "ObservedOrSpecial", w.ObservedOrSpecial(), m.Special || m.Observers != 0)
 		unlocked := func(call func(*rapid.T)) func(*rapid.T) {
 			return func(t *rapid.T) {
 				if m.Locked {
