@@ -38,7 +38,7 @@
 //   - Failures: [WithRestart] decides whether and when a failed task restarts.
 //   - Time: [WithDelay] and [WithNotBefore] delay a task; [WithTimeout], [WithQueueTimeout]
 //     and [WithDeadline] limit it. [TaskManager.Every] and [TaskManager.Repeat] run a task
-//     periodically.
+//     periodically, as a [Schedule], and [TaskManager.Schedules] lists the schedules.
 //   - Names: a submit whose name is taken fails. With [WithRerun] the task runs once more,
 //     [WithReplace] replaces a task that has yet to run, and [WithDebounce] also restarts the
 //     delay.
@@ -153,7 +153,8 @@
 //     weight function of [Fair]) makes the submit fail.
 //   - A panic in Progress or Description is reported in the status.
 //   - A panic in Push of a custom queue ends the task that was pushed.
-//   - A panic in a [Timetable] ends that schedule.
+//   - A panic in a [Timetable] ends that schedule, as does one in the source of [WithRand] that
+//     [WithJitter] uses. After a panic in its String method, its type describes the timetable.
 //   - A panic in an observer or in a function of [WithOnEnd] is logged. A panic in a logger is
 //     ignored.
 //

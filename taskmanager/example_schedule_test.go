@@ -50,6 +50,95 @@ func ExampleTaskManager_Every() {
 	// <nil>
 }
 
+// A run takes long, and many others become due meanwhile. One run makes up for all of them.
+func ExampleWithOverlap() {
+	m, err := taskmanager.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	ran := make(chan int)
+	s, err := m.Every(ctx, time.Millisecond, tick{ran}, taskmanager.WithOverlap(taskmanager.OverlapCoalesce), taskmanager.WithRuns(2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for s.Skipped() < 10 { // the first run waits for a receiver
+		time.Sleep(time.Millisecond)
+	}
+	runs := <-ran + <-ran
+	fmt.Println(runs, "runs, more than 9 skipped:", s.Skipped() > 9)
+	fmt.Println("upcoming:", len(s.Upcoming(10)))
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// 2 runs, more than 9 skipped: true
+	// upcoming: 0
+	// <nil>
+}
+
+// A schedule with a first run at the start, a random delay of each run, and two limits, of which
+// the number of runs is reached first.
+func ExampleWithRuns() {
+	m, err := taskmanager.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	ran := make(chan int)
+	s, err := m.Every(ctx, 2*time.Millisecond, tick{ran},
+		taskmanager.WithRunAtStart(),
+		taskmanager.WithJitter(time.Millisecond),
+		taskmanager.WithUntil(time.Now().Add(24*time.Hour)),
+		taskmanager.WithRuns(3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	runs := <-ran + <-ran + <-ran
+	fmt.Println(runs, "runs; upcoming:", len(s.Upcoming(10)))
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// 3 runs; upcoming: 0
+	// <nil>
+}
+
+// chore is a task that does nothing.
+type chore string
+
+func (c chore) Name() string                { return string(c) }
+func (chore) Execute(context.Context) error { return nil }
+
+// A page or a command lists the schedules, pauses them, and starts runs.
+func ExampleTaskManager_Schedules() {
+	m, err := taskmanager.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	for i, name := range []string{"clean", "audit"} {
+		if _, err := m.Every(ctx, time.Duration(i+1)*time.Hour, chore(name)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for s := range m.Schedules() {
+		s.Pause() // its times are skipped until Resume
+		h, err := s.RunNow()
+		if err != nil {
+			log.Fatal(err)
+		}
+		_ = h.Wait(ctx)
+		last, _ := s.LastRun()
+		next := s.Upcoming(2)
+		fmt.Printf("%s: %s, runs are %v apart, the last one: %v\n", s.Name(), s, next[1].Sub(next[0]), last.Outcome)
+		s.Resume()
+	}
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// audit: every 2h0m0s, runs are 2h0m0s apart, the last one: success
+	// clean: every 1h0m0s, runs are 1h0m0s apart, the last one: success
+	// <nil>
+}
+
 // workdays is a timetable: Monday to Friday, on the hour.
 type workdays struct{ hour int }
 

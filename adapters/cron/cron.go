@@ -56,6 +56,11 @@
 // Years, L, W, #, H and @reboot are not supported. An expression that matches no day, such as
 // 30 February, is an error.
 //
+// Options of the schedule set an end date, a number of runs, a run at the start, a random delay, and
+// what happens to a run that is due while the task still runs: [taskmanager.WithUntil],
+// [taskmanager.WithRuns], [taskmanager.WithRunAtStart], [taskmanager.WithJitter] and
+// [taskmanager.WithOverlap].
+//
 // # Clock changes
 //
 // When the clock is set forward, a run that is due in the skipped hours runs once, at the moment of
@@ -111,7 +116,9 @@ func Schedule(ctx context.Context, m *taskmanager.TaskManager, spec string, task
 	return m.Repeat(ctx, times, task, opts...)
 }
 
-// Parse returns the timetable of an expression, for [taskmanager.TaskManager.Repeat].
+// Parse returns the timetable of an expression, for [taskmanager.TaskManager.Repeat]. Its method
+// String, whose result [taskmanager.Schedule.String] returns, gives the expression, with one blank
+// between the fields.
 func Parse(spec string) (taskmanager.Timetable, error) {
 	times, err := parse(strings.Fields(spec))
 	if err != nil {
@@ -122,6 +129,7 @@ func Parse(spec string) (taskmanager.Timetable, error) {
 
 // parse returns the timetable of an expression that was split at white space.
 func parse(fields []string) (taskmanager.Timetable, error) {
+	spec := strings.Join(fields, " ")
 	zone, fields, err := cutZone(fields)
 	if err != nil {
 		return nil, err
@@ -132,7 +140,7 @@ func parse(fields []string) (taskmanager.Timetable, error) {
 		fields[i] = strings.ToLower(f)
 	}
 	if len(fields) > 0 && fields[0] == "@every" {
-		return parseEvery(zone, fields[1:])
+		return parseEvery(spec, zone, fields[1:])
 	}
 	if err := check(fields); err != nil {
 		return nil, err
@@ -145,7 +153,7 @@ func parse(fields []string) (taskmanager.Timetable, error) {
 	if !ok {
 		return nil, fmt.Errorf("is a %T, which has no place here", parsed)
 	}
-	t := &timetable{sets, zone}
+	t := &timetable{sets, zone, spec}
 	// The time does not matter: a time that exists is found within the years that Next searches.
 	if t.Next(time.Unix(0, 0)).IsZero() {
 		return nil, errors.New("never comes; choose a day that one of the months has")

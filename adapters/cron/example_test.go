@@ -39,6 +39,34 @@ func ExampleSchedule() {
 	// cron: "30 6 1 *" has 4 fields; write five, for minute, hour, day of month, month and day of week, or six with the second before them
 }
 
+// A schedule that shows its expression and its next runs, and has an end date.
+func ExampleSchedule_upcoming() {
+	m, err := taskmanager.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	end := time.Date(2127, time.December, 31, 23, 59, 59, 0, time.UTC)
+	_, err = cron.Schedule(ctx, m, "TZ=UTC 0 6 1 jan *", report{}, taskmanager.WithUntil(end))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for s := range m.Schedules() {
+		fmt.Printf("%s runs at %q\n", s.Name(), s)
+		for _, at := range s.Upcoming(3) {
+			fmt.Println(at.UTC().Format("2 January 15:04"))
+		}
+	}
+	if err := m.Stop(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// report runs at "TZ=UTC 0 6 1 jan *"
+	// 1 January 06:00
+	// 1 January 06:00
+	// 1 January 06:00
+}
+
 // The times of an expression.
 func ExampleParse() {
 	times, err := cron.Parse("0 9-17/4 * * mon-fri")

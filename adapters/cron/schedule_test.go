@@ -98,6 +98,53 @@ func TestOptionsReachTheSchedule(t *testing.T) {
 	})
 }
 
+// TestStringIsTheExpression checks that the text of a schedule is the expression as it was written, but
+// for white space.
+func TestStringIsTheExpression(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *taskmanager.TaskManager) {
+		for spec, want := range map[string]string{
+			"30 2 * * MON-fri":                        "30 2 * * MON-fri",
+			" CRON_TZ=Europe/Berlin\t 0 30  2 * * ? ": "CRON_TZ=Europe/Berlin 0 30 2 * * ?",
+			"TZ=UTC @Daily":                           "TZ=UTC @Daily",
+			"@every  90m":                             "@every 90m",
+		} {
+			s, err := cron.Schedule(t.Context(), m, spec, new(clocked))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.String(); got != want {
+				t.Errorf("the text of the schedule of %q is %q, want %q", spec, got, want)
+			}
+			s.Stop()
+		}
+	})
+}
+
+// TestUpcomingTimesOfAnExpression also checks the options of schedules.
+func TestUpcomingTimesOfAnExpression(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *taskmanager.TaskManager) {
+		task := new(clocked)
+		s, err := cron.Schedule(t.Context(), m, "CRON_TZ=UTC 30 */8 * * *", task,
+			taskmanager.WithUntil(time.Date(2000, 1, 2, 0, 30, 0, 0, time.UTC)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, at := range s.Upcoming(10) {
+			got = append(got, at.UTC().Format("2 15:04:05.000"))
+		}
+		want := []string{"1 00:30:00.000", "1 08:30:00.000", "1 16:30:00.000", "2 00:30:00.000"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("upcoming (-want +got):\n%s", diff)
+		}
+		time.Sleep(100 * time.Hour)
+		synctest.Wait()
+		if diff := cmp.Diff(want, task.runs); diff != "" {
+			t.Errorf("runs (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestErrorsOfSchedule(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *taskmanager.TaskManager) {
 		ctx, task := t.Context(), new(clocked)

@@ -27,7 +27,11 @@ const (
 type timetable struct {
 	sets *cron.SpecSchedule
 	zone *time.Location // nil: that of the argument of Next
+	spec string
 }
+
+// String returns the expression.
+func (t *timetable) String() string { return t.spec }
 
 // Next returns the first time after the given one.
 func (t *timetable) Next(after time.Time) time.Time {
@@ -133,9 +137,10 @@ func has(set uint64, value int) bool { return set>>value&1 == 1 }
 type every struct {
 	start    time.Time
 	interval time.Duration
+	spec     string
 }
 
-func parseEvery(zone *time.Location, fields []string) (taskmanager.Timetable, error) {
+func parseEvery(spec string, zone *time.Location, fields []string) (taskmanager.Timetable, error) {
 	if zone != nil {
 		return nil, errors.New("has a time zone, which means nothing to @every; leave it out")
 	}
@@ -146,8 +151,11 @@ func parseEvery(zone *time.Location, fields []string) (taskmanager.Timetable, er
 	if err != nil || interval <= 0 {
 		return nil, fmt.Errorf("has %q for a duration; write a positive one, like 1h30m or 500ms", fields[0])
 	}
-	return every{time.Now(), interval}, nil
+	return every{time.Now(), interval, spec}, nil
 }
+
+// String returns the expression.
+func (e every) String() string { return e.spec }
 
 // Next returns the first time after the given one. It is zero if the time since the start exceeds
 // the range of a duration.
