@@ -3,6 +3,7 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,12 @@ func (s *system) submit(t *rapid.T) {
 	}()
 	synctest.Wait()
 	x.learn()
-	if s.tasks[x.name] != nil && (!x.hard || x.deadline.After(time.Now())) {
+	if holder := s.tasks[x.name]; holder != nil && (!x.hard || x.deadline.After(time.Now())) {
+		if x.taken != refuses {
+			s.contend(t, x, holder)
+			synctest.Wait()
+			return
+		}
 		if !isClosed(x.submitted) || !errors.Is(x.err, taskmanager.ErrAlreadyExists) {
 			t.Fatalf("a second task named %q: %v, want ErrAlreadyExists", x.name, x.err)
 		}
@@ -63,10 +69,12 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 		ways = append(ways, "function", "future", "group function", "result")
 	}
 	way := rapid.SampledFrom(ways).Draw(t, "way")
+	if way != "group" && way != "group function" && way != "result" {
+		s.drawTaken(t, x, way)
+	}
 	if way == "methods" {
-		return func() (*taskmanager.Handle, error) {
-			return s.m.Submit(x.ctx, attributed{body, x}, taskmanager.WithDelay(x.delay), x.onEnd())
-		}
+		opts := append(x.takenOptions(), x.onEnd())
+		return func() (*taskmanager.Handle, error) { return s.m.Submit(x.ctx, attributed{body, x}, opts...) }
 	}
 	s.drawn++
 	x.drawLimits(t, s.drawn)
@@ -258,8 +266,13 @@ func (s *system) cancel(t *rapid.T) {
 	x := s.pick(t, func(*modelTask) bool { return true })
 	if x.handle != nil && rapid.Bool().Draw(t, "by handle") {
 		x.handle.Cancel()
-	} else if !s.m.Cancel(x.name) {
-		t.Fatalf("there is no task %q to cancel", x.name)
+	} else {
+		if !s.m.Cancel(x.name) {
+			t.Fatalf("there is no task %q to cancel", x.name)
+		}
+		if x = s.tasks[x.name]; x.next != nil {
+			s.model.cancel(x.next, taskmanager.ErrCancelled)
+		}
 	}
 	synctest.Wait()
 	s.model.cancel(x, taskmanager.ErrCancelled)
@@ -328,15 +341,18 @@ func (s *system) advance(t *rapid.T) {
 
 // pick draws an outstanding task that fits, and skips the action if there is none.
 func (s *system) pick(t *rapid.T, fits func(*modelTask) bool) *modelTask {
-	var names []string
-	for name, x := range s.tasks {
-		if fits(x) {
-			names = append(names, name)
+	labels := map[string]*modelTask{}
+	for _, x := range s.all() {
+		if !fits(x) {
+			continue
+		}
+		if labels[x.name] = x; x.before != nil {
+			delete(labels, x.name)
+			labels["behind "+x.name] = x
 		}
 	}
-	if len(names) == 0 {
+	if len(labels) == 0 {
 		t.Skip("no task to pick")
 	}
-	slices.Sort(names)
-	return s.tasks[rapid.SampledFrom(names).Draw(t, "task")]
+	return labels[rapid.SampledFrom(slices.Sorted(maps.Keys(labels))).Draw(t, "task")]
 }

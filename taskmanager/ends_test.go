@@ -374,7 +374,7 @@ func TestEndsOfManyTasks(t *testing.T) {
 // checkEnds checks that each accepted task is outstanding or has reported exactly one end,
 // with the outcome that the model expects.
 func (s *system) checkEnds(t *rapid.T) {
-	want := taskmanager.Counts{Accepted: uint64(len(s.tasks))}
+	want := taskmanager.Counts{Accepted: uint64(len(s.all()))}
 	for _, x := range s.ended {
 		if x.err == nil { // accepted
 			want.Accepted++
@@ -410,7 +410,7 @@ func (x *modelTask) counter(c *taskmanager.Counts) *uint64 {
 		return &c.Shed
 	case is(taskmanager.ErrStopped):
 		return &c.Stopped
-	case is(taskmanager.ErrCancelled, taskmanager.ErrGroupFailed):
+	case is(taskmanager.ErrCancelled, taskmanager.ErrReplaced, taskmanager.ErrGroupFailed):
 		return &c.Cancelled
 	case is(taskmanager.ErrTimeout, taskmanager.ErrQueueTimeout, taskmanager.ErrDeadlineExceeded),
 		is(taskmanager.ErrRestartsExhausted) && errors.Is(x.last, taskmanager.ErrTimeout):

@@ -291,12 +291,14 @@ func (m *model) stopped(x *modelTask, err error) {
 func (m *model) failed(x *modelTask, failure error) {
 	x.failures++
 	x.last = failure
-	x.queuedAt = time.Now()
+	x.queuedAt, x.patientFrom = time.Now(), time.Time{}
 	switch {
 	case !x.restarts:
 		m.finish(x, failure)
 	case x.failures == giveUpAfter:
 		m.finish(x, taskmanager.ErrRestartsExhausted)
+	case x.next != nil && x.next.taken != reruns:
+		m.finish(x, taskmanager.ErrReplaced)
 	case x.failures == 1:
 		x.phase = taskmanager.Restarted
 		m.queue.Push(x)
@@ -310,6 +312,8 @@ func (m *model) failed(x *modelTask, failure error) {
 // cancel cancels a task, and with it the batch that waits for room with it.
 func (m *model) cancel(x *modelTask, reason error) {
 	switch {
+	case x.before != nil:
+		m.leave(x, reason)
 	case x.executing():
 		m.interrupt(x, reason)
 	case slices.Contains(m.delayed, x):
@@ -401,8 +405,8 @@ func (m *model) canEnd(x *modelTask) bool {
 	done := map[*modelTask]bool{nothing: true}
 	for more := true; more && !done[x]; {
 		more = false
-		for _, y := range m.tasks {
-			if !done[y] && (y.target == nil || done[y.target]) && (y.executing() || m.mayRun(y, done)) {
+		for _, y := range m.all() {
+			if !done[y] && (y.target == nil || done[y.target]) && (y.before == nil || done[y.before]) && (y.executing() || m.mayRun(y, done)) {
 				done[y], more = true, true
 			}
 		}
@@ -450,12 +454,14 @@ func (m *model) finish(x *modelTask, err error) {
 	delete(m.tasks, x.name)
 	m.delayed = slices.DeleteFunc(m.delayed, func(y *modelTask) bool { return x == y })
 	m.ended = append(m.ended, x)
+	passesOn := x.next != nil
+	m.promote(x)
 	if x.group != nil && err != nil {
 		m.groupFailed(x.group, err)
 	}
 	for _, y := range m.tasks {
 		if y.target == x {
-			y.coming = x.slot
+			y.coming = x.slot || passesOn
 			m.resume(y)
 		}
 	}

@@ -74,6 +74,10 @@ type modelTask struct {
 	endCtx       context.CancelFunc
 	group        *modelGroup // nil: none
 	batch        []*modelTask
+	taken        takenMode // what the submit does if the name is taken
+
+	next, before *modelTask // that waits behind this one for the name, and that is before it
+	patientFrom  time.Time  // when it came to wait behind another one, if its queue timeout counts from then
 
 	phase     taskmanager.WorkerStatus
 	inline    bool // runs in its submit
@@ -310,8 +314,9 @@ func (x *modelTask) onEnd() taskmanager.TaskOption {
 func (x *modelTask) options() []taskmanager.TaskOption {
 	opts := []taskmanager.TaskOption{
 		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),
-		taskmanager.WithNotBefore(time.Now().Add(x.delay)), x.onEnd(),
+		x.onEnd(),
 	}
+	opts = append(opts, x.takenOptions()...)
 	if x.hard {
 		opts = append(opts, taskmanager.WithDeadline(x.deadline))
 	}

@@ -178,6 +178,7 @@ func (s *system) check(t *rapid.T) {
 	s.checkListings(t)
 	s.checkConservation(t)
 	s.checkEnds(t)
+	s.checkSuccessors(t)
 	s.checkGroups(t)
 	s.checkIdlers(t)
 	s.checkPausers(t)
@@ -207,7 +208,7 @@ func (s *system) check(t *rapid.T) {
 
 // learn copies the results of submits that have returned.
 func (s *system) learn() {
-	for _, x := range s.tasks {
+	for _, x := range s.all() {
 		x.learn()
 	}
 	for _, x := range s.ended {
@@ -338,7 +339,7 @@ func (c *tally) ended(err error) {
 		c.Dropped++
 	case errors.Is(err, taskmanager.ErrShed):
 		c.Shed++
-	case errors.Is(err, taskmanager.ErrCancelled):
+	case errors.Is(err, taskmanager.ErrCancelled), errors.Is(err, taskmanager.ErrReplaced):
 		c.Cancelled++
 	case errors.Is(err, taskmanager.ErrStopped):
 		c.Stopped++
@@ -426,7 +427,7 @@ func (s *system) next() (at time.Time, happen func()) {
 			at, happen = when, do
 		}
 	}
-	for _, x := range s.tasks {
+	for _, x := range s.all() {
 		limit := time.Time{}
 		if x.hard && x.gone == nil {
 			limit = x.deadline
@@ -440,8 +441,9 @@ func (s *system) next() (at time.Time, happen func()) {
 				s.queue.Push(x)
 				s.settle()
 			})
+		case x.before != nil && x.patientFrom.IsZero():
 		case !x.executing() && x.queueTimeout > 0 && !s.paused:
-			event(x.queuedAt.Add(x.queueTimeout+s.pausedSince(x.queuedAt)), func() { s.model.cancel(x, taskmanager.ErrQueueTimeout) })
+			event(x.waitsSince().Add(x.queueTimeout+s.pausedSince(x.waitsSince())), func() { s.model.cancel(x, taskmanager.ErrQueueTimeout) })
 		case x.executing() && x.timeout > 0 && x.gone == nil && !x.late:
 			if end := x.startedAt.Add(x.timeout); limit.IsZero() || end.Before(limit) {
 				event(end, func() { s.timeOut(x) })

@@ -23,7 +23,7 @@ func (s *system) stop(t *rapid.T) {
 	synctest.Wait()
 	s.checkPausersEnd(t)
 	s.learn()
-	for _, x := range s.tasks {
+	for _, x := range s.all() {
 		// A blocked submit may have got room from a task that Stop cancelled.
 		if s.isBlocked(x) && x.err != nil && !errors.Is(x.err, taskmanager.ErrStopped) {
 			t.Fatalf("the submit of %q returned %v after Stop, want ErrStopped", x.name, x.err)
