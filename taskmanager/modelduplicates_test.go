@@ -57,7 +57,7 @@ func (s *system) contend(t *rapid.T, x, holder *modelTask) {
 	if !isClosed(x.submitted) || x.err != nil {
 		t.Fatalf("a submit of %q to %s: returned is %v, error %v", x.name, x.taken, isClosed(x.submitted), x.err)
 	}
-	by := s.model.servant(x, holder)
+	by := s.servant(x, holder)
 	if by != nil && x.handle != by.handle || by == nil && (x.handle == holder.handle || holder.next != nil && x.handle == holder.next.handle) {
 		t.Fatalf("a submit of %q to %s returned the handle of another task than it should", x.name, x.taken)
 	}

@@ -16,6 +16,7 @@ var kinds = []struct {
 	{"stopped", taskmanager.ErrStopped},
 	{"group failed", taskmanager.ErrGroupFailed},
 	{"cancelled", taskmanager.ErrCancelled},
+	{"replaced", taskmanager.ErrReplaced},
 	{"dropped", taskmanager.ErrDropped},
 	{"shed", taskmanager.ErrShed},
 	{"waited too long", taskmanager.ErrQueueTimeout},

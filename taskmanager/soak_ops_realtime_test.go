@@ -30,7 +30,8 @@ func (d *driver) drive() {
 		ops := []func(){
 			d.submit, d.submit, d.submit, d.submit, d.submit, d.submit,
 			d.batch, d.future, d.inGroup, d.cancel, d.cancel, d.look, d.wait,
-			d.idle, d.schedule, d.schedule, d.pause, d.size, d.tighten, d.describe, d.pauseWait,
+			d.idle, d.schedule, d.schedule, d.pause, d.size, d.tighten, d.describe,
+			d.duplicate, d.duplicate, d.pauseWait,
 		}
 		if !d.enter() {
 			return

@@ -84,6 +84,7 @@ func (t *soakTask) accept(op string, h *taskmanager.Handle, err error) {
 		taskmanager.ErrQueueFull:        t.x.bounded,
 		taskmanager.ErrWouldDeadlock:    t.by != nil || t.grouped || t.x.bounded,
 		taskmanager.ErrCancelled:        true,
+		taskmanager.ErrReplaced:         true, // during the wait for room
 		taskmanager.ErrGroupFailed:      t.grouped,
 		taskmanager.ErrQueueTimeout:     t.queueTimeout,
 		taskmanager.ErrDeadlineExceeded: t.deadline,
@@ -198,6 +199,7 @@ func init() { // a composite literal would be an initialization cycle
 		{"waits in another manager", (*execution).crosses},
 		{"manages", (*execution).manages},
 		{"submits several", (*execution).batchParent},
+		{"submits its own name", (*execution).again},
 	}
 }
 
