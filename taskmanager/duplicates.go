@@ -46,9 +46,8 @@ var duplicateNames = [...]string{"", "WithRerun", "WithReplace", "WithDebounce"}
 // waits for room. With [WithDelay] or [WithNotBefore] it waits for that time too. A task may
 // submit its own name, so that it runs again.
 //
-// [TaskManager.Submit], [TaskManager.SubmitFunc] and [TaskManager.TrySubmit] accept the option.
-// [Async], groups, [TaskManager.SubmitAll] and schedules do not. Of WithRerun, [WithReplace]
-// and [WithDebounce] a submit can have one.
+// [Async], [TryAsync], groups, [TaskManager.SubmitAll] and schedules do not accept the option.
+// Of WithRerun, [WithReplace] and [WithDebounce] a submit can have one.
 func WithRerun() TaskOption { return duplicateOption(rerunDuplicate) }
 
 // WithReplace makes a submit whose name is taken replace the task that has yet to run, instead
@@ -67,7 +66,7 @@ func WithRerun() TaskOption { return duplicateOption(rerunDuplicate) }
 // replaced task that waits for room returns ErrReplaced; if it is a [TaskManager.SubmitAll],
 // none of its tasks will run. The new task is queued behind the others, even beyond the limit.
 //
-// [Async] accepts the option too. Groups, [TaskManager.SubmitAll] and schedules do not.
+// Groups, [TaskManager.SubmitAll] and schedules do not accept the option.
 func WithReplace() TaskOption { return duplicateOption(replaceDuplicate) }
 
 // WithDebounce is [WithReplace] with a delay that starts anew: of several submits of a name in

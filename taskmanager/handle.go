@@ -180,7 +180,7 @@ func (h *Handle) channelLocked(field *chan struct{}, spare chan struct{}) chan s
 }
 
 // Done returns a channel that is closed when the task has ended. It will not run again,
-// [Handle.Err] is final, and the name is free.
+// [Handle.Err] is final, and the name is free or has passed to the task that waited for it.
 func (h *Handle) Done() <-chan struct{} {
 	if done, _ := h.outcome(); done != nil {
 		return done

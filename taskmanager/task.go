@@ -13,8 +13,9 @@ type Task interface {
 	// not its cancellation. It is done when the task is cancelled or exceeds a time
 	// limit, when the manager stops, and after Execute has returned.
 	Execute(ctx context.Context) error
-	// Name returns the name of the task. It is called once, at the submit. Two
-	// outstanding tasks cannot have the same name.
+	// Name returns the name of the task. It is called once, at the submit. While a task is
+	// outstanding, a submit with the same name fails, or does what [WithRerun],
+	// [WithReplace] or [WithDebounce] says.
 	Name() string
 }
 

@@ -1,6 +1,7 @@
 package names
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -266,6 +267,51 @@ func TestEmptyNeedsAMoment(t *testing.T) {
 		t.Error("Empty returned false after the end of all tasks")
 	}
 	t.Logf("%d looks, of which %d found a task", looks.Load(), found.Load())
+}
+
+// TestSuccessionLeavesNoMoment without a task of the name: each task ends in the step in which the next
+// one gets its name.
+func TestSuccessionLeavesNoMoment(t *testing.T) {
+	const rounds = 20_000
+	table := newTable()
+	last := &task{name: "heir"}
+	mustAdd(t, table, last)
+	var stop atomic.Bool
+	var looking sync.WaitGroup
+	var looks atomic.Int64
+	looking.Go(func() {
+		for !stop.Load() {
+			if table.Empty() {
+				t.Error("Empty returned true, with a task outstanding at each moment")
+			}
+			if table.Lookup("heir") == nil {
+				t.Error("the name was free")
+			}
+			if err := table.Add("heir", &task{name: "heir"}, new(Place)); !errors.Is(err, ErrTaken) {
+				t.Errorf("Add returned %v", err)
+			}
+			looks.Add(1)
+		}
+	})
+	for i := 0; i < rounds || looks.Load() == 0; i++ {
+		next := &task{name: "heir"}
+		if err := table.Join("heir", func(holder *task) bool { return holder == last }); err != nil {
+			t.Fatal(err)
+		}
+		table.Succeed("heir", func() (*task, Place) {
+			last.end()
+			next.place = last.place
+			return next, next.place
+		})
+		last = next
+	}
+	stop.Store(true)
+	looking.Wait()
+	finish(table, last)
+	table.Flush()
+	if entries := entriesOf(table); entries != 0 || !table.Empty() {
+		t.Errorf("%d entries are left", entries)
+	}
 }
 
 // TestListingDuringChanges: All lists each task that is outstanding from the beginning of the
