@@ -65,7 +65,11 @@ func (m *TaskManager) cancelLocked(h *Handle, cause error) (rest, taskContext) {
 	case delayed:
 		// If Remove reports false, due is about to be called and will see the
 		// cancellation.
-		if h.isBehindLocked() || m.delayed.Remove(h.entryLocked()) {
+		behind := h.isBehindLocked()
+		if behind || m.delayed.Remove(h.entryLocked()) {
+			if !behind {
+				h.endDelayLocked()
+			}
 			h.word.Set(ending)
 			return endTask, nil
 		}

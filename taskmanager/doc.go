@@ -49,8 +49,9 @@
 //   - Insight: [TaskManager.Status], [TaskManager.TaskStatus] and [TaskManager.History] show
 //     the state. [WithLogger] logs failures. [WithObserver] adds observers; the built-in
 //     telemetry uses OpenTelemetry if the program has installed it, before or after the start
-//     of the manager. [TaskManager.Counts] counts tasks by their outcome, and
-//     [TaskManager.Describe] returns the state and the configuration of the manager.
+//     of the manager. [TaskManager.Page] lists tasks in pages. [TaskManager.Counts] counts tasks
+//     by their outcome and their state, and [TaskManager.Describe] returns the state and the configuration of the
+//     manager.
 //   - Extension: [WithMiddleware] wraps each execution.
 //
 // # Glossary

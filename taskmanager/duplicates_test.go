@@ -77,7 +77,7 @@ func TestRerunOfARunningTask(t *testing.T) {
 		}
 		check.Equal(t, "status", second.Status().Status, taskmanager.NotAssigned)
 		check.Equal(t, "due", second.Status().DueAt, time.Time{})
-		check.Equal(t, "counts", m.Counts(), taskmanager.Counts{Accepted: 2})
+		check.Equal(t, "counts", m.Counts(), taskmanager.Counts{Accepted: 2, Running: 1, Queued: 1})
 		h, _ := m.Lookup("sync")
 		sameTask(t, "Lookup", h, first)
 		check.Equal(t, "tasks", len(m.TaskStatus()), 1)

@@ -7,9 +7,10 @@ import (
 	"github.com/seed56799101/taskmanager/observe"
 )
 
-// Counts holds the numbers of tasks since the start of a manager, by their outcome. Each
-// accepted task is outstanding or counts under exactly one outcome. A task counts before
-// its end becomes visible, so a goroutine that knows of the end finds it counted.
+// Counts holds the numbers of tasks since the start of a manager, by their outcome, and of the
+// outstanding tasks by their state. Each accepted task is outstanding, and counts under exactly
+// one state, or has ended, and counts under exactly one outcome. A task counts before its end
+// becomes visible, so a goroutine that knows of the end finds it counted.
 type Counts struct {
 	// Accepted is the number of tasks whose submit succeeded. A submit that is under way,
 	// for example one that waits for room, counts until it is refused.
@@ -32,6 +33,18 @@ type Counts struct {
 	Dropped uint64 `json:"dropped"`
 	// Shed is the number of tasks that the discipline gave up, having waited for too long.
 	Shed uint64 `json:"shed"`
+
+	// Running is the number of tasks that a worker or their submitter runs, with those that are
+	// [Blocked].
+	Running uint64 `json:"running"`
+	// Delayed is the number of tasks that wait for their first time; see [WithDelay].
+	Delayed uint64 `json:"delayed"`
+	// Restarting is the number of tasks that wait out the delay of a restart. If a restart has no
+	// delay, or it has passed, the task is queued.
+	Restarting uint64 `json:"restarting"`
+	// Queued is the number of the other outstanding tasks: they wait for a worker, for room in the
+	// queue, or behind another task of their name; see [WithRerun].
+	Queued uint64 `json:"queued"`
 }
 
 // Ended returns the number of tasks that have ended.
@@ -39,17 +52,20 @@ func (c Counts) Ended() uint64 {
 	return c.Succeeded + c.Failed + c.Cancelled + c.Stopped + c.TimedOut + c.Dropped + c.Shed
 }
 
-// Outstanding returns the number of tasks that have not ended.
+// Outstanding returns the number of tasks that have not ended: the sum of Running, Delayed,
+// Restarting and Queued.
 func (c Counts) Outstanding() uint64 { return c.Accepted - c.Ended() }
 
-// Counts returns the numbers of accepted tasks and of their outcomes. They are exact, and
-// never decrease, except for Accepted; see there. While tasks are submitted or end, the
-// numbers may be of slightly different moments.
+// Counts returns the numbers of accepted tasks and of their outcomes, and those of outstanding
+// tasks by state. The first ones are exact, and never decrease, except for Accepted; see there.
+// While tasks are submitted, change their state or end, the numbers may be of slightly different
+// moments, but none is negative, and those by state add up to Outstanding. Counts takes constant
+// time, however many tasks there are.
 func (m *TaskManager) Counts() Counts {
 	// In this order, so that no task is counted as ended or refused and not as added.
 	sums := m.ends.sums()
 	refused := m.refused.Load()
-	return Counts{
+	c := Counts{
 		Accepted:  m.names.Added() - refused,
 		Succeeded: sums[outcomeSuccess],
 		Failed:    sums[outcomeFailure],
@@ -59,6 +75,47 @@ func (m *TaskManager) Counts() Counts {
 		Dropped:   sums[outcomeDropped],
 		Shed:      sums[outcomeShed],
 	}
+	m.countStates(&c)
+	return c
+}
+
+// countStates sets the numbers of outstanding tasks by state. They are of other moments than their
+// sum, which limits them.
+//
+// Only tasks that are delayed are counted one by one, since the delay is rare and dear anyway. The
+// pool knows how many run. A worker may be busy for a task that has ended, with its logger for
+// example; so the tasks in the queue, which the pool knows too, limit those that run.
+func (m *TaskManager) countStates(c *Counts) {
+	delays, restarts, pool := m.postponed.Load(), m.restarting.Load(), m.pool.Snapshot()
+	rest := c.Outstanding()
+	take := func(n int64) (taken uint64) {
+		taken = min(uint64(max(n, 0)), rest)
+		rest -= taken
+		return taken
+	}
+	c.Delayed, c.Restarting = take(delays), take(restarts)
+	waiting := take(int64(pool.Queued + pool.Blocked))
+	c.Running = take(int64(pool.Busy + pool.Inline + pool.Lent))
+	c.Queued = waiting + rest
+}
+
+// delayLocked makes the task wait for its time. A task behind another one of its name, whose state is
+// delayed too, does not count. The lock of h is held.
+func (h *Handle) delayLocked() {
+	h.word.Set(delayed)
+	h.delaysLocked().Add(1)
+}
+
+// endDelayLocked notes that the task no longer waits for its time, before its state changes. The lock
+// of h is held.
+func (h *Handle) endDelayLocked() { h.delaysLocked().Add(-1) }
+
+// delaysLocked returns the number of tasks that wait as h does.
+func (h *Handle) delaysLocked() *atomic.Int64 {
+	if h.retryLocked() != nil {
+		return &h.m.restarting
+	}
+	return &h.m.postponed
 }
 
 // outcome is how a task ends.

@@ -371,14 +371,26 @@ func TestEndsOfManyTasks(t *testing.T) {
 	})
 }
 
-// checkEnds checks that each accepted task is outstanding or has reported exactly one end,
-// with the outcome that the model expects.
+// checkEnds checks that each accepted task is outstanding, and counted under its state, or has
+// reported exactly one end, with the outcome that the model expects.
 func (s *system) checkEnds(t *rapid.T) {
 	want := taskmanager.Counts{Accepted: uint64(len(s.all()))}
 	for _, x := range s.ended {
 		if x.err == nil { // accepted
 			want.Accepted++
 			*x.counter(&want)++
+		}
+	}
+	for _, x := range s.all() {
+		switch waits := slices.Contains(s.delayed, x); {
+		case x.executing():
+			want.Running++
+		case waits && x.phase == taskmanager.Restarted:
+			want.Restarting++
+		case waits:
+			want.Delayed++
+		default:
+			want.Queued++
 		}
 	}
 	if diff := cmp.Diff(want, s.m.Counts()); diff != "" {

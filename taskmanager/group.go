@@ -307,7 +307,7 @@ func (g *Group) failLocked(reason, why error) []*Handle {
 // cancel cancels tasks. Waiting ones come first: otherwise a worker that becomes free starts one
 // of them for nothing.
 func (g *Group) cancel(tasks []*Handle, why error) {
-	slices.SortFunc(tasks, func(a, b *Handle) int { return cmp.Compare(a.progress(), b.progress()) })
+	slices.SortFunc(tasks, func(a, b *Handle) int { return cmp.Compare(a.stage(), b.stage()) })
 	for _, h := range tasks {
 		g.m.cancel(h, why)
 	}

@@ -267,11 +267,6 @@ func (h *Handle) outcome() (done <-chan struct{}, err error) {
 // that has ended.
 func (h *Handle) Cancel() { h.m.cancel(h, ErrCancelled) }
 
-// Status returns the status of the task, also after its end. It calls the methods of a
-// [TaskWithProgress] on the calling goroutine, without a lock held; after the end of the
-// task it does not call them.
-func (h *Handle) Status() TaskStatus { return h.m.statusOf(h) }
-
 // entryLocked returns the alarm of a delayed task. The lock is held.
 func (h *Handle) entryLocked() *alarm {
 	if r := h.retryLocked(); r != nil {
@@ -292,9 +287,9 @@ func (h *Handle) dueLocked() time.Duration {
 	return h.cfg.delayed.due
 }
 
-// progress orders tasks by how far they are: waiting for room, waiting to run, or
+// stage orders tasks by how far they are: waiting for room, waiting to run, or
 // further.
-func (h *Handle) progress() int {
+func (h *Handle) stage() int {
 	switch h.word.State() {
 	case admitting:
 		return 0

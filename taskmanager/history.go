@@ -95,11 +95,8 @@ func (m *TaskManager) record(h *Handle, err error) {
 		return
 	}
 	var r Record
-	h.word.Lock()
-	task, ran := h.task, h.word.Begun()
-	h.word.Unlock()
-	if ran {
-		r.Description, r.Progress, r.ProgressError = progressOf(task)
+	if h.word.Begun() {
+		r.Progress, r.Description, r.ProgressError = h.Progress()
 	}
 	h.statusTo(&r.TaskStatus)
 	r.Status, r.LastError = Finished, err

@@ -83,7 +83,7 @@ func TestStatusDidNotRoundTripThroughJSON(t *testing.T) {
 			TaskName: status.Name, Status: status.Status, Kind: status.Kind, Key: status.Key, Priority: status.Priority, Attempt: status.Attempt,
 			Since: drawTime(t, "since"),
 		})
-		checkRoundTrip(t, taskmanager.Counts{Accepted: rapid.Uint64().Draw(t, "accepted"), TimedOut: 2})
+		checkRoundTrip(t, taskmanager.Counts{Accepted: rapid.Uint64().Draw(t, "accepted"), TimedOut: 2, Queued: 3, Running: 4, Delayed: 5, Restarting: 6})
 		checkRoundTrip(t, scheduler.Decided{Number: rapid.Uint64().Draw(t, "number"), At: drawTime(t, "decided"), Workers: 1, Target: status.Priority, Reason: status.Key})
 		checkRoundTrip(t, observe.Decision{Manager: status.Name, Number: 1, At: drawTime(t, "decided"), Target: status.Priority, Reason: status.Key})
 		checkRoundTrip(t, observe.Manager{

@@ -56,6 +56,8 @@ type TaskManager struct {
 	ends       tally         // of accepted tasks
 	serial     *serial       // of WithUniqueName
 	refused    atomic.Uint64 // tasks that were added to names and then refused
+	postponed  atomic.Int64  // tasks that wait for their first time
+	restarting atomic.Int64  // tasks that wait out the delay of a restart
 	increases  atomic.Int64  // scaler decisions for more workers
 	decreases  atomic.Int64  // scaler decisions for fewer workers
 	limit      int           // of the queue, for observers; -1: none

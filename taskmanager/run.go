@@ -269,7 +269,7 @@ func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, 
 	r.ctx.Again(h.firstContext().Lazy())
 	worker := h.worker
 	if wait > 0 {
-		h.word.Set(delayed)
+		h.delayLocked()
 		r.entry = m.delayed.Add(func() { m.due(h) }, wait)
 	} else {
 		m.queuedLocked(h)
@@ -289,6 +289,7 @@ func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, 
 // due queues a task that has become due.
 func (m *TaskManager) due(h *Handle) {
 	h.word.Lock()
+	h.endDelayLocked()
 	cancelled := h.cancelledLocked() != nil
 	if cancelled {
 		h.word.Set(ending)

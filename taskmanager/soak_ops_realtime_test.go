@@ -32,6 +32,7 @@ func (d *driver) drive() {
 			d.batch, d.future, d.inGroup, d.cancel, d.cancel, d.look, d.wait,
 			d.idle, d.schedule, d.schedule, d.pause, d.size, d.tighten, d.describe,
 			d.duplicate, d.duplicate, d.pauseWait,
+			d.page, d.count,
 		}
 		if !d.enter() {
 			return

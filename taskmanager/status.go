@@ -132,34 +132,61 @@ func (h *Handle) workerInfo(lent bool) WorkerInfo {
 
 // TaskStatus describes each outstanding task, by its name. It calls the methods of each
 // [TaskWithProgress], one task after another, on the calling goroutine and without a lock:
-// a method that blocks delays this call and nothing else.
+// a method that blocks delays this call and nothing else. [TaskManager.Page] lists many tasks in
+// portions, and [Handle.Peek] calls no methods.
 func (m *TaskManager) TaskStatus() map[string]TaskStatus {
 	tasks := slices.Collect(m.names.All())
 	statuses := make(map[string]TaskStatus, len(tasks))
 	for _, h := range tasks {
-		if s := m.statusOf(h); s.Status != Finished {
+		if s := h.Status(); s.Status != Finished {
 			statuses[s.Name] = s
 		}
 	}
 	return statuses
 }
 
-// statusOf describes a task. It calls the methods of the task first: they may be slow, and
-// what the manager knows would be out of date afterwards.
-func (m *TaskManager) statusOf(h *Handle) TaskStatus {
+// Status returns the status of the task, also after its end: what [Handle.Peek] and
+// [Handle.Progress] return. It calls the methods of a [TaskWithProgress] on the calling goroutine,
+// without a lock held; after the end of the task it does not call them.
+func (h *Handle) Status() TaskStatus {
 	var s TaskStatus
+	// First: the methods may be slow, and what the manager knows would be out of date afterwards.
+	s.Progress, s.Description, s.ProgressError = h.Progress()
+	return h.peek(s)
+}
+
+// Peek returns the status of the task without calling its methods, also after its end. It never
+// waits for a task, unlike [Handle.Status]. Progress and ProgressError are zero, and Description is that of
+// [WithDescription] or empty; [Handle.Progress] asks the task.
+func (h *Handle) Peek() TaskStatus { return h.peek(TaskStatus{}) }
+
+// Progress returns what the Progress and Description methods of a [TaskWithProgress] return now. It
+// calls them on the calling goroutine, without a lock held: a method that blocks delays this
+// call and nothing else. After a panic of a method, err is a [*PanicError]. For other tasks, and
+// after the end of the task, Progress returns zero values. The history has the last progress of a
+// task that has ended; see [WithHistory].
+func (h *Handle) Progress() (progress float64, description string, err error) {
 	h.word.Lock()
 	task := h.task
 	h.word.Unlock()
-	if task != nil {
-		s.Description, s.Progress, s.ProgressError = progressOf(task)
-	}
+	return progressOf(task)
+}
+
+// peek adds what the manager knows of the task to s, which has the results of its methods.
+func (h *Handle) peek(s TaskStatus) TaskStatus {
 	h.statusTo(&s)
 	s.display()
-	if s.Status == Running && m.pool.HasLent(s.Worker, func(x *Handle) bool { return x == h }) {
-		s.Status = Blocked
-	}
+	s.Status = h.orBlocked(s.Status, s.Worker)
 	return s
+}
+
+// orBlocked returns Blocked for a task that is Running on a worker and has lent its slot, and
+// otherwise its status.
+func (h *Handle) orBlocked(status WorkerStatus, worker int32) WorkerStatus {
+	if status == Running && h.m.pool.HasLent(worker, func(x *Handle) bool { return x == h }) {
+		return Blocked
+	}
+	return status
 }
 
 // display converts the times to those on the wall clock.

@@ -330,12 +330,13 @@ func (m *TaskManager) startAndUnlock(h *Handle, worker int32) {
 	switch {
 	case h.cancelledLocked() != nil:
 	case wait > 0:
-		h.word.Set(delayed)
+		h.delayLocked()
 		p := h.cfg.delayed
 		if p.entry = m.delayed.Add(func() { m.due(h) }, wait); p.entry != nil {
 			h.word.Unlock()
 			return
 		}
+		h.endDelayLocked()
 		h.noteCancelLocked(ErrStopped)
 	default:
 		m.queuedLocked(h)

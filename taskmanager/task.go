@@ -64,12 +64,12 @@ func nameOf(t Task) (name string, err error) {
 	return t.Name(), nil
 }
 
-// progressOf returns the description and the progress of a task, or zero values if it
+// progressOf returns the progress and the description of a task, or zero values if it
 // does not report them.
-func progressOf(t Task) (description string, progress float64, err error) {
+func progressOf(t Task) (progress float64, description string, err error) {
 	p, ok := t.(TaskWithProgress)
 	if !ok {
-		return "", 0, nil
+		return 0, "", nil
 	}
 	defer func() {
 		if v := recover(); v != nil {
@@ -78,7 +78,7 @@ func progressOf(t Task) (description string, progress float64, err error) {
 	}()
 	description = p.Description()
 	progress, err = p.Progress()
-	return description, progress, err
+	return progress, description, err
 }
 
 // recovered converts a value that recover returned to an error. The deferred function

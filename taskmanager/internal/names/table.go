@@ -19,6 +19,11 @@
 //
 // So a caller must not hold the lock of a task when it calls the table.
 //
+// # Walks
+//
+// [Table.Read] walks over the tasks in portions. The caller may wait between two portions for as
+// long as it likes: a place is a [Cursor], which no change of the table invalidates.
+//
 // # Memory
 //
 // A name takes an entry of 24 bytes and a tag of two. With the free space of lists that grow
