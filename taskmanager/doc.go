@@ -44,8 +44,8 @@
 //     delay.
 //   - Results: [Async] runs a function with a result. [TaskManager.Group] and
 //     [NewResultGroup] handle tasks that succeed or fail together, and
-//     [TaskManager.SubmitAll] submits several tasks or none. [WithOnEnd] calls a function at the
-//     end of a task.
+//     [TaskManager.SubmitAll] submits several tasks or none. Package batch runs a function for
+//     each item of a sequence. [WithOnEnd] calls a function at the end of a task.
 //   - Insight: [TaskManager.Status], [TaskManager.TaskStatus] and [TaskManager.History] show
 //     the state. [WithLogger] logs failures. [WithObserver] adds observers; the built-in
 //     telemetry uses OpenTelemetry if the program has installed it, before or after the start

@@ -150,12 +150,9 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 		Dropped:     m.dropped,
 		Decided:     m.decided,
 		Hooks: scheduler.Hooks[*Handle]{
-			Withdrawn: (*Handle).withdrawn,
-			Claim:     claim,
-			Inside: func(ctx context.Context) bool {
-				h := ownerOf(ctx)
-				return h != nil && h.m == m
-			},
+			Withdrawn:    (*Handle).withdrawn,
+			Claim:        claim,
+			Inside:       m.contextInside,
 			Paused:       m.pauseChanged,
 			TrackCallers: true,
 		},

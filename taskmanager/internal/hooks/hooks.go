@@ -1,0 +1,44 @@
+// Package hooks has what package taskmanager offers to package batch, and does not export. Package
+// taskmanager, which package batch imports, sets the variables when it is initialised.
+//
+// The types of package taskmanager cannot be named here. A manager is a *taskmanager.TaskManager, a
+// handle a *taskmanager.Handle, a task a taskmanager.Task, and options are a
+// *[]taskmanager.TaskOption.
+package hooks
+
+import "context"
+
+// Watcher is told that a task has ended.
+type Watcher interface {
+	// Ended is called when the task has ended and its name is free, on the goroutine that ended it
+	// and without a lock. If a submit fails, Ended may have been called before it returns. It must
+	// not panic.
+	Ended(err error)
+}
+
+// Watched is a part of a task that has a watcher.
+type Watched struct{ Watcher }
+
+// The functions.
+var (
+	// Prepare makes a zero handle that of a task that is not submitted yet. From then on the task can
+	// be cancelled, and its handle waited for.
+	Prepare func(ctx context.Context, manager, handle any, name string, task any, w *Watched, options any) error
+	// Launch submits a prepared task, once. It waits for room as a submit does.
+	Launch func(ctx context.Context, handle any) error
+	// Cancel cancels a task that was prepared, for the given reason.
+	Cancel func(handle any, reason error)
+
+	// InTask reports whether the caller acts for a task. It takes some microseconds.
+	InTask func(ctx context.Context, manager any) bool
+	// Lend lends the slot of the task for which the caller acts, until back is called.
+	Lend func(ctx context.Context, manager any) (back func())
+	// Patient returns a context for Launch, on a goroutine that does not act for a task by itself. If
+	// ctx is the context of a task of the manager, Launch waits for room nevertheless, since the task
+	// lends its slot meanwhile.
+	Patient func(ctx context.Context) context.Context
+
+	// Capacity returns the maximum of workers, and how many tasks may wait before the overflow policy
+	// refuses or drops some. A negative number means that it does not.
+	Capacity func(manager any) (workers, waiting int)
+)
