@@ -18,7 +18,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-against demo stress soak e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo stress soak e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -34,6 +34,7 @@ help:
 	@echo 'make bench-quick  a part of that, in .bin/bench (two minutes)'
 	@echo 'make bench-scaling  throughput on 1 to all processors, beside a model (a minute or two)'
 	@echo 'make bench-micro  the benchmarks of the packages'
+	@echo 'make bench-batch  an ordered map over 1,000,000 items, beside conc and errgroup (a minute)'
 	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
@@ -97,6 +98,10 @@ bench-quick:
 bench-scaling:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/poolbench" ./cmd/poolbench
 	.bin/poolbench -scaling
+
+bench-batch:
+	@go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/batchbench" ./cmd/batchbench
+	@.bin/batchbench $(ARGS)
 
 bench-micro:
 	$(call each,. ./benchmarks,go test -run '^$$' -bench . -benchmem ./...)

@@ -28,6 +28,7 @@ func (d *driver) drive() {
 			late++
 		}
 		ops := []func(){
+			d.unique, d.batchMap,
 			d.submit, d.submit, d.submit, d.submit, d.submit, d.submit,
 			d.batch, d.future, d.inGroup, d.cancel, d.cancel, d.look, d.wait,
 			d.idle, d.schedule, d.schedule, d.pause, d.size, d.tighten, d.describe,

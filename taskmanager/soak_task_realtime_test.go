@@ -200,6 +200,7 @@ func init() { // a composite literal would be an initialization cycle
 		{"manages", (*execution).manages},
 		{"submits several", (*execution).batchParent},
 		{"submits its own name", (*execution).again},
+		{"runs a batch", (*execution).mapParent},
 	}
 }
 
