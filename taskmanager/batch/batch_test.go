@@ -52,10 +52,11 @@ func TestNamesAndKinds(t *testing.T) {
 			return nil
 		}, batch.WithTaskOptions(taskmanager.WithDescription("resizes")))
 		check.Is(t, "ForEach", err, nil)
-		for kind := range batch.Map(context.WithValue(t.Context(), valueKey{}, "value"), m, "resize", slices.Values([]int{1}), func(ctx context.Context, _ int) (string, error) {
+		for kind, err := range batch.Map(context.WithValue(t.Context(), valueKey{}, "value"), m, "resize", slices.Values([]int{1}), func(ctx context.Context, _ int) (string, error) {
 			h, _ := taskmanager.FromContext(ctx)
 			return fmt.Sprint(h.Status().Kind, " ", ctx.Value(valueKey{})), nil
 		}, batch.WithTaskOptions(taskmanager.WithKind("other"))) {
+			check.Is(t, "an item", err, nil)
 			check.Equal(t, "kind and value", kind, "other value")
 		}
 	})
@@ -185,7 +186,7 @@ func TestEndOfTheLoop(t *testing.T) {
 				go func() {
 					defer func() { over <- recover() }()
 					read := 0
-					for range batch.Map(t.Context(), m, "a", naturals(&read), func(ctx context.Context, i int) (int, error) {
+					for _, err := range batch.Map(t.Context(), m, "a", naturals(&read), func(ctx context.Context, i int) (int, error) {
 						if i < 2 {
 							return i, nil
 						}
@@ -196,6 +197,7 @@ func TestEndOfTheLoop(t *testing.T) {
 						time.Sleep(time.Second) // it takes its time
 						return i, err
 					}, inFlight(5)) {
+						check.Is(t, "an item", err, nil)
 						synctest.Wait()
 						if leave != nil {
 							leave()

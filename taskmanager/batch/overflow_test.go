@@ -105,7 +105,8 @@ func TestDefaultInFlight(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(0, taskmanager.NoMaximum))
 		read := 0
-		for range batch.Map(t.Context(), m, "a", naturals(&read), double) {
+		for _, err := range batch.Map(t.Context(), m, "a", naturals(&read), double) {
+			check.Is(t, "an item", err, nil)
 			synctest.Wait()
 			check.Equal(t, "items in flight", read, 1000)
 			break
@@ -209,18 +210,24 @@ func idleSoon(t *testing.T, m *taskmanager.TaskManager) {
 // TestKeyHeldByTheTask: the items have the key of the task that waits for them, and at most one
 // task of the key may run.
 func TestKeyHeldByTheTask(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := start(t, taskmanager.WithWorkers(0, 3), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
-		outer, err := m.SubmitFunc(t.Context(), "outer", func(ctx context.Context) error {
-			return batch.ForEach(ctx, m, "item", numbers(5), func(context.Context, int) error { return nil },
-				batch.WithTaskOptions(taskmanager.WithKey("k")))
-		}, taskmanager.WithKey("k"))
-		check.Is(t, "SubmitFunc", err, nil)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		check.Is(t, "the task", outer.Wait(ctx), taskmanager.ErrWouldDeadlock)
-		idleSoon(t, m)
-	})
+	for _, limited := range [][]taskmanager.Option{
+		nil, {taskmanager.WithLimit(1, taskmanager.Block)}, {taskmanager.WithLimit(0, taskmanager.Block)},
+	} {
+		bubble(t, func(t *testing.T) { keyHeldByTheTask(t, limited) })
+	}
+}
+
+func keyHeldByTheTask(t *testing.T, limited []taskmanager.Option) {
+	m := start(t, append(limited, taskmanager.WithWorkers(0, 3), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))...)
+	outer, err := m.SubmitFunc(t.Context(), "outer", func(ctx context.Context) error {
+		return batch.ForEach(ctx, m, "item", numbers(5), func(context.Context, int) error { return nil },
+			batch.WithTaskOptions(taskmanager.WithKey("k")))
+	}, taskmanager.WithKey("k"))
+	check.Is(t, "SubmitFunc", err, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	check.Is(t, "the task", outer.Wait(ctx), taskmanager.ErrWouldDeadlock)
+	idleSoon(t, m)
 }
 
 // TestEndOfANestedBatch: the task is cancelled while its batch waits, and the manager stops.

@@ -330,7 +330,7 @@ func guarded(call func()) (err error) {
 
 // abandon cancels the items after the given position, and reads no more.
 func (b *batch[T, R]) abandon(after int) {
-	reason := error(taskmanager.ErrCancelled)
+	reason := taskmanager.ErrCancelled
 	if b.ctx.Err() != nil {
 		reason = fmt.Errorf("%w: %w", reason, cause.Of(b.ctx))
 	}
