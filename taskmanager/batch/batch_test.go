@@ -148,6 +148,28 @@ func TestFirstError(t *testing.T) {
 	}
 }
 
+// TestNothingStartsAfterAFailure: the items that wait are cancelled before those that run, which
+// free their workers.
+func TestNothingStartsAfterAFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(0, 5))
+		var started atomic.Int32
+		read := 0
+		err := batch.ForEach(t.Context(), m, "a", naturals(&read), func(ctx context.Context, i int) error {
+			started.Add(1)
+			if i == 0 {
+				time.Sleep(time.Second)
+				return errFailed
+			}
+			return sleep(ctx, time.Hour)
+		}, inFlight(100))
+		check.Is(t, "ForEach", err, errFailed)
+		check.Equal(t, "items started", started.Load(), 5)
+		check.Equal(t, "items read", read, 100)
+		idle(t, m)
+	})
+}
+
 var errSecond = errors.New("the second one failed")
 
 // TestForEachErrors: the first error, or all of them.

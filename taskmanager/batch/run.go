@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -140,7 +141,11 @@ func (b *batch[T, R]) next() (*job[T, R], error) {
 func (b *batch[T, R]) await(j *job[T, R]) error {
 	if b.inTask {
 		if j != nil && j.prepared {
-			if err := j.handle.Wait(b.ctx); errors.Is(err, taskmanager.ErrWouldDeadlock) && !j.ended() {
+			err := j.handle.Wait(b.ctx)
+			switch over := j.ended(); {
+			case over:
+				return nil
+			case errors.Is(err, taskmanager.ErrWouldDeadlock):
 				return err
 			}
 		}
@@ -168,8 +173,8 @@ func (b *batch[T, R]) roomLocked() {
 	}
 }
 
-// newsLocked wakes the consumer if it waits. A token may be left from a wait that the end of the
-// context has ended; it wakes the consumer in vain.
+// newsLocked wakes the consumer if it waits. A token may be left from a wait that has ended for
+// another reason; it wakes the consumer in vain.
 func (b *batch[T, R]) newsLocked() {
 	if !b.waits {
 		return
@@ -347,7 +352,7 @@ func (b *batch[T, R]) abandon(after int) {
 		}
 	}
 	b.mu.Unlock()
-	for _, j := range rest {
+	for _, j := range slices.Backward(rest) { // the last ones wait, and should not start when others end
 		hooks.Cancel(&j.handle, reason)
 	}
 }
