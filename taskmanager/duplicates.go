@@ -23,8 +23,8 @@ var duplicateNames = [...]string{"", "WithRerun", "WithReplace", "WithDebounce"}
 
 // WithRerun makes a submit whose name is taken ask for one more run, instead of returning
 // [ErrAlreadyExists]. It is for tasks that bring something up to date, such as a cache or an
-// index: when the submit has returned, a run will begin that sees what the submitter has
-// changed before.
+// index: after the call of the submit a run begins, and sees what the submitter has changed
+// before.
 //
 //   - If the outstanding task has yet to run, or waits to restart, that run is the one. The
 //     submit returns the handle of that task, and its own task is discarded, with its options.
@@ -38,8 +38,9 @@ var duplicateNames = [...]string{"", "WithRerun", "WithReplace", "WithDebounce"}
 // certain to run, so the new task waits behind that one.
 //
 // A task that waits behind another one is outstanding, with a handle of its own: it can be
-// cancelled and waited for, and [WithQueueTimeout] and [WithDeadline] count from its submit. Its
-// status is [NotAssigned]. [TaskManager.Lookup], [TaskManager.Tasks] and
+// cancelled and waited for, and [WithQueueTimeout] and [WithDeadline] count from its submit,
+// except that a queue timeout does not begin before a delayed task is queued. Its status is
+// [NotAssigned]. [TaskManager.Lookup], [TaskManager.Tasks] and
 // [TaskManager.TaskStatus] show the task before it; [TaskManager.Counts] counts both. When it
 // takes the name, at the end of the other task, it is queued even beyond the limits of
 // [WithLimit] and [WithKeyQueueLimit], in which it has not counted before. Its submit never
@@ -58,8 +59,8 @@ func WithRerun() TaskOption { return duplicateOption(rerunDuplicate) }
 //     other task is waiting for the time of its [WithDelay] or [WithNotBefore], and the new task
 //     has neither option, the new one becomes due at that time.
 //   - If the outstanding task is running, it continues. The new task waits behind it, as with
-//     [WithRerun], and replaces the one that waits there. If the running task then fails, it
-//     ends with ErrReplaced rather than restart.
+//     [WithRerun], and replaces the one that waits there. If the running task then fails and
+//     would restart, it ends with ErrReplaced instead.
 //   - If the name is free, the task is submitted as usual.
 //
 // The error of a replaced task that waits to restart wraps its last failure. The submit of a
