@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,7 +162,7 @@ func TestLastRunIsTheRecordOfTheHistory(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithHistory(1))
 		log := newRunLog()
-		asked := 0
+		var asked atomic.Int32
 		s := every(t, m, time.Minute, &task{
 			name: "task",
 			execute: func(context.Context) error {
@@ -175,7 +176,7 @@ func TestLastRunIsTheRecordOfTheHistory(t *testing.T) {
 				return nil
 			},
 			restart:  func(context.Context, error) bool { return false },
-			progress: func() (float64, error) { asked++; return 0.5, nil },
+			progress: func() (float64, error) { asked.Add(1); return 0.5, nil },
 			describe: func() string { return "half" },
 		}, taskmanager.WithKey("acme"))
 		if r, ok := s.LastRun(); ok {
@@ -194,7 +195,7 @@ func TestLastRunIsTheRecordOfTheHistory(t *testing.T) {
 			check.Equal(t, "its end", r.EndedAt.Sub(log.since), time.Duration(i+1)*time.Minute+time.Second)
 			check.Equal(t, "its error", errors.Is(r.LastError, errFailed), i < 2)
 			check.Equal(t, "its progress", r.Progress, 0.5)
-			check.Equal(t, "calls of Progress", asked, i+1)
+			check.Equal(t, "calls of Progress", int(asked.Load()), i+1)
 		}
 		clocktest.Step(t, day)
 		s.Stop()
@@ -312,11 +313,13 @@ func TestRunNowIsQueuedBeyondTheLimit(t *testing.T) {
 // TestRunNowFromARunOfTheSchedule returns an error, and does not block.
 func TestRunNowFromARunOfTheSchedule(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var s *taskmanager.Schedule
-		var err error
-		s = every(t, start(t), time.Second, &task{name: "task", execute: func(context.Context) error { _, err = s.RunNow(); return nil }})
-		time.Sleep(1500 * time.Millisecond)
-		synctest.Wait()
-		check.Is(t, "RunNow", err, taskmanager.ErrAlreadyExists)
+		schedules := make(chan *taskmanager.Schedule, 1)
+		result := make(chan error)
+		schedules <- every(t, start(t), time.Second, &task{name: "task", execute: func(context.Context) error {
+			_, err := (<-schedules).RunNow()
+			result <- err
+			return nil
+		}}, taskmanager.WithRuns(1))
+		check.Is(t, "RunNow", <-result, taskmanager.ErrAlreadyExists)
 	})
 }

@@ -31,7 +31,7 @@ func (d *driver) drive() {
 			d.unique, d.batchMap,
 			d.submit, d.submit, d.submit, d.submit, d.submit, d.submit,
 			d.batch, d.future, d.inGroup, d.cancel, d.cancel, d.look, d.wait,
-			d.idle, d.schedule, d.schedule, d.pause, d.size, d.tighten, d.describe,
+			d.idle, d.schedule, d.schedule, d.steer, d.steer, d.pause, d.size, d.tighten, d.describe,
 			d.duplicate, d.duplicate, d.pauseWait,
 			d.page, d.count,
 		}
@@ -335,9 +335,9 @@ func (d *driver) schedule() {
 		ctx, cancel = d.brief()
 	}
 	name := fmt.Sprint("schedule/", d.random.IntN(6))
-	overlap := []taskmanager.Overlap{taskmanager.OverlapSkip, taskmanager.OverlapQueue}[d.random.IntN(2)]
+	interval := time.Duration(1+d.random.IntN(3000)) * time.Microsecond
 	var one sync.Mutex
-	s, err := d.m.Every(ctx, time.Duration(1+d.random.IntN(3000))*time.Microsecond, &task{
+	s, err := d.m.Every(ctx, interval, &task{
 		name: name,
 		execute: func(ctx context.Context) error {
 			if !one.TryLock() {
@@ -349,7 +349,7 @@ func (d *driver) schedule() {
 			rest(ctx, 200*time.Microsecond)
 			return nil
 		},
-	}, taskmanager.WithOverlap(overlap), taskmanager.WithTimeout(time.Second))
+	}, append(d.scheduleOptions(interval), taskmanager.WithTimeout(time.Second))...)
 	context.AfterFunc(ctx, cancel)
 	if err == nil {
 		d.s.count("schedules")
