@@ -12,6 +12,10 @@ import (
 // The manager calls an observer synchronously and holds no lock: the submitter or the worker
 // waits for the call to return. The methods must return quickly and be safe for concurrent use.
 // A panic is logged and does not affect the task. A method must not call [runtime.Goexit].
+//
+// In the context of an event of a task, taskmanager.FromContext finds that task until the method
+// returns, so an observer can read its key, its priority and its status. In BeginSubmit that is the
+// context onto; caller leads to the task that submits, if there is one.
 type Observer any
 
 // Task identifies a task to observers. The texts are those of the program: they may be long and need
@@ -25,14 +29,16 @@ type Task struct {
 // SubmitObserver observes submits.
 type SubmitObserver interface {
 	// BeginSubmit is called before a task is submitted. caller is the context passed to the
-	// submit. onto is the same context, or, if caller is the context of a task, the context
-	// with which that task was submitted. BeginSubmit returns onto or a context derived from
-	// it; the executions of the task carry its values.
+	// submit; if a task submits this one, it is that task's. onto carries the values of caller,
+	// or, if caller is the context of a task, of the context with which that task was submitted.
+	// BeginSubmit returns onto or a context derived from it; the executions of the task carry its
+	// values.
 	BeginSubmit(caller, onto context.Context, s Submission) context.Context
-	// EndSubmit is called when the submit returns err. ctx is the result of the last call of
-	// BeginSubmit for this submit; with several observers, that of the last observer. By then
-	// the task may already be running or have ended. A submit with taskmanager.WithRerun for
-	// which another task runs ends without an error, and adds no task.
+	// EndSubmit is called when the submit returns err. ctx carries the values of the result of the
+	// last call of BeginSubmit for this submit; with several observers, that of the last observer.
+	// By then the task may already be running or have ended. A submit with taskmanager.WithRerun
+	// for which another task runs ends without an error, and adds no task; ctx then leads to that
+	// other task.
 	EndSubmit(ctx context.Context, s Submission, err error)
 }
 
@@ -52,8 +58,8 @@ type RunObserver interface {
 	// that other observers added.
 	BeginRun(ctx context.Context, r Run) context.Context
 	// EndRun is called once for each BeginRun, also after a panic or [runtime.Goexit] in the
-	// execution. ctx is the result of the last call of BeginRun for this execution; with
-	// several observers, that of the last observer.
+	// execution. ctx carries the values of the result of the last call of BeginRun for this
+	// execution; with several observers, that of the last observer.
 	EndRun(ctx context.Context, r Run, result Result)
 }
 
@@ -105,8 +111,9 @@ type RestartObserver interface {
 	// values that all executions of the task carry.
 	BeginRestart(ctx context.Context, r Restart) context.Context
 	// EndRestart is called once for each BeginRestart: with a nil error when the task is queued
-	// again, or with the reason why it will not run again. ctx is the result of the last call
-	// of BeginRestart for this wait; with several observers, that of the last observer.
+	// again, or with the reason why it will not run again. ctx carries the values of the result of
+	// the last call of BeginRestart for this wait; with several observers, that of the last
+	// observer.
 	EndRestart(ctx context.Context, r Restart, err error)
 }
 

@@ -60,7 +60,7 @@ func (m *TaskManager) launchAll(ctx context.Context, handles []*Handle) (err err
 		if h.word.Observe(set.id); set.submit != nil {
 			m.uniqueIfFree(h)
 			s, onto := m.beginSubmit(ctx, h, set)
-			defer func() { m.endSubmit(onto, set, s, err) }()
+			defer func() { m.endSubmit(onto, h, set, s, err) }()
 		}
 	}
 	if err := m.reserveAll(handles); err != nil {

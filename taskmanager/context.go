@@ -54,9 +54,27 @@ func ownerOf(ctx context.Context) *Handle { return (*Handle)(lazycontext.OwnerOf
 
 // FromContext returns the handle of the task whose context ctx is, or is derived from. It
 // reports false if there is no such task, or if the execution with that context is over.
+//
+// An observer gets the task that the event is about, until its method returns, from the context
+// that the method gets; from that named onto in BeginSubmit. In BeginSubmit the handle is for
+// reading only, and must not be passed to other goroutines, since the task is not submitted
+// yet; a cancellation takes effect as soon as it is. To call the manager with such a
+// context does not count as a call by the task.
 func FromContext(ctx context.Context) (h *Handle, ok bool) {
-	h = ownerOf(ctx)
+	h = (*Handle)(lazycontext.NearestOf[owner](ctx))
 	return h, h != nil
+}
+
+// inform calls tell with a context that carries the values of ctx, and in which FromContext
+// finds h until tell returns. It returns the result of tell, or ctx if that is the context that
+// it has passed to tell.
+func inform(ctx context.Context, h *Handle, tell func(ctx context.Context) context.Context) context.Context {
+	about := lazycontext.NewAbout(ctx, (*owner)(h))
+	defer about.Release()
+	if result := tell(about); result != context.Context(about) {
+		return result
+	}
+	return ctx
 }
 
 // originOf returns the context whose values a task carries that is submitted with ctx: ctx

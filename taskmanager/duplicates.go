@@ -117,7 +117,7 @@ func (c *taskConfig) batchDuplicateFault() error {
 // caller, which returns its handle.
 type servedError struct{ by *Handle }
 
-// Error is never called.
+// Error returns a text for observers that have kept the handle of the submit.
 func (e *servedError) Error() string {
 	return fmt.Sprintf("taskmanager: the task %q serves the submit", e.by.name)
 }
@@ -128,12 +128,6 @@ func served(err error) (*Handle, error) {
 		return s.by, nil
 	}
 	return nil, err
-}
-
-// unlessServed converts the error of submit to that which observers are told.
-func unlessServed(err error) error {
-	_, err = served(err)
-	return err
 }
 
 // contend is called for a task whose name could not be added to the table, for the reason err.

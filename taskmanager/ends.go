@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 
@@ -251,9 +252,16 @@ func (m *TaskManager) observeTaskEnd(h *Handle, err error, waited bool) {
 	}
 	values := h.ctxLocked().Lazy().Values()
 	h.word.Unlock()
-	for _, o := range m.observersOf(h).end {
-		m.tell(userCall{taskEndedCall, o, h.name}, func() { o.TaskEnded(values, e) })
+	set := m.observersOf(h)
+	if set.end == nil {
+		return
 	}
+	inform(values, h, func(values context.Context) context.Context {
+		for _, o := range set.end {
+			m.tell(userCall{taskEndedCall, o, h.name}, func() { o.TaskEnded(values, e) })
+		}
+		return values
+	})
 }
 
 // endTypeLocked returns the type of the error with which a task ends, for observers. The lock of h

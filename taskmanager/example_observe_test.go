@@ -204,3 +204,35 @@ func ExampleWithMiddleware() {
 	// not tried, as the last one has failed
 	// <nil>
 }
+
+// urgent is an observer that reports executions of urgent tasks.
+type urgent struct{}
+
+func (urgent) BeginRun(ctx context.Context, r observe.Run) context.Context {
+	if h, ok := taskmanager.FromContext(ctx); ok && h.Priority() > 0 {
+		fmt.Printf("%s of %s runs with priority %d\n", r.Name, h.Key(), h.Priority())
+	}
+	return ctx
+}
+
+func (urgent) EndRun(context.Context, observe.Run, observe.Result) {}
+
+// In the context of an event, an observer finds the task, and with it what the event does not say.
+func ExampleFromContext_observer() {
+	m, err := taskmanager.Start(taskmanager.WithObserver(urgent{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	work := func(context.Context) error { return nil }
+	h, err := m.SubmitFunc(ctx, "invoice/7", work, taskmanager.WithKey("acme"), taskmanager.WithPriority(3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(h.Wait(ctx))
+	fmt.Println(m.Stop(ctx))
+	// Output:
+	// invoice/7 of acme runs with priority 3
+	// <nil>
+	// <nil>
+}

@@ -3,7 +3,9 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
+	"sync"
 
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -70,4 +72,55 @@ func (d *driver) pauseWait() {
 		d.fail("PauseWait: %v", err)
 	}
 	d.m.Resume()
+}
+
+// observe adds, half of the time, an observer that checks that each event leads to its task.
+func (x *life) observe(random *rand.Rand) (taskmanager.Option, string) {
+	if random.IntN(2) == 0 {
+		return nil, ""
+	}
+	return taskmanager.WithObserver(&soakObserver{x: x}), "observed"
+}
+
+// soakObserver checks what each event leads to.
+type soakObserver struct {
+	x         *life
+	decisions sync.Map // the keys are the numbers of decisions
+}
+
+func (o *soakObserver) see(ctx context.Context, name string) context.Context {
+	if h, ok := taskmanager.FromContext(ctx); !ok || h.Name() != name {
+		o.x.fail("an event of %q leads to %v", name, h)
+	}
+	return ctx
+}
+
+func (o *soakObserver) BeginSubmit(_, onto context.Context, s observe.Submission) context.Context {
+	return o.see(onto, s.Name)
+}
+
+func (o *soakObserver) EndSubmit(ctx context.Context, s observe.Submission, _ error) {
+	o.see(ctx, s.Name)
+}
+
+func (o *soakObserver) BeginRun(ctx context.Context, r observe.Run) context.Context {
+	return context.WithValue(o.see(ctx, r.Name), key("soak"), r.Attempt)
+}
+
+func (o *soakObserver) EndRun(ctx context.Context, r observe.Run, _ observe.Result) {
+	if n := o.see(ctx, r.Name).Value(key("soak")); n != r.Attempt {
+		o.x.fail("the end of execution %d of %q has the values of execution %v", r.Attempt, r.Name, n)
+	}
+}
+
+func (o *soakObserver) TaskEnded(ctx context.Context, e observe.End) {
+	if h, ok := taskmanager.FromContext(o.see(ctx, e.Name)); ok && isClosed(h.Done()) {
+		o.x.fail("observers learn too late of the end of %q", e.Name)
+	}
+}
+
+func (o *soakObserver) ScalerDecided(d observe.Decision) {
+	if _, again := o.decisions.LoadOrStore(d.Number, true); again || d.Number == 0 {
+		o.x.fail("decision %d comes twice", d.Number)
+	}
 }

@@ -209,7 +209,9 @@ func (h *Handle) statusTo(s *TaskStatus) {
 	}
 	worker, began := h.ranLocked()
 	s.Status, s.Worker, s.LastError = h.statusLocked(), worker, h.failureLocked()
-	s.QueuedAt = h.m.epoch.Add(h.queuedAt)
+	if h.queuedAt != 0 { // else an observer of the submit asks
+		s.QueuedAt = h.m.epoch.Add(h.queuedAt)
+	}
 	if began != 0 {
 		s.StartedAt = h.m.epoch.Add(began)
 	}

@@ -183,12 +183,21 @@ func (m *TaskManager) launch(ctx context.Context, h *Handle, how admission) erro
 	return m.launchUnobserved(ctx, h, how)
 }
 
-// launchObserved is launch with observers of submits.
+// launchObserved is launch with observers of submits. They may have the handle, and cancel the task
+// before it is in the queue; so it begins as admitting, like one with options.
 func (m *TaskManager) launchObserved(ctx context.Context, h *Handle, how admission, set *observers) (err error) {
 	m.uniqueIfFree(h)
+	plain := h.word.State() == queued
+	if plain {
+		h.word.Set(admitting)
+	}
 	s, onto := m.beginSubmit(ctx, h, set)
-	defer func() { m.endSubmit(onto, set, s, unlessServed(err)) }()
-	return m.launchUnobserved(ctx, h, how)
+	defer func() { m.endSubmit(onto, h, set, s, err) }()
+	err = m.launchUnobserved(ctx, h, how)
+	if err == nil && plain {
+		m.admitted(h)
+	}
+	return err
 }
 
 // launchUnobserved is launch without observers of submits.

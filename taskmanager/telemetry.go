@@ -135,18 +135,42 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers
 	if h.cfg != nil {
 		_, s.Scheduled = h.cfg.watcher.(*Schedule)
 	}
-	onto = originOf(ctx)
-	for _, o := range set.submit {
-		m.tell(userCall{beginSubmitCall, o, h.name}, func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
-	}
+	onto = inform(originOf(ctx), h, func(onto context.Context) context.Context {
+		for _, o := range set.submit {
+			m.tell(userCall{beginSubmitCall, o, h.name}, func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
+		}
+		return onto
+	})
 	h.firstCtx.SetBase(onto)
 	return s, onto
 }
 
-// endSubmit tells observers that the submit returned err.
-func (m *TaskManager) endSubmit(ctx context.Context, set *observers, s observe.Submission, err error) {
-	for _, o := range set.submit {
-		m.tell(userCall{endSubmitCall, o, s.Name}, func() { o.EndSubmit(ctx, s, err) })
+// endSubmit tells observers that the submit of h returned err. If another task of the name serves
+// the submit, it is about that one.
+func (m *TaskManager) endSubmit(ctx context.Context, h *Handle, set *observers, s observe.Submission, err error) {
+	if err != nil {
+		h.discard(err)
+	}
+	if by, failure := served(err); by != nil {
+		h, err = by, failure
+	}
+	inform(ctx, h, func(ctx context.Context) context.Context {
+		for _, o := range set.submit {
+			m.tell(userCall{endSubmitCall, o, s.Name}, func() { o.EndSubmit(ctx, s, err) })
+		}
+		return ctx
+	})
+}
+
+// discard ends a task that its submit has refused before it had the name, in case an observer
+// has kept the handle. It has no effect on a task that has ended.
+func (h *Handle) discard(err error) {
+	h.word.Lock()
+	defer h.word.Unlock()
+	if s := h.word.State(); s == queued || s == admitting {
+		h.inTroubleLocked().err = err
+		h.forgetLocked(err)
+		h.overLocked()
 	}
 }
 
@@ -171,12 +195,16 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	if cancelled {
 		return false
 	}
-	values := ctx.Lazy().Values()
-	for _, o := range set.run {
-		m.tell(userCall{beginRunCall, o, h.name}, func() { values = given(o.BeginRun(values, r), values) })
+	if set.run == nil {
+		return false
 	}
-	ctx.Lazy().SetValues(values)
-	return set.run != nil
+	ctx.Lazy().SetValues(inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {
+		for _, o := range set.run {
+			m.tell(userCall{beginRunCall, o, h.name}, func() { values = given(o.BeginRun(values, r), values) })
+		}
+		return values
+	}))
+	return true
 }
 
 // observeEnd tells observers that an execution, which began at the given time, has ended
@@ -195,9 +223,13 @@ func (m *TaskManager) observeEnd(h *Handle, ctx taskContext, began time.Duration
 		result.Outcome = observe.Failure
 		result.Type, result.Stack = h.failureType(ctx, err)
 	}
-	values := ctx.Lazy().Values()
-	for _, o := range m.observersOf(h).run {
-		m.tell(userCall{endRunCall, o, h.name}, func() { o.EndRun(values, r, result) })
+	if set := m.observersOf(h); set.run != nil {
+		inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {
+			for _, o := range set.run {
+				m.tell(userCall{endRunCall, o, h.name}, func() { o.EndRun(values, r, result) })
+			}
+			return values
+		})
 	}
 	return result.Type
 }
@@ -232,14 +264,20 @@ func (m *TaskManager) observeRestart(h *Handle, ctx taskContext, wait time.Durat
 	failed := m.executionLocked(h, h.worker, h.startedAt)
 	h.word.Unlock()
 	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Lazy().Values()}
-	values, set := h.firstContext().Lazy().Base(), m.observersOf(h)
-	for _, o := range set.restart {
-		m.tell(userCall{beginRestartCall, o, h.name}, func() { values = given(o.BeginRestart(values, r), values) })
-	}
-	return func(err error) {
+	set := m.observersOf(h)
+	values := inform(h.firstContext().Lazy().Base(), h, func(values context.Context) context.Context {
 		for _, o := range set.restart {
-			m.tell(userCall{endRestartCall, o, h.name}, func() { o.EndRestart(values, r, err) })
+			m.tell(userCall{beginRestartCall, o, h.name}, func() { values = given(o.BeginRestart(values, r), values) })
 		}
+		return values
+	})
+	return func(err error) {
+		inform(values, h, func(values context.Context) context.Context {
+			for _, o := range set.restart {
+				m.tell(userCall{endRestartCall, o, h.name}, func() { o.EndRestart(values, r, err) })
+			}
+			return values
+		})
 	}
 }
 

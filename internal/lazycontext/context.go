@@ -39,7 +39,7 @@ type ownerKey[O any] struct{}
 // Value implements the method Value of a [Lazy] with the given Core and owner.
 func Value[O any](c *Core, owner *O, key any) any {
 	switch key.(type) {
-	case ownerKey[O]:
+	case ownerKey[O], nearestKey[O]:
 		if c.Over() {
 			return nil
 		}
