@@ -49,6 +49,11 @@ type Config[T any] struct {
 	// Scaler decides how many workers there are. The default is scale.Demand(1). Scalers
 	// keep state, so each pool needs its own.
 	Scaler scale.Scaler[scale.Snapshot]
+	// Times makes the pool measure the times in its Snapshot, even if the scaler does not read
+	// them (see scale.Timed): OldestWait, and the integrals and sums. Each item then takes two
+	// readings of the clock more, and the pool takes its items without the shortcuts for the
+	// default queue. DESIGN.md has the cost.
+	Times bool
 	// Limit is the largest number of items that wait, besides items for which a worker is
 	// free. The default, 0, means no limit. [HandOver] lets no item wait, except for one
 	// that the queue holds back. Items that the queue holds back always count. Items whose

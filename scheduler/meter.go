@@ -8,7 +8,7 @@ import (
 
 // meter measures what needs a clock, for scalers that want it. A reading of the clock
 // costs about as much as the rest of a dispatch, so a pool whose scaler does not need
-// time has no meter. The methods for items that leave the queue accept a nil meter. The
+// time has no meter, unless Config.Times is set. The methods for items that leave the queue accept a nil meter. The
 // pool's mu guards it.
 type meter struct {
 	epoch time.Time

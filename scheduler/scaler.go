@@ -10,7 +10,8 @@ import (
 )
 
 // setScaler checks the scaler, whose methods may panic, for example on a nil pointer, and
-// makes a meter if it needs time.
+// makes a meter if it needs time, or the
+// configuration asks for one.
 func (p *Pool[T]) setScaler() (err error) {
 	s := p.cfg.Scaler
 	defer func() {
@@ -25,7 +26,7 @@ func (p *Pool[T]) setScaler() (err error) {
 	if !p.ownScaler {
 		p.scaling.one = make(chan struct{}, 1)
 	}
-	if scale.NeedsTime(s) {
+	if scale.NeedsTime(s) || p.cfg.Times {
 		p.meter = newMeter()
 	}
 	return nil

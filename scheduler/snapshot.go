@@ -8,7 +8,7 @@ import (
 )
 
 // Snapshot returns the current state of the pool. Fields that need a clock are set only if
-// the scaler reads them, except for Now. It takes constant time, except that withdrawn
+// the scaler reads them or [Config].Times is set, except for Now. It takes constant time, except that withdrawn
 // items at the front of a FIFO are removed first.
 func (p *Pool[T]) Snapshot() scale.Snapshot {
 	p.mu.Lock()

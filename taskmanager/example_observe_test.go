@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"strings"
+	"time"
 
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
@@ -203,6 +204,31 @@ func ExampleWithMiddleware() {
 	// no connection for acme
 	// not tried, as the last one has failed
 	// <nil>
+}
+
+// With WithPoolTimes, the snapshot has the sums of waits and run times under the default scaler too, so
+// their means over any interval follow from two snapshots.
+func ExampleWithPoolTimes() {
+	m, err := taskmanager.Start(taskmanager.WithPoolTimes(), taskmanager.WithWorkers(1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	before := m.Snapshot()
+	for _, name := range []string{"a", "b"} {
+		h, err := m.SubmitFunc(ctx, name, func(context.Context) error { time.Sleep(20 * time.Millisecond); return nil })
+		if err != nil {
+			log.Fatal(err)
+		}
+		<-h.Done()
+	}
+	fmt.Println(m.WaitIdle(ctx), m.Stop(ctx))
+	after := m.Snapshot()
+	mean := (after.ServiceTime - before.ServiceTime) / float64(after.Completed-before.Completed)
+	fmt.Println("a task runs for at least 20 ms:", mean >= 0.02)
+	// Output:
+	// <nil> <nil>
+	// a task runs for at least 20 ms: true
 }
 
 // urgent is an observer that reports executions of urgent tasks.

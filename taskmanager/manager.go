@@ -12,7 +12,6 @@ import (
 	"github.com/seed56799101/taskmanager/internal/clock"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/scheduler"
-	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/names"
 )
@@ -145,6 +144,7 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 		Queue:       m.queueOf(cfg.discipline),
 		Scaler:      cfg.scaler,
 		Limit:       cfg.limit,
+		Times:       cfg.times,
 		Overflow:    cfg.overflow,
 		Crashed:     m.crashed,
 		Dropped:     m.dropped,
@@ -158,22 +158,6 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 		},
 	}, m.run)
 }
-
-// Snapshot returns the state and the counters of the worker pool. The pool counts
-// executions, not tasks, from the moment at which a task is queued:
-//
-//   - Submitted: tasks that were queued. A restart counts again, and a task that waits for
-//     its time or for a restart does not count until it is due.
-//   - Completed: executions that succeeded.
-//   - Failed: executions that returned an error, panicked or called [runtime.Goexit], and
-//     tasks that were cancelled when a worker had just taken them.
-//   - Withdrawn: queued tasks that ended because they were cancelled or exceeded a time limit.
-//   - Shed: queued tasks that the discipline gave up.
-//   - Dropped: queued tasks that Stop ended, that the overflow policy gave up, or that the
-//     discipline could not take.
-//
-// At each moment, Submitted is the sum of these five and of Queued, Busy, Inline and Lent.
-func (m *TaskManager) Snapshot() scale.Snapshot { return m.pool.Snapshot() }
 
 // now returns the time since the epoch. It is always positive.
 func (m *TaskManager) now() time.Duration { return time.Since(m.epoch) }

@@ -90,6 +90,7 @@ type config struct {
 	history     int // number of ended tasks to keep
 	observers   []observe.Observer
 	silent      bool // WithoutTelemetry
+	times       bool // WithPoolTimes
 	profiles    bool // WithProfiling
 }
 

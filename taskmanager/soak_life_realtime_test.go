@@ -65,7 +65,7 @@ func newLife(s *soak, slot, number int, random *rand.Rand) (*life, error) {
 		}
 		about := fmt.Sprintf("workers %d-%d", least, x.max)
 		for _, choose := range []func(*rand.Rand) (taskmanager.Option, string){
-			x.discipline, x.limit, x.restarts, x.plain, x.scaler, x.middleware, x.remember, x.observe,
+			x.discipline, x.limit, x.restarts, x.plain, x.scaler, x.middleware, x.remember, x.observe, x.times,
 		} {
 			if o, name := choose(random); o != nil {
 				opts = append(opts, o)

@@ -74,6 +74,14 @@ func (d *driver) pauseWait() {
 	d.m.Resume()
 }
 
+// times measures times, half of the time.
+func (x *life) times(random *rand.Rand) (taskmanager.Option, string) {
+	if random.IntN(2) == 0 {
+		return nil, ""
+	}
+	return taskmanager.WithPoolTimes(), "times"
+}
+
 // observe adds, half of the time, an observer that checks that each event leads to its task.
 func (x *life) observe(random *rand.Rand) (taskmanager.Option, string) {
 	if random.IntN(2) == 0 {

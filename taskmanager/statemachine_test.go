@@ -99,6 +99,9 @@ func newSystem(t *rapid.T, d discipline) *system {
 		}).Draw(t, "overflow")
 		opts = append(opts, taskmanager.WithLimit(s.limit, s.overflow))
 	}
+	if rapid.Bool().Draw(t, "times") { // which must not change anything
+		opts = append(opts, taskmanager.WithPoolTimes())
+	}
 	if rapid.Bool().Draw(t, "middleware") {
 		through := func(next taskmanager.Runner) taskmanager.Runner {
 			return func(ctx context.Context, h *taskmanager.Handle) error { return next(ctx, h) }

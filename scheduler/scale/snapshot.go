@@ -17,7 +17,8 @@ import (
 // (see queue.Holder), because no worker could take them.
 //
 // The fields from Now on need a clock. They are zero in a pool whose scaler does not
-// read them (see [Timed]), except for the Now of a snapshot that Pool.Snapshot returns.
+// read them (see [Timed]) unless its configuration asks for times. An exception is the Now of a
+// snapshot that Pool.Snapshot returns.
 type Snapshot struct {
 	Min     int `json:"min"` // bounds on Workers
 	Max     int `json:"max"`
