@@ -16,7 +16,6 @@ func ExampleTaskManager_Page() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	defer m.Stop(ctx)
 	untilStopped := func(ctx context.Context) error { <-ctx.Done(); return nil }
 	for i := range 1000 {
 		if _, err := m.SubmitFunc(ctx, fmt.Sprint("mail/", i), untilStopped); err != nil {
@@ -37,6 +36,9 @@ func ExampleTaskManager_Page() {
 		f.After = next
 	}
 	fmt.Println(found, "tasks have 99 in their names")
+	if err := m.Stop(ctx); err != nil {
+		log.Fatal(err)
+	}
 	// Output:
 	// 19 tasks have 99 in their names
 }
@@ -55,7 +57,6 @@ func ExampleHandle_Peek() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	defer m.Stop(ctx)
 	h, err := m.Submit(ctx, stuck{report{"daily", 1}}, taskmanager.WithDescription("the report of today"))
 	if err != nil {
 		log.Fatal(err)
@@ -63,6 +64,9 @@ func ExampleHandle_Peek() {
 	<-h.Started()
 	s := h.Peek()
 	fmt.Println(s.Name, s.Status, s.Description)
+	if err := m.Stop(ctx); err != nil {
+		log.Fatal(err)
+	}
 	// Output:
 	// daily/1 running the report of today
 }
@@ -74,7 +78,6 @@ func ExampleTaskManager_Counts_states() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	defer m.Stop(ctx)
 	untilStopped := func(ctx context.Context) error { <-ctx.Done(); return nil }
 	for i := range 3 {
 		h, err := m.SubmitFunc(ctx, fmt.Sprint("mail/", i), untilStopped)
@@ -90,6 +93,9 @@ func ExampleTaskManager_Counts_states() {
 	}
 	c := m.Counts()
 	fmt.Println(c.Running, "running,", c.Queued, "queued,", c.Delayed, "delayed,", c.Restarting, "restarting")
+	if err := m.Stop(ctx); err != nil {
+		log.Fatal(err)
+	}
 	// Output:
 	// 1 running, 2 queued, 1 delayed, 0 restarting
 }

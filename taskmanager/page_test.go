@@ -168,7 +168,7 @@ func TestPageRefusesFilters(t *testing.T) {
 			{taskmanager.Filter{Budget: -time.Second}, []string{"the budget is -1s"}},
 			{taskmanager.Filter{Status: taskmanager.Finished}, []string{`the status is "finished"`, "NotAssigned"}},
 			{taskmanager.Filter{Status: taskmanager.Waiting}, []string{`the status is "waiting"`}},
-			{taskmanager.Filter{Status: "runing"}, []string{`the status is "runing"`}},
+			{taskmanager.Filter{Status: "runs"}, []string{`the status is "runs"`}},
 			{taskmanager.Filter{Limit: -1, Budget: -1, Status: "x", After: "x"}, []string{"the limit", "the budget", "the status", "After"}},
 		} {
 			page, next, err := m.Page(c.filter)
