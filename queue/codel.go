@@ -41,7 +41,8 @@ type CoDelConfig struct {
 // is shed, and the oldest item runs first.
 //
 // Push, Pop and Evict cost O(1) amortised. A single Pop costs O(1) for each item that it
-// sheds. The queue implements [Clocked], [Discarder], [Drainer], [Remover] and [Evictor].
+// sheds. The queue implements [Clocked], [Discarder], [Drainer], [Remover] and [Evictor]. It does
+// not implement [Fronter]: the wait of the item at the front shows whether the queue is overloaded.
 // The [Worst] item is the newest. Validate reports an invalid configuration; see [Factory].
 func CoDel[T any](cfg CoDelConfig) Factory[T] {
 	if cfg.Target == 0 {

@@ -39,8 +39,8 @@ type DeadlineConfig[T any] struct {
 // The discipline also runs items that are late. Under lasting overload all items become
 // late; then drop the [Worst], or use [CoDel].
 //
-// Push and Pop cost O(log n). The queue implements [Remover] and [Evictor]. The [Worst]
-// item is the one due last; evicting the [Oldest] costs O(n). Validate reports an invalid
+// Push and Pop cost O(log n). The queue implements [Remover], [Evictor] and [Fronter]. The
+// [Worst] item is the one due last; evicting the [Oldest] costs O(n). Validate reports an invalid
 // configuration; see [Factory].
 func Deadline[T any](cfg DeadlineConfig[T]) Factory[T] {
 	var fault error

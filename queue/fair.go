@@ -33,7 +33,7 @@ type FairConfig[T any, K comparable] struct {
 // its cost. All bounds hold up to an error of 2⁻¹⁹ in cost divided by weight, from rounding.
 //
 // Push and Pop cost O(log k) for k keys with items waiting. Push costs O(1) if an item of the
-// key is waiting. The queue implements [Remover], [Finisher] and [Evictor]. The [Worst] item is
+// key is waiting. The queue implements [Remover], [Finisher], [Fronter] and [Evictor]. The [Worst] item is
 // the newest of the key whose waiting cost divided by its weight is the largest. Evict
 // costs O(k). Validate reports an invalid configuration; see [Factory].
 func Fair[T any, K comparable](cfg FairConfig[T, K]) Factory[T] {
@@ -70,7 +70,9 @@ type fair[T any, K comparable] struct {
 	now   uint64 // the virtual time
 	turns uint64 // the last flow.turn given
 	n     int    // items in the queue
-	seq   int64  // items pushed so far
+	seq   int64  // items pushed so far, without those put in front
+
+	fronts int64 // items put in front so far
 }
 
 // flow is the state of one key. The fields below weight are in use while items are waiting.
@@ -109,6 +111,21 @@ func (q *fair[T, K]) Len() int { return q.n }
 
 // Push adds an item to the line of its key.
 func (q *fair[T, K]) Push(item T) {
+	q.put(item, q.seq, (*line[T]).push)
+	q.seq++
+}
+
+// CanPushFront returns true.
+func (q *fair[T, K]) CanPushFront() bool { return true }
+
+// PushFront adds an item at the front of the line of its key. The turn of the key does not change.
+func (q *fair[T, K]) PushFront(item T) {
+	q.put(item, -1-q.fronts, (*line[T]).pushFront)
+	q.fronts++
+}
+
+// put adds an item to the line of its key with one of the methods of the line.
+func (q *fair[T, K]) put(item T, seq int64, add func(*line[T], *node[T])) {
 	// The functions of the configuration come first, because they may panic.
 	key, weight, cost := q.cfg.Key(item), 1, q.costOf(item)
 	f := q.flows.states[key]
@@ -118,15 +135,19 @@ func (q *fair[T, K]) Push(item T) {
 	if f == nil {
 		f = q.flows.add(key)
 	}
-	f.waiting.push(q.nodes.alloc(item, q.seq, cost))
+	e := q.nodes.alloc(item, seq, cost)
+	add(&f.waiting, e)
 	f.cost += float64(cost)
-	q.seq++
 	q.n++
-	if f.waiting.n == 1 {
+	switch {
+	case f.waiting.n == 1:
 		q.flows.wake()
 		f.weight, f.start, f.turn = int64(weight), q.now, q.nextTurn()
 		f.schedule()
 		q.heap.add(f)
+	case f.waiting.front == e:
+		f.schedule()
+		q.heap.fix(f)
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 // FIFO is a first-in, first-out queue. The zero value is an empty queue, ready to use.
 // A FIFO is not safe for concurrent use.
 //
-// It implements [Remover] and [Evictor]. The [Worst] item is the newest.
+// It implements [Remover], [Evictor] and [Fronter]. The [Worst] item is the newest.
 //
 // A FIFO is a doubly linked list of segments of fixed length. Items enter at the tail
 // and leave at the head, and emptied segments are reused. A queue of steady length
@@ -67,6 +67,25 @@ func (q *FIFO[T]) PushAll(items []T) {
 		q.n += n
 		items = items[n:]
 	}
+}
+
+// CanPushFront returns true.
+func (q *FIFO[T]) CanPushFront() bool { return true }
+
+// PushFront adds an item at the front. It costs O(1).
+func (q *FIFO[T]) PushFront(item T) {
+	if q.n == 0 {
+		q.Push(item)
+		return
+	}
+	if q.first == 0 {
+		s := q.empty()
+		s.next, q.head.prev = q.head, s
+		q.head, q.first = s, segmentLen
+	}
+	q.first--
+	q.head.items[q.first] = item
+	q.n++
 }
 
 // Pop removes and returns the item at the front. It costs O(1).
@@ -145,15 +164,20 @@ func (q *FIFO[T]) Remove(gone func(item T) bool) int {
 	return before - q.n
 }
 
+// empty returns an empty segment.
+func (q *FIFO[T]) empty() *segment[T] {
+	s := q.spare
+	if s == nil {
+		return new(segment[T])
+	}
+	q.spare, s.next = s.next, nil
+	q.spares--
+	return s
+}
+
 // extend appends an empty segment.
 func (q *FIFO[T]) extend() {
-	s := q.spare
-	if s != nil {
-		q.spare, s.next = s.next, nil
-		q.spares--
-	} else {
-		s = new(segment[T])
-	}
+	s := q.empty()
 	if q.tail == nil {
 		q.head = s
 	} else {

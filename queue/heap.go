@@ -19,15 +19,22 @@ import (
 // Push costs O(1) on average and O(log n) at worst.
 type heap[T any] struct {
 	key     func(item T, seq int64) int64
+	ages    bool  // the key depends on seq: it increases with it
 	fault   error // the result of Validate
 	entries []entry[T]
-	seq     int64 // items pushed so far
+	seq     int64           // items pushed so far
+	fronts  int64           // items put in front so far
+	reached map[int64]int64 // of a heap that ages, from the first PushFront on; see front
 }
+
+// noSeq is the rank of an item with the number 0 among equal items. Those of items put in front
+// are smaller.
+const noSeq = 1 << 62
 
 // entry stores the key with its item, so that comparisons follow no pointers.
 type entry[T any] struct {
 	key  uint64 // with the sign bit inverted, so that the unsigned order is right
-	seq  uint64 // increases with each item pushed
+	seq  uint64 // its rank among items with an equal key; increases with each item pushed
 	item T
 }
 
@@ -48,9 +55,47 @@ func (q *heap[T]) Validate() error { return q.fault }
 // Push adds an item.
 func (q *heap[T]) Push(item T) {
 	key := q.key(item, q.seq) // first, because it may panic
-	q.entries = append(q.entries, entry[T]{key: uint64(key) ^ 1<<63, seq: uint64(q.seq), item: item})
+	q.add(item, key, q.seq)
 	q.seq++
+}
+
+// add adds an item with a key and a rank among items with an equal key.
+func (q *heap[T]) add(item T, key, rank int64) {
+	q.entries = append(q.entries, entry[T]{key: uint64(key) ^ 1<<63, seq: uint64(rank + noSeq), item: item})
 	q.up(len(q.entries) - 1)
+}
+
+// CanPushFront returns true.
+func (q *heap[T]) CanPushFront() bool { return true }
+
+// PushFront adds an item before all items of its level or deadline. In a queue that ages, it is as
+// old as the last item of its level that was popped.
+func (q *heap[T]) PushFront(item T) {
+	key := q.key(item, q.front(item))
+	q.fronts++
+	q.add(item, key, -q.fronts)
+}
+
+// front returns the sequence number with which an item gets a key that no item of its level in the
+// queue precedes.
+func (q *heap[T]) front(item T) int64 {
+	if !q.ages {
+		return 0
+	}
+	if q.reached == nil {
+		q.reached = map[int64]int64{}
+		for i := range q.entries {
+			if level, seq, ok := q.entries[i].level(); ok {
+				if first, known := q.reached[level]; !known || seq < first {
+					q.reached[level] = seq
+				}
+			}
+		}
+	}
+	if seq, ok := q.reached[q.key(item, 0)]; ok {
+		return seq
+	}
+	return q.seq
 }
 
 // Pop removes and returns the first item.
@@ -58,7 +103,32 @@ func (q *heap[T]) Pop() (item T, ok bool) {
 	if len(q.entries) == 0 {
 		return item, false
 	}
+	if q.reached != nil {
+		q.reach(&q.entries[0])
+	}
 	return q.take(0), true
+}
+
+// maxReached limits the number of levels for which a heap that ages remembers an age.
+const maxReached = 1024
+
+// reach notes the age of an item that is popped. The items of its level in the queue are younger.
+func (q *heap[T]) reach(e *entry[T]) {
+	level, seq, ok := e.level()
+	if !ok {
+		return
+	}
+	if q.reached[level] = max(q.reached[level], seq); len(q.reached) > maxReached {
+		q.reached = nil // the next PushFront looks at all items
+	}
+}
+
+// level returns the key that an item of the level of e would have with the number 0, and the number
+// of e, in a heap that ages. It returns false if e was put in front.
+func (e *entry[T]) level() (level, seq int64, ok bool) {
+	seq = int64(e.seq) - noSeq       //nolint:gosec // see add
+	level = int64(e.key^1<<63) - seq //nolint:gosec // see add
+	return level, seq, seq >= 0
 }
 
 // Len returns the number of items in the queue.

@@ -7,8 +7,8 @@ package queue
 // and [Oldest] as the victim it suits work that loses its value with time.
 //
 // Remove costs O(n), the other operations O(1). A queue of steady length allocates
-// nothing. The queue implements [Remover] and [Evictor]. The [Worst] item is the
-// oldest.
+// nothing. The queue implements [Remover], [Evictor] and [Fronter]; the front is where new items
+// go anyway. The [Worst] item is the oldest.
 func NewLIFO[T any]() Queue[T] { return new(lifo[T]) }
 
 // lifo is a stack. It uses only the back of a FIFO for Push and Pop.
@@ -16,6 +16,12 @@ type lifo[T any] struct{ chain FIFO[T] }
 
 // Push adds an item on top.
 func (q *lifo[T]) Push(item T) { q.chain.Push(item) }
+
+// CanPushFront returns true.
+func (q *lifo[T]) CanPushFront() bool { return true }
+
+// PushFront adds an item on top.
+func (q *lifo[T]) PushFront(item T) { q.chain.Push(item) }
 
 // Pop removes and returns the item on top.
 func (q *lifo[T]) Pop() (T, bool) { return q.chain.popBack() }

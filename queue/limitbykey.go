@@ -24,8 +24,16 @@ import (
 // If it panics in Push while LimitByKey admits an item from a line, LimitByKey recovers
 // and discards the item; see [Discarder].
 //
+// If the inner discipline is a LimitByKey too, with other keys, or [Resources], an item is admitted
+// when all of them allow it. An item that one of them holds back uses up none of the others. So
+// with n = 1 the items of a key still run one after another, but one that another limit holds back
+// is overtaken by those of its key that it does not hold back. Up to four limits can be inside one
+// another. Held items with the same keys are ordered by an instance of the innermost discipline.
+// The end of an item costs O(log k), for k combinations of keys of held items, and at worst O(k) for
+// those that have a key in common with it.
+//
 // The queue adds a cost of O(1) to that of the inner discipline. It implements [Holder],
-// [Finisher], [Remover], [Discarder], and, as far as the inner queue does, [Evictor],
+// [Finisher], [Remover], [Discarder], and, as far as the inner queue does, [Evictor], [Fronter],
 // [Clocked] and [Drainer]. The [Worst] item is the newest in the longest line, found in O(k) for
 // k keys, or that of the inner queue if there are no lines. The queue cannot find the [Oldest]
 // item. If the inner queue does not implement [Remover], the items that a Remove leaves in it
@@ -57,44 +65,53 @@ func newLimit[T any, K comparable](most func(item T) int, key func(item T) K, in
 		inner = NewFIFO[T]
 	}
 	return func() Queue[T] {
-		q := &limit[T, K]{most: most, key: key, inner: inner(), fault: fault}
-		q.remover, _ = q.inner.(Remover[T])
-		q.evictor, _ = q.inner.(Evictor[T])
-		q.finisher, _ = q.inner.(Finisher[T])
-		q.holder, _ = q.inner.(Holder)
-		q.clock, _ = q.inner.(Clocked)
-		q.discarder, _ = q.inner.(Discarder[T])
-		return q
+		in := inner()
+		if w, ok := in.(widener[T]); ok {
+			g := w.widen()
+			g.addLimit(&keyed[T, K]{key: key, most: most}, fault, keyFault(key))
+			return g
+		}
+		return &limit[T, K]{most: most, key: key, make: inner, inner: wrap(in), fault: fault}
 	}
+}
+
+// keyFault reports a missing function for keys.
+func keyFault[T any, K comparable](key func(item T) K) error {
+	if key == nil {
+		return errNilFunc("LimitByKey", "key")
+	}
+	return nil
+}
+
+// widen returns a gate with the limit of q, which is empty.
+func (q *limit[T, K]) widen() *gate[T] {
+	g := newGate(q.make)
+	g.addLimit(&keyed[T, K]{key: q.key, most: q.most}, q.fault, keyFault(q.key))
+	return g
 }
 
 // limit keeps only admitted items in its inner queue, so each item that the inner queue
 // pops may run.
 //
-// Invariant: for each key, gate.admitted is the number of its items that are in the inner
+// Invariant: for each key, gateway.admitted is the number of its items that are in the inner
 // queue, in aside, popped and not ended, or discarded by the inner queue and not yet returned
-// by Discarded. It is at most gate.most, and equal to it if the line of the key is not empty.
+// by Discarded. It is at most gateway.most, and equal to it if the line of the key is not empty.
 // Therefore each item in a line is admitted when enough other items have left.
 type limit[T any, K comparable] struct {
 	most  func(item T) int // the limit of the key of an item
 	key   func(item T) K
-	inner Queue[T]
+	make  Factory[T] // of the inner queue
+	inner wrapped[T]
 	fault error // of the limits; a part of the result of Validate
-	// The optional interfaces of the inner queue; nil if it does not implement them.
-	remover   Remover[T]
-	evictor   Evictor[T]
-	finisher  Finisher[T]
-	holder    Holder
-	clock     Clocked
-	discarder Discarder[T]
 
 	aside   FIFO[T]          // items popped by Remove from an inner queue that is no Remover; they run next
 	refused FIFO[refusal[T]] // items to be discarded
 
-	gates   table[K, gate[T]] // active: admitted > 0
+	gates   table[K, gateway[T]] // active: admitted > 0
 	nodes   nodes[T]
 	waiting int   // items in lines
-	seq     int64 // items that have entered a line
+	seq     int64 // items that have entered a line at its back
+	fronts  int64 // items that have entered a line at its front
 }
 
 // refusal is an item whose Push on the inner queue panicked.
@@ -103,8 +120,8 @@ type refusal[T any] struct {
 	reason error
 }
 
-// gate is the state of one key.
-type gate[T any] struct {
+// gateway is the state of one key.
+type gateway[T any] struct {
 	most     int // the limit, while admitted > 0
 	admitted int
 	line     line[T]
@@ -112,18 +129,15 @@ type gate[T any] struct {
 
 // Validate reports invalid arguments of the constructor and of the inner discipline.
 func (q *limit[T, K]) Validate() error {
-	faults := []error{q.fault}
-	if q.key == nil {
-		faults = append(faults, errNilFunc("LimitByKey", "key"))
-	}
-	if q.holder != nil && q.remover == nil {
+	faults := []error{q.fault, keyFault(q.key)}
+	if q.inner.holder != nil && q.inner.remover == nil {
 		faults = append(faults, fmt.Errorf("queue: LimitByKey: the inner queue, %T, implements queue.Holder, so it may hold items back; "+
-			"it must implement queue.Remover too", q.inner))
+			"it must implement queue.Remover too", q.inner.Queue))
 	}
-	if q.inner == nil {
+	if q.inner.Queue == nil {
 		faults = append(faults, errors.New("queue: LimitByKey: the inner factory returned nil"))
 	}
-	if v, ok := q.inner.(interface{ Validate() error }); ok {
+	if v, ok := q.inner.Queue.(interface{ Validate() error }); ok {
 		faults = append(faults, v.Validate())
 	}
 	return errors.Join(faults...)
@@ -134,25 +148,45 @@ func (q *limit[T, K]) Len() int { return q.inner.Len() + q.aside.Len() + q.waiti
 
 // Push adds an item to the inner queue, or to the line of its key.
 func (q *limit[T, K]) Push(item T) {
-	g := q.gates.at(q.key(item))
-	if g.admitted == 0 {
-		g.most = q.limitOf(item)
-	}
-	if g.admitted < g.most {
+	if g := q.gateOf(item); g.admitted < g.most {
 		q.inner.Push(item) // first, because it may panic
 		q.admit(g)
-		return
+	} else {
+		g.line.push(q.nodes.alloc(item, q.seq, 0))
+		q.seq++
+		q.waiting++
 	}
-	g.line.push(q.nodes.alloc(item, q.seq, 0))
-	q.seq++
-	q.waiting++
 }
 
-// limitOf returns the limit of the key of an item.
-func (q *limit[T, K]) limitOf(item T) int {
-	n := q.most(item)
+// CanPushFront reports whether the inner queue can put an item first.
+func (q *limit[T, K]) CanPushFront() bool { return q.inner.canPushFront() }
+
+// PushFront puts an item first in the inner queue or in the line of its key.
+func (q *limit[T, K]) PushFront(item T) {
+	if g := q.gateOf(item); g.admitted < g.most {
+		q.inner.fronter.PushFront(item)
+		q.admit(g)
+	} else {
+		q.fronts++
+		g.line.pushFront(q.nodes.alloc(item, -q.fronts, 0))
+		q.waiting++
+	}
+}
+
+// gateOf returns the state of the key of an item.
+func (q *limit[T, K]) gateOf(item T) *gateway[T] {
+	key := q.key(item)
+	g := q.gates.at(key)
+	if g.admitted == 0 {
+		g.most = validLimit(q.most(item), key)
+	}
+	return g
+}
+
+// validLimit returns the limit of a key for which the function of the user has returned n.
+func validLimit[K any](n int, key K) int {
 	if n < 0 {
-		panic(fmt.Sprintf("queue: LimitByKey: the limit of key %v is %d; it must be 1 or more, or 0 for none", q.key(item), n))
+		panic(fmt.Sprintf("queue: LimitByKey: the limit of key %v is %d; it must be 1 or more, or 0 for none", key, n))
 	}
 	if n == 0 {
 		return math.MaxInt
@@ -162,8 +196,8 @@ func (q *limit[T, K]) limitOf(item T) int {
 
 // Held returns the number of items in lines, including those of the inner queue.
 func (q *limit[T, K]) Held() int {
-	if q.holder != nil {
-		return q.waiting + q.holder.Held()
+	if q.inner.holder != nil {
+		return q.waiting + q.inner.holder.Held()
 	}
 	return q.waiting
 }
@@ -178,14 +212,14 @@ func (q *limit[T, K]) Pop() (T, bool) {
 
 // Finish admits the next item of the key.
 func (q *limit[T, K]) Finish(item T, ran bool) {
-	if q.finisher != nil {
-		q.finisher.Finish(item, ran)
+	if q.inner.finisher != nil {
+		q.inner.finisher.Finish(item, ran)
 	}
 	q.left(item)
 }
 
 // admit counts an item that was pushed to the inner queue.
-func (q *limit[T, K]) admit(g *gate[T]) {
+func (q *limit[T, K]) admit(g *gateway[T]) {
 	if g.admitted == 0 {
 		q.gates.wake()
 	}
@@ -203,7 +237,7 @@ func (q *limit[T, K]) left(item T) {
 	}
 	g.admitted--
 	if g.admitted == 0 {
-		q.gates.rest(func(g *gate[T]) bool { return g.admitted == 0 })
+		q.gates.rest(func(g *gateway[T]) bool { return g.admitted == 0 })
 	}
 }
 
@@ -226,31 +260,30 @@ func (q *limit[T, K]) Discarded() (item T, ok bool, reason error) {
 	if r, ok := q.refused.Pop(); ok {
 		return r.item, true, r.reason
 	}
-	if q.discarder == nil {
+	if q.inner.discarder == nil {
 		return item, false, nil
 	}
-	if item, ok, reason = q.discarder.Discarded(); ok {
+	if item, ok, reason = q.inner.discarder.Discarded(); ok {
 		q.left(item)
 	}
 	return item, ok, reason
 }
 
 // NeedsTime reports whether the inner queue needs the time.
-func (q *limit[T, K]) NeedsTime() bool { return q.clock != nil && q.clock.NeedsTime() }
+func (q *limit[T, K]) NeedsTime() bool { return q.inner.needsTime() }
 
 // Tick sets the time of the inner queue, which needs it.
-func (q *limit[T, K]) Tick(now time.Time) { q.clock.Tick(now) }
+func (q *limit[T, K]) Tick(now time.Time) { q.inner.clock.Tick(now) }
 
 // Drain passes the call to the inner queue. LimitByKey itself gives up no item because of its
 // wait.
-func (q *limit[T, K]) Drain() {
-	if d, ok := q.inner.(Drainer); ok {
-		d.Drain()
-	}
-}
+func (q *limit[T, K]) Drain() { q.inner.drain() }
+
+// Lent passes the call to the inner queue.
+func (q *limit[T, K]) Lent(item T, lends bool) { q.inner.lent(item, lends) }
 
 // drop removes an item from its line.
-func (q *limit[T, K]) drop(g *gate[T], e *node[T]) T {
+func (q *limit[T, K]) drop(g *gateway[T], e *node[T]) T {
 	g.line.remove(e)
 	if q.waiting--; q.waiting == 0 {
 		q.nodes.shrink()
@@ -261,14 +294,14 @@ func (q *limit[T, K]) drop(g *gate[T], e *node[T]) T {
 // lines returns the gates with a line, in the order of their first items. The order of a map
 // would make equal queues differ, because an outer LimitByKey admits items in the order in
 // which they are removed here.
-func (q *limit[T, K]) lines() []*gate[T] {
-	var list []*gate[T]
+func (q *limit[T, K]) lines() []*gateway[T] {
+	var list []*gateway[T]
 	for _, g := range q.gates.states {
 		if g.line.n > 0 {
 			list = append(list, g)
 		}
 	}
-	slices.SortFunc(list, func(a, b *gate[T]) int { return cmp.Compare(a.line.front.seq, b.line.front.seq) })
+	slices.SortFunc(list, func(a, b *gateway[T]) int { return cmp.Compare(a.line.front.seq, b.line.front.seq) })
 	return list
 }
 
@@ -294,8 +327,8 @@ func (q *limit[T, K]) Remove(gone func(item T) bool) int {
 		removed = append(removed, item)
 		return true
 	}
-	if q.remover != nil {
-		q.remover.Remove(isGone)
+	if q.inner.remover != nil {
+		q.inner.remover.Remove(isGone)
 	} else {
 		q.setAside()
 		q.aside.Remove(isGone)
@@ -323,14 +356,14 @@ func (q *limit[T, K]) setAside() {
 // the inner queue can. The oldest item is in the inner queue or in a line, and the queue does
 // not know which.
 func (q *limit[T, K]) CanEvict(v Victim) bool {
-	return v == Worst && q.evictor != nil && q.evictor.CanEvict(v)
+	return v == Worst && q.inner.evictor != nil && q.inner.evictor.CanEvict(v)
 }
 
 // Evict removes and returns the newest item in the longest line: the one that waits
 // longest. If there are no lines, it evicts an item of the inner queue.
 func (q *limit[T, K]) Evict(v Victim) (item T, ok bool) {
 	if q.waiting > 0 {
-		var longest *gate[T]
+		var longest *gateway[T]
 		for _, g := range q.gates.states {
 			if g.line.n > 0 && (longest == nil || g.longerThan(longest)) {
 				longest = g
@@ -338,7 +371,7 @@ func (q *limit[T, K]) Evict(v Victim) (item T, ok bool) {
 		}
 		return q.drop(longest, longest.line.back), true
 	}
-	if item, ok = q.evictor.Evict(v); !ok {
+	if item, ok = q.inner.evictor.Evict(v); !ok {
 		item, ok = q.aside.Evict(v)
 	}
 	if ok {
@@ -349,7 +382,7 @@ func (q *limit[T, K]) Evict(v Victim) (item T, ok bool) {
 
 // longerThan compares the lines of two gates by length, then by their last item. The
 // second criterion makes the victim independent of the order of the map.
-func (g *gate[T]) longerThan(other *gate[T]) bool {
+func (g *gateway[T]) longerThan(other *gateway[T]) bool {
 	if g.line.n != other.line.n {
 		return g.line.n > other.line.n
 	}

@@ -31,6 +31,18 @@ func (l *line[T]) push(e *node[T]) {
 	l.n++
 }
 
+// pushFront prepends a node.
+func (l *line[T]) pushFront(e *node[T]) {
+	e.next = l.front
+	if l.front == nil {
+		l.back = e
+	} else {
+		l.front.prev = e
+	}
+	l.front = e
+	l.n++
+}
+
 // remove unlinks a node of the line.
 func (l *line[T]) remove(e *node[T]) {
 	if e.prev == nil {

@@ -18,8 +18,10 @@ import (
 // pushed as the time. The relative order of two items never changes, so it is computed
 // once, at Push.
 //
-// Push and Pop cost O(log n). The queue implements [Remover] and [Evictor]. The [Worst]
-// item is the last in this order; evicting the [Oldest] costs O(n). Levels are limited to ±2³⁰.
+// Push and Pop cost O(log n). The queue implements [Remover], [Evictor] and [Fronter]. With an
+// ageing, an item that is put in front is as old as the last item of its level that was popped; the
+// first use costs O(n). The [Worst] item is the last in this order; evicting the [Oldest] costs
+// O(n). Levels are limited to ±2³⁰.
 // Validate reports a nil level, and an ageing that is negative or above 2³⁰; see [Factory].
 func Priority[T any](level func(item T) int, ageing int) Factory[T] {
 	// Item i runs before item j if seqᵢ − levelᵢ·ageing < seqⱼ − levelⱼ·ageing.
@@ -34,7 +36,7 @@ func Priority[T any](level func(item T) int, ageing int) Factory[T] {
 	case ageing < 0 || ageing > maxLevel:
 		fault = fmt.Errorf("queue: Priority: the ageing is %d; it must be from 1 to %d items, or 0 for strict priority", ageing, maxLevel)
 	}
-	return func() Queue[T] { return &heap[T]{key: key, fault: fault} }
+	return func() Queue[T] { return &heap[T]{key: key, ages: ageing > 0, fault: fault} }
 }
 
 // maxLevel is the largest level and the largest ageing. Their product leaves enough room

@@ -7,6 +7,7 @@
 //	Deadline     the earliest deadline first
 //	Fair         keys in turn, in proportion to their weights
 //	LimitByKey   at most n items of a key at once, in the order of another discipline
+//	Resources    items that use amounts of shared resources, in the order of another discipline
 //	CoDel        first in, first out; sheds items that have waited too long
 //
 // A discipline implements the three methods of [Queue]. It holds no lock, starts no
@@ -22,8 +23,8 @@
 // # Optional capabilities
 //
 // A discipline can implement further interfaces: [Remover], [Evictor], [Finisher],
-// [Holder], [Clocked], [Discarder] and [Drainer]. The owner looks for them once, when it is
-// created.
+// [Holder], [Lender], [Fronter], [Clocked], [Discarder] and [Drainer]. The owner looks for them
+// once, when it is created.
 //
 // # Own disciplines
 //
@@ -86,7 +87,8 @@ type Victim uint8
 const (
 	// Worst is the item that ranks last, usually the one that would run last.
 	Worst Victim = iota
-	// Oldest is the item that was pushed first.
+	// Oldest is the item that was pushed first. An item that was put first by a [Fronter] may
+	// count as older than the others.
 	Oldest
 )
 
@@ -109,6 +111,27 @@ type Holder interface {
 	Held() int
 }
 
+// Lender is implemented by a queue that needs to know when a popped item waits for others. It
+// must not count on the end of such an item, which may come only after items in the queue.
+type Lender[T any] interface {
+	// Lent says that a popped item has begun to wait, and has lent its worker's place to
+	// another item (lends), or that it continues. The owner calls it alternately with true
+	// and false for an item, and with false before Finish.
+	Lent(item T, lends bool)
+}
+
+// Fronter is implemented by a queue in which an item can go to the front.
+type Fronter[T any] interface {
+	// CanPushFront reports whether PushFront works. The owner asks once, before it uses the
+	// queue. The answer can depend on an inner discipline.
+	CanPushFront() bool
+	// PushFront adds an item as Push does, but before all items that are its equals: those
+	// of the same level, deadline or key, or all items if the order is that of the pushes.
+	// Of two such items, the one that was pushed later runs first. The owner ticks a Clocked
+	// before it.
+	PushFront(item T)
+}
+
 // Clocked is implemented by a queue that depends on the time.
 type Clocked interface {
 	// NeedsTime reports whether the owner has to call Tick. The owner asks once, before
@@ -117,7 +140,7 @@ type Clocked interface {
 	// need the time.
 	NeedsTime() bool
 	// Tick sets the time for the calls that follow. The owner calls it before each
-	// Push, Pop, Finish, Remove and Evict. The times never decrease, as measured by
+	// Push, PushFront, Pop, Finish, Lent, Remove and Evict. The times never decrease, as measured by
 	// [time.Time.Sub] and [time.Time.Before]. They have a reading of the monotonic clock;
 	// the wall time may jump between two of them.
 	//
@@ -132,8 +155,8 @@ type Clocked interface {
 type Discarder[T any] interface {
 	// Discarded returns an item that the queue has given up, and false if there are no
 	// more. The reason is [ErrShed] for an item that has waited too long, and never
-	// nil. The owner calls Discarded until it reports false after each Pop, Finish,
-	// Remove and Evict. Len does not count discarded items, and the owner does not
+	// nil. The owner calls Discarded until it reports false after each Push, PushFront, Pop,
+	// Finish, Lent, Remove and Evict. Len does not count discarded items, and the owner does not
 	// finish them.
 	Discarded() (item T, ok bool, reason error)
 }

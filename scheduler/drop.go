@@ -104,6 +104,7 @@ func (p *Pool[T]) detachLocked() *leftover[T] {
 	p.fifo = new(queue.FIFO[T])
 	p.queue = p.fifo
 	p.remover, p.finisher, p.holder, p.discarder, p.drainer, p.clocked, p.evictor = nil, nil, nil, nil, nil, nil, nil
+	p.lender, p.fronter = nil, nil
 	if p.detached == 0 {
 		return nil
 	}

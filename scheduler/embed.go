@@ -29,6 +29,9 @@ type Hooks[T any] struct {
 	// Paused is called with true when a pause begins, and with false when it ends. The same
 	// rules hold as for Withdrawn.
 	Paused func(paused bool)
+	// RequeuesFirst says that [Pool.RequeueFirst] will be called. NewPool then fails if the
+	// queue does not implement queue.Fronter.
+	RequeuesFirst bool
 	// TrackCallers enables [Pool.Caller]. It costs about two microseconds for each
 	// worker that is started, and nothing for an item.
 	TrackCallers bool
@@ -112,12 +115,33 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 	if p.inbox.offer(item) {
 		return nil
 	}
+	return p.requeue(item, worker, false)
+}
+
+// RequeueFirst is [Pool.Requeue] for an item that goes to the front of the queue: before those of
+// its level, deadline or key. If the queue does not implement queue.Fronter, the item goes to the
+// back.
+func (p *Pool[T]) RequeueFirst(item T, worker int32) error { return p.requeue(item, worker, true) }
+
+// CanRequeueFirst reports whether RequeueFirst can put an item at the front.
+func (p *Pool[T]) CanRequeueFirst() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fronter != nil
+}
+
+func (p *Pool[T]) requeue(item T, worker int32, first bool) error {
 	p.mu.Lock()
 	if p.phase == stopped || p.phase == draining && p.workers+p.inline+p.lent == 0 {
 		p.mu.Unlock()
 		return ErrStopped
 	}
-	p.pushLocked(item)
+	if first && p.fronter != nil {
+		p.counts.submitted++
+		p.insertFirstLocked(item)
+	} else {
+		p.pushLocked(item)
+	}
 	if p.phase == draining {
 		p.growToLocked(1) // it may be the last item, and have run without a worker
 	}

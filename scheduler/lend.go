@@ -40,6 +40,7 @@ func (p *Pool[T]) giveUpSlotLocked(l *lease[T]) {
 	p.closeInboxLocked() // it may be open only while the pool cannot grow
 	p.workers--
 	p.lent++
+	p.noteLentLocked(l.w.item, true)
 	p.giveSlotsLocked()
 	p.admitWaitersLocked()
 	p.growToLocked(min(p.min, p.ceiling))
@@ -99,6 +100,7 @@ func (p *Pool[T]) restoreLocked(l *lease[T]) {
 	}
 	p.workers++
 	p.lent--
+	p.noteLentLocked(l.w.item, false)
 	l.w.lease, l.ended = nil, true
 	if l.back != nil {
 		close(l.back)
@@ -112,5 +114,15 @@ func (p *Pool[T]) giveSlotsLocked() {
 	for p.workers < p.ceiling && p.returning.Len() > 0 {
 		l := p.returning.Remove(p.returning.Front()).(*lease[T])
 		p.restoreLocked(l)
+	}
+}
+
+// noteLentLocked tells the queue that an item has lent its slot, or has it back. The caller must
+// call rouseLocked afterwards if it has lent it, which may let items run that the queue has held
+// back. What the queue discards is collected after the next call of it.
+func (p *Pool[T]) noteLentLocked(item T, lends bool) {
+	if p.lender != nil {
+		p.tickLocked()
+		p.lender.Lent(item, lends)
 	}
 }

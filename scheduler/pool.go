@@ -38,6 +38,8 @@ type Pool[T any] struct {
 	holder    queue.Holder       // likewise
 	discarder queue.Discarder[T] // likewise
 	drainer   queue.Drainer      // likewise
+	lender    queue.Lender[T]    // likewise
+	fronter   queue.Fronter[T]   // likewise, or nil if it cannot put items first
 	clocked   queue.Clocked      // likewise, or nil if it does not need the time
 	evictor   queue.Evictor[T]   // queue, if the overflow policy evicts
 	victim    queue.Victim       // the item that the overflow policy evicts
@@ -152,6 +154,10 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.holder, _ = p.queue.(queue.Holder)
 	p.discarder, _ = p.queue.(queue.Discarder[T])
 	p.drainer, _ = p.queue.(queue.Drainer)
+	p.lender, _ = p.queue.(queue.Lender[T])
+	if f, ok := p.queue.(queue.Fronter[T]); ok && f.CanPushFront() {
+		p.fronter = f
+	}
 	if c, ok := p.queue.(queue.Clocked); ok && c.NeedsTime() {
 		p.clocked = c
 	}
@@ -187,6 +193,9 @@ func (p *Pool[T]) validate() error {
 	}
 	if err := p.setOverflow(); err != nil {
 		faults = append(faults, err)
+	}
+	if p.cfg.Hooks.RequeuesFirst && p.fronter == nil {
+		faults = append(faults, fmt.Errorf("scheduler: RequeuesFirst needs a queue that implements queue.Fronter, and %T does not", p.queue))
 	}
 	if p.holder != nil && p.remover == nil {
 		faults = append(faults, fmt.Errorf("scheduler: %T implements queue.Holder, so it may hold items back; "+

@@ -67,6 +67,11 @@ func (p *Pool[T]) scaleSoon() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.askSoonLocked()
+}
+
+// askSoonLocked asks the scaler on a goroutine of the pool.
+func (p *Pool[T]) askSoonLocked() {
 	if p.asking || p.ended() {
 		return
 	}

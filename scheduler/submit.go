@@ -102,19 +102,32 @@ func (p *Pool[T]) insertLocked(item T) {
 	p.enqueueLocked(item)
 }
 
+// insertFirstLocked adds an item at the front of the queue. The items of the inbox have arrived
+// before it, but it precedes them.
+func (p *Pool[T]) insertFirstLocked(item T) {
+	if p.meter != nil {
+		p.meter.arrive(p.waitClockLocked())
+	}
+	p.tickLocked()
+	if p.fifo == nil {
+		p.absorbInboxLocked()
+	}
+	p.enqueueGuardedLocked(item, p.fronter.PushFront)
+}
+
 // enqueueLocked adds an item to the queue. It calls the default queue directly, without the
 // interface and the guard.
 func (p *Pool[T]) enqueueLocked(item T) {
 	if p.fifo != nil {
 		p.fifo.Push(item)
 	} else {
-		p.enqueueGuardedLocked(item)
+		p.enqueueGuardedLocked(item, p.queue.Push)
 	}
 }
 
-// enqueueGuardedLocked adds an item to a queue whose Push may call functions of the user. If
+// enqueueGuardedLocked adds an item to a queue whose method push may call functions of the user. If
 // one of them panics, the item is dropped and the pool continues.
-func (p *Pool[T]) enqueueGuardedLocked(item T) {
+func (p *Pool[T]) enqueueGuardedLocked(item T, push func(item T)) {
 	returned := false
 	defer func() {
 		if returned {
@@ -128,7 +141,7 @@ func (p *Pool[T]) enqueueGuardedLocked(item T) {
 		p.meter.evict(queue.Worst)
 		p.discardLocked(item, fmt.Errorf("scheduler: the queue could not take an item: %w", crash(v)))
 	}()
-	p.queue.Push(item)
+	push(item)
 	returned = true
 }
 

@@ -182,8 +182,15 @@ func (p *Pool[T]) skipLocked(item T) {
 // finishedLocked tells the queue that a popped item has ended, and whether it ran.
 func (p *Pool[T]) finishedLocked(item T, ran bool) {
 	p.tickLocked()
+	demand := 0
+	if p.holder != nil {
+		demand = p.demandLocked()
+	}
 	p.finisher.Finish(item, ran)
 	p.collectDiscardedLocked()
+	if p.holder != nil && p.demandLocked() > demand+1 && p.shortLocked() {
+		p.askSoonLocked() // the worker takes one item; no submit asks for the others
+	}
 }
 
 // finishLocked records that the item of w has ended.

@@ -20,7 +20,9 @@ type owned struct {
 	holder    queue.Holder
 	discarder queue.Discarder[*Item]
 	drainer   queue.Drainer
-	clock     queue.Clocked // nil also if the queue needs no time
+	lender    queue.Lender[*Item]
+	fronter   queue.Fronter[*Item] // nil also if it cannot put items first
+	clock     queue.Clocked        // nil also if the queue needs no time
 	now       time.Time
 }
 
@@ -32,8 +34,12 @@ func own(q queue.Queue[*Item]) *owned {
 	o.holder, _ = q.(queue.Holder)
 	o.discarder, _ = q.(queue.Discarder[*Item])
 	o.drainer, _ = q.(queue.Drainer)
+	o.lender, _ = q.(queue.Lender[*Item])
 	if c, ok := q.(queue.Clocked); ok && c.NeedsTime() {
 		o.clock = c
+	}
+	if f, ok := q.(queue.Fronter[*Item]); ok && f.CanPushFront() {
+		o.fronter = f
 	}
 	return o
 }
@@ -50,6 +56,20 @@ func (o *owned) tick() {
 func (o *owned) Push(item *Item) {
 	o.tick()
 	o.Queue.Push(item)
+}
+
+// PushFront requires that the queue can put items first.
+func (o *owned) PushFront(item *Item) {
+	o.tick()
+	o.fronter.PushFront(item)
+}
+
+// Lent does nothing if the queue is not a queue.Lender.
+func (o *owned) Lent(item *Item, lends bool) {
+	if o.lender != nil {
+		o.tick()
+		o.lender.Lent(item, lends)
+	}
 }
 
 // Pop also returns the items that the queue has discarded.
@@ -103,6 +123,9 @@ type machine struct {
 	model   *owned         // nil: any order is accepted
 	held    map[*Item]bool // in the queue
 	running []*Item        // popped and not finished; empty if the queue is not a queue.Finisher
+	lent    map[*Item]bool // of them, those that have lent their places
+	first   []*front       // items that were put first and are in the queue, unless it is a queue.Holder
+	fronted map[*Item]bool // all items that were put first
 	seq     int            // of the last item pushed
 
 	draining bool // Drain of the queue has been called
@@ -110,7 +133,7 @@ type machine struct {
 
 // conservation checks the rule Conservation.
 func (s *suite) conservation(t *rapid.T) {
-	m := &machine{q: own(s.make()), held: map[*Item]bool{}}
+	m := &machine{q: own(s.make()), held: map[*Item]bool{}, lent: map[*Item]bool{}, fronted: map[*Item]bool{}}
 	if s.model != nil {
 		m.model = own(s.model())
 		m.checkModel(t)
@@ -134,6 +157,12 @@ func (s *suite) conservation(t *rapid.T) {
 	}
 	if m.q.clock != nil {
 		actions["wait"] = m.wait
+	}
+	if m.q.fronter != nil && (m.model == nil || m.model.fronter != nil) {
+		actions["pushFront"] = m.pushFront
+	}
+	if m.q.lender != nil && m.q.finisher != nil && (m.model == nil || m.model.lender != nil) {
+		actions["lend"] = m.lend
 	}
 	t.Repeat(actions)
 	m.drain(t)
@@ -171,6 +200,57 @@ func (m *machine) push(t *rapid.T) {
 	}
 }
 
+// front is an item that was put first, with its equals that were in the queue then.
+type front struct {
+	item   *Item
+	equals map[*Item]bool
+}
+
+// pushFront puts one item first.
+func (m *machine) pushFront(t *rapid.T) {
+	m.seq++
+	f := &front{&Item{Seq: m.seq, Value: rapid.IntRange(0, 9).Draw(t, "value")}, map[*Item]bool{}}
+	for other := range m.held {
+		f.equals[other] = other.Value == f.item.Value
+	}
+	m.q.PushFront(f.item)
+	m.held[f.item], m.fronted[f.item] = true, true
+	if m.q.holder == nil { // items that have been admitted may run before
+		m.first = append(m.first, f)
+	}
+	if m.model != nil {
+		m.model.PushFront(f.item)
+	}
+	m.settle(t, "PushFront")
+}
+
+// overtakes fails if an item was popped before another one that was put before it.
+func (m *machine) overtakes(t *rapid.T, item *Item) {
+	for _, f := range m.first {
+		if f.equals[item] {
+			t.Fatalf("Pop returned %v before %v, which has the same value and was put before it by PushFront", item, f.item)
+		}
+	}
+}
+
+// lend has a running item lend its place, or continue.
+func (m *machine) lend(t *rapid.T) {
+	if len(m.running) == 0 {
+		t.Skip("no item is running")
+	}
+	item := m.running[rapid.IntRange(0, len(m.running)-1).Draw(t, "which")]
+	m.lendOne(t, item, !m.lent[item])
+}
+
+func (m *machine) lendOne(t *rapid.T, item *Item, lends bool) {
+	m.lent[item] = lends
+	m.q.Lent(item, lends)
+	if m.model != nil {
+		m.model.Lent(item, lends)
+	}
+	m.settle(t, "Lent")
+}
+
 func (m *machine) pop(t *rapid.T) {
 	for range several(t) {
 		if !m.popOne(t) {
@@ -184,6 +264,7 @@ func (m *machine) popOne(t *rapid.T) bool {
 	item, ok, given := m.q.Pop()
 	if ok {
 		m.left(t, "Pop", item)
+		m.overtakes(t, item)
 		if m.q.finisher != nil {
 			m.running = append(m.running, item)
 		}
@@ -263,6 +344,10 @@ func (m *machine) finish(t *rapid.T) {
 
 func (m *machine) finishOne(t *rapid.T, i int, ran bool) {
 	item := m.running[i]
+	if m.lent[item] {
+		m.lendOne(t, item, false)
+	}
+	delete(m.lent, item)
 	last := len(m.running) - 1
 	m.running[i] = m.running[last]
 	m.running = m.running[:last]
@@ -279,6 +364,7 @@ func (m *machine) left(t *rapid.T, call string, item *Item) {
 		t.Fatalf("%s returned %v, which is not in the queue: it was never pushed, or has already left", call, item)
 	}
 	delete(m.held, item)
+	m.first = slices.DeleteFunc(m.first, func(f *front) bool { return f.item == item })
 }
 
 func (m *machine) remove(t *rapid.T) {
@@ -294,7 +380,7 @@ func (m *machine) remove(t *rapid.T) {
 		}
 		if gone(item) {
 			want++
-			delete(m.held, item)
+			m.left(t, "Remove", item)
 		}
 	}
 	if len(asked) != before || got != want {
@@ -310,8 +396,11 @@ func (m *machine) evict(t *rapid.T) { m.evictVictim(t, queue.Worst) }
 
 func (m *machine) evictOldest(t *rapid.T) {
 	item, ok := m.evictVictim(t, queue.Oldest)
+	if !ok || m.fronted[item] {
+		return
+	}
 	for other := range m.held {
-		if ok && other.Seq < item.Seq {
+		if !m.fronted[other] && other.Seq < item.Seq {
 			t.Fatalf("Evict(Oldest) returned %v; %v is older", item, other)
 		}
 	}

@@ -22,8 +22,9 @@
 // The suite uses and checks the optional interfaces of package queue that the queue
 // implements. The rules apply to items that are removed, evicted or discarded, too. An item
 // evicted as queue.Oldest must be the oldest one, a discarded item needs a reason, Pop must
-// hold back exactly the items that queue.Holder counts, and a queue.Drainer must shed nothing
-// after Drain.
+// hold back exactly the items that queue.Holder counts, a queue.Drainer must shed nothing
+// after Drain, and an item that a queue.Fronter puts first runs before all items of the same Value,
+// unless the queue is a queue.Holder.
 //
 // # Files of rapid
 //
@@ -71,7 +72,8 @@ type Option func(*suite)
 // If the queue under test implements queue.Remover or queue.Evictor, the model must implement
 // queue.Remover. The model must also implement queue.Finisher and queue.Clocked if the
 // queue does, and queue.Discarder and queue.Drainer if the queue implements them together with
-// queue.Clocked. If the model can evict a victim, it must be the same one as that of the queue.
+// queue.Clocked. If the model can evict a victim, it must be the same one as that of the queue. If
+// the model does not implement queue.Fronter or queue.Lender, the queue is driven without it.
 func WithModel(model queue.Factory[*Item]) Option {
 	return func(s *suite) { s.model = model }
 }
