@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -58,8 +59,8 @@ const (
 
 // keyLimit is a limit of a gate.
 type keyLimit[T any] interface {
-	// placeOf returns the state of the key of an item, and the limit if the key is at rest.
-	// Both functions of the user may panic.
+	// placeOf returns the state of the key of an item, or nil if the key is not limited. The
+	// functions of the user, which it calls, may panic.
 	placeOf(item T) *place[T]
 	// wake and rest count active keys.
 	wake()
@@ -84,10 +85,18 @@ type keyed[T any, K comparable] struct {
 
 func (l *keyed[T, K]) placeOf(item T) *place[T] {
 	key := l.key(item)
-	p := l.places.at(key)
-	if p.resting() {
-		p.most = validLimit(l.most(item), key)
+	p := l.places.states[key]
+	if p != nil && !p.resting() {
+		return p
 	}
+	most := validLimit(l.most(item), key)
+	if most == math.MaxInt {
+		return nil
+	}
+	if p == nil {
+		p = l.places.add(key)
+	}
+	p.most = most
 	return p
 }
 
@@ -285,6 +294,9 @@ func (q *gate[T]) take(item T, key laneKey[T]) {
 func (q *gate[T]) count(key laneKey[T], change func(p *place[T])) {
 	for i, l := range q.limits {
 		p := key.places[i]
+		if p == nil {
+			continue
+		}
 		rested := p.resting()
 		change(p)
 		switch {

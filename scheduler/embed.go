@@ -124,11 +124,7 @@ func (p *Pool[T]) Requeue(item T, worker int32) error {
 func (p *Pool[T]) RequeueFirst(item T, worker int32) error { return p.requeue(item, worker, true) }
 
 // CanRequeueFirst reports whether RequeueFirst can put an item at the front.
-func (p *Pool[T]) CanRequeueFirst() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.fronter != nil
-}
+func (p *Pool[T]) CanRequeueFirst() bool { return p.canFirst }
 
 func (p *Pool[T]) requeue(item T, worker int32, first bool) error {
 	p.mu.Lock()

@@ -44,6 +44,7 @@ type Pool[T any] struct {
 	evictor   queue.Evictor[T]   // queue, if the overflow policy evicts
 	victim    queue.Victim       // the item that the overflow policy evicts
 	meter     *meter             // nil if the scaler does not need the time; its state requires mu
+	canFirst  bool               // there is or was a fronter
 	plain     bool               // the queue is a FIFO, and there is no limit and no meter: takeLocked need only pop
 	ownScaler bool               // the scaler is trusted; see scale.Trusted
 	done      chan struct{}      // closed when the pool has ended
@@ -156,7 +157,7 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.drainer, _ = p.queue.(queue.Drainer)
 	p.lender, _ = p.queue.(queue.Lender[T])
 	if f, ok := p.queue.(queue.Fronter[T]); ok && f.CanPushFront() {
-		p.fronter = f
+		p.fronter, p.canFirst = f, true
 	}
 	if c, ok := p.queue.(queue.Clocked); ok && c.NeedsTime() {
 		p.clocked = c

@@ -78,6 +78,9 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	}
 	s.drawn++
 	x.drawLimits(t, s.drawn)
+	if s.needs {
+		x.drawNeeds(t)
+	}
 	if way == "group" || way == "group function" {
 		x.group = s.groups[rapid.IntRange(0, 1).Draw(t, "group")]
 		x.linked = false // a group passes its own context to the submit

@@ -18,6 +18,9 @@ type Discipline struct {
 	limit   func(key string) int // how many tasks of a key may run at once, 0: any number; nil: no limits
 	custom  bool                 // the factory is user code
 	invalid error                // a fault that Validate of the queue does not find
+
+	limitBy   []attributeLimit // LimitBy, from the innermost on
+	resources map[string]int64 // capacities; nil: none
 }
 
 // WithQueue sets the discipline, which decides the order in which waiting tasks run. The
@@ -26,13 +29,16 @@ func WithQueue(d Discipline) Option {
 	return option{name: "WithQueue", set: func(c *config) { c.discipline = d }, fault: d.fault()}
 }
 
+// asks reports whether each submit calls a function of the discipline.
+func (d *Discipline) asks() bool { return d.asksByKey() || d.limitBy != nil }
+
 // asksByKey reports whether each submit calls a function of the discipline with the key of its task.
 func (d *Discipline) asksByKey() bool { return d.weight != nil || d.limit != nil }
 
 // fault returns the faults of the arguments from which the discipline was made.
 func (d Discipline) fault() error {
 	if d.queue == nil {
-		return errors.New("the discipline has no queue; make one with FIFO, LIFO, Priority, Deadline, Fair, LimitByKey, CoDel or Custom")
+		return errors.New("the discipline has no queue; make one with FIFO, LIFO, Priority, Deadline, Fair, LimitByKey, LimitBy, Resources, CoDel or Custom")
 	}
 	if d.custom || d.invalid != nil {
 		return d.invalid // the pool validates a custom queue, so that the factory is called only once
@@ -154,7 +160,9 @@ func LimitByKeyFunc(limit func(key string) int, inner Discipline) Discipline {
 		return d
 	}
 	d.name = "LimitByKey over " + inner.name
-	d.queue = queue.LimitByKeyFunc((*Handle).keyLimit, (*Handle).Key, inner.queue)
+	if inner.limit == nil { // otherwise the queue asks keyLimit already
+		d.queue = queue.LimitByKeyFunc((*Handle).keyLimit, (*Handle).Key, inner.queue)
+	}
 	d.limit = lower(limit, inner.limit)
 	return d
 }
@@ -190,7 +198,9 @@ func CoDel(cfg CoDelConfig) Discipline {
 // wait.
 //
 // If the queue panics in Push, the task being pushed ends with that panic. A panic in
-// another method ends the process. Package queue/queuetest checks an implementation.
+// another method ends the process. Package queue/queuetest checks an implementation. [Resources]
+// over it, or several limits, call the factory for each group of tasks that they hold back, and need
+// a queue that implements [queue.Remover].
 func Custom(factory queue.Factory[*Handle]) Discipline {
 	return Discipline{name: "Custom", queue: factory, custom: true}
 }

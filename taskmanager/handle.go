@@ -145,6 +145,14 @@ var closed = func() chan struct{} {
 // Name returns the name of the task.
 func (h *Handle) Name() string { return h.name }
 
+// Kind returns the kind of the task: that of [WithKind], or else of [TaskWithKind], or else a default;
+// see there.
+func (h *Handle) Kind() string {
+	h.word.Lock()
+	defer h.word.Unlock()
+	return h.kindLocked()
+}
+
 // Started returns a channel that is closed when the task starts for the first time, or
 // ends without having started.
 func (h *Handle) Started() <-chan struct{} {

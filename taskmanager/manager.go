@@ -63,6 +63,7 @@ type TaskManager struct {
 	bounded    bool          // WithLimit
 	blocks     bool          // the overflow policy is Block
 	callerRuns bool          // the overflow policy is CallerRuns
+	atFront    bool          // WithRestartAtFront
 	paused     atomic.Bool   // set by the pool; see pauseChanged
 	described  description
 }
@@ -98,6 +99,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		names:      names.New(names.Functions[Handle]{Name: (*Handle).Name, Ended: (*Handle).over, Moved: (*Handle).moved}),
 		queue:      cfg.discipline,
 		restart:    cfg.restart,
+		atFront:    cfg.atFront,
 		profiles:   cfg.profiles,
 		plain:      cfg.plain,
 		rand:       rand.New(&lockedSource{source: cfg.rand}),
@@ -150,11 +152,12 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 		Dropped:     m.dropped,
 		Decided:     m.decided,
 		Hooks: scheduler.Hooks[*Handle]{
-			Withdrawn:    (*Handle).withdrawn,
-			Claim:        claim,
-			Inside:       m.contextInside,
-			Paused:       m.pauseChanged,
-			TrackCallers: true,
+			Withdrawn:     (*Handle).withdrawn,
+			Claim:         claim,
+			Inside:        m.contextInside,
+			Paused:        m.pauseChanged,
+			RequeuesFirst: cfg.atFront,
+			TrackCallers:  true,
 		},
 	}, m.run)
 }

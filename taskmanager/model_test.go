@@ -12,8 +12,9 @@ import (
 type model struct {
 	min, max int
 	paused   bool
-	switches []time.Time // begins and ends of pauses, in turn
-	limit    int         // -1: none
+	switches []time.Time                                  // begins and ends of pauses, in turn
+	limit    int                                          // -1: none
+	allows   func(x *modelTask, beside []*modelTask) bool // nil: the discipline holds nothing back
 	overflow taskmanager.Overflow
 
 	tasks     map[string]*modelTask // outstanding
@@ -239,6 +240,7 @@ func (m *model) comeNext() {
 // comeBack continues a task that has waited. It uses a slot, even if the maximum is
 // exceeded.
 func (m *model) comeBack(x *modelTask) {
+	m.lent(x, false)
 	m.slots++
 	x.slot, x.coming, x.phase = true, false, taskmanager.Running
 	m.heed(x)
@@ -262,6 +264,22 @@ func (m *model) start() bool {
 		}
 	}
 	return true
+}
+
+// lent tells the queue that a task has lent its slot, or has one again.
+func (m *model) lent(x *modelTask, lends bool) {
+	if l, ok := m.queue.(queue.Lender[*modelTask]); ok {
+		l.Lent(x, lends)
+	}
+}
+
+// requeue queues a task that restarts.
+func (m *model) requeue(x *modelTask) {
+	if x.front {
+		m.queue.(queue.Fronter[*modelTask]).PushFront(x)
+	} else {
+		m.queue.Push(x)
+	}
 }
 
 // over tells the queue that a task that it handed out has ended, or was skipped (!ran).
@@ -301,7 +319,7 @@ func (m *model) failed(x *modelTask, failure error) {
 		m.finish(x, taskmanager.ErrReplaced)
 	case x.failures == 1:
 		x.phase = taskmanager.Restarted
-		m.queue.Push(x)
+		m.requeue(x)
 	default:
 		x.phase = taskmanager.Restarted
 		m.postpone(x, restartDelay)
@@ -394,6 +412,7 @@ func (m *model) wait(x, target *modelTask, deaf bool) bool {
 	if x.slot {
 		x.slot, x.phase = false, taskmanager.Blocked
 		m.slots--
+		m.lent(x, true)
 		m.settle()
 	}
 	return true
@@ -414,18 +433,15 @@ func (m *model) canEnd(x *modelTask) bool {
 	return done[x]
 }
 
-// mayRun reports whether the limit of its key lets a task run once the done tasks have
-// ended.
+// mayRun reports whether the limits let a task run once the done tasks have ended.
 func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
-	if !m.limits() || x.limitOf() == 0 {
-		return true
-	}
+	var beside []*modelTask
 	for _, y := range m.tasks {
-		if y.key == x.key && y.executing() && !done[y] {
-			return false
+		if y.executing() && !done[y] {
+			beside = append(beside, y)
 		}
 	}
-	return true
+	return m.allows == nil || m.allows(x, beside)
 }
 
 // resume ends the wait of a task. The task needs a slot again if it has lent one.

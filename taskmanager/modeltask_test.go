@@ -70,6 +70,8 @@ type modelTask struct {
 	queueTimeout time.Duration // 0: none
 	delay        time.Duration // before the first run
 	linked       bool          // linked to ctx
+	needs        map[string]int64
+	front        bool // restarts at the front
 	ctx          context.Context
 	endCtx       context.CancelFunc
 	group        *modelGroup // nil: none
@@ -228,6 +230,9 @@ func modelWeight(key string) int { return 1 + len(key) }
 type discipline struct {
 	real  taskmanager.Discipline
 	model queue.Factory[*modelTask]
+
+	allows func(x *modelTask, beside []*modelTask) bool // whether x may run beside others; nil: always
+	needs  bool                                         // it has modelResources
 }
 
 func (x *modelTask) keyOf() string                 { return x.key }
@@ -252,8 +257,29 @@ var disciplines = map[string]discipline{
 	})},
 	"Fair": {real: taskmanager.Fair(modelWeight), model: modelFair},
 	"LimitByKey": {
-		real:  taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
-		model: queue.LimitByKeyFunc((*modelTask).limitOf, (*modelTask).keyOf, modelFair),
+		real:   taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight)),
+		model:  queue.LimitByKeyFunc((*modelTask).limitOf, (*modelTask).keyOf, modelFair),
+		allows: oneOfKey,
+	},
+	"LimitBy": {
+		real: taskmanager.LimitBy(1, levelOf, taskmanager.LimitByKey(1, taskmanager.Fair(modelWeight))),
+		model: queue.LimitByKeyFunc((*modelTask).levelLimitOf, (*modelTask).priorityOf,
+			queue.LimitByKeyFunc((*modelTask).limitOf, (*modelTask).keyOf, modelFair)),
+		allows: func(x *modelTask, beside []*modelTask) bool { return oneOfKey(x, beside) && oneOfLevel(x, beside) },
+	},
+	"Resources": {
+		real:   taskmanager.Resources(modelResources, taskmanager.Priority(2)),
+		model:  queue.Resources(modelNeeds, queue.Priority((*modelTask).priorityOf, 2)),
+		allows: enoughFor, needs: true,
+	},
+	"ResourcesOverLimits": {
+		real: taskmanager.LimitBy(1, levelOf, taskmanager.Resources(modelResources, taskmanager.LimitByKey(1, taskmanager.FIFO()))),
+		model: queue.LimitByKeyFunc((*modelTask).levelLimitOf, (*modelTask).priorityOf,
+			queue.Resources(modelNeeds, queue.LimitByKeyFunc((*modelTask).limitOf, (*modelTask).keyOf, nil))),
+		allows: func(x *modelTask, beside []*modelTask) bool {
+			return oneOfKey(x, beside) && oneOfLevel(x, beside) && enoughFor(x, beside)
+		},
+		needs: true,
 	},
 	"Custom": {
 		real:  taskmanager.Custom(queue.Priority(func(h *taskmanager.Handle) int { return -int(h.Cost()) }, 0)),
@@ -292,6 +318,7 @@ func (x *modelTask) drawLimits(t *rapid.T, number int) {
 	}
 	x.queueTimeout = rapid.SampledFrom([]time.Duration{0, 0, queueTimeout}).Draw(t, "queue timeout")
 	x.linked = rapid.Bool().Draw(t, "linked")
+	x.front = rapid.Bool().Draw(t, "front")
 }
 
 // attributed is a task with methods for its attributes.
@@ -328,6 +355,12 @@ func (x *modelTask) options() []taskmanager.TaskOption {
 	}
 	if x.linked {
 		opts = append(opts, taskmanager.WithLinkedContext())
+	}
+	if x.front {
+		opts = append(opts, taskmanager.WithRestartAtFront())
+	}
+	for name, amount := range x.needs {
+		opts = append(opts, taskmanager.WithResource(name, amount))
 	}
 	return opts
 }

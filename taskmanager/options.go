@@ -84,6 +84,7 @@ type config struct {
 	discipline  Discipline
 	scaler      scale.Scaler[scale.Snapshot]
 	restart     restartRule
+	atFront     bool // WithRestartAtFront
 	plain       bool
 	rand        rand.Source // nil: the global source
 	middleware  []func(Runner) Runner
@@ -112,7 +113,7 @@ func newConfig(opts []Option) (config, error) {
 			faults = append(faults, err)
 		}
 	}
-	faults = append(faults, c.discipline.clash(c.overflow))
+	faults = append(faults, c.discipline.clash(c.overflow), c.restartFault())
 	return c, errors.Join(faults...)
 }
 
@@ -217,6 +218,7 @@ type taskConfig struct {
 	restart *restartRule // nil: that of the manager
 	delayed *postponed   // nil: no delay
 	limits  *limits      // nil: no time limit
+	placing *placing     // nil: nothing of it
 	linked  bool         // WithLinkedContext, or a task of a group
 	enters  bool         // see entersLocked; guarded by the handle's lock
 	unique  bool         // WithUniqueName

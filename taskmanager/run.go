@@ -277,7 +277,7 @@ func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, 
 	h.word.Unlock()
 	if wait == 0 {
 		m.restartOver(h, nil)
-		m.requeue(h, worker)
+		m.requeue(h, worker, h.restartsAtFront())
 	}
 	log.write(event{
 		level: slog.LevelInfo, message: "task restarts",
@@ -291,6 +291,7 @@ func (m *TaskManager) due(h *Handle) {
 	h.word.Lock()
 	h.endDelayLocked()
 	cancelled := h.cancelledLocked() != nil
+	first := h.retryLocked() != nil && h.restartsAtFront()
 	if cancelled {
 		h.word.Set(ending)
 	} else {
@@ -302,7 +303,7 @@ func (m *TaskManager) due(h *Handle) {
 		return
 	}
 	m.restartOver(h, nil)
-	m.requeue(h, 0)
+	m.requeue(h, 0, first)
 }
 
 // queuedLocked notes that a task waits for a worker from now on. The lock of h is held.
@@ -313,9 +314,14 @@ func (m *TaskManager) queuedLocked(h *Handle) {
 	m.limitWaitLocked(h)
 }
 
-// requeue passes a task to the pool again, from the worker that ran it, or 0.
-func (m *TaskManager) requeue(h *Handle, worker int32) {
-	if err := m.pool.Requeue(h, worker); err != nil {
+// requeue passes a task to the pool again, from the worker that ran it, or 0. It goes to the back
+// of the queue, or to the front.
+func (m *TaskManager) requeue(h *Handle, worker int32, first bool) {
+	requeue := m.pool.Requeue
+	if first {
+		requeue = m.pool.RequeueFirst
+	}
+	if err := requeue(h, worker); err != nil {
 		m.refuse(h, submitError(h.name, err), accepted)
 	}
 }

@@ -24,20 +24,21 @@ var errSkipped = errors.New("a middleware did not let the task run")
 
 // life is one manager of the soak, from its start until after its end.
 type life struct {
-	s        *soak
-	slot     int
-	m        *taskmanager.TaskManager
-	about    string
-	overflow taskmanager.Overflow
-	bounded  bool
-	sheds    bool
-	skips    bool // a middleware skips or repeats some executions
-	history  int
-	stopping atomic.Bool // Stop or Drain was called, or is about to be
-	drained  bool        // Drain succeeded, so no task may have ended with ErrStopped
-	serial   atomic.Int64
-	refused  atomic.Int64 // submits that failed and may be in the history
-	told     told
+	s         *soak
+	slot      int
+	m         *taskmanager.TaskManager
+	about     string
+	overflow  taskmanager.Overflow
+	bounded   bool
+	sheds     bool
+	resources soakResources
+	skips     bool // a middleware skips or repeats some executions
+	history   int
+	stopping  atomic.Bool // Stop or Drain was called, or is about to be
+	drained   bool        // Drain succeeded, so no task may have ended with ErrStopped
+	serial    atomic.Int64
+	refused   atomic.Int64 // submits that failed and may be in the history
+	told      told
 
 	running [soakNames]atomic.Int32 // number of executions by name
 
@@ -96,7 +97,11 @@ func (x *life) discipline(random *rand.Rand) (taskmanager.Option, string) {
 		9: taskmanager.Custom(queue.NewLIFO[*taskmanager.Handle]),
 	}
 	names := []string{"FIFO", "LIFO", "Priority(0)", "Priority(8)", "Deadline", "Fair", "LimitByKey(1)", "LimitByKey(2)", "CoDel", "Custom"}
-	n := random.IntN(len(names))
+	n := random.IntN(len(names) + 4)
+	if n >= len(names) {
+		d, name := x.resources.limiting(random)
+		return taskmanager.WithQueue(d), name
+	}
 	x.sheds = names[n] == "CoDel"
 	return taskmanager.WithQueue(d[n]), names[n]
 }

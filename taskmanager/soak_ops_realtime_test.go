@@ -85,7 +85,7 @@ func (t *soakTask) options(random *rand.Rand) (opts []taskmanager.TaskOption) {
 		t.linked = true
 		opts = append(opts, taskmanager.WithLinkedContext())
 	}
-	return append(opts, t.onEnd(random)...)
+	return append(append(opts, t.onEnd(random)...), t.needs(random)...)
 }
 
 // submit submits a task in a random way.
@@ -107,6 +107,7 @@ func (d *driver) submit() {
 		t.accept("TrySubmit", h, err)
 	case 2:
 		t.timeout, t.queueTimeout, t.deadline, t.linked, t.tells = false, false, false, false, false
+		t.memory, t.places = 0, 0
 		var started <-chan struct{}
 		started, err = d.m.Go(t)
 		t.accept("Go", nil, err)

@@ -24,6 +24,8 @@ type soakTask struct {
 	by      *execution // the execution that submitted it; nil: none
 	asks    bool
 	grouped bool
+	memory  int64 // with places: of the resources, what each execution uses
+	places  int64
 
 	timeout, queueTimeout, deadline, linked, tells bool // whether the option is given
 
@@ -148,6 +150,7 @@ func (t *soakTask) Execute(ctx context.Context) error {
 		failed: int(n) <= t.fails,
 	}
 	e.takeSlot()
+	defer t.use()()
 	defer func() {
 		e.giveSlot()
 		e.endHurry()

@@ -71,6 +71,7 @@ type system struct {
 	idlers  []*idler
 	pausers []*pauser
 	drawn   int      // number of tasks with limits
+	needs   bool     // tasks need resources
 	backend *backend // nil: the manager has no observer
 }
 
@@ -81,7 +82,7 @@ type idler struct {
 }
 
 func newSystem(t *rapid.T, d discipline) *system {
-	s := &system{model: model{tasks: map[string]*modelTask{}, queue: d.model(), limit: -1}}
+	s := &system{model: model{tasks: map[string]*modelTask{}, queue: d.model(), limit: -1, allows: d.allows}, needs: d.needs}
 	s.runs = func(x *modelTask) bool { return s.m.TaskStatus()[x.name].Status != taskmanager.Blocked }
 	s.drawBounds(t)
 	opts := []taskmanager.Option{
@@ -441,7 +442,11 @@ func (s *system) next() (at time.Time, happen func()) {
 			event(x.due, func() {
 				x.queuedAt = time.Now()
 				s.delayed = s.delayed[1:]
-				s.queue.Push(x)
+				if x.failures > 0 {
+					s.requeue(x)
+				} else {
+					s.queue.Push(x)
+				}
 				s.settle()
 			})
 		case x.before != nil && x.patientFrom.IsZero():

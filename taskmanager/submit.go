@@ -140,7 +140,7 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption,
 	if h.name == "" && len(opts) == 0 {
 		return ErrEmptyName
 	}
-	if len(opts) > 0 || w != nil || m.queue.asksByKey() || hasMethods(h.task) {
+	if len(opts) > 0 || w != nil || m.queue.asks() || hasMethods(h.task) {
 		cfg, err := m.configure(h.task, opts, w)
 		if err != nil {
 			return err
@@ -153,6 +153,9 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption,
 			m.nameUniquely(h, h.name)
 		case h.name == "":
 			return ErrEmptyName
+		}
+		if err := m.place(h); err != nil {
+			return err
 		}
 	}
 	if ctx.Err() != nil {
@@ -350,7 +353,7 @@ func (m *TaskManager) startAndUnlock(h *Handle, worker int32) {
 	default:
 		m.queuedLocked(h)
 		h.word.Unlock()
-		m.requeue(h, worker)
+		m.requeue(h, worker, false)
 		return
 	}
 	h.word.Set(ending)

@@ -88,11 +88,11 @@ func (g *waitGraph) remove(h *Handle, on dependency) {
 }
 
 // closesCycle reports whether a task that is being submitted could never run, because all
-// tasks that its key allows at once wait for it. They can do that already if it is a member
+// tasks that its key allows at once wait for it, or tasks that use what it needs. They can do that already if it is a member
 // of a group. From then on the graph knows what the task needs, unless the answer is true: then
 // the submit is about to fail.
 func (m *TaskManager) closesCycle(h *Handle) bool {
-	if !m.limitsKeys() || h.cfg == nil || h.cfg.watcher == nil {
+	if !m.queue.holdsBack() || h.cfg == nil || h.cfg.watcher == nil {
 		return false
 	}
 	g := m.lockWaits(m)
@@ -136,7 +136,8 @@ func (g *waitGraph) Needs(h *Handle) iter.Seq[dependency] {
 //
 //   - the end of the task behind which it waits for its name;
 //   - in a batch under CallerRuns, the end of the task that runs inside the submit before it;
-//   - under a limit per key that is used up, the end of a task that runs with the same key.
+//   - under a limit per key that is used up, the end of a task that runs with the same key;
+//   - under resources, the ends of tasks that use what the task needs.
 //
 // A task whose submit waits for room under Block needs nothing else: it is in the queue already.
 func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
@@ -152,8 +153,23 @@ func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
 				yield(t.submit)
 			}
 		default:
-			if k := keyOf(h); g.keys.mayBeUsedUp(k) {
-				yield(k)
+			g.limitsOf(h, needsOf(h))(yield)
+		}
+	}
+}
+
+// limitsOf returns the limited keys of a task that are used up, and those of some needs for
+// resources that are not met.
+func (g *waitGraph) limitsOf(h *Handle, needs iter.Seq[usedResource]) iter.Seq[dependency] {
+	return func(yield func(dependency) bool) {
+		for k := range keysOf(h) {
+			if g.keys.mayBeUsedUp(k) && !yield(k) {
+				return
+			}
+		}
+		for r := range needs {
+			if r.lacks(g) > 0 && !yield(r) {
+				return
 			}
 		}
 	}
@@ -162,8 +178,24 @@ func (g *waitGraph) needsToStart(h *Handle) iter.Seq[dependency] {
 // Nodes returns the tasks of a dependency.
 func (g *waitGraph) Nodes(on dependency) iter.Seq[*Handle] { return on.tasks(g) }
 
-// Any reports whether the end of one of the tasks is enough.
-func (g *waitGraph) Any(on dependency) bool { return on.one() }
+// Enough returns the number of tasks, or the amount of a resource, whose end is enough, or 0 for all.
+func (g *waitGraph) Enough(on dependency) int64 {
+	if r, ok := on.(usedResource); ok {
+		return r.lacks(g)
+	}
+	if on.one() {
+		return 1
+	}
+	return 0
+}
+
+// Weight returns what the end of a task counts.
+func (g *waitGraph) Weight(on dependency, h *Handle) int64 {
+	if r, ok := on.(usedResource); ok {
+		return h.amountOf(r.resource)
+	}
+	return 1
+}
 
 // For returns what is met by the end of a task, and some task needs.
 func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
@@ -186,10 +218,8 @@ func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
 			if t := h.m.inlineTask(h); t != nil && t.runs() {
 				yield(t.submit)
 			}
-		case h.m.limitsKeys():
-			if k := keyOf(h); g.keys.mayBeUsedUp(k) {
-				yield(k)
-			}
+		case h.m.queue.holdsBack():
+			g.limitsOf(h, g.keys.lacked(h))(yield)
 		}
 	}
 }
@@ -200,6 +230,8 @@ func (g *waitGraph) Having(on dependency) (tasks iter.Seq[*Handle], ok bool) {
 	switch on := on.(type) {
 	case limitedKey:
 		return g.keys.heldBack(on), g.keys.groups == 0
+	case usedResource:
+		return g.keys.lacking(on), g.keys.groups == 0
 	case *inlineSubmit:
 		return on.having(), true
 	case *Handle:
@@ -234,7 +266,7 @@ func (h *Handle) standing() (s standing) {
 	defer h.word.Unlock()
 	switch h.word.State() {
 	case queued, delayed, admitting:
-		s.heldBack = h.m.limitsKeys() && !h.entersLocked() || h.m.callerRuns && h.word.State() == admitting
+		s.heldBack = h.m.queue.holdsBack() && !h.entersLocked() || h.m.callerRuns && h.word.State() == admitting
 	case running, asking:
 		s.executing = true
 	case ended:

@@ -2,19 +2,29 @@ package taskmanager
 
 import "iter"
 
-// limitsKeys reports whether there may be a limit for a key.
-func (m *TaskManager) limitsKeys() bool { return m.queue.limit != nil }
-
 // limitedKey is what a task needs that the limit of its key holds back: the end of one of the
 // tasks that use up the limit. Only tasks that wait count. While fewer wait than the limit
 // allows, the others end or there is a place.
 type limitedKey struct {
 	m     *TaskManager
+	by    int // 0: LimitByKey; otherwise the number of a LimitBy, whose attribute is the key
 	key   string
-	limit int // 0: none
+	limit int
 }
 
-func keyOf(h *Handle) limitedKey { return limitedKey{h.m, h.Key(), h.keyLimit()} }
+// keysOf returns the keys of a task that are limited.
+func keysOf(h *Handle) iter.Seq[limitedKey] {
+	return func(yield func(limitedKey) bool) {
+		if n := h.keyLimit(); n > 0 && !yield(limitedKey{h.m, 0, h.Key(), n}) {
+			return
+		}
+		for i, l := range h.m.queue.limitBy {
+			if v := h.valueOf(i); v != "" && !yield(limitedKey{h.m, i + 1, v, l.most}) {
+				return
+			}
+		}
+	}
+}
 
 func (k limitedKey) manager() *TaskManager { return k.m }
 func (k limitedKey) one() bool             { return true }
@@ -43,27 +53,103 @@ func (k limitedKey) tasks(g *waitGraph) iter.Seq[*Handle] {
 	}
 }
 
-// keyIndex has the tasks of limited keys that take part in waits.
-type keyIndex struct {
-	of     map[limitedKey]*keyTasks
-	groups int // dependencies of managers with limited keys that are not a single task
+// usedResource is what a task needs that lacks an amount of a resource: the end of tasks that use
+// so much of it that there is enough. Only tasks that wait count: the others end, and so do the tasks
+// that get their amounts first. The queue does not let those that cannot fit beside the waiting ones
+// get in the way; see [queue.Lender].
+type usedResource struct {
+	m        *TaskManager
+	resource string
+	amount   int64 // that the task needs
 }
 
-// keyTasks are tasks of one key.
+func (r usedResource) manager() *TaskManager { return r.m }
+func (r usedResource) one() bool             { return false } // see waitGraph.Enough
+
+// needsOf returns the resources of which a task needs an amount.
+func needsOf(h *Handle) iter.Seq[usedResource] {
+	return func(yield func(usedResource) bool) {
+		for _, n := range h.placing().needs {
+			if !yield(usedResource{h.m, n.resource, n.amount}) {
+				return
+			}
+		}
+	}
+}
+
+// index identifies the tasks that use the resource.
+func (r usedResource) index() usedResource { r.amount = 0; return r }
+
+// lacks returns how much waiting tasks must give back until there is enough.
+func (r usedResource) lacks(g *waitGraph) int64 {
+	n := r.amount - r.m.queue.resources[r.resource]
+	if t := g.keys.of[r.index()]; t == nil || n+t.uses <= 0 {
+		return 0 // the usual case
+	}
+	for h := range r.users(g) {
+		n += h.amountOf(r.resource)
+	}
+	return max(n, 0)
+}
+
+// users returns the tasks that use the resource, run, and wait.
+func (r usedResource) users(g *waitGraph) iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		if t := g.keys.of[r.index()]; t != nil {
+			for h := range t.waiting {
+				if h.standing().executing && !yield(h) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tasks returns the tasks that use the resource if they must give some of it back, and otherwise
+// none.
+func (r usedResource) tasks(g *waitGraph) iter.Seq[*Handle] {
+	if r.lacks(g) > 0 {
+		return r.users(g)
+	}
+	return func(func(*Handle) bool) {}
+}
+
+// keyIndex has the tasks of limited keys, and those that need resources, that take part in waits.
+type keyIndex struct {
+	of     map[any]*keyTasks // by limitedKey, or by the index of a usedResource
+	groups int               // dependencies of managers that hold tasks back that are not a single task
+}
+
+// keyTasks are tasks of one key, or that need the same resource.
 type keyTasks struct {
 	waiting, awaited map[*Handle]struct{}
+	uses             int64 // what those that wait use of the resource, if they run
 }
 
 // setWaits notes that a task begins or ceases to wait.
 func (x *keyIndex) setWaits(h *Handle, waits bool) {
-	if h.m.limitsKeys() {
-		x.set(h, waits, func(t *keyTasks) map[*Handle]struct{} { return t.waiting })
+	if !h.m.queue.holdsBack() {
+		return
+	}
+	waiting := func(t *keyTasks) map[*Handle]struct{} { return t.waiting }
+	if waits {
+		x.set(h, true, waiting)
+	}
+	for r := range needsOf(h) {
+		if t := x.of[r.index()]; waits {
+			t.uses += r.amount
+		} else {
+			t.uses -= r.amount
+		}
+	}
+	if !waits {
+		x.set(h, false, waiting)
 	}
 }
 
 // setAwaited notes that tasks begin or cease to wait for a dependency.
 func (x *keyIndex) setAwaited(on dependency, awaited bool) {
-	if !on.manager().limitsKeys() {
+	if !on.manager().queue.holdsBack() {
 		return
 	}
 	if h, single := on.(*Handle); single {
@@ -76,10 +162,18 @@ func (x *keyIndex) setAwaited(on dependency, awaited bool) {
 }
 
 func (x *keyIndex) set(h *Handle, in bool, set func(*keyTasks) map[*Handle]struct{}) {
-	k := keyOf(h)
+	for k := range keysOf(h) {
+		x.setOne(k, h, in, set)
+	}
+	for r := range needsOf(h) {
+		x.setOne(r.index(), h, in, set)
+	}
+}
+
+func (x *keyIndex) setOne(k any, h *Handle, in bool, set func(*keyTasks) map[*Handle]struct{}) {
 	t := x.of[k]
 	if t == nil {
-		t = &keyTasks{make(map[*Handle]struct{}), make(map[*Handle]struct{})}
+		t = &keyTasks{waiting: make(map[*Handle]struct{}), awaited: make(map[*Handle]struct{})}
 		x.of[k] = t
 	}
 	if in {
@@ -95,15 +189,41 @@ func (x *keyIndex) set(h *Handle, in bool, set func(*keyTasks) map[*Handle]struc
 // them may not run any more.
 func (x *keyIndex) mayBeUsedUp(k limitedKey) bool {
 	t := x.of[k]
-	return k.limit > 0 && t != nil && len(t.waiting) >= k.limit
+	return t != nil && len(t.waiting) >= k.limit
 }
 
-// heldBack returns the tasks of a key that are awaited and have not started.
-func (x *keyIndex) heldBack(k limitedKey) iter.Seq[*Handle] {
+// heldBack returns the tasks of a key, or that need a resource, that are awaited and have not
+// started.
+func (x *keyIndex) heldBack(k any) iter.Seq[*Handle] {
 	return func(yield func(*Handle) bool) {
 		if t := x.of[k]; t != nil {
 			for h := range t.awaited {
 				if h.standing().heldBack && !yield(h) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lacking returns the tasks that are awaited, have not started, and need an amount of a resource.
+func (x *keyIndex) lacking(r usedResource) iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		for h := range x.heldBack(r.index()) {
+			if h.amountOf(r.resource) == r.amount && !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+// lacked returns what the tasks lack that are awaited and have not started, of the resources that a
+// task uses. It may return something several times.
+func (x *keyIndex) lacked(h *Handle) iter.Seq[usedResource] {
+	return func(yield func(usedResource) bool) {
+		for r := range needsOf(h) {
+			for y := range x.heldBack(r.index()) {
+				if !yield(usedResource{r.m, r.resource, y.amountOf(r.resource)}) {
 					return
 				}
 			}

@@ -13,7 +13,7 @@ func newWaitGraph() *waitGraph {
 		place:   graphs.Add(1),
 		waits:   make(map[*Handle]map[dependency]int),
 		waiters: make(map[dependency]map[*Handle]struct{}),
-		keys:    keyIndex{of: make(map[limitedKey]*keyTasks)},
+		keys:    keyIndex{of: make(map[any]*keyTasks)},
 	}
 }
 

@@ -1,7 +1,8 @@
 // Package deadlock searches a graph of waits for nodes that can never continue.
 //
 // A node has any number of needs, and ends when all of them are met. A need is met by the end
-// of all of its nodes, or of any one of them; without nodes it is met. A node is stuck if it is
+// of all of its nodes, of any one of them, or of some that together have a weight; without nodes it
+// is met. A node is stuck if it is
 // in the largest set of nodes where each has a need that cannot be met without the end of
 // another member, or of itself. Such a set is a cycle of waits, a knot of several, or nodes that
 // wait for one.
@@ -20,8 +21,12 @@ type Graph[N, D comparable] interface {
 	// Nodes returns the nodes of a need. It may omit nodes that have no needs, if the need is
 	// for the end of all.
 	Nodes(need D) iter.Seq[N]
-	// Any reports whether the end of any one of the nodes meets the need, rather than of all.
-	Any(need D) bool
+	// Enough returns the weight of the ends that meet the need: 1 for any one of nodes of weight 1,
+	// for example. It returns 0 if all nodes must end.
+	Enough(need D) int64
+	// Weight returns the weight of a node of the need, 1 or more, unless Enough returns 0. If
+	// the weights are not all 1, the sequence of Nodes has each node once.
+	Weight(need D, node N) int64
 	// For returns the needs for the end of a node.
 	For(node N) iter.Seq[D]
 	// Having returns the nodes that have a need, or false if they cannot be listed. It may omit
@@ -75,12 +80,19 @@ type search[N, D comparable] struct {
 // vertex is a visited node.
 type vertex struct {
 	needs  int     // open ones
-	blocks []*open // needs of nodes, which lack its end
+	blocks []block // needs of nodes, which lack its end
+}
+
+// block is a need that lacks the end of a node of some weight.
+type block struct {
+	*open
+
+	weight int64
 }
 
 // open is a visited need.
 type open struct {
-	missing int // ends; 0: the need is met
+	missing int64 // the weight of the ends that it lacks; 0 or less: the need is met
 	of      []*vertex
 }
 
@@ -131,14 +143,22 @@ func (s *search[N, D]) open(need D) *open {
 		if !s.step() {
 			break
 		}
-		v := s.vertex(node)
-		v.blocks = append(v.blocks, o)
-		o.missing++
+		s.add(o, need, node, s.vertex(node))
 	}
-	if s.g.Any(need) {
-		o.missing = min(o.missing, 1)
+	if enough := s.g.Enough(need); enough > 0 {
+		o.missing = min(o.missing, enough)
 	}
 	return o
+}
+
+// add adds a node to a need that lacks its end.
+func (s *search[N, D]) add(o *open, need D, node N, v *vertex) {
+	weight := int64(1)
+	if s.g.Enough(need) > 0 {
+		weight = s.g.Weight(need, node)
+	}
+	v.blocks = append(v.blocks, block{o, weight})
+	o.missing += weight
 }
 
 // backward visits all nodes that depend on the end of a node.
@@ -150,25 +170,36 @@ func (s *search[N, D]) backward(node N, _ D) {
 			if !s.step() {
 				return
 			}
-			o := s.had(d)
-			v.blocks = append(v.blocks, o)
-			o.missing++
+			s.add(s.had(d), d, s.visited[i], v)
 		}
 	}
 	if s.effort >= 0 {
-		s.settleAny()
+		s.settleSome()
 	}
 }
 
-// settleAny corrects the needs for any of several nodes, which backward treats as needs for all.
-func (s *search[N, D]) settleAny() {
+// settleSome corrects the needs for some of several nodes, which backward treats as needs for all.
+// The nodes that were not visited do not depend on the node of the search, so they can end.
+func (s *search[N, D]) settleSome() {
 	for d, o := range s.needs {
-		if !s.g.Any(d) {
+		enough := s.g.Enough(d)
+		if enough == 0 {
 			continue
 		}
-		o.missing = 0
-		if s.onlyVisited(d) {
-			o.missing = 1
+		none := true
+		for node := range s.g.Nodes(d) {
+			none = false
+			if s.vertices[node] == nil {
+				enough -= s.g.Weight(d, node)
+			}
+			if enough <= 0 {
+				break
+			}
+		}
+		if none {
+			enough = 0
+		}
+		if o.missing = min(o.missing, max(enough, 0)); o.missing > 0 {
 			continue
 		}
 		for _, v := range o.of {
@@ -201,19 +232,6 @@ func (s *search[N, D]) had(need D) *open {
 	return o
 }
 
-// onlyVisited reports whether all nodes of a need were visited. The others do not depend on the
-// node of the search, so they can end.
-func (s *search[N, D]) onlyVisited(need D) bool {
-	found := false
-	for node := range s.g.Nodes(need) {
-		if s.vertices[node] == nil {
-			return false
-		}
-		found = true
-	}
-	return found
-}
-
 // unmet ends all visited nodes that can end, and reports whether a need cannot be met.
 func (s *search[N, D]) unmet(need D) bool {
 	var free []*vertex
@@ -224,7 +242,8 @@ func (s *search[N, D]) unmet(need D) bool {
 	}
 	for ; len(free) > 0; free = free[1:] {
 		for _, o := range free[0].blocks {
-			if o.missing--; o.missing != 0 {
+			before := o.missing
+			if o.missing -= o.weight; before <= 0 || o.missing > 0 {
 				continue
 			}
 			for _, v := range o.of {

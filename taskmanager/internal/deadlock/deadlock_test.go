@@ -18,11 +18,15 @@ import (
 type need struct {
 	nodes  []int
 	any    bool
+	enough int  // of weights, if not 0; node n has the weight n+1
 	hidden bool // the nodes that have it cannot be listed
 }
 
 func all(nodes ...int) *need   { return &need{nodes: nodes} }
 func anyOf(nodes ...int) *need { return &need{nodes: nodes, any: true} }
+
+// some is the end of nodes that have a weight together.
+func some(enough int, nodes ...int) *need { return &need{nodes: nodes, enough: enough} }
 
 // graph is a set of nodes with needs. It counts the steps of searches.
 type graph struct {
@@ -50,8 +54,22 @@ func seq[V any](g *graph, list []V) iter.Seq[V] {
 
 func (g *graph) Needs(node int) iter.Seq[*need] { return seq(g, g.needs[node]) }
 func (g *graph) Nodes(n *need) iter.Seq[int]    { return seq(g, n.nodes) }
-func (g *graph) Any(n *need) bool               { return n.any }
-func (g *graph) For(node int) iter.Seq[*need]   { return seq(g, g.with[node]) }
+
+func (g *graph) Enough(n *need) int64 {
+	if n.any {
+		return 1
+	}
+	return int64(n.enough)
+}
+
+func (g *graph) Weight(n *need, node int) int64 {
+	if n.any {
+		return 1
+	}
+	return int64(node) + 1
+}
+
+func (g *graph) For(node int) iter.Seq[*need] { return seq(g, g.with[node]) }
 func (g *graph) Having(n *need) (iter.Seq[int], bool) {
 	return seq(g, g.having[n]), !n.hidden
 }
@@ -109,6 +127,16 @@ func (g *graph) blocked(set int) bool {
 			if n.any {
 				return len(n.nodes) > 0 && !slices.ContainsFunc(n.nodes, out)
 			}
+			if n.enough > 0 {
+				total, outside := 0, 0
+				for _, x := range n.nodes {
+					total += x + 1
+					if out(x) {
+						outside += x + 1
+					}
+				}
+				return outside < min(n.enough, total)
+			}
 			return slices.ContainsFunc(n.nodes, in)
 		}) {
 			return false
@@ -163,6 +191,11 @@ func TestCloses(t *testing.T) {
 		{"the limit of a key is used up by nodes that need the node", needs{0, onWorkers, 1, all(0), 2, all(0)}, true},
 		{"the limit of a key is used up, and one goes on", needs{0, onWorkers, 1, all(0)}, false},
 		{"many behind one limit", needs{0, onWorkers, 3, onWorkers, 4, onWorkers, 1, all(0, 3), 2, all(4)}, true},
+		{"some nodes that together suffice", needs{1, all(0), 0, some(5, 1, 2, 3)}, false},
+		{"some nodes that suffice without the one that needs it", needs{3, all(0), 0, some(5, 1, 2, 3)}, false},
+		{"some nodes that do not suffice", needs{3, all(0), 0, some(6, 1, 2, 3)}, true},
+		{"some nodes, fewer than would suffice", needs{2, all(3), 0, some(9, 1, 2)}, false},
+		{"two of some nodes", needs{1, all(0), 2, all(0), 0, some(5, 1, 2, 3)}, true},
 		{"a node twice in a need", needs{0, all(1, 1), 0, anyOf(2, 2), 3, all(0)}, false},
 		{"a need twice of a node", needs{0, members, 0, members, 4, all(0)}, false},
 	} {
@@ -188,9 +221,14 @@ func TestClosesEqualsAllSubsets(t *testing.T) {
 		n := rapid.IntRange(1, 8).Draw(t, "nodes")
 		node := rapid.IntRange(0, n-1)
 		pool := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *need {
+			kind, enough := rapid.SampledFrom([]string{"all", "any", "some"}).Draw(t, "kind"), 0
+			if kind == "some" {
+				enough = rapid.IntRange(1, 20).Draw(t, "enough")
+				return &need{nodes: rapid.SliceOfNDistinct(node, 0, min(n, 4), rapid.ID).Draw(t, "of"), enough: enough}
+			}
 			return &need{
 				nodes:  rapid.SliceOfN(node, 0, 4).Draw(t, "of"),
-				any:    rapid.Bool().Draw(t, "any"),
+				any:    kind == "any",
 				hidden: rapid.IntRange(0, 9).Draw(t, "hidden") == 0,
 			}
 		}), 1, 12).Draw(t, "pool")

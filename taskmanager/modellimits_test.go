@@ -1,0 +1,63 @@
+package taskmanager_test
+
+import (
+	"slices"
+	"strconv"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// What the limits of the disciplines in the model allow.
+
+// modelResources are the resources of the model.
+var modelResources = map[string]int64{"memory": 4, "licences": 1}
+
+var modelNeeds = queue.ResourcesConfig[*modelTask]{
+	Capacity: modelResources,
+	Amount:   func(x *modelTask, resource string) int64 { return x.needs[resource] },
+}
+
+// drawNeeds draws amounts of resources.
+func (x *modelTask) drawNeeds(t *rapid.T) {
+	x.needs = map[string]int64{
+		"memory":   rapid.Int64Range(0, 4).Draw(t, "memory"),
+		"licences": rapid.Int64Range(0, 1).Draw(t, "licences"),
+	}
+}
+
+// enoughFor reports whether there are enough resources for a task beside others.
+func enoughFor(x *modelTask, beside []*modelTask) bool {
+	for name, capacity := range modelResources {
+		used := x.needs[name]
+		for _, y := range beside {
+			used += y.needs[name]
+		}
+		if x.needs[name] > 0 && used > capacity {
+			return false
+		}
+	}
+	return true
+}
+
+// oneOfKey reports whether a limit of 1 for each key lets a task run beside others.
+func oneOfKey(x *modelTask, beside []*modelTask) bool {
+	return x.limitOf() == 0 || !slices.ContainsFunc(beside, func(y *modelTask) bool { return y.key == x.key })
+}
+
+// oneOfLevel is oneOfKey for the levels above 0.
+func oneOfLevel(x *modelTask, beside []*modelTask) bool {
+	return x.levelLimitOf() == 0 || !slices.ContainsFunc(beside, func(y *modelTask) bool { return y.priority == x.priority })
+}
+
+func (x *modelTask) levelLimitOf() int { return min(max(x.priority, 0), 1) }
+
+// levelOf is the attribute for a limit of each level above 0.
+func levelOf(h *taskmanager.Handle) string {
+	if h.Priority() > 0 {
+		return strconv.Itoa(h.Priority())
+	}
+	return ""
+}
