@@ -80,3 +80,32 @@ func ExampleLimitByKey() {
 	// held: 1
 	// a 2
 }
+
+// A large item is not overtaken by small ones, and items that need nothing do not wait.
+func ExampleResources() {
+	type job struct {
+		name   string
+		memory int64
+	}
+	q := queue.Resources(queue.ResourcesConfig[job]{
+		Capacity: map[string]int64{"memory": 8},
+		Amount:   func(j job, _ string) int64 { return j.memory },
+	}, nil)()
+	first := job{"small", 4}
+	for _, j := range []job{first, {"large", 6}, {"small", 1}, {"mail", 0}} {
+		q.Push(j)
+	}
+	pop := func() {
+		for j, ok := q.Pop(); ok; j, ok = q.Pop() {
+			fmt.Println(j.name, j.memory)
+		}
+	}
+	pop()
+	q.(queue.Finisher[job]).Finish(first, true)
+	pop()
+	// Output:
+	// small 4
+	// mail 0
+	// large 6
+	// small 1
+}

@@ -30,7 +30,7 @@
 // Options of [Start] configure the manager. Options of a submit configure one task.
 //
 //   - Order: [WithQueue] selects the discipline: [FIFO] (the default), [LIFO], [Priority],
-//     [Deadline], [Fair], [LimitByKey], [CoDel] or [Custom].
+//     [Deadline], [Fair], [LimitByKey], [LimitBy], [Resources], [CoDel] or [Custom].
 //   - Workers: [WithWorkers] bounds their number, and [WithScaler] chooses it within these
 //     bounds. [TaskManager.Resize] changes the bounds.
 //   - Load: [WithLimit] bounds the number of waiting tasks and selects what a submit does

@@ -39,7 +39,8 @@ var (
 	//
 	//   - by a wait for a task that waits for it, directly or through other tasks, or that
 	//     waits for its name; see [WithRerun];
-	//   - by a wait for a task that cannot run before it ends, because of [LimitByKey];
+	//   - by a wait for a task that cannot run before it ends, because of [LimitByKey],
+	//     [LimitBy] or [Resources];
 	//   - by [TaskManager.WaitIdle], [TaskManager.PauseWait] and [TaskManager.Drain] of its own
 	//     manager;
 	//   - by a submit to its own manager that would wait for room under [Block], because

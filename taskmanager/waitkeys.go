@@ -218,10 +218,14 @@ func (x *keyIndex) lacking(r usedResource) iter.Seq[*Handle] {
 }
 
 // lacked returns what the tasks lack that are awaited and have not started, of the resources that a
-// task uses. It may return something several times.
+// task uses. It may return something several times. If tasks wait for groups, whose members it does
+// not know, it returns more.
 func (x *keyIndex) lacked(h *Handle) iter.Seq[usedResource] {
 	return func(yield func(usedResource) bool) {
 		for r := range needsOf(h) {
+			if x.groups > 0 && !yield(usedResource{r.m, r.resource, r.m.queue.resources[r.resource]}) {
+				return
+			}
 			for y := range x.heldBack(r.index()) {
 				if !yield(usedResource{r.m, r.resource, y.amountOf(r.resource)}) {
 					return

@@ -44,9 +44,12 @@ func TestWaitsEqualTheirModel(t *testing.T) {
 	}
 }
 
-// waitWorld are managers under LimitByKey, each with a group, and their tasks.
+// waitWorld are managers whose disciplines limit tasks by key, each with a group, and their tasks.
 type waitWorld struct {
-	m      []*taskmanager.TaskManager
+	m []*taskmanager.TaskManager
+
+	resources []bool // the keys are those of resources, by manager
+
 	groups []*taskmanager.Group
 	tasks  []*waitTask // that have not ended, in the order of their submits
 	waits  []*modelWait
@@ -79,6 +82,13 @@ type modelWait struct {
 
 const limitPerKey = 2
 
+// waitDisciplines allow two tasks of a key at once.
+var waitDisciplines = map[string]taskmanager.Discipline{
+	"LimitByKey": taskmanager.LimitByKey(limitPerKey, taskmanager.FIFO()),
+	"LimitBy":    taskmanager.LimitBy(limitPerKey, (*taskmanager.Handle).Key, taskmanager.FIFO()),
+	"Resources":  taskmanager.Resources(map[string]int64{"a": limitPerKey, "b": limitPerKey}, taskmanager.FIFO()),
+}
+
 func newWaitWorld(t *rapid.T) *waitWorld {
 	w := &waitWorld{limit: rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "limit")}
 	var opts []taskmanager.GroupOption
@@ -88,7 +98,9 @@ func newWaitWorld(t *rapid.T) *waitWorld {
 	var ctx context.Context
 	ctx, w.end = context.WithCancel(context.Background())
 	for i := range 2 {
-		m, err := taskmanager.Start(taskmanager.WithWorkers(0, 20), taskmanager.WithQueue(taskmanager.LimitByKey(limitPerKey, taskmanager.FIFO())))
+		kind := rapid.SampledFrom([]string{"LimitByKey", "LimitBy", "Resources"}).Draw(t, "discipline")
+		w.resources = append(w.resources, kind == "Resources")
+		m, err := taskmanager.Start(taskmanager.WithWorkers(0, 20), taskmanager.WithQueue(waitDisciplines[kind]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,10 +145,14 @@ func (w *waitWorld) launch(ctx context.Context, x *waitTask) (err error) {
 		}
 		return nil
 	}
-	if x.member {
-		return w.groups[x.m].Go(x.name, do, taskmanager.WithKey(x.key))
+	opts := []taskmanager.TaskOption{taskmanager.WithKey(x.key)}
+	if w.resources[x.m] {
+		opts = append(opts, taskmanager.WithResource(x.key, 1))
 	}
-	_, err = w.m[x.m].SubmitFunc(ctx, x.name, do, taskmanager.WithKey(x.key))
+	if x.member {
+		return w.groups[x.m].Go(x.name, do, opts...)
+	}
+	_, err = w.m[x.m].SubmitFunc(ctx, x.name, do, opts...)
 	return err
 }
 
