@@ -433,17 +433,6 @@ func (m *model) canEnd(x *modelTask) bool {
 	return done[x]
 }
 
-// mayRun reports whether the limits let a task run once the done tasks have ended.
-func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
-	var beside []*modelTask
-	for _, y := range m.tasks {
-		if y.executing() && !done[y] {
-			beside = append(beside, y)
-		}
-	}
-	return m.allows == nil || m.allows(x, beside)
-}
-
 // resume ends the wait of a task. The task needs a slot again if it has lent one.
 func (m *model) resume(x *modelTask) {
 	x.target = nil

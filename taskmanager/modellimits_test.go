@@ -61,3 +61,14 @@ func levelOf(h *taskmanager.Handle) string {
 	}
 	return ""
 }
+
+// mayRun reports whether the limits let a task run once the done tasks have ended.
+func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
+	var beside []*modelTask
+	for _, y := range m.tasks {
+		if y.executing() && !done[y] {
+			beside = append(beside, y)
+		}
+	}
+	return m.allows == nil || m.allows(x, beside)
+}

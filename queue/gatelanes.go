@@ -1,0 +1,121 @@
+package queue
+
+import (
+	"cmp"
+	"slices"
+)
+
+// newLane returns a lane, whose key has none.
+func (q *gate[T]) newLane(key laneKey[T]) *lane[T] {
+	l := &lane[T]{}
+	if last := len(q.spare) - 1; last >= 0 {
+		l, q.spare[last] = q.spare[last], nil
+		q.spare = q.spare[:last]
+	} else {
+		l.waiting = wrap(q.make())
+	}
+	q.born++
+	l.laneKey, l.id = key, q.born
+	q.lanes[key] = l
+	return l
+}
+
+// tidy removes a lane that has become empty.
+func (q *gate[T]) tidy(l *lane[T]) {
+	if l.n > 0 || q.lanes[l.laneKey] != l {
+		return
+	}
+	delete(q.lanes, l.laneKey)
+	if l.aside != nil {
+		q.aside--
+	}
+	if len(q.spare) < maxSpareLanes {
+		*l = lane[T]{waiting: l.waiting}
+		q.spare = append(q.spare, l)
+	}
+}
+
+// advance gives a lane a head, unless it has one, or removes the lane if it is empty.
+func (q *gate[T]) advance(l *lane[T]) {
+	for !l.some {
+		item, ok := q.next(l)
+		if !ok {
+			q.tidy(l)
+			return
+		}
+		if i := q.beyond(item, l); i >= 0 {
+			q.setAside(l, item, i)
+			continue
+		}
+		q.turns++
+		l.head, l.some, l.turn = item, true, q.turns
+		q.stand(l)
+	}
+}
+
+// next removes and returns the next item of a lane, one that was set aside and can fit or else the
+// next one of the inner discipline.
+func (q *gate[T]) next(l *lane[T]) (item T, ok bool) {
+	for i := range l.aside {
+		if h := &l.aside[i]; h.Len() > 0 && q.canFit(q.needOf(h.entries[0].item, i), i) {
+			return h.Pop()
+		}
+	}
+	q.tick(&l.waiting)
+	item, ok = l.waiting.Pop()
+	if ok && l.waiting.finisher != nil {
+		l.waiting.finisher.Finish(item, true)
+	}
+	q.collect(l)
+	return item, ok
+}
+
+// canFit reports whether so much of a resource becomes free when only items end that have not lent
+// their places.
+func (q *gate[T]) canFit(n int64, i int) bool {
+	return n <= q.resources[i].capacity-q.resources[i].lent
+}
+
+// beyond returns the first resource of which lent amounts keep an item from fitting, or -1.
+func (q *gate[T]) beyond(item T, l *lane[T]) int {
+	for i := range q.needs(l.needs) {
+		if !q.canFit(q.needOf(item, i), i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// setAside sets an item of a lane aside, because of a resource.
+func (q *gate[T]) setAside(l *lane[T], item T, i int) {
+	if l.aside == nil {
+		q.aside++
+		l.aside = make([]heap[T], len(q.resources))
+		for i := range l.aside {
+			l.aside[i].key = func(item T, _ int64) int64 { return q.needOf(item, i) }
+		}
+	}
+	l.aside[i].Push(item)
+}
+
+// collect takes the items that the discipline of a lane has given up.
+func (q *gate[T]) collect(l *lane[T]) {
+	for l.waiting.discarder != nil {
+		item, ok, reason := l.waiting.discarder.Discarded()
+		if !ok {
+			return
+		}
+		q.refused.Push(refusal[T]{item, reason})
+		q.hold(l, -1)
+	}
+}
+
+// sorted returns the lanes in the order in which they were made.
+func (q *gate[T]) sorted() []*lane[T] {
+	list := make([]*lane[T], 0, len(q.lanes))
+	for _, l := range q.lanes {
+		list = append(list, l)
+	}
+	slices.SortFunc(list, func(a, b *lane[T]) int { return cmp.Compare(a.id, b.id) })
+	return list
+}
