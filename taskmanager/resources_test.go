@@ -62,9 +62,9 @@ func TestLargeTaskStartsWithinItsBound(t *testing.T) {
 		submitFunc(t, m, "none", s.lasting("none", time.Millisecond, mu))
 		submitFunc(t, m, "licence", s.lasting("licence", time.Millisecond, mu), taskmanager.WithResource("licence", 1))
 		await(t, large)
+		check.Is(t, "WaitIdle", m.WaitIdle(t.Context()), nil)
 		check.Equal(t, "starts", [3]time.Duration{s.at["large"], s.at["none"], s.at["licence"]},
 			[3]time.Duration{60 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond})
-		check.Is(t, "WaitIdle", m.WaitIdle(t.Context()), nil)
 	})
 }
 
