@@ -48,7 +48,7 @@ func init() {
 // watched is a hooks.Watched as a watcher.
 type watched hooks.Watched
 
-func (w *watched) ended(_ *Handle, err error) { w.Ended(err) }
+func (w *watched) ended(_ *Handle, err error, _ acceptance) { w.Ended(err) }
 
 // patientKey is the key of the task whose submits with a context wait for room; see hooks.Patient.
 type patientKey struct{}

@@ -136,7 +136,7 @@ func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 // disarm undoes arm for a task that has ended with err, and calls its watcher. It drops the
 // rest of the configuration that an ended task does not need. It returns the functions that are
 // to be called, if the task was accepted.
-func (m *TaskManager) disarm(h *Handle, err error) *onEnd {
+func (m *TaskManager) disarm(h *Handle, err error, a acceptance) *onEnd {
 	h.word.Lock()
 	call := h.cfg.onEnd
 	l, link, w := h.cfg.limits, h.cfg.link, h.cfg.watcher
@@ -150,7 +150,7 @@ func (m *TaskManager) disarm(h *Handle, err error) *onEnd {
 	h.word.Unlock()
 	m.links.leave(h, link)
 	if w != nil {
-		w.ended(h, err)
+		w.ended(h, err, a)
 	}
 	return call
 }

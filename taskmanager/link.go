@@ -160,7 +160,7 @@ func (h *Handle) heed() {
 	if ctx == nil || ctx.Err() == nil {
 		return
 	}
-	if g, ok := w.(*Group); ok {
+	if g, ok := w.(*taskGroup); ok {
 		h.m.cancel(h, g.contextEnded())
 		return
 	}

@@ -321,7 +321,7 @@ func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskC
 			cfg = &taskConfig{attributes: defaultAttributes}
 		}
 		cfg.watcher = w
-		if _, ok := w.(*Group); ok {
+		if _, ok := w.(*taskGroup); ok {
 			cfg.linked, cfg.enters = true, true
 		}
 	}

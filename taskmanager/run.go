@@ -382,7 +382,7 @@ func (m *TaskManager) strikeSpecial(h *Handle, err error, a acceptance) {
 		defer m.shutdown.onEnd.Done()
 	}
 	m.conclude(h, err, a)
-	if onEnd := m.disarm(h, err); calls {
+	if onEnd := m.disarm(h, err, a); calls {
 		onEnd.call(h)
 	}
 }

@@ -119,7 +119,7 @@ func (s *Schedule) restAndUnlock(err error) {
 
 // ended implements watcher: the manager calls it when a run has ended. If the submit of the
 // run has not returned, runAndUnlock starts the next run.
-func (s *Schedule) ended(h *Handle, _ error) {
+func (s *Schedule) ended(h *Handle, _ error, _ acceptance) {
 	s.heed()
 	s.mu.Lock()
 	if s.current != h {

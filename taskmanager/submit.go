@@ -127,8 +127,10 @@ func (m *TaskManager) submit(ctx context.Context, h *Handle, opts []TaskOption, 
 	return m.launch(ctx, h, how)
 }
 
-// watcher learns of the end of a task, after its name has become free.
-type watcher interface{ ended(h *Handle, err error) }
+// watcher learns of the end of a task, also of one that was refused, after its name has become free.
+type watcher interface {
+	ended(h *Handle, err error, a acceptance)
+}
 
 // prepare completes the handle of a task. No other goroutine knows h yet. The task gets a
 // configuration only if it has options, a watcher, methods for its kind or attributes, or a key by
@@ -265,7 +267,7 @@ func (m *TaskManager) offer(ctx context.Context, h *Handle, how admission) error
 		defer m.submitInline(ctx, []*Handle{h})()
 		return m.pool.Submit(ctx, h)
 	}
-	return m.untilCancelled(ctx, []*Handle{h}, func(ctx context.Context) error { return m.pool.Submit(ctx, h) })
+	return m.waitForRoom(ctx, h)
 }
 
 // untilCancelled calls submit with a context that also ends when one of the tasks is

@@ -180,8 +180,11 @@ func (g *waitGraph) Nodes(on dependency) iter.Seq[*Handle] { return on.tasks(g) 
 
 // Enough returns the number of tasks, or the amount of a resource, whose end is enough, or 0 for all.
 func (g *waitGraph) Enough(on dependency) int64 {
-	if r, ok := on.(usedResource); ok {
-		return r.lacks(g)
+	switch on := on.(type) {
+	case usedResource:
+		return on.lacks(g)
+	case groupRoom:
+		return on.enough()
 	}
 	if on.one() {
 		return 1
@@ -255,10 +258,10 @@ func (g *waitGraph) free(h *Handle) bool {
 type standing struct {
 	over      bool // has ended
 	executing bool
-	heldBack  bool    // has not started, and other tasks may have to end before it does
-	group     *Group  // of which the task is a member, or nil
-	behind    *Handle // for whose end the task waits, to get its name, or nil
-	next      *Handle // that waits in that way for the end of this one, or nil
+	heldBack  bool       // has not started, and other tasks may have to end before it does
+	group     *taskGroup // of which the task is a member, or nil
+	behind    *Handle    // for whose end the task waits, to get its name, or nil
+	next      *Handle    // that waits in that way for the end of this one, or nil
 }
 
 func (h *Handle) standing() (s standing) {
@@ -278,7 +281,7 @@ func (h *Handle) standing() (s standing) {
 		s.heldBack = s.heldBack || l.behind != nil
 	}
 	if h.cfg != nil {
-		s.group, _ = h.cfg.watcher.(*Group)
+		s.group, _ = h.cfg.watcher.(*taskGroup)
 	}
 	return s
 }
