@@ -63,7 +63,8 @@ func WithCollect() GroupOption {
 // concurrent use.
 //
 // A group need not be closed. It does not keep ended tasks in memory. While no task is
-// outstanding, nothing in the manager or in the group's context refers to it.
+// outstanding, nothing in the manager or in the group's context refers to it, unless
+// [Group.Context] was called.
 //
 // A group can be used again after [Group.Wait] has returned, unless it has failed: the next
 // submit begins a new round, without the earlier errors and results. A Wait that began

@@ -10,9 +10,9 @@ package taskmanager
 // also be that of a call of the manager, such as [Handle.Cancel] or the submit, which may then
 // return after f, or that of the manager's timer. So f holds up that goroutine. It should return
 // soon, and must not wait for tasks, for room or for the end of the manager. It may submit tasks,
-// also one with the same name; [TaskManager.TrySubmit] never waits. If it submits after each end, it
-// must look at the error of the task: under an overflow policy that drops, the new task may end at
-// once, and f is then called within the call of f.
+// also one with the same name; [TaskManager.TrySubmit] and [Group.TryGo] never wait. If it submits
+// after each end, it must look at the error of the task: under an overflow policy that drops, the
+// new task may end at once, and f is then called within the call of f.
 //
 // [Handle.Wait], [Group.Wait] and [TaskManager.WaitIdle] may return before f has. [TaskManager.Drain]
 // and [TaskManager.Stop] wait for f; the error of a Stop that waits in vain names it. A panic in f

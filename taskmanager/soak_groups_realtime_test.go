@@ -2,9 +2,11 @@ package taskmanager_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -57,4 +59,50 @@ func (x *life) checkTold() {
 	if got := x.told.calls.Load(); got != want {
 		x.fail("%d ends were told, want %d", got, want)
 	}
+}
+
+// toGroup submits a task to a group in a random way. It reports whether the submit has a place among
+// the results.
+func (x *life) toGroup(g *taskmanager.ResultGroup[string], t *soakTask, random *rand.Rand) (err error, counts bool) {
+	fn := func(ctx context.Context) (string, error) { return t.name, t.Execute(ctx) }
+	opts := t.options(random)
+	switch random.IntN(4) {
+	case 0:
+		err = g.TryGo(t.name, fn, opts...)
+		t.accept("group, trying", nil, err)
+		return err, !errors.Is(err, taskmanager.ErrQueueFull)
+	case 1:
+		gone := errors.New("the context of the wait has ended")
+		ctx, cancel := context.WithTimeoutCause(context.Background(), time.Duration(random.IntN(2000))*time.Microsecond, gone)
+		defer cancel()
+		if t.by != nil { // a task continues without a slot when its wait is cut short, which the soak expects only at its end
+			ctx = t.by.ctx
+		}
+		err = g.GoContext(ctx, t.name, fn, opts...)
+		t.accept("group, for a while", nil, err)
+		return err, !errors.Is(err, gone)
+	default:
+		err = g.Go(t.name, fn, opts...)
+		t.accept("group", nil, err)
+		return err, true
+	}
+}
+
+// controlGroup may change the limit of a group, or cancel it.
+func (x *life) controlGroup(g *taskmanager.ResultGroup[string], random *rand.Rand) (cancelled bool) {
+	switch random.IntN(20) {
+	case 0:
+		g.Cancel()
+		x.s.count("group: Cancel")
+		return true
+	case 1, 2, 3:
+		if err := g.SetLimit(random.IntN(4)); err != nil {
+			x.fail("SetLimit: %v", err)
+		}
+		x.s.count("group: SetLimit")
+	case 4:
+		g.Context()
+		g.Done()
+	}
+	return false
 }

@@ -215,23 +215,28 @@ func (x *life) group(groupCtx, ctx context.Context, random *rand.Rand, by *execu
 		opts = append(opts, taskmanager.WithGroupLimit(1+random.IntN(3)))
 	}
 	g := taskmanager.NewResultGroup[string](groupCtx, x.m, opts...)
-	var members []*soakTask
-	clean := true
+	var members []*soakTask // those with a result
+	clean, cancelled := true, false
 	for range 1 + random.IntN(5) {
 		t := x.newTask(random, random.IntN(2*soakNames)-soakNames, by)
 		t.grouped = true
-		members = append(members, t)
-		err := g.Go(t.name, func(ctx context.Context) (string, error) { return t.name, t.Execute(ctx) }, t.options(random)...)
-		t.accept("group", nil, err)
-		clean = clean && err == nil
+		err, counts := x.toGroup(g, t, random)
+		if counts {
+			members = append(members, t)
+			clean = clean && err == nil
+		}
+		cancelled = x.controlGroup(g, random) || cancelled
 	}
 	results, err := g.Wait(ctx)
 	if ctx.Err() != nil || errors.Is(err, taskmanager.ErrWouldDeadlock) {
 		return // the tasks may still run
 	}
 	x.s.count("groups waited for")
-	if err == nil && !clean {
-		x.fail("a group that refused a task ended without an error")
+	if err == nil && (!clean || cancelled) {
+		x.fail("a group that refused a task or was cancelled ended without an error")
+	}
+	if !isClosed(g.Done()) || err == nil && groupCtx.Err() == nil && g.Context().Err() != nil {
+		x.fail("Done of a group is open after the wait, or its context has ended: %v", g.Context().Err())
 	}
 	for i, t := range members {
 		if n := t.inside.Load(); n > 0 {

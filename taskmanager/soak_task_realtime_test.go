@@ -83,7 +83,7 @@ func (t *soakTask) accept(op string, h *taskmanager.Handle, err error) {
 	for name, may := range map[error]bool{
 		taskmanager.ErrAlreadyExists:    true,
 		taskmanager.ErrStopped:          t.x.stopping.Load(),
-		taskmanager.ErrQueueFull:        t.x.bounded,
+		taskmanager.ErrQueueFull:        t.x.bounded || t.grouped,
 		taskmanager.ErrWouldDeadlock:    t.by != nil || t.grouped || t.x.bounded,
 		taskmanager.ErrCancelled:        true,
 		taskmanager.ErrReplaced:         true, // during the wait for room
