@@ -27,8 +27,8 @@
 //	                         linked to the previous execution
 //	restart Kind   INTERNAL  the wait before a restart; sibling of the executions, linked to the
 //	                         execution that failed
-//	end Kind       INTERNAL  the end of a task that waited for a worker, or to become due for the
-//	                         first time; related to the submit's span as an execution would be
+//	end Kind       INTERNAL  the end of a task that waited for a worker, to become due for the first
+//	                         time, or to run again after a postponed execution; related to the submit's span as an execution would be
 //
 // Other ends show in the span of the last execution or of the wait for a restart.
 //
@@ -41,8 +41,8 @@
 //	taskmanager.task.kind            all spans
 //	taskmanager.pool.name            all spans, if the manager has a name
 //	taskmanager.task.attempt         run, restart: the number of the execution, from 1
-//	taskmanager.task.outcome         run: success, failure or cancelled; restart: cancelled, if it was;
-//	                                 end: as in the metric taskmanager.task.ends
+//	taskmanager.task.outcome         run: success, failure, cancelled or postponed; restart: cancelled,
+//	                                 if it was; end: as in the metric taskmanager.task.ends
 //	taskmanager.task.queue.duration  run, end: the time in the queue, in seconds
 //	taskmanager.worker.id            run: the number of the worker; 0 if the submitter runs the task
 //	taskmanager.restart.delay        restart: the delay, in seconds
@@ -60,6 +60,13 @@
 //
 // A cancelled task is not an error, whether the user, the group or the end of the manager cancelled
 // it. If it panics or calls [runtime.Goexit] after the cancellation, that is an error.
+//
+// An execution is postponed if it returned taskmanager.NotYet, which is no error. The wait that follows
+// has no span; the next execution is linked to this one.
+//
+// A task that was stored elsewhere, and submitted with taskmanager.WithOrigin, has no span of the
+// submit. Its executions are related to the span that is current in the context of the submit, which
+// may be a remote one, as they otherwise are to the span of the submit.
 //
 // A sampler receives the name of the span, which contains the kind, the parent and the links. The
 // attributes are added after the sampling decision, and only to recorded spans.
@@ -95,9 +102,13 @@
 //   - stopped, if the end of the manager cancelled it;
 //   - timed_out, if it exceeded a limit of an execution, of the wait for a worker, or its deadline;
 //   - dropped, if the overflow policy gave it up, or the discipline failed to queue it;
-//   - shed, if the discipline gave it up because it had waited for too long.
+//   - shed, if the discipline gave it up because it had waited for too long;
+//   - handed_over, if it was submitted with taskmanager.WithOrigin and is to run again.
 //
-// The attribute error.type is absent for success, cancelled and stopped. The method Counts of the
+// A task of WithOrigin is not counted in taskmanager.task.submissions, and its hand-overs are not in
+// taskmanager.task.restarts.
+//
+// The attribute error.type is absent for success, cancelled, stopped and handed_over. The method Counts of the
 // manager returns the same numbers, without kinds.
 //
 // # Logs

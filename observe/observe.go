@@ -49,6 +49,10 @@ type Submission struct {
 	// Scheduled is true for a run of a schedule. The context of such a submit is the one with
 	// which the schedule was made.
 	Scheduled bool
+	// Elsewhere is true for a task that a store or a queue outside has kept, where it was
+	// submitted; see taskmanager.WithOrigin. The current span in the context, which may come from
+	// another process, is that of the submit.
+	Elsewhere bool
 }
 
 // RunObserver observes executions.
@@ -71,8 +75,8 @@ type Run struct {
 	Worker  int32         // the number of the worker; 0: the submitter runs the task
 	Waited  time.Duration // the time in the queue before this execution
 
-	// Previous is the result of BeginRun for the previous execution of the task. It is nil for
-	// the first one.
+	// Previous is the result of BeginRun for the previous execution of the task in this manager.
+	// It is nil for the first one.
 	Previous context.Context
 }
 
@@ -88,12 +92,18 @@ const (
 	Cancelled Outcome = "cancelled" // by the user, the group or the end of the manager
 )
 
+// Postponed is the outcome of an execution that returned taskmanager.NotYet: the task runs again
+// later. It is no failure. Only executions have it.
+const Postponed Outcome = "postponed"
+
 // Further outcomes, which only tasks have.
 const (
 	Stopped  Outcome = "stopped"   // cancelled by the end of the manager
 	TimedOut Outcome = "timed_out" // exceeded a limit: of an execution, of the wait, or the deadline
 	Dropped  Outcome = "dropped"   // given up by the overflow policy or by the queue
 	Shed     Outcome = "shed"      // given up by the discipline, having waited for too long
+
+	HandedOver Outcome = "handed_over" // is to run again, which is up to whoever keeps it; see taskmanager.WithOrigin
 )
 
 // Result describes the end of an execution.
@@ -145,10 +155,10 @@ type End struct {
 	Outcome  Outcome
 	Err      error  // the error of the task; nil after a Success
 	Type     string // TypePanic, TypeGoexit, TypeTimeout, or empty
-	Attempts int    // the number of executions that began; 0: the task never ran
+	Attempts int    // the number of executions that began, also elsewhere; 0: the task never ran
 
-	// Waiting means that the task ended while it waited for a worker, or to become due for the
-	// first time. [RestartObserver] covers the wait for a restart.
+	// Waiting means that the task ended while it waited for a worker, to become due for the
+	// first time, or after a Postponed execution. [RestartObserver] covers the wait for a restart.
 	Waiting bool
 	Waited  time.Duration // if Waiting, how long it had waited
 }

@@ -64,8 +64,10 @@ func (o *OTel) BeginSubmit(caller, onto context.Context, s Submission) context.C
 		return o.alone(onto, submitting)
 	case o.propagation == None:
 		return trace.ContextWithSpan(onto, nil) // which has no span of this observer
-	case s.Scheduled: // the span of the caller has ended; link to it only
+	case s.Scheduled, s.Elsewhere && o.propagation == Link: // link only; the span of a schedule's caller has ended
 		return o.with(trace.ContextWithSpan(onto, nil), submitting, parent)
+	case s.Elsewhere:
+		return o.alone(trace.ContextWithSpan(onto, parent), submitting)
 	}
 	_, span := o.tracer.Start(caller, o.name(submitting, s.Kind), producer...)
 	if span.IsRecording() {
@@ -87,8 +89,11 @@ func attributes(t Task) []attribute.KeyValue {
 	return attrs
 }
 
-// EndSubmit ends the span of a submit and counts the submit.
+// EndSubmit ends the span of a submit and counts the submit, unless that was done elsewhere.
 func (o *OTel) EndSubmit(ctx context.Context, s Submission, err error) {
+	if s.Elsewhere {
+		return
+	}
 	if o.instruments != nil {
 		s.Task = s.clean()
 		o.submitted(ctx, s, err)
@@ -232,7 +237,7 @@ func (o *OTel) TaskEnded(ctx context.Context, e End) {
 	switch e.Outcome {
 	case Failure, TimedOut, Dropped, Shed:
 		kind = errorType(e.Type, e.Err)
-	case Success, Cancelled, Stopped: // no errors
+	case Success, Postponed, Cancelled, Stopped, HandedOver: // no errors
 	}
 	if e.Waiting && o.tracer != nil {
 		var span trace.Span

@@ -28,6 +28,7 @@ func (p *Pool[T]) discardLocked(item T, reason error) bool {
 		p.rare.dropped++
 	}
 	p.discarded = append(p.discarded, discarded[T]{item, reason})
+	p.tellRoomLocked()
 	return true
 }
 

@@ -146,10 +146,13 @@ func (p *Pool[T]) requeue(item T, worker int32, first bool) error {
 }
 
 // KeepItems makes the queue give up no more items because they have waited too long, as Close
-// does. A framework calls it when it runs all items before it ends the pool.
+// does, and WaitRoom return ErrStopped. A framework calls it when it accepts no more items and
+// runs all others before it ends the pool.
 func (p *Pool[T]) KeepItems() {
 	p.mu.Lock()
 	p.keepItemsLocked()
+	p.keeps = true
+	p.tellRoomLocked()
 	p.mu.Unlock()
 }
 
@@ -169,6 +172,7 @@ func (p *Pool[T]) Withdraw() {
 	p.sweepIfDueLocked()
 	p.admitWaitersLocked()
 	p.noteQuietLocked()
+	p.tellRoomLocked()
 	p.dispatchAndUnlock(p.shortLocked())
 }
 

@@ -47,6 +47,7 @@ func (p *Pool[T]) giveUpSlotLocked(l *lease[T]) {
 	if !p.haltedLocked() && p.demandLocked() > p.freeLocked() {
 		p.growToLocked(min(p.workers+1, p.ceiling))
 	}
+	p.tellRoomLocked()
 }
 
 // resume waits until the item has a slot again. If hurry is closed first, the item

@@ -23,6 +23,7 @@ func (p *Pool[T]) Resume() {
 	p.mu.Lock()
 	p.endPauseLocked()
 	p.endPauseWaitsLocked(errResumed)
+	p.tellRoomLocked()
 	p.admitWaitersLocked()
 	p.dispatchAndUnlock(true) // decisions during the pause were not applied
 }
@@ -47,6 +48,7 @@ func (p *Pool[T]) Resize(minimum, maximum int) error {
 	p.restampIdleLocked()
 	p.watchIdleLocked()
 	p.watchDormantLocked()
+	p.tellRoomLocked()
 	p.dispatchAndUnlock(true) // the last target may have been limited by the old bounds
 	for _, w := range leaving {
 		p.signal(w)
@@ -107,6 +109,7 @@ func (p *Pool[T]) begin(to phase) {
 		p.endPauseLocked()
 		p.endPauseWaitsLocked(ErrStopped)
 		p.phase = to
+		p.tellRoomLocked()
 		p.refuseWaitersLocked(ErrStopped)
 		if to == stopped {
 			p.alarm.stop()

@@ -23,6 +23,7 @@ type machine struct {
 	model *model
 	subs  []*pending
 	quiet []*quietCall
+	rooms []*roomCall
 	ctx   context.Context // of calls that are never cancelled
 	next  int             // id of the next job
 }
@@ -67,6 +68,7 @@ func checkPool(t *testing.T, sh shape) {
 				"pauseWait": m.pauseWait,
 				"resize":    func(t *rapid.T) { m.resize(t, sh) },
 				"time":      m.pass,
+				"waitRoom":  m.waitRoom,
 				"":          m.check,
 			})
 			if rapid.Bool().Draw(t, "drain") {
@@ -127,6 +129,9 @@ func (m *machine) abandon() {
 	close(m.abort)
 	for _, s := range m.subs {
 		s.cancel()
+	}
+	for _, c := range m.rooms {
+		c.cancel()
 	}
 	m.pool.Resume()
 	ctx, cancel := soon()
@@ -266,6 +271,7 @@ func (m *machine) check(t *rapid.T) {
 	m.checkWorkers(t)
 	m.checkSubmissions(t)
 	m.checkQuiet(t)
+	m.checkRooms(t)
 	if len(m.twice) > 0 {
 		t.Errorf("items %v ran twice at once", m.twice)
 	}
@@ -436,5 +442,6 @@ func (m *machine) checkEnd(t *rapid.T, call string, result <-chan error) {
 	if left := m.pool.Workers(); len(left) > 0 {
 		t.Errorf("%d workers are listed after %s", len(left), call)
 	}
+	m.checkNoRoom(t)
 	check.Is(t, "TrySubmit after "+call, m.pool.TrySubmit(newJob(0)), scheduler.ErrStopped)
 }

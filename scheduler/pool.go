@@ -45,7 +45,6 @@ type Pool[T any] struct {
 	victim    queue.Victim       // the item that the overflow policy evicts
 	meter     *meter             // nil if the scaler does not need the time; its state requires mu
 	canFirst  bool               // there is or was a fronter
-	plain     bool               // the queue is a FIFO, and there is no limit and no meter: takeLocked need only pop
 	ownScaler bool               // the scaler is trusted; see scale.Trusted
 	done      chan struct{}      // closed when the pool has ended
 	callers   goroutine.Registry[*worker[T]]
@@ -59,6 +58,7 @@ type Pool[T any] struct {
 
 	_         [cacheLine]byte
 	mu        sync.Mutex
+	plain     bool        // the queue is a FIFO, there is no limit and no meter, and nothing waits in WaitRoom: takeLocked need only pop
 	waking    bool        // a woken worker is on its way to mu; see rouseLocked
 	starting  bool        // a dormant worker that got its goroutine is on its way to mu
 	inboxOpen bool        // equals inbox.open
@@ -74,6 +74,8 @@ type Pool[T any] struct {
 
 	phase    phase
 	paused   bool // only in the phase open
+	keeps    bool // KeepItems was called
+	room     roomWait
 	pauses   pauseTimes
 	min, max int
 	ceiling  int // max, or less after a firm decision

@@ -137,6 +137,7 @@ func (p *Pool[T]) rescale(soon bool) (target int, changed *Decided) {
 		}
 		p.giveSlotsLocked()
 		p.growToLocked(target)
+		p.tellRoomLocked()
 	}
 	if p.workers < p.ceiling && p.closeInboxLocked() && p.shortLocked() && d.Again == 0 {
 		d.Again = 1 // the scaler has not seen the items from the inbox
@@ -195,6 +196,7 @@ func (p *Pool[T]) growForLocked(n int) {
 	p.scale()
 	p.mu.Lock()
 	p.blocked -= n
+	p.tellRoomLocked()
 }
 
 // Decided is a decision of the scaler that changed the target of a pool.

@@ -218,6 +218,7 @@ func (p *Pool[T]) endWaitLocked(w *waiter[T]) {
 	}
 	p.pending -= len(w.entries)
 	p.withdrawn += len(w.entries)
+	p.tellRoomLocked()
 }
 
 // desertedLocked reports whether the pool has nothing to do. There will never be more room than

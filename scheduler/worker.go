@@ -103,7 +103,7 @@ func (p *Pool[T]) takeLocked(w *worker[T]) (item T, ok bool) {
 }
 
 // takeSlowLocked is takeLocked for all other cases: the queue is empty, some items are
-// withdrawn, or the pool has a limit, a meter or a discipline.
+// withdrawn, or the pool is not plain.
 func (p *Pool[T]) takeSlowLocked(w *worker[T]) (item T, ok bool) {
 	w.item = item // zero, since the last item has ended
 	if p.waiters.Len() > 0 {
@@ -204,7 +204,7 @@ func (p *Pool[T]) finishLocked(w *worker[T]) {
 }
 
 // finishSlowLocked is the part of finishLocked for an item that has failed or has a lease, or
-// a pool with a limit, a meter or a discipline.
+// a pool that is not plain.
 func (p *Pool[T]) finishSlowLocked(w *worker[T]) {
 	if p.meter != nil {
 		p.meter.finish(p.advanceLocked() - w.startedAt)
@@ -217,6 +217,7 @@ func (p *Pool[T]) finishSlowLocked(w *worker[T]) {
 	if p.finisher != nil {
 		p.finishedLocked(w.item, true)
 	}
+	p.tellRoomLocked()
 }
 
 // countEndLocked counts the end of an item that ran.

@@ -89,16 +89,17 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 		x.group = s.results
 		x.linked = false
 	}
+	s.drawParent(t, x, way)
 	opts := x.options()
 	return func() (*taskmanager.Handle, error) {
 		switch way {
 		case "try":
 			*trying = true
-			return s.m.TrySubmit(x.ctx, body, opts...)
+			return s.m.TrySubmit(x.submitCtx(), body, opts...)
 		case "function":
-			return s.m.SubmitFunc(x.ctx, x.name, x.execute, opts...)
+			return s.m.SubmitFunc(x.submitCtx(), x.name, x.execute, opts...)
 		case "future":
-			f, err := taskmanager.Async(x.ctx, s.m, x.name, func(ctx context.Context) (string, error) {
+			f, err := taskmanager.Async(x.submitCtx(), s.m, x.name, func(ctx context.Context) (string, error) {
 				return x.name, x.execute(ctx)
 			}, opts...)
 			if err != nil {
@@ -114,7 +115,7 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 		case "group function":
 			return nil, x.group.real.Go(x.name, x.execute, opts...)
 		default:
-			return s.m.Submit(x.ctx, body, opts...)
+			return s.m.Submit(x.submitCtx(), body, opts...)
 		}
 	}
 }

@@ -178,6 +178,8 @@ func hasMethods(task Task) bool {
 	switch task.(type) {
 	case closure: // the usual case, and the cheapest question
 		return false
+	case forgetful: // a future, which has the methods of its handle
+		return false
 	case TaskWithKind, TaskWithPriority, TaskWithKey, TaskWithCost, TaskWithDeadline:
 		return true
 	}
@@ -210,9 +212,10 @@ func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, erro
 // ask calls the methods of a task that return attributes, and the functions of the
 // discipline.
 func (d Discipline) ask(task Task, a *attributes) (faults []error) {
+	_, future := task.(forgetful) // it has the methods of its handle
 	// The inner ask calls a method if no option has set its attribute.
 	ask := func(which attribute, method string, call func() error) {
-		if a.given&which != 0 {
+		if future || a.given&which != 0 {
 			return
 		}
 		if err := guarded(call); err != nil {

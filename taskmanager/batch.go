@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (m *TaskManager) SubmitAll(ctx context.Context, tasks []Task, opts ...TaskO
 			err = m.prepare(ctx, h, opts, nil)
 		}
 		if err == nil {
-			err = h.cfg.batchDuplicateFault()
+			err = cmp.Or(h.cfg.batchDuplicateFault(), h.cfg.batchOriginFault())
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("taskmanager: SubmitAll: task %d: %w", i+1, bare(err)))

@@ -2,6 +2,7 @@ package taskmanager
 
 import (
 	"context"
+	"fmt"
 )
 
 // Cancel cancels the outstanding task with the given name, as [Handle.Cancel] does, and the
@@ -17,6 +18,16 @@ func (m *TaskManager) Cancel(name string) bool {
 		h.Cancel()
 	}
 	return ok
+}
+
+// CancelCause is [Handle.Cancel] with a reason. The error of the task, and the cause of the end of
+// its context, match both [ErrCancelled] and the reason. A nil reason means none.
+func (h *Handle) CancelCause(reason error) {
+	if reason == nil {
+		h.Cancel()
+		return
+	}
+	h.m.cancel(h, fmt.Errorf("%w: %w", ErrCancelled, bare(reason)))
 }
 
 // cancel cancels a task for the given reason.

@@ -44,7 +44,7 @@ func (o *owner) Identity() (task string, attempt int) {
 // attemptLocked returns the number of the current execution, from 1. The lock of h is held.
 func (h *Handle) attemptLocked() int {
 	if r := h.retryLocked(); r != nil {
-		return 1 + r.restarts
+		return 1 + r.elsewhere + r.restarts + r.postponed
 	}
 	return 1
 }
@@ -92,7 +92,7 @@ func originOf(ctx context.Context) context.Context {
 
 // ctxLocked returns the context of the current execution. The lock of h is held.
 func (h *Handle) ctxLocked() taskContext {
-	if r := h.retryLocked(); r != nil {
+	if r := h.retryLocked(); r != nil && r.ctx != nil {
 		return r.ctx
 	}
 	return h.firstContext()

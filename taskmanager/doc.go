@@ -21,7 +21,8 @@
 // [WithDebounce] a second task may wait for the name.
 //
 // A Task may implement further interfaces. [TaskWithProgress] reports progress in
-// [TaskManager.TaskStatus], and [RestartableTask] runs again after a failure.
+// [TaskManager.TaskStatus], and [RestartableTask] runs again after a failure. Any task may return
+// [NotYet] to run again later without having failed.
 // [TaskWithPriority], [TaskWithKey], [TaskWithCost] and [TaskWithDeadline] provide the
 // attributes that a discipline orders by, and [TaskWithKind] the kind shown in telemetry.
 //
@@ -30,7 +31,8 @@
 // Options of [Start] configure the manager. Options of a submit configure one task.
 //
 //   - Order: [WithQueue] selects the discipline: [FIFO] (the default), [LIFO], [Priority],
-//     [Deadline], [Fair], [LimitByKey], [LimitBy], [Resources], [CoDel] or [Custom].
+//     [Deadline], [Fair], [LimitByKey], [LimitBy], [Resources], [CoDel] or [Custom]. With
+//     [WithInherit] a task takes over the attributes of the task that submits it.
 //   - Workers: [WithWorkers] bounds their number, and [WithScaler] chooses it within these
 //     bounds. [TaskManager.Resize] changes the bounds.
 //   - Load: [WithLimit] bounds the number of waiting tasks and selects what a submit does
@@ -52,12 +54,13 @@
 //     of the manager. [TaskManager.Page] lists tasks in pages. [TaskManager.Counts] counts tasks
 //     by their outcome and their state, and [TaskManager.Describe] returns the state and the configuration of the
 //     manager.
-//   - Extension: [WithMiddleware] wraps each execution.
+//   - Extension: [WithMiddleware] wraps each execution. [WithOrigin] and [TaskManager.WaitRoom]
+//     serve programs that fetch their tasks from a queue which several processes share.
 //
 // # Glossary
 //
 //   - Outstanding: a task is outstanding from its submit until it ends, that is, while it is
-//     queued, running, or waiting to start or restart.
+//     queued, running, or waiting to start or to run again.
 //   - Submitter: the goroutine that submits a task.
 //   - Discipline: the order of the queue. It decides which waiting task runs next.
 //   - Slot: the right to run one task. There are as many slots as the maximum of
@@ -82,15 +85,18 @@
 //	ErrStopped              the manager stopped
 //	ErrDropped              the overflow policy dropped the task
 //	ErrShed                 the discipline shed the task
+//	*HandedOver             a task with WithOrigin is to run again, perhaps elsewhere
 //
 // An error, a panic, a Goexit and ErrTimeout are failures. After a failure the task may
 // restart, even if Execute returned [context.Canceled] for a reason of its own. A task that
-// was cancelled, by its handle or by the manager, does not restart.
+// was cancelled, by its handle or by the manager, does not restart. A task that returns [NotYet]
+// neither fails nor ends.
 //
 // # Errors
 //
 // Calls return the errors listed in their documentation. Compare them with [errors.Is], and
-// use [errors.As] for [*TaskError], [*PanicError], [*StopError], [*DrainError] and [*GroupError]. Only
+// use [errors.As] for [*TaskError], [*PanicError], [*StopError], [*DrainError], [*GroupError] and
+// [*HandedOver]. Only
 // [TaskManager.Go] and [TaskManager.GoFunc] promise errors that can be compared with ==.
 // [Start] reports all invalid options at once.
 //

@@ -60,7 +60,7 @@ func WithRerun() TaskOption { return duplicateOption(rerunDuplicate) }
 //     has neither option, the new one becomes due at that time.
 //   - If the outstanding task is running, it continues. The new task waits behind it, as with
 //     [WithRerun], and replaces the one that waits there. If the running task then fails and
-//     would restart, it ends with ErrReplaced instead.
+//     would restart, or returns [NotYet], it ends with ErrReplaced instead.
 //   - If the name is free, the task is submitted as usual.
 //
 // The error of a replaced task that waits to restart wraps its last failure. The submit of a

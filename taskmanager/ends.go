@@ -34,11 +34,14 @@ type Counts struct {
 	Dropped uint64 `json:"dropped"`
 	// Shed is the number of tasks that the discipline gave up, having waited for too long.
 	Shed uint64 `json:"shed"`
+	// HandedOver is the number of tasks that ended with a [*HandedOver].
+	HandedOver uint64 `json:"handed_over"`
 
 	// Running is the number of tasks that a worker or their submitter runs, with those that are
 	// [Blocked].
 	Running uint64 `json:"running"`
-	// Delayed is the number of tasks that wait for their first time; see [WithDelay].
+	// Delayed is the number of tasks that wait for their first time, or to run again after [NotYet];
+	// see [WithDelay].
 	Delayed uint64 `json:"delayed"`
 	// Restarting is the number of tasks that wait out the delay of a restart. If a restart has no
 	// delay, or it has passed, the task is queued.
@@ -50,7 +53,7 @@ type Counts struct {
 
 // Ended returns the number of tasks that have ended.
 func (c Counts) Ended() uint64 {
-	return c.Succeeded + c.Failed + c.Cancelled + c.Stopped + c.TimedOut + c.Dropped + c.Shed
+	return c.Succeeded + c.Failed + c.Cancelled + c.Stopped + c.TimedOut + c.Dropped + c.Shed + c.HandedOver
 }
 
 // Outstanding returns the number of tasks that have not ended: the sum of Running, Delayed,
@@ -75,6 +78,8 @@ func (m *TaskManager) Counts() Counts {
 		TimedOut:  sums[outcomeTimedOut],
 		Dropped:   sums[outcomeDropped],
 		Shed:      sums[outcomeShed],
+
+		HandedOver: sums[outcomeHandedOver],
 	}
 	m.countStates(&c)
 	return c
@@ -113,7 +118,7 @@ func (h *Handle) endDelayLocked() { h.delaysLocked().Add(-1) }
 
 // delaysLocked returns the number of tasks that wait as h does.
 func (h *Handle) delaysLocked() *atomic.Int64 {
-	if h.retryLocked() != nil {
+	if r := h.retryLocked(); r != nil && r.restarting {
 		return &h.m.restarting
 	}
 	return &h.m.postponed
@@ -131,6 +136,7 @@ const (
 	outcomeTimedOut
 	outcomeDropped
 	outcomeShed
+	outcomeHandedOver
 
 	outcomes // the number of outcomes
 )
@@ -144,6 +150,8 @@ var outcomeNames = [outcomes]observe.Outcome{
 	outcomeTimedOut:  observe.TimedOut,
 	outcomeDropped:   observe.Dropped,
 	outcomeShed:      observe.Shed,
+
+	outcomeHandedOver: observe.HandedOver,
 }
 
 // tally counts ends by outcome. A worker adds to a part of its own, so that workers do not

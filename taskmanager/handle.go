@@ -52,7 +52,7 @@ type trouble struct {
 	err       error       // the error of the last execution and, at the end, of the task
 	cancelled error       // the reason for the cancellation; nil: not cancelled
 	how       outcome     // of the end, if it does not follow from err and cancelled
-	retry     *retry      // nil until the task restarts
+	retry     *retry      // nil until the task runs again, unless it has run elsewhere
 	line      *succession // nil unless a task waits behind this one, or this one has waited behind another
 }
 
@@ -91,7 +91,7 @@ func (h *Handle) noteCancelLocked(reason error) {
 	}
 }
 
-// retryLocked returns the restarts of the task, or nil. The lock is held.
+// retryLocked returns what is known of earlier executions of the task, or nil. The lock is held.
 func (h *Handle) retryLocked() *retry {
 	if h.trouble == nil {
 		return nil
@@ -99,18 +99,21 @@ func (h *Handle) retryLocked() *retry {
 	return h.trouble.retry
 }
 
-// retry holds the fields that only restarted tasks need.
+// retry holds the fields that only tasks need that run more than once, here or elsewhere.
 type retry struct {
-	ctx      *laterContext // of the current execution
-	entry    *alarm
-	due      time.Duration   // when the last restart was or will be queued, since the epoch
-	recent   []time.Duration // when restarts within the window of the policy began, or are due
-	restarts int             // number of restarts
-	streak   int             // failures in a row
-	previous time.Duration   // the last delay
-	lastErr  error           // the failure before the last restart
-	failed   context.Context // values of the last execution's context, for observers
-	over     func(error)     // tells observers that the wait is over; nil: no observers
+	ctx        *laterContext // of the current execution; nil: that is the first one here
+	entry      *alarm
+	due        time.Duration   // when the current execution was or will be queued, since the epoch
+	recent     []time.Duration // when restarts within the window of the policy began, or are due
+	elsewhere  int             // number of executions in other managers
+	restarts   int             // number of restarts
+	postponed  int             // number of executions that returned NotYet
+	restarting bool            // the current execution is a restart
+	streak     int             // failures in a row
+	previous   time.Duration   // the last delay before a restart
+	lastErr    error           // the failure before the last restart; nil: none
+	last       context.Context // values of the last execution's context, for observers
+	over       func(error)     // tells observers that the wait for a restart is over; nil: no observers
 }
 
 // The states of a task.

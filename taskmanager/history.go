@@ -23,8 +23,8 @@ type Record struct {
 }
 
 // WithHistory makes the manager keep records of ended tasks for [TaskManager.History]: of the
-// last n that succeeded, and of the last n that did not. So successes, however many, do not
-// replace a failure. The default is 0: it keeps none.
+// last n that succeeded or were handed over (see [WithOrigin]), and of the last n others. So
+// successes, however many, do not replace a failure. The default is 0: it keeps none.
 //
 // A record of a [TaskWithProgress] has the final progress and description. The manager asks
 // for them when the task ends after an execution, on the goroutine that ran it and without a
@@ -115,8 +115,8 @@ func (h *Handle) howEnded(err error) (how observe.Outcome, errorType, traceID st
 	h.word.Lock()
 	how, errorType = outcomeNames[h.outcomeLocked(err)], h.endTypeLocked(err)
 	ctx := h.ctxLocked().Lazy().Values()
-	if r := h.retryLocked(); r != nil && r.failed != nil && !h.word.Begun() {
-		ctx = r.failed
+	if r := h.retryLocked(); r != nil && r.last != nil && !h.word.Begun() {
+		ctx = r.last
 	}
 	h.word.Unlock()
 	if errorType == "" && isFault(how) {
@@ -133,7 +133,7 @@ func isFault(how observe.Outcome) bool {
 	switch how {
 	case observe.Failure, observe.TimedOut, observe.Dropped, observe.Shed:
 		return true
-	case observe.Success, observe.Cancelled, observe.Stopped:
+	case observe.Success, observe.Postponed, observe.Cancelled, observe.Stopped, observe.HandedOver:
 	}
 	return false
 }
@@ -145,7 +145,7 @@ func (s *history) add(record Record) {
 	record.EndedAt = time.Now() // with the lock held, so that records are in order of EndedAt
 	s.ended++
 	r := &s.others
-	if record.Outcome == observe.Success {
+	if record.Outcome == observe.Success || record.Outcome == observe.HandedOver {
 		r = &s.succeeded
 	}
 	r.add(numberedRecord{record, s.ended}, s.size)

@@ -114,10 +114,15 @@ func (c *taskConfig) past() error {
 	return ErrDeadlineExceeded
 }
 
-// arm sets the alarms of the time limits of a task, and links the task to the context of
-// its submit if it has a link. The state of the task is admitting, so no other
+// arm sets the alarms of the time limits of a task, links the task to the context of its submit
+// if it has a link, and gives it the history of its origin if it has one. The state of the task is admitting, so no other
 // goroutine ends it before its submit returns.
 func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
+	if h.cfg.origin != nil {
+		h.word.Lock()
+		h.resumeLocked()
+		h.word.Unlock()
+	}
 	if l := h.cfg.limits; l != nil {
 		h.word.Lock()
 		if !l.deadline.IsZero() {
@@ -141,7 +146,7 @@ func (m *TaskManager) disarm(h *Handle, err error, a acceptance) *onEnd {
 	call := h.cfg.onEnd
 	l, link, w := h.cfg.limits, h.cfg.link, h.cfg.watcher
 	h.cfg.link, h.cfg.linkedTo, h.cfg.watcher = nil, nil, nil
-	h.cfg.restart, h.cfg.delayed, h.cfg.onEnd = nil, nil, nil
+	h.cfg.restart, h.cfg.delayed, h.cfg.onEnd, h.cfg.origin = nil, nil, nil, nil
 	if l != nil {
 		m.patience.Remove(l.queueAlarm)
 		m.delayed.Remove(l.deadlineAlarm)
@@ -241,7 +246,7 @@ func (h *Handle) overdue(ctx taskContext, err error) (late bool, _ error) {
 	if reason == nil {
 		return false, err
 	}
-	if exactly(err, context.DeadlineExceeded) || exactly(err, reason) {
+	if _, again := askedAgain(err); again || exactly(err, context.DeadlineExceeded) || exactly(err, reason) {
 		err = reason
 	}
 	switch {

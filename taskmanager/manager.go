@@ -36,6 +36,7 @@ type TaskManager struct {
 	profiles   bool          // WithProfiling
 	plain      bool          // WithRestartPlain
 	revived    atomic.Uint64 // restarts granted
+	notYets    atomic.Uint64 // executions that returned NotYet
 	rand       *rand.Rand
 	log        log
 	logged     atomic.Int64 // when a decision of the scaler was last logged, since the epoch

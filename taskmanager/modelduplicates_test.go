@@ -82,7 +82,7 @@ func (m *model) servant(x, holder *modelTask) *modelTask {
 func (m *model) contend(x, holder *modelTask) {
 	var due time.Time
 	if x.taken != reruns {
-		if slices.Contains(m.delayed, holder) && holder.failures == 0 {
+		if slices.Contains(m.delayed, holder) && !holder.started {
 			due = holder.due
 		}
 		if n := holder.next; n != nil {

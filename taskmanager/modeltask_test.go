@@ -46,6 +46,7 @@ const (
 	fail    outcome = "fail"
 	crash   outcome = "panic"
 	goexit  outcome = "goexit"
+	notYet  outcome = "not yet" // run again after order.after
 )
 
 // order tells an execution to end with an outcome, to wait for another task, or to call
@@ -55,6 +56,7 @@ type order struct {
 	target  *modelTask
 	deaf    bool          // wait with a context that does not end
 	block   chan struct{} // closed to end the call of Blocking
+	after   time.Duration
 }
 
 // modelTask is a task of the model, together with the real task.
@@ -71,7 +73,8 @@ type modelTask struct {
 	delay        time.Duration // before the first run
 	linked       bool          // linked to ctx
 	needs        map[string]int64
-	front        bool // restarts at the front
+	front        bool       // restarts at the front
+	parent       *modelTask // submits it, with WithInherit; nil: none
 	ctx          context.Context
 	endCtx       context.CancelFunc
 	group        *modelGroup // nil: none
@@ -89,6 +92,8 @@ type modelTask struct {
 	failures  int
 	due       time.Time // only while it is delayed
 	started   bool
+
+	running context.Context // of the last execution
 
 	target *modelTask // the task that it waits for; nothing in Blocking
 	deaf   bool       // the end of its context does not end the wait
@@ -127,6 +132,7 @@ func (x *modelTask) learn() {
 
 // execute is the body of every task.
 func (x *modelTask) execute(ctx context.Context) error {
+	x.running = ctx
 	for {
 		select {
 		case o := <-x.orders:
@@ -152,6 +158,8 @@ func (x *modelTask) execute(ctx context.Context) error {
 				panic(errFailed)
 			case o.outcome == goexit:
 				runtime.Goexit()
+			case o.outcome == notYet:
+				return taskmanager.NotYet(o.after)
 			}
 			return nil
 		case <-ctx.Done():
@@ -340,8 +348,12 @@ func (x *modelTask) onEnd() taskmanager.TaskOption {
 // options returns the attributes and limits of the task as options.
 func (x *modelTask) options() []taskmanager.TaskOption {
 	opts := []taskmanager.TaskOption{
-		taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority), taskmanager.WithCost(x.cost),
-		x.onEnd(),
+		taskmanager.WithCost(x.cost), x.onEnd(),
+	}
+	if x.parent != nil {
+		opts = append(opts, taskmanager.WithInherit())
+	} else {
+		opts = append(opts, taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority))
 	}
 	opts = append(opts, x.takenOptions()...)
 	if x.hard {

@@ -215,19 +215,23 @@ func WithScaler(s scale.Scaler[scale.Snapshot]) Option {
 type taskConfig struct {
 	labels *labels // nil: no label
 	attributes
-	restart *restartRule // nil: that of the manager
-	delayed *postponed   // nil: no delay
-	limits  *limits      // nil: no time limit
-	placing *placing     // nil: nothing of it
-	linked  bool         // WithLinkedContext, or a task of a group
-	enters  bool         // see entersLocked; guarded by the handle's lock
-	unique  bool         // WithUniqueName
-	suffix  uint8        // the length of what WithUniqueName appended to the name
-	taken   duplicate    // what the submit does if the name is taken
-	inLine  *queuedTask  // nil: not counted; guarded by the lock of keyQueues
-	watcher watcher      // nil: nothing watches the task; guarded by the handle's lock
-	repeat  *repeating   // only for schedules
-	onEnd   *onEnd       // WithOnEnd; nil: nothing, or the task has ended; guarded as watcher
+	restart  *restartRule // nil: that of the manager
+	delayed  *postponed   // nil: no delay
+	limits   *limits      // nil: no time limit
+	placing  *placing     // nil: nothing of it
+	linked   bool         // WithLinkedContext, or a task of a group
+	enters   bool         // see entersLocked; guarded by the handle's lock
+	unique   bool         // WithUniqueName
+	inherits bool         // WithInherit
+	suffix   uint8        // the length of what WithUniqueName appended to the name
+	taken    duplicate    // what the submit does if the name is taken
+	inLine   *queuedTask  // nil: not counted; guarded by the lock of keyQueues
+	watcher  watcher      // nil: nothing watches the task; guarded by the handle's lock
+	repeat   *repeating   // only for schedules
+	onEnd    *onEnd       // WithOnEnd; nil: nothing, or the task has ended; guarded as watcher
+
+	// Of a task that is kept elsewhere: its history there. nil: none, or the task has ended.
+	origin *restart.State
 
 	// Guarded by the handle's lock, and nil once the task has ended.
 	link     *link           // nil: not linked, or to a context that cannot end
@@ -299,7 +303,7 @@ func newTaskConfig(opts []TaskOption) (*taskConfig, error) {
 
 // configure applies the options of a task and asks the task for its attributes and its kind.
 // It returns nil if there is nothing to store.
-func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskConfig, error) {
+func (m *TaskManager) configure(ctx context.Context, task Task, opts []TaskOption, w watcher) (*taskConfig, error) {
 	cfg, err := newTaskConfig(opts)
 	if err != nil {
 		return nil, err
@@ -309,6 +313,12 @@ func (m *TaskManager) configure(task Task, opts []TaskOption, w watcher) (*taskC
 	}
 	if err := cfg.duplicateFault(task, w); err != nil {
 		return nil, err
+	}
+	if cfg != nil {
+		if err := cfg.originFault(w); err != nil {
+			return nil, err
+		}
+		cfg.inherit(ctx)
 	}
 	if cfg, err = m.queue.attributesOf(task, cfg); err != nil {
 		return nil, err

@@ -14,10 +14,10 @@ func WithPoolTimes() Option {
 // Snapshot returns the state and the counters of the worker pool. The pool counts
 // executions, not tasks, from the moment at which a task is queued:
 //
-//   - Submitted: tasks that were queued. A restart counts again, and a task that waits for
+//   - Submitted: tasks that were queued. A further execution counts again, and a task that waits for
 //     its time or for a restart does not count until it is due.
-//   - Completed: executions that succeeded.
-//   - Failed: executions that returned an error, panicked or called [runtime.Goexit], and
+//   - Completed: executions that succeeded or returned [NotYet].
+//   - Failed: executions that returned another error, panicked or called [runtime.Goexit], and
 //     tasks that were cancelled when a worker had just taken them.
 //   - Withdrawn: queued tasks that ended because they were cancelled or exceeded a time limit.
 //   - Shed: queued tasks that the discipline gave up.

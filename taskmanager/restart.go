@@ -121,15 +121,16 @@ func (h *Handle) restartsPlain() bool { return h.m.plain || h.cfg != nil && h.cf
 // failure describes the end of an execution with err to the restart policy.
 func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Failure {
 	now := m.now()
-	// started does not include granted restarts that still wait. They are subtracted
-	// all the same, so Starts is too low for a while. Otherwise waiting restarts would
-	// count as starts, and add to the budget that restarts draw on.
-	restarts, started := m.revived.Load(), m.pool.Snapshot().Started
+	// started does not include granted restarts that still wait, nor postponed executions.
+	// They are subtracted all the same, so Starts is too low for a while. Otherwise waiting
+	// restarts would count as starts, and add to the budget that restarts draw on.
+	restarts, postponed := m.revived.Load(), m.notYets.Load()
+	started := m.pool.Snapshot().Started
 	h.word.Lock()
 	defer h.word.Unlock()
 	f := restart.Failure{
 		Attempt: 1, Err: err, Now: m.wall(now), Rand: m.rand,
-		Starts: started - min(restarts, started), Restarts: restarts,
+		Starts: started - min(restarts+postponed, started), Restarts: restarts,
 	}
 	r := h.retryLocked()
 	if r == nil {
@@ -143,10 +144,10 @@ func (m *TaskManager) failure(h *Handle, rule restartRule, err error) restart.Fa
 	return f
 }
 
-// beganLocked notes that the last restart begins now. If all workers were busy, that may
-// be long after it was due. The lock of h is held.
+// beganLocked notes that the current execution begins now. If it is a restart and all workers
+// were busy, that may be long after it was due. The lock of h is held.
 func (r *retry) beganLocked(now time.Duration) {
-	if n := len(r.recent); n > 0 {
+	if n := len(r.recent); n > 0 && r.restarting {
 		r.recent[n-1] = now
 	}
 }

@@ -52,10 +52,11 @@ func (m *TaskManager) run(worker int32, h *Handle) {
 	} else {
 		err = task.Execute(ctx)
 	}
-	if err != nil {
-		m.pool.MarkFailed(worker)
+	if err == nil {
+		m.succeed(h, ctx)
+	} else {
+		m.settle(worker, h, ctx, err)
 	}
-	m.settle(h, ctx, err)
 }
 
 // begin marks a claimed task as running and returns it with the context of the execution.
@@ -93,7 +94,7 @@ func (m *TaskManager) begin(worker int32, h *Handle, observed bool) (Task, taskC
 		m.limitRunLocked(h)
 	}
 	var ctx taskContext
-	if r := h.retryLocked(); r != nil {
+	if r := h.retryLocked(); r != nil && r.ctx != nil {
 		r.beganLocked(now)
 		ctx = r.ctx
 	} else {
@@ -117,7 +118,7 @@ func (m *TaskManager) crashed(worker int32, h *Handle, err error) {
 	ctx := h.ctxLocked()
 	h.word.Unlock()
 	if executing {
-		m.settle(h, ctx, err)
+		m.settle(worker, h, ctx, err)
 	}
 }
 
@@ -137,17 +138,21 @@ func (m *TaskManager) dropped(h *Handle, reason error) {
 	}
 }
 
-// settle ends a task whose execution has ended with err, or restarts it.
-func (m *TaskManager) settle(h *Handle, ctx taskContext, err error) {
-	if err == nil {
-		m.succeed(h, ctx)
-		return
-	}
+// settle ends a task whose execution has ended with the error err, or makes it run again.
+func (m *TaskManager) settle(worker int32, h *Handle, ctx taskContext, err error) {
 	h.heed() // an execution that failed after the end of its linked context was cancelled
 	late, err := h.overdue(ctx, err)
+	wait, again := askedAgain(err)
+	if !again {
+		m.pool.MarkFailed(worker)
+	}
 	kind := ""
 	if h.word.Observers() != 0 {
 		kind = m.observeEnd(h, ctx, h.startedAt, err) // only the next execution changes startedAt
+	}
+	if again {
+		m.postpone(h, ctx, wait)
+		return
 	}
 	h.word.Lock()
 	h.noteFailureLocked(err, late)
@@ -221,14 +226,14 @@ func (m *TaskManager) askRestart(h *Handle, ctx taskContext, r RestartableTask, 
 			level: slog.LevelError, message: "task is given up", attrs: append(errorAttrs(err), slog.Int("failures", row)),
 			format: "task %v failed %s in a row and is given up: %v", args: []any{quoted(h.name), text.Count(row, "time"), details{err}},
 		})
+	case h.handsOver():
+		m.handOver(h, ctx, max(wait, 0), row, err)
 	default:
 		m.runAgain(h, ctx, max(wait, 0), row, err, kind)
 	}
 }
 
-// runAgain queues a task again after wait. The context of the next execution is made only
-// now, after the last execution: goroutines that the last execution left behind have the
-// old context, which has ended.
+// runAgain restarts a task after wait.
 func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, row int, failure error, kind string) {
 	var over func(error)
 	if h.word.Observers() != 0 {
@@ -236,10 +241,8 @@ func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, 
 	}
 	log := m.logFor(h, last)
 	h.word.Lock()
-	if h.isReplacedLocked() {
-		h.noteCancelLocked(ErrReplaced) // the task that waits behind h takes the place of the restart
-	}
-	if reason := h.cancelledLocked(); reason != nil { // cancelled during askRestart
+	if h.endsLocked() {
+		reason := h.cancelledLocked()
 		h.word.Unlock()
 		if over != nil {
 			over(reason)
@@ -247,38 +250,16 @@ func (m *TaskManager) runAgain(h *Handle, last taskContext, wait time.Duration, 
 		m.end(h, h.cancelledErr(failure))
 		return
 	}
-	if h.retryLocked() == nil {
-		h.inTroubleLocked().retry = new(retry)
-	}
-	r := h.retryLocked()
+	r := h.againLocked(last, wait)
 	r.restarts++
-	h.word.SetBegun(false)
-	h.trouble.how = outcomeUnknown
+	r.restarting = true
 	r.streak, r.previous, r.lastErr = row, wait, failure
-	r.due = after(m.now(), wait)
 	if h.rule().window > 0 {
 		r.recent = append(r.recent, r.due)
 	}
-	m.revived.Add(1)
 	r.over = over
-	if h.word.Observers() != 0 {
-		r.failed = last.Lazy().Values()
-	}
-	r.ctx = new(laterContext)
-	r.ctx.Own((*owner)(h))
-	r.ctx.Again(h.firstContext().Lazy())
-	worker := h.worker
-	if wait > 0 {
-		h.delayLocked()
-		r.entry = m.delayed.Add(func() { m.due(h) }, wait)
-	} else {
-		m.queuedLocked(h)
-	}
-	h.word.Unlock()
-	if wait == 0 {
-		m.restartOver(h, nil)
-		m.requeue(h, worker, h.restartsAtFront())
-	}
+	m.revived.Add(1)
+	m.waitAgainAndUnlock(h, wait)
 	log.write(event{
 		level: slog.LevelInfo, message: "task restarts",
 		attrs:  append(errorAttrs(failure), slog.Duration("delay", wait), slog.Int("failures", row)),
@@ -291,7 +272,8 @@ func (m *TaskManager) due(h *Handle) {
 	h.word.Lock()
 	h.endDelayLocked()
 	cancelled := h.cancelledLocked() != nil
-	first := h.retryLocked() != nil && h.restartsAtFront()
+	r := h.retryLocked()
+	first := r != nil && r.restarting && h.restartsAtFront()
 	if cancelled {
 		h.word.Set(ending)
 	} else {
@@ -342,7 +324,7 @@ func (h *Handle) withLastFailure(err, failure error) error {
 	h.word.Lock()
 	r := h.retryLocked()
 	h.word.Unlock()
-	if r != nil && !errors.Is(failure, r.lastErr) {
+	if r != nil && r.lastErr != nil && !errors.Is(failure, r.lastErr) {
 		err = fmt.Errorf("%w; before that: %w", err, bare(r.lastErr))
 	}
 	return err
@@ -402,7 +384,7 @@ func (h *Handle) forgetLocked(err error) {
 		h.trouble.cancelled = nil // it came too late
 	}
 	if r := h.retryLocked(); r != nil {
-		*r = retry{restarts: r.restarts}
+		*r = retry{elsewhere: r.elsewhere, restarts: r.restarts, postponed: r.postponed}
 	}
 }
 

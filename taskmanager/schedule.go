@@ -66,6 +66,7 @@ func (s *Schedule) init(task Task, opts []TaskOption) error {
 			s.take(c),
 			fault(c.unique, "taskmanager: WithUniqueName is not allowed for a task that runs periodically: "+
 				"its one name keeps the runs from overlapping; leave the option out"),
+			fault(c.inherits, "taskmanager: WithInherit is not allowed for a task that runs periodically, since it outlives the task that submits it"),
 			fault(c.delayed != nil || c.limits != nil && !c.limits.deadline.IsZero(),
 				"taskmanager: WithDelay, WithNotBefore and WithDeadline are not allowed for a task that runs periodically"),
 		)

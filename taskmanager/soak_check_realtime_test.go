@@ -41,6 +41,9 @@ func kind(err error) string {
 	if _, ok := errors.AsType[*taskmanager.PanicError](err); ok {
 		return "panicked"
 	}
+	if _, ok := errors.AsType[*taskmanager.HandedOver](err); ok {
+		return "postponed elsewhere"
+	}
 	return "unknown"
 }
 
@@ -147,9 +150,9 @@ func (t *soakTask) check() string {
 	if err == nil && (runs == 0 || !t.succeed.Load()) {
 		x.fail("the task %q ended without an error, after %d executions, the last of which succeeded: %v", t.name, runs, t.succeed.Load())
 	}
-	// A task runs at most once for its submit and once for each restart.
-	if most := 1 + t.h.Status().Restarts; !x.skips && int(runs) > most {
-		x.fail("the task %q ran %d times, with %d restarts", t.name, runs, most-1)
+	// A task runs at most once for its submit, once for each restart, and once for each NotYet.
+	if most := t.h.Status().Attempt - t.elsewhere; !x.skips && int(runs) > most {
+		x.fail("the task %q ran %d times, in %d executions", t.name, runs, most)
 	}
 	return how
 }

@@ -39,6 +39,7 @@ type life struct {
 	serial    atomic.Int64
 	refused   atomic.Int64 // submits that failed and may be in the history
 	told      told
+	shelf     shelf
 
 	running [soakNames]atomic.Int32 // number of executions by name
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ func (d *driver) drive() {
 			d.submit, d.submit, d.submit, d.submit, d.submit, d.submit,
 			d.batch, d.future, d.inGroup, d.cancel, d.cancel, d.look, d.wait,
 			d.idle, d.schedule, d.schedule, d.steer, d.steer, d.pause, d.size, d.tighten, d.describe,
-			d.duplicate, d.duplicate, d.pauseWait,
+			d.duplicate, d.duplicate, d.pauseWait, d.fetch,
 			d.page, d.count,
 		}
 		if !d.enter() {
@@ -85,7 +86,7 @@ func (t *soakTask) options(random *rand.Rand) (opts []taskmanager.TaskOption) {
 		t.linked = true
 		opts = append(opts, taskmanager.WithLinkedContext())
 	}
-	return append(append(opts, t.onEnd(random)...), t.needs(random)...)
+	return slices.Concat(opts, t.inherit(random), t.onEnd(random), t.needs(random))
 }
 
 // submit submits a task in a random way.

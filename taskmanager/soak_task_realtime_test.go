@@ -15,17 +15,18 @@ import (
 
 // soakTask is a task of the soak and what the test knows about it.
 type soakTask struct {
-	x       *life
-	name    string
-	number  int // number of the name; negative for a unique name
-	seed    uint64
-	way     int
-	fails   int        // number of executions that fail, if way can fail
-	by      *execution // the execution that submitted it; nil: none
-	asks    bool
-	grouped bool
-	memory  int64 // with places: of the resources, what each execution uses
-	places  int64
+	x         *life
+	name      string
+	number    int // number of the name; negative for a unique name
+	seed      uint64
+	way       int
+	fails     int        // number of executions that fail, if way can fail
+	by        *execution // the execution that submitted it; nil: none
+	asks      bool
+	grouped   bool
+	memory    int64 // with places: of the resources, what each execution uses
+	places    int64
+	elsewhere int // executions before its submit
 
 	timeout, queueTimeout, deadline, linked, tells bool // whether the option is given
 
@@ -174,7 +175,7 @@ var ways []struct {
 }
 
 const (
-	firstNestedWay = 10 // this and later ways involve other tasks
+	firstNestedWay = 11 // this and later ways involve other tasks
 	abandonsWay    = "ends before its goroutine"
 )
 
@@ -193,6 +194,7 @@ func init() { // a composite literal would be an initialization cycle
 		{"ignores its context", (*execution).ignores},
 		{"blocks", (*execution).blocks},
 		{"leaves a goroutine", (*execution).leavesGoroutine},
+		{"is not ready", (*execution).postpones},
 		{"waits for children", (*execution).parent},
 		{"waits for a group", (*execution).groupParent},
 		{"waits for a result", (*execution).futureParent},

@@ -39,7 +39,7 @@ func (x *life) checkRings() []taskmanager.Record {
 	done := isClosed(x.m.Done())
 	records, good := x.m.History(), 0
 	for i, r := range records {
-		if r.Outcome == observe.Success {
+		if r.Outcome == observe.Success || r.Outcome == observe.HandedOver {
 			good++
 		}
 		if (r.Outcome == observe.Success) != (r.LastError == nil) {
@@ -50,7 +50,7 @@ func (x *life) checkRings() []taskmanager.Record {
 		}
 	}
 	counts := x.m.Counts()
-	ended := int(counts.Ended() - counts.Succeeded)
+	ended := int(counts.Ended() - counts.Succeeded - counts.HandedOver)
 	if bad := len(records) - good; max(good, bad) > x.history || done && bad != min(ended, x.history) {
 		x.fail("the history has %d tasks that succeeded and %d that did not, of %+v, with a size of %d", good, bad, counts, x.history)
 	}

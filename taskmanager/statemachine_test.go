@@ -45,6 +45,7 @@ func equalsItsModel(d discipline) func(t *rapid.T) {
 				"batch":    s.submitAll,
 				"resolve":  s.resolve,
 				"resolve2": s.resolve,
+				"postpone": s.postponeRun,
 				"wait":     s.wait,
 				"block":    s.block,
 				"unblock":  s.unblock,
@@ -442,7 +443,7 @@ func (s *system) next() (at time.Time, happen func()) {
 			event(x.due, func() {
 				x.queuedAt = time.Now()
 				s.delayed = s.delayed[1:]
-				if x.failures > 0 {
+				if x.phase == taskmanager.Restarted {
 					s.requeue(x)
 				} else {
 					s.queue.Push(x)

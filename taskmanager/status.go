@@ -12,7 +12,8 @@ type WorkerStatus string
 
 // The statuses. A worker is Waiting, Running or Blocked. A task has any status except Waiting.
 const (
-	// NotAssigned means that the task waits for its time or for its first worker.
+	// NotAssigned means that the task waits for its time or for a worker, and that its last
+	// execution did not fail: it has not run, or that execution returned [NotYet].
 	NotAssigned WorkerStatus = "not assigned"
 	// Waiting means that the worker is idle.
 	Waiting WorkerStatus = "waiting"
@@ -234,7 +235,7 @@ func (h *Handle) statusLocked() WorkerStatus {
 	case ended:
 		return Finished
 	default:
-		if h.retryLocked() != nil {
+		if r := h.retryLocked(); r != nil && r.restarting {
 			return Restarted
 		}
 		return NotAssigned

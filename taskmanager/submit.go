@@ -143,7 +143,7 @@ func (m *TaskManager) prepare(ctx context.Context, h *Handle, opts []TaskOption,
 		return ErrEmptyName
 	}
 	if len(opts) > 0 || w != nil || m.queue.asks() || hasMethods(h.task) {
-		cfg, err := m.configure(h.task, opts, w)
+		cfg, err := m.configure(ctx, h.task, opts, w)
 		if err != nil {
 			return err
 		}

@@ -134,6 +134,7 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers
 	s = observe.Submission{Task: m.subjectLocked(h)}
 	if h.cfg != nil {
 		_, s.Scheduled = h.cfg.watcher.(*Schedule)
+		s.Elsewhere = h.cfg.origin != nil
 	}
 	onto = inform(originOf(ctx), h, func(onto context.Context) context.Context {
 		for _, o := range set.submit {
@@ -179,7 +180,7 @@ func (h *Handle) discard(err error) {
 func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Duration) observe.Run {
 	r := observe.Run{Task: m.subjectLocked(h), Attempt: h.attemptLocked(), Worker: worker, Waited: began - h.queuedAt}
 	if again := h.retryLocked(); again != nil {
-		r.Previous = again.failed
+		r.Previous = again.last
 	}
 	return r
 }
@@ -214,11 +215,13 @@ func (m *TaskManager) observeEnd(h *Handle, ctx taskContext, began time.Duration
 	r, result := m.executionLocked(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
 	cancelled := h.cancelledLocked()
 	h.word.Unlock()
-	switch {
+	switch _, again := askedAgain(err); {
 	case err == nil:
 		result.Outcome = observe.Success
 	case cancelled != nil && !exactly(cancelled, ErrDeadlineExceeded) && !crashed(err):
 		result.Outcome = observe.Cancelled
+	case again && cancelled == nil:
+		result.Outcome = observe.Postponed
 	default:
 		result.Outcome = observe.Failure
 		result.Type, result.Stack = h.failureType(ctx, err)

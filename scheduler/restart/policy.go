@@ -21,7 +21,7 @@ type Policy interface {
 // Failure describes a failed run to a [Policy].
 type Failure struct {
 	// Attempt is the number of failures in a row, this one included. It is 1 for the
-	// first. A run of at least ResetAfter (see [Resetter]) starts a new row.
+	// first. Runs that returned taskmanager.NotYet have no effect on it. A run of at least ResetAfter (see [Resetter]) starts a new row.
 	Attempt int
 	// Previous is the delay before the run that failed, and 0 before the first run.
 	Previous time.Duration
@@ -30,7 +30,7 @@ type Failure struct {
 	// is 0 for a policy without a Window.
 	Recent int
 	// Starts is the number of executions that the manager has begun so far, over all
-	// tasks, without restarts.
+	// tasks, without restarts and without those that followed taskmanager.NotYet.
 	Starts uint64
 	// Restarts is the number of restarts that the manager has granted so far, over all
 	// tasks. It does not include the restart that is being decided.
