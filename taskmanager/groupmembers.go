@@ -139,8 +139,8 @@ func (g *taskGroup) submit(s groupSubmit) error {
 		return err
 	}
 	if s.until != nil {
-		g.setUntil(h, s.until)
-		defer g.setUntil(h, nil)
+		g.setUntil(s.until, h)
+		defer g.forgetUntil(h)
 	}
 	if err = g.m.launch(g.ctx, h, s.how); err == nil {
 		return nil

@@ -46,7 +46,7 @@ func (g *taskGroup) enter(h *Handle, s groupSubmit) error {
 	e := &entrant{h: h, woken: make(chan struct{})}
 	position := g.line.PushBack(e)
 	g.mu.Unlock()
-	err := g.awaitRoom(ctx, e, s.until)
+	err := g.awaitRoom(ctx, s.until, e)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err = cmp.Or(err, e.err, g.failed); err == nil {
@@ -62,13 +62,13 @@ func (g *taskGroup) enter(h *Handle, s groupSubmit) error {
 
 // awaitRoom waits until the entrant is woken, or until ctx ends: that is the group's context or, for
 // GoContext, either that or until.
-func (g *taskGroup) awaitRoom(ctx context.Context, e *entrant, until context.Context) error {
+func (g *taskGroup) awaitRoom(ctx, until context.Context, e *entrant) error {
 	caller := g.m.caller(ctx).task
 	g.mu.Lock()
 	e.caller = caller // before its wait is known
 	g.mu.Unlock()
 	err := g.await(ctx, groupRoom{g}, e.woken, "wait for room in the group")
-	return g.interrupted(e.h, until, err)
+	return g.interrupted(until, e.h, err)
 }
 
 // waitForRoom submits a task to the pool and waits for room there until ctx ends, the task is
@@ -81,7 +81,7 @@ func (m *TaskManager) waitForRoom(ctx context.Context, h *Handle) error {
 		defer release()
 	}
 	err := m.untilCancelled(ctx, []*Handle{h}, func(ctx context.Context) error { return m.pool.Submit(ctx, h) })
-	return g.interrupted(h, until, err)
+	return g.interrupted(until, h, err)
 }
 
 // givenUpError is the error of a GoContext whose context ended while it waited for room.
@@ -96,7 +96,7 @@ func (e *givenUpError) Unwrap() error { return e.err }
 // interrupted returns the error of a wait of h for room that ended with err. It is a givenUpError if
 // the context of GoContext ended the wait, and not that of the group, a cancellation or the pool.
 // until is nil for other submits.
-func (g *taskGroup) interrupted(h *Handle, until context.Context, err error) error {
+func (g *taskGroup) interrupted(until context.Context, h *Handle, err error) error {
 	switch {
 	case err == nil, until == nil, until.Err() == nil:
 	case g.ctx.Err() != nil, h.cancellation() != nil, translated(err) != nil:
@@ -128,19 +128,21 @@ func (c *valuesOfBoth) Value(key any) any {
 	return c.other.Value(key)
 }
 
-// setUntil notes the context of GoContext that ends the wait of a member for room in the manager;
-// nil: the wait is over.
-func (g *taskGroup) setUntil(h *Handle, until context.Context) {
+// setUntil notes the context of GoContext that ends the wait of a member for room in the manager.
+func (g *taskGroup) setUntil(until context.Context, h *Handle) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if until == nil {
-		delete(g.until, h)
-		return
-	}
 	if g.until == nil {
 		g.until = make(map[*Handle]context.Context)
 	}
 	g.until[h] = until
+}
+
+// forgetUntil notes that the wait is over.
+func (g *taskGroup) forgetUntil(h *Handle) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.until, h)
 }
 
 // untilOf returns the group of a task that is being submitted, and the context of GoContext, or nil.

@@ -242,7 +242,7 @@ type lines struct {
 func (l *lines) Errorf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(l, format+"\n", args...)
+	l.WriteString(fmt.Sprintf(format, args...) + "\n")
 }
 func (l *lines) Infof(format string, args ...any) { l.Errorf(format, args...) }
 func (l *lines) Error(args ...any)                { l.Errorf("%s", fmt.Sprint(args...)) }

@@ -65,8 +65,8 @@ func (g *ResultGroup[R]) addFunc(s groupSubmit, fn func(ctx context.Context) (R,
 			*all = append(*all, result)
 			return
 		}
-		for i := len(*all) - 1; i >= 0; i-- { // it is among the last ones, as a rule
-			if (*all)[i] == result {
+		for i, other := range slices.Backward(*all) { // it is among the last ones, as a rule
+			if other == result {
 				*all = slices.Delete(*all, i, i+1)
 				return
 			}

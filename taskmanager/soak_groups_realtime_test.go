@@ -63,14 +63,14 @@ func (x *life) checkTold() {
 
 // toGroup submits a task to a group in a random way. It reports whether the submit has a place among
 // the results.
-func (x *life) toGroup(g *taskmanager.ResultGroup[string], t *soakTask, random *rand.Rand) (err error, counts bool) {
+func (x *life) toGroup(g *taskmanager.ResultGroup[string], t *soakTask, random *rand.Rand) (counts bool, err error) {
 	fn := func(ctx context.Context) (string, error) { return t.name, t.Execute(ctx) }
 	opts := t.options(random)
 	switch random.IntN(4) {
 	case 0:
 		err = g.TryGo(t.name, fn, opts...)
 		t.accept("group, trying", nil, err)
-		return err, !errors.Is(err, taskmanager.ErrQueueFull)
+		return !errors.Is(err, taskmanager.ErrQueueFull), err
 	case 1:
 		gone := errors.New("the context of the wait has ended")
 		ctx, cancel := context.WithTimeoutCause(context.Background(), time.Duration(random.IntN(2000))*time.Microsecond, gone)
@@ -80,11 +80,11 @@ func (x *life) toGroup(g *taskmanager.ResultGroup[string], t *soakTask, random *
 		}
 		err = g.GoContext(ctx, t.name, fn, opts...)
 		t.accept("group, for a while", nil, err)
-		return err, !errors.Is(err, gone)
+		return !errors.Is(err, gone), err
 	default:
 		err = g.Go(t.name, fn, opts...)
 		t.accept("group", nil, err)
-		return err, true
+		return true, err
 	}
 }
 

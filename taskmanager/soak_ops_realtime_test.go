@@ -221,7 +221,7 @@ func (x *life) group(groupCtx, ctx context.Context, random *rand.Rand, by *execu
 	for range 1 + random.IntN(5) {
 		t := x.newTask(random, random.IntN(2*soakNames)-soakNames, by)
 		t.grouped = true
-		err, counts := x.toGroup(g, t, random)
+		counts, err := x.toGroup(g, t, random)
 		if counts {
 			members = append(members, t)
 			clean = clean && err == nil

@@ -140,7 +140,7 @@ func TestGroupErrorsNameTheirTasks(t *testing.T) {
 			check.Is(t, "Go", g.Go(fmt.Sprint(i), func(context.Context) error { return err }, taskmanager.WithDelay(time.Second)), nil)
 		}
 		check.Is(t, "Go", g.Go("0", fn0), taskmanager.ErrAlreadyExists)
-		joined, ok := g.Wait(t.Context()).(interface{ Unwrap() []error }) //nolint:errorlint // Wait joins the errors itself
+		joined, ok := g.Wait(t.Context()).(interface{ Unwrap() []error })
 		if !ok {
 			t.Fatal("Wait returned no joined error")
 		}
