@@ -188,8 +188,10 @@ func (p *Pool[T]) finishedLocked(item T, ran bool) {
 	}
 	p.finisher.Finish(item, ran)
 	p.collectDiscardedLocked()
-	if p.holder != nil && p.demandLocked() > demand+1 && p.shortLocked() {
-		p.askSoonLocked() // the worker takes one item; no submit asks for the others
+	// The worker that ran the item takes one of those that may run now, which is not enough if
+	// several may, or if it has also queued one. Nobody else asks for workers on their behalf.
+	if p.holder != nil && p.demandLocked() > demand && p.shortLocked() {
+		p.askSoonLocked()
 	}
 }
 

@@ -77,3 +77,21 @@ func TestLimitByKeyFuncDeadlocks(t *testing.T) {
 		})
 	}
 }
+
+// TestEndThatFreesATaskAndQueuesAnother ends a task whose key holds another task back and whose name
+// a third one waits for. The worker can only take one of the two, so the pool must grow.
+func TestEndThatFreesATaskAndQueuesAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 2), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
+		release := make(chan struct{})
+		submitFunc(t, m, "first", func(context.Context) error { <-release; return nil }, taskmanager.WithKey("key"))
+		held := submitFunc(t, m, "held", untilCancelled, taskmanager.WithKey("key"))
+		synctest.Wait() // the first task runs, so the next one is its successor
+		again := submitFunc(t, m, "first", untilCancelled, taskmanager.WithRerun())
+		close(release)
+		synctest.Wait()
+		if got := []taskmanager.WorkerStatus{held.Peek().Status, again.Peek().Status}; got[0] != taskmanager.Running || got[1] != taskmanager.Running {
+			t.Errorf("the held task and the one that waited for the name are %v, want both running on two workers", got)
+		}
+	})
+}
