@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/deadlock"
@@ -222,29 +224,35 @@ func (r groupRoom) enough() int64 {
 
 func (r groupRoom) enoughLocked() int { return max(1, len(r.members)-r.cfg.limit+1) }
 
-// tasks returns the members, or none if enough of them need nothing or no submit waits for room.
+// tasks returns the members, or none if enough of them need nothing or no submit waits for room. The
+// search asks for enough while it goes through them, so they are yielded without the lock.
 func (r groupRoom) tasks(w *waitGraph) iter.Seq[*Handle] {
 	return func(yield func(*Handle) bool) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.line.Len() == 0 {
-			return
-		}
-		free, enough := 0, r.enoughLocked()
-		for h := range r.members {
-			if !w.free(h) {
-				continue
-			}
-			if free++; free == enough {
-				return
-			}
-		}
-		for h := range r.members {
+		for _, h := range r.blocking(w) {
 			if !yield(h) {
 				return
 			}
 		}
 	}
+}
+
+// blocking returns the result of tasks.
+func (r groupRoom) blocking(w *waitGraph) []*Handle {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.line.Len() == 0 {
+		return nil
+	}
+	free, enough := 0, r.enoughLocked()
+	for h := range r.members {
+		if !w.free(h) {
+			continue
+		}
+		if free++; free == enough {
+			return nil
+		}
+	}
+	return slices.Collect(maps.Keys(r.members))
 }
 
 // refuseStuck ends the waits for room that a lower limit has made a deadlock. Those are waits of
