@@ -145,7 +145,8 @@ func TestGoContextFailsWithItsGroup(t *testing.T) {
 			synctest.Wait()
 			time.AfterFunc(time.Second, func() { end(errFailed) })
 			err := g.GoContext(t.Context(), "b", fn0)
-			check.Equal(t, "the error", errors.Is(err, errFailed) || errors.Is(err, taskmanager.ErrGroupFailed), true)
+			// In the manager, the end of the other task may make room first. The new one then ends at once.
+			check.Equal(t, "the error", err == nil && limit == 5 || errors.Is(err, errFailed) || errors.Is(err, taskmanager.ErrGroupFailed), true)
 			check.Is(t, "Wait", g.Wait(t.Context()), errFailed)
 		})
 	}
