@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,9 +206,10 @@ func TestWaitRoomFollowsTheLimit(t *testing.T) {
 
 func TestWaitRoomObeysAFirmDecision(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		target := 1
+		var target atomic.Int64
+		target.Store(1)
 		r := newRig(t, scheduler.Config[*job]{Max: 4, Scaler: scalerFunc(func(scale.Snapshot) scale.Decision {
-			return scale.Decision{Target: target, Firm: true, Again: time.Second}
+			return scale.Decision{Target: int(target.Load()), Firm: true, Again: time.Second}
 		})})
 		defer r.close(t)
 		j := newJob(1)
@@ -215,7 +217,7 @@ func TestWaitRoomObeysAFirmDecision(t *testing.T) {
 		synctest.Wait()
 		c := callWaitRoom(r.pool, 0)
 		wantRoom(t, c, 0)
-		target = 3
+		target.Store(3)
 		time.Sleep(2 * time.Second)
 		wantRoom(t, c, 2)
 	})

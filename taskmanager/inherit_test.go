@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,11 +152,14 @@ func TestInheritOutsideOfATaskHasNoEffect(t *testing.T) {
 func TestInheritInOtherSubmits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m, other := start(t), start(t)
+		var mu sync.Mutex // guards levels
 		levels := map[string]int{}
 		h := submitFunc(t, m, "parent", func(ctx context.Context) error {
 			g := m.Group(ctx)
 			note := func(ctx context.Context) error {
 				h, _ := taskmanager.FromContext(ctx)
+				mu.Lock()
+				defer mu.Unlock()
 				levels[h.Name()] = h.Priority()
 				return nil
 			}
