@@ -216,7 +216,7 @@ func ExampleWithPoolTimes() {
 	ctx := context.Background()
 	before := m.Snapshot()
 	for _, name := range []string{"a", "b"} {
-		h, err := m.SubmitFunc(ctx, name, func(context.Context) error { time.Sleep(20 * time.Millisecond); return nil })
+		h, err := m.SubmitFunc(ctx, name, func(context.Context) error { <-time.After(20 * time.Millisecond); return nil })
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -63,8 +63,10 @@ func ExampleWithOverlap() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for s.Skipped() < 10 { // the first run waits for a receiver
-		time.Sleep(time.Millisecond)
+	for range time.Tick(time.Millisecond) { // the first run waits for a receiver
+		if s.Skipped() >= 10 {
+			break
+		}
 	}
 	runs := <-ran + <-ran
 	fmt.Println(runs, "runs, more than 9 skipped:", s.Skipped() > 9)
