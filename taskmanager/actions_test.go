@@ -126,7 +126,7 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 func (s *system) submitAll(t *rapid.T) {
 	s.tick()
 	n := rapid.IntRange(1, 4).Draw(t, "size")
-	if s.overflow == taskmanager.CallerRuns || s.waiting() == 2 {
+	if s.overflow == taskmanager.CallerRuns || s.returns() == 2 {
 		n = 1
 	}
 	var batch []*modelTask
@@ -233,13 +233,13 @@ func (s *system) wait(t *rapid.T) {
 // skipWaits skips an action if two tasks wait already: the end of one of three might bring
 // back two others, in random order.
 func (s *system) skipWaits(t *rapid.T) {
-	if s.waiting() == 2 {
+	if s.returns() == 2 {
 		t.Skip("enough tasks wait")
 	}
 }
 
-// waiting returns the number of tasks that wait for another one, or to continue after that.
-func (s *system) waiting() int {
+// returns returns the number of tasks that wait for another one, or to continue after that.
+func (s *system) returns() int {
 	waiting := len(s.returning)
 	for _, x := range s.tasks {
 		if x.target != nil {
@@ -276,7 +276,7 @@ func (s *system) unblock(t *rapid.T) {
 func (s *system) cancel(t *rapid.T) {
 	s.tick()
 	x := s.pick(t, func(*modelTask) bool { return true })
-	if x.handle != nil && (rapid.Bool().Draw(t, "by handle") || s.tasks[x.name].next != nil && s.waiting() > 0) {
+	if x.handle != nil && (rapid.Bool().Draw(t, "by handle") || s.tasks[x.name].next != nil && s.returns() > 0) {
 		x.handle.Cancel()
 	} else {
 		if !s.m.Cancel(x.name) {
