@@ -67,8 +67,12 @@ func FromContext(ctx context.Context) (h *Handle, ok bool) {
 
 // inform calls tell with a context that carries the values of ctx, and in which FromContext
 // finds h until tell returns. It returns the result of tell, or ctx if that is the context that
-// it has passed to tell.
-func inform(ctx context.Context, h *Handle, tell func(ctx context.Context) context.Context) context.Context {
+// it has passed to tell. If there are only OTel observers, which do not ask for the handle, tell gets
+// ctx, which takes no allocation.
+func (s *observers) inform(ctx context.Context, h *Handle, tell func(ctx context.Context) context.Context) context.Context {
+	if !s.asks {
+		return tell(ctx)
+	}
 	about := lazycontext.NewAbout(ctx, (*owner)(h))
 	defer about.Release()
 	if result := tell(about); result != context.Context(about) {

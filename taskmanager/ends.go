@@ -264,7 +264,7 @@ func (m *TaskManager) observeTaskEnd(h *Handle, err error, waited bool) {
 	if set.end == nil {
 		return
 	}
-	inform(values, h, func(values context.Context) context.Context {
+	set.inform(values, h, func(values context.Context) context.Context {
 		for _, o := range set.end {
 			m.tell(userCall{taskEndedCall, o, h.name}, func() { o.TaskEnded(values, e) })
 		}

@@ -58,6 +58,7 @@ type observers struct {
 	pool    []observe.PoolObserver
 	decide  []observe.DecisionObserver
 	builtIn observe.PoolObserver // nil: no built-in telemetry
+	asks    bool                 // some observer of tasks is not an OTel, and may call FromContext
 
 	fixed   bool // the set does not depend on the global providers, which are:
 	tracers trace.TracerProvider
@@ -116,6 +117,9 @@ func (s *observers) add(o observe.Observer) bool {
 	restart, restarts := o.(observe.RestartObserver)
 	end, ends := o.(observe.EndObserver)
 	pool, pools := o.(observe.PoolObserver)
+	if _, own := o.(*observe.OTel); !own {
+		s.asks = true
+	}
 	decide, decides := o.(observe.DecisionObserver)
 	if submits {
 		s.submit = append(s.submit, submit)

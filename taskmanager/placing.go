@@ -153,8 +153,10 @@ const maxLimitBy = 3
 // knows h yet.
 func (m *TaskManager) place(h *Handle) error {
 	p := h.placing()
-	faults := []error{fault(p.front && !m.pool.CanRequeueFirst(),
-		"taskmanager: WithRestartAtFront: the discipline %s cannot put a task first; leave the option out, or choose another discipline", m.queue.name)}
+	var faults []error
+	if p.front && !m.pool.CanRequeueFirst() {
+		faults = append(faults, fmt.Errorf("taskmanager: WithRestartAtFront: the discipline %s cannot put a task first; leave the option out, or choose another discipline", m.queue.name))
+	}
 	for _, n := range p.needs {
 		faults = append(faults, m.queue.needFault(n))
 	}

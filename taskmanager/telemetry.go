@@ -90,7 +90,8 @@ func (*remains) Name() string { return "" }
 // that method and no option sets the kind.
 func askKind(task Task, cfg *taskConfig) (*taskConfig, error) {
 	k, ok := task.(TaskWithKind)
-	if !ok || cfg.kind() != "" {
+	_, future := task.(forgetful) // it has the methods of its handle
+	if !ok || future || cfg.kind() != "" {
 		return cfg, nil
 	}
 	if cfg == nil {
@@ -136,7 +137,7 @@ func (m *TaskManager) beginSubmit(ctx context.Context, h *Handle, set *observers
 		_, s.Scheduled = h.cfg.watcher.(*Schedule)
 		s.Elsewhere = h.cfg.origin != nil
 	}
-	onto = inform(originOf(ctx), h, func(onto context.Context) context.Context {
+	onto = set.inform(originOf(ctx), h, func(onto context.Context) context.Context {
 		for _, o := range set.submit {
 			m.tell(userCall{beginSubmitCall, o, h.name}, func() { onto = given(o.BeginSubmit(ctx, onto, s), onto) })
 		}
@@ -155,7 +156,7 @@ func (m *TaskManager) endSubmit(ctx context.Context, h *Handle, set *observers, 
 	if by, failure := served(err); by != nil {
 		h, err = by, failure
 	}
-	inform(ctx, h, func(ctx context.Context) context.Context {
+	set.inform(ctx, h, func(ctx context.Context) context.Context {
 		for _, o := range set.submit {
 			m.tell(userCall{endSubmitCall, o, s.Name}, func() { o.EndSubmit(ctx, s, err) })
 		}
@@ -199,7 +200,7 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 	if set.run == nil {
 		return false
 	}
-	ctx.Lazy().SetValues(inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {
+	ctx.Lazy().SetValues(set.inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {
 		for _, o := range set.run {
 			m.tell(userCall{beginRunCall, o, h.name}, func() { values = given(o.BeginRun(values, r), values) })
 		}
@@ -227,7 +228,7 @@ func (m *TaskManager) observeEnd(h *Handle, ctx taskContext, began time.Duration
 		result.Type, result.Stack = h.failureType(ctx, err)
 	}
 	if set := m.observersOf(h); set.run != nil {
-		inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {
+		set.inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {
 			for _, o := range set.run {
 				m.tell(userCall{endRunCall, o, h.name}, func() { o.EndRun(values, r, result) })
 			}
@@ -268,14 +269,14 @@ func (m *TaskManager) observeRestart(h *Handle, ctx taskContext, wait time.Durat
 	h.word.Unlock()
 	r := observe.Restart{Task: failed.Task, Attempt: failed.Attempt, Delay: wait, Err: err, Type: kind, Failed: ctx.Lazy().Values()}
 	set := m.observersOf(h)
-	values := inform(h.firstContext().Lazy().Base(), h, func(values context.Context) context.Context {
+	values := set.inform(h.firstContext().Lazy().Base(), h, func(values context.Context) context.Context {
 		for _, o := range set.restart {
 			m.tell(userCall{beginRestartCall, o, h.name}, func() { values = given(o.BeginRestart(values, r), values) })
 		}
 		return values
 	})
 	return func(err error) {
-		inform(values, h, func(values context.Context) context.Context {
+		set.inform(values, h, func(values context.Context) context.Context {
 			for _, o := range set.restart {
 				m.tell(userCall{endRestartCall, o, h.name}, func() { o.EndRestart(values, r, err) })
 			}
