@@ -62,8 +62,9 @@ func (c *ownContext) end(why error) {
 // Cancel makes the group fail: it cancels all tasks of the group, and submits that wait for room or
 // come later return [ErrGroupFailed], which is also the error of the tasks. Wait then returns an
 // error that matches [ErrCancelled], unless the group has failed before; with [WithCollect] it is
-// joined with the errors of the tasks. If nothing is outstanding, the Waits that have begun return
-// what they would have returned, and later ones return the cancellation.
+// joined with the errors of the tasks. If a Wait has returned since the last submit, and nothing is
+// outstanding, the other Waits that have begun return the same as that one, and later ones return
+// the cancellation.
 //
 // Cancel does not wait, and may be called repeatedly. After a failure it has no effect. So a
 // deferred call is a way to leave no task behind.
@@ -72,7 +73,7 @@ func (g *taskGroup) Cancel() {
 		return
 	}
 	g.mu.Lock()
-	if g.failed == nil && len(g.members)+g.pending == 0 {
+	if g.failed == nil && g.waited && len(g.members)+g.pending == 0 {
 		g.round = new(round)
 	}
 	carryOut := g.failLocked(errGroupCancelled, &GroupError{errGroupCancelled})

@@ -312,6 +312,17 @@ func TestCancelOfAGroupAtRest(t *testing.T) {
 			check.Is(t, "a Wait after Cancel", err, taskmanager.ErrCancelled)
 		})
 	}
+	bubble(t, func(t *testing.T) { // what no Wait has returned is not lost
+		g := taskmanager.NewResultGroup[int](t.Context(), start(t), taskmanager.WithCollect())
+		check.Is(t, "Go", g.Go("a", func(context.Context) (int, error) { return 0, errFailed }), nil)
+		check.Is(t, "Go", g.Go("b", func(context.Context) (int, error) { return 7, nil }), nil)
+		<-g.Done()
+		g.Cancel()
+		results, err := g.Wait(t.Context())
+		check.Is(t, "Wait", err, taskmanager.ErrCancelled)
+		check.Is(t, "Wait", err, errFailed)
+		check.Equal(t, "the results", results, []int{0, 7})
+	})
 	bubble(t, func(t *testing.T) { // after a failure it has no effect
 		g := start(t).Group(t.Context())
 		check.Is(t, "Go", g.Go("a", fails), nil)

@@ -1,6 +1,7 @@
 package taskmanager
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -23,8 +24,9 @@ type Record struct {
 }
 
 // WithHistory makes the manager keep records of ended tasks for [TaskManager.History]: of the
-// last n that succeeded or were handed over (see [WithOrigin]), and of the last n others. So
-// successes, however many, do not replace a failure. The default is 0: it keeps none.
+// last n that succeeded or were handed over (see [WithOrigin]), of the last n that were cancelled or
+// stopped, and of the last n others, which are the failures. So successes and cancellations, however
+// many, do not replace a failure. The default is 0: it keeps none.
 //
 // A record of a [TaskWithProgress] has the final progress and description. The manager asks
 // for them when the task ends after an execution, on the goroutine that ran it and without a
@@ -51,10 +53,11 @@ func (m *TaskManager) History() []Record {
 // the tasks.
 type history struct {
 	mu        sync.Mutex // guards the rest
-	size      int        // of each of the two rings
+	size      int        // of each of the rings
 	ended     uint64     // number of records so far
 	succeeded ring
-	others    ring
+	cancelled ring
+	failed    ring
 }
 
 // ring is a ring buffer of records.
@@ -63,7 +66,7 @@ type ring struct {
 	next    int // index of the oldest record once the ring is full; the next one replaces it
 }
 
-// numberedRecord is a record with its number, by which those of both rings are ordered: several
+// numberedRecord is a record with its number, by which those of all rings are ordered: several
 // tasks may end at the same time.
 type numberedRecord struct {
 	Record
@@ -144,11 +147,19 @@ func (s *history) add(record Record) {
 	defer s.mu.Unlock()
 	record.EndedAt = time.Now() // with the lock held, so that records are in order of EndedAt
 	s.ended++
-	r := &s.others
-	if record.Outcome == observe.Success || record.Outcome == observe.HandedOver {
-		r = &s.succeeded
+	s.ringOf(record.Outcome).add(numberedRecord{record, s.ended}, s.size)
+}
+
+// ringOf returns the ring for an outcome.
+func (s *history) ringOf(how observe.Outcome) *ring {
+	switch how {
+	case observe.Success, observe.HandedOver:
+		return &s.succeeded
+	case observe.Cancelled, observe.Stopped:
+		return &s.cancelled
+	case observe.Failure, observe.TimedOut, observe.Dropped, observe.Shed, observe.Postponed:
 	}
-	r.add(numberedRecord{record, s.ended}, s.size)
+	return &s.failed
 }
 
 // add adds a record to a ring of the given size.
@@ -169,19 +180,12 @@ func (r *ring) all() []numberedRecord {
 // all returns the records, the oldest one first.
 func (s *history) all() []Record {
 	s.mu.Lock()
-	succeeded, others := s.succeeded.all(), s.others.all()
+	numbered := slices.Concat(s.succeeded.all(), s.cancelled.all(), s.failed.all())
 	s.mu.Unlock()
-	records := make([]Record, 0, len(succeeded)+len(others))
-	for len(succeeded)+len(others) > 0 {
-		from := &succeeded
-		if len(succeeded) == 0 || len(others) > 0 && others[0].number < succeeded[0].number {
-			from = &others
-		}
-		records = append(records, (*from)[0].Record)
-		*from = (*from)[1:]
-	}
-	for i := range records {
-		records[i] = records[i].displayed()
+	slices.SortFunc(numbered, func(a, b numberedRecord) int { return cmp.Compare(a.number, b.number) })
+	records := make([]Record, len(numbered))
+	for i, r := range numbered {
+		records[i] = r.displayed()
 	}
 	return records
 }

@@ -255,10 +255,11 @@ func TestHistoryEqualsItsModel(t *testing.T) {
 				<-h.Done()
 				all = append(all, end{name, outcome})
 			}
-			want, kept := []end{}, map[bool]int{}
+			sort := map[observe.Outcome]string{observe.Success: "succeeded", observe.Cancelled: "cancelled"} // "": failed
+			want, kept := []end{}, map[string]int{}
 			for _, e := range slices.Backward(all) {
-				if good := e.Outcome == observe.Success; kept[good] < size {
-					kept[good]++
+				if of := sort[e.Outcome]; kept[of] < size {
+					kept[of]++
 					want = append(want, e)
 				}
 			}

@@ -8,13 +8,14 @@ import (
 
 // NotYet returns an error by which a task says that it cannot do its work yet, for example
 // because a file has not arrived: the task runs again after the given time. A task that
-// returns the error, or an error that wraps it, has not failed, and has not ended. It keeps its
-// name, and needs neither a Restart method nor a restart policy; neither is asked. A
-// middleware may return the error too.
+// returns the error, or an error that wraps it and no other error, has not failed, and has not
+// ended. It keeps its name, and needs neither a Restart method nor a restart policy; neither is
+// asked. A middleware may return the error too.
 //
 // While the task waits, its status is [NotAssigned], and DueAt of its [TaskStatus] is the time
 // at which it is queued again, even beyond the limit. With 0 that is at once, at the back of the
-// queue. A negative time makes an ordinary failure instead, which says so.
+// queue, so a task that is not ready for long keeps a worker busy. A negative time makes an ordinary
+// failure instead, which says so.
 //
 // For the restart policy the execution does not exist: it does not count for
 // [restart.MaxAttempts], [restart.Intensity] and [restart.Budget], and it neither extends nor ends
@@ -46,8 +47,13 @@ func askedAgain(err error) (after time.Duration, ok bool) {
 	if err == nil || crashed(err) {
 		return 0, false
 	}
-	e, ok := errors.AsType[notYet](err)
-	return time.Duration(e), ok
+	for err != nil {
+		if e, ok := err.(notYet); ok { //nolint:errorlint // an error that is joined to a failure must not hide it
+			return time.Duration(e), true
+		}
+		err = errors.Unwrap(err)
+	}
+	return 0, false
 }
 
 // postpone queues a task again whose execution returned NotYet.

@@ -145,6 +145,28 @@ func TestNotYetOfANegativeTimeIsAFailure(t *testing.T) {
 	})
 }
 
+// TestNotYetDoesNotHideAFailure joins it to a failure, which counts, and wraps it alone.
+func TestNotYetDoesNotHideAFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		runs := 0
+		joined := submitFunc(t, m, "joined", func(context.Context) error {
+			runs++
+			return errors.Join(errFailed, taskmanager.NotYet(time.Second))
+		})
+		check.Is(t, "the error", wait(t, joined), errFailed)
+		check.Equal(t, "executions", runs, 1)
+		wrapped := submitFunc(t, m, "wrapped", func(context.Context) error {
+			if runs++; runs == 2 {
+				return fmt.Errorf("no file: %w", taskmanager.NotYet(time.Second))
+			}
+			return nil
+		})
+		check.Is(t, "the error", wait(t, wrapped), nil)
+		check.Equal(t, "executions", runs, 3)
+	})
+}
+
 // TestNotYetDoesNotExistForThePolicy checks that a policy sees the same failures with and without
 // postponed executions between them.
 func TestNotYetDoesNotExistForThePolicy(t *testing.T) {

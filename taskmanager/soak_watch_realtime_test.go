@@ -37,10 +37,14 @@ func (x *life) describe() {
 // the records.
 func (x *life) checkRings() []taskmanager.Record {
 	done := isClosed(x.m.Done())
-	records, good := x.m.History(), 0
+	records := x.m.History()
+	var good, cancelled int
 	for i, r := range records {
 		if r.Outcome == observe.Success || r.Outcome == observe.HandedOver {
 			good++
+		}
+		if r.Outcome == observe.Cancelled || r.Outcome == observe.Stopped {
+			cancelled++
 		}
 		if (r.Outcome == observe.Success) != (r.LastError == nil) {
 			x.fail("the history has a %q with the error %v", r.Outcome, r.LastError)
@@ -50,9 +54,9 @@ func (x *life) checkRings() []taskmanager.Record {
 		}
 	}
 	counts := x.m.Counts()
-	ended := int(counts.Ended() - counts.Succeeded - counts.HandedOver)
-	if bad := len(records) - good; max(good, bad) > x.history || done && bad != min(ended, x.history) {
-		x.fail("the history has %d tasks that succeeded and %d that did not, of %+v, with a size of %d", good, bad, counts, x.history)
+	failed := int(counts.Failed + counts.TimedOut + counts.Dropped + counts.Shed)
+	if bad := len(records) - good - cancelled; max(good, cancelled, bad) > x.history || done && bad != min(failed, x.history) {
+		x.fail("the history has %d tasks that succeeded, %d that were cancelled and %d that failed, of %+v, with a size of %d", good, cancelled, bad, counts, x.history)
 	}
 	return records
 }

@@ -100,12 +100,16 @@ func (b *batch[T, R]) run(items iter.Seq[T], yield func(R, error) bool) {
 	}
 }
 
-// outcome returns the result or the error of an item that has ended.
-func (j *job[T, R]) outcome() (result R, _ error) {
+// outcome returns the result or the error of an item that has ended. It forgets the result, so that a
+// handle that is kept does not keep it.
+func (j *job[T, R]) outcome() (R, error) {
+	var none R
+	result := j.result
+	j.result = none
 	if j.err == nil {
-		return j.result, nil
+		return result, nil
 	}
-	return result, &ItemError{Index: j.index, Name: j.handle.Name(), Err: j.err}
+	return none, &ItemError{Index: j.index, Name: j.handle.Name(), Err: j.err}
 }
 
 // next waits until the next item in order has ended and returns it. At the end of the batch it
