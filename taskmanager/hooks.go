@@ -15,7 +15,11 @@ func init() {
 	}
 	hooks.Launch = func(ctx context.Context, handle any) error {
 		h := handle.(*Handle)
-		return h.m.launch(ctx, h, mayWait)
+		err := h.m.launch(ctx, h, mayWait)
+		if err != nil {
+			h.discard(err) // the consumer may wait for it
+		}
+		return err
 	}
 	hooks.Cancel = func(handle any, reason error) {
 		h := handle.(*Handle)
