@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/seed56799101/taskmanager/internal/cause"
 )
@@ -64,6 +65,7 @@ func (p *Pool[T]) roomLocked(ahead int) int {
 	if p.cfg.Limit != 0 {
 		ahead = min(ahead, max(p.cfg.Limit, 0)) // the limit is negative for HandOver
 	}
+	ahead = min(ahead, math.MaxInt32) // so that the sum does not overflow
 	waiting := p.queuedLocked() + p.inboxLenLocked() + p.blocked + p.returning.Len()
 	return p.ceiling - p.busyLocked() - waiting + ahead
 }

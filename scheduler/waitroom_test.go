@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -248,4 +249,18 @@ func TestWaitRoomErrors(t *testing.T) {
 		_, err = r.pool.WaitRoom(context.Background(), 0)
 		check.Is(t, "WaitRoom after Stop", err, scheduler.ErrStopped)
 	})
+}
+
+// TestWaitRoomWithHugeNumbers: the sum of the room for items exceeds an int.
+func TestWaitRoomWithHugeNumbers(t *testing.T) {
+	for _, ahead := range []int{1, math.MaxInt32, math.MaxInt} {
+		for _, most := range []int{4, scheduler.NoMaximum} {
+			synctest.Test(t, func(t *testing.T) {
+				n, err := newRig(t, scheduler.Config[*job]{Max: most}).pool.WaitRoom(t.Context(), ahead)
+				if err != nil || n <= ahead && ahead < math.MaxInt32 || n < math.MaxInt32 && ahead >= math.MaxInt32 {
+					t.Errorf("%d ahead, at most %d workers: room for %d, %v", ahead, most, n, err)
+				}
+			})
+		}
+	}
 }

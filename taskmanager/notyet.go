@@ -44,10 +44,7 @@ func (e notYet) Error() string {
 // askedAgain returns the time after which an execution that returned err wants to run again. It
 // reports false if err is not a NotYet.
 func askedAgain(err error) (after time.Duration, ok bool) {
-	if err == nil || crashed(err) {
-		return 0, false
-	}
-	for err != nil {
+	for err != nil && !crashed(err) { // nor the crash of another task, whose error this one returns
 		if e, ok := err.(notYet); ok { //nolint:errorlint // an error that is joined to a failure must not hide it
 			return time.Duration(e), true
 		}

@@ -415,3 +415,28 @@ func TestNotYetInTelemetry(t *testing.T) {
 		check.Equal(t, "attempt in the history", m.History()[0].Attempt, 4)
 	})
 }
+
+// TestNotYetOfAnotherTask passes on the error of a task that crashed with NotYet, or was cancelled for
+// that reason. The task that waited for it has failed.
+func TestNotYetOfAnotherTask(t *testing.T) {
+	for way, child := range map[string]func(ctx context.Context) error{
+		"panic": func(context.Context) error { panic(taskmanager.NotYet(time.Minute)) },
+		"cause": func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) },
+	} {
+		t.Run(way, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m, runs := start(t, taskmanager.WithWorkers(0, 4)), 0
+				parent := submitFunc(t, m, "parent", func(ctx context.Context) error {
+					runs++
+					h := submitFunc(t, m, "child", child)
+					time.AfterFunc(time.Second, func() { h.CancelCause(taskmanager.NotYet(time.Minute)) })
+					return h.Wait(ctx)
+				})
+				if err := wait(t, parent); err == nil {
+					t.Error("the parent has not failed")
+				}
+				check.Equal(t, "executions of the parent", runs, 1)
+			})
+		})
+	}
+}

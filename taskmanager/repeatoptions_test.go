@@ -3,6 +3,7 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -338,4 +339,30 @@ func TestTheLastOfEqualOptionsCounts(t *testing.T) {
 		log.until(10)
 		check.Equal(t, "starts", log.starts(), seconds(1, 2))
 	})
+}
+
+// TestJitterOfATimeInTheFarFuture: the sum of the time until the run and its delay exceeds a Duration.
+func TestJitterOfATimeInTheFarFuture(t *testing.T) {
+	for _, at := range []time.Time{time.Date(2250, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2600, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		bubble(t, func(t *testing.T) {
+			m, runs := start(t, taskmanager.WithRand(rand.NewPCG(1, 2))), 0
+			tick := &task{name: "a", execute: func(context.Context) error { runs++; return nil }}
+			_, err := m.Repeat(t.Context(), distant(at), tick, taskmanager.WithJitter(math.MaxInt64))
+			check.Is(t, "Repeat", err, nil)
+			_, err = m.Every(t.Context(), math.MaxInt64, &task{name: "b", execute: tick.execute}, taskmanager.WithJitter(time.Second))
+			check.Is(t, "Every", err, nil)
+			time.Sleep(time.Hour)
+			check.Equal(t, "runs", runs, 0)
+		})
+	}
+}
+
+// distant is a timetable with one time.
+type distant time.Time
+
+func (d distant) Next(after time.Time) time.Time {
+	if at := time.Time(d); after.Before(at) {
+		return at
+	}
+	return time.Time{}
 }

@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/clock"
@@ -17,6 +18,15 @@ type turn struct {
 
 // due returns the moment at which the run is due, unless the wall clock is set.
 func (t turn) due() time.Time { return t.moment.Add(t.jitter) }
+
+// after returns the time until the run is due, where left is that until its time of the timetable. For
+// a time in the far future it is the largest Duration.
+func (t turn) after(left time.Duration) time.Duration {
+	if left > math.MaxInt64-t.jitter {
+		return math.MaxInt64
+	}
+	return left + t.jitter
+}
 
 // longestSleep limits how long an alarm of a schedule that follows the wall clock sleeps before
 // it reads that clock again. Timers use the monotonic clock.
@@ -126,7 +136,7 @@ func (s *Schedule) armLocked() error {
 		return nil
 	}
 	left, _ := s.leftLocked()
-	left += s.next.jitter
+	left = s.next.after(left)
 	if !s.fixed && !clock.Monotonic(s.next.at) {
 		left = min(left, longestSleep-s.m.now()%longestSleep)
 	}
@@ -156,7 +166,7 @@ func (s *Schedule) tick() {
 	next, times := s.next, s.times
 	left, step := s.leftLocked()
 	stepped := step >= clockStep || step <= -clockStep
-	if s.over || next.at.IsZero() || left+next.jitter > 0 && !stepped {
+	if s.over || next.at.IsZero() || next.after(left) > 0 && !stepped {
 		err := s.armLocked()
 		s.mu.Unlock()
 		s.fail(err)
