@@ -121,8 +121,10 @@ type lane[T any] struct {
 	id      uint64
 	n       int // items, with the head and those set aside
 	waiting wrapped[T]
-	aside   []heap[T] // by resource: items that lent amounts keep from fitting, by their amount; nil: none
+	given   int64     // items that the inner discipline has given so far
+	aside   []heap[T] // by resource: items that lent amounts keep from fitting, by amount and number; nil: none
 	head    T
+	number  int64        // of the head, among the items that the inner discipline has given
 	some    bool         // there is a head
 	turn    uint64       // of the head
 	in      *laneHeap[T] // nil without a head
@@ -408,7 +410,7 @@ func (q *gate[T]) settleOne() bool {
 		l := c.lanes[0]
 		last = l.turn
 		if i := q.beyond(l.head, l); i >= 0 {
-			q.setAside(l, q.behead(l), i)
+			q.setAside(l, q.behead(l), l.number, i)
 			q.advance(l)
 			return true
 		}

@@ -38,36 +38,49 @@ func (q *gate[T]) tidy(l *lane[T]) {
 // advance gives a lane a head, unless it has one, or removes the lane if it is empty.
 func (q *gate[T]) advance(l *lane[T]) {
 	for !l.some {
-		item, ok := q.next(l)
+		item, number, ok := q.next(l)
 		if !ok {
 			q.tidy(l)
 			return
 		}
 		if i := q.beyond(item, l); i >= 0 {
-			q.setAside(l, item, i)
+			q.setAside(l, item, number, i)
 			continue
 		}
 		q.turns++
-		l.head, l.some, l.turn = item, true, q.turns
+		l.head, l.number, l.some, l.turn = item, number, true, q.turns
 		q.stand(l)
 	}
 }
 
-// next removes and returns the next item of a lane, one that was set aside and can fit or else the
-// next one of the inner discipline.
-func (q *gate[T]) next(l *lane[T]) (item T, ok bool) {
+// next removes and returns the next item of a lane and its number: of the items that were set aside
+// and can fit, the earliest one of those with the smallest amounts, or else the next item of the
+// inner discipline.
+func (q *gate[T]) next(l *lane[T]) (item T, number int64, ok bool) {
+	var from *heap[T]
 	for i := range l.aside {
-		if h := &l.aside[i]; h.Len() > 0 && q.canFit(q.needOf(h.entries[0].item, i), i) {
-			return h.Pop()
+		h := &l.aside[i]
+		if h.Len() == 0 || !q.canFit(q.needOf(h.entries[0].item, i), i) {
+			continue
 		}
+		if n := h.entries[0].rank(); from == nil || n < number {
+			from, number = h, n
+		}
+	}
+	if from != nil {
+		item, ok = from.Pop()
+		return item, number, ok
 	}
 	q.tick(&l.waiting)
 	item, ok = l.waiting.Pop()
-	if ok && l.waiting.finisher != nil {
-		l.waiting.finisher.Finish(item, true)
+	if ok {
+		l.given++
+		if l.waiting.finisher != nil {
+			l.waiting.finisher.Finish(item, true)
+		}
 	}
 	q.collect(l)
-	return item, ok
+	return item, l.given, ok
 }
 
 // canFit reports whether so much of a resource becomes free when only items end that have not lent
@@ -86,16 +99,14 @@ func (q *gate[T]) beyond(item T, l *lane[T]) int {
 	return -1
 }
 
-// setAside sets an item of a lane aside, because of a resource.
-func (q *gate[T]) setAside(l *lane[T], item T, i int) {
+// setAside sets an item of a lane aside, because of a resource. Its number is its rank among items
+// with an equal amount, so that they keep their order however often they are set aside.
+func (q *gate[T]) setAside(l *lane[T], item T, number int64, i int) {
 	if l.aside == nil {
 		q.aside++
 		l.aside = make([]heap[T], len(q.resources))
-		for i := range l.aside {
-			l.aside[i].key = func(item T, _ int64) int64 { return q.needOf(item, i) }
-		}
 	}
-	l.aside[i].Push(item)
+	l.aside[i].add(item, q.needOf(item, i), number)
 }
 
 // collect takes the items that the discipline of a lane has given up.

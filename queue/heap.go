@@ -49,6 +49,9 @@ func before[T any](a, b *entry[T], reverse uint64) uint64 {
 	return borrow ^ reverse
 }
 
+// rank returns the rank with which the item was added.
+func (e *entry[T]) rank() int64 { return int64(e.seq) - noSeq } //nolint:gosec // see add
+
 // Validate reports invalid arguments of the constructor.
 func (q *heap[T]) Validate() error { return q.fault }
 
@@ -126,7 +129,7 @@ func (q *heap[T]) reach(e *entry[T]) {
 // level returns the key that an item of the level of e would have with the number 0, and the number
 // of e, in a heap that ages. It returns false if e was put in front.
 func (e *entry[T]) level() (level, seq int64, ok bool) {
-	seq = int64(e.seq) - noSeq       //nolint:gosec // see add
+	seq = e.rank()
 	level = int64(e.key^1<<63) - seq //nolint:gosec // see add
 	return level, seq, seq >= 0
 }

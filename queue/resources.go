@@ -37,7 +37,7 @@ type ResourcesConfig[T any] struct {
 //
 // There is one exception. While items that have lent their places (see [Lender]) use so much that a
 // held item cannot fit until they end, it is set aside, and others overtake it: they may be those
-// for which these items wait.
+// for which these items wait. Items that need the same amounts do not overtake one another by that.
 //
 // The inner discipline sees an item when it becomes held, and again when it is admitted; see
 // [LimitByKey] for what that means. If it panics in Push in the second case, the item is discarded.
