@@ -3,6 +3,7 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -96,7 +97,7 @@ func TestUpcomingAsksTheTimetable(t *testing.T) {
 	both(t, time.Second, func(t *testing.T, schedule maker) {
 		log, m := newRunLog(), start(t)
 		s := schedule(m, log.lasting("task", 0))
-		for n, want := range map[int]int{-1: 0, 0: 0, 1: 1, 7: 7, 1000: 1000, 1001: 1000, 1 << 40: 1000} {
+		for n, want := range map[int]int{-1: 0, 0: 0, 1: 1, 7: 7, 1000: 1000, 1001: 1000, math.MaxInt32: 1000} {
 			list := s.Upcoming(n)
 			check.Equal(t, "upcoming", len(list), want)
 			for i, at := range list {
