@@ -335,7 +335,9 @@ func watched[T any](key laneKey[T]) bool {
 }
 
 // wake lets the heads that wait for a key look for what they lack next, the first ones first, until
-// as many as it has places need nothing else.
+// as many as it has places need nothing else. If there are resources, a head that has another key does
+// not count: an earlier head may take the place of that key, and then a later one must have been looked
+// at, before what it needs goes to one that came after it.
 func (q *gate[T]) wake(p *place[T]) {
 	if p == nil {
 		return
@@ -343,7 +345,7 @@ func (q *gate[T]) wake(p *place[T]) {
 	for n := p.most - p.admitted; n > 0 && len(p.waiting) > 0; {
 		l := p.waiting[0]
 		q.stand(l)
-		if l.needs == 0 && firstFull(l.laneKey) == nil {
+		if l.needs == 0 && firstFull(l.laneKey) == nil && (len(q.resources) == 0 || !l.severalKeys()) {
 			n--
 		}
 	}

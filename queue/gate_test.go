@@ -475,3 +475,20 @@ func TestHeldItemsCostNothing(t *testing.T) {
 	}
 	check.Equal(t, "calls of Amount with many held items", cycle(), few)
 }
+
+// TestHeadThatLosesAPlaceDoesNotHideAnother has an item wait for two keys that become free together,
+// behind one that takes the place of the second. An item that has waited longer for the first key then
+// starts before what it needs goes to one that came later.
+func TestHeadThatLosesAPlaceDoesNotHideAnother(t *testing.T) {
+	q := gates["limits in resources"].make()
+	for seq, value := range []int{6, 8, 0, 0, 0, 3, 0, 0, 0, 7, 1, 0} {
+		q.Push(&queuetest.Item{Seq: seq, Value: value})
+	}
+	first, _ := q.Pop()
+	q.(queue.Finisher[*queuetest.Item]).Finish(first, true)
+	var values []int
+	for i, ok := q.Pop(); ok; i, ok = q.Pop() {
+		values = append(values, i.Value)
+	}
+	check.Equal(t, "values of the items that may run", values, []int{0, 8, 3})
+}

@@ -130,3 +130,14 @@ func (q *gate[T]) sorted() []*lane[T] {
 	slices.SortFunc(list, func(a, b *lane[T]) int { return cmp.Compare(a.id, b.id) })
 	return list
 }
+
+// severalKeys reports whether the items have more than one limited key.
+func (k laneKey[T]) severalKeys() bool {
+	n := 0
+	for _, p := range k.places {
+		if p != nil {
+			n++
+		}
+	}
+	return n > 1
+}
