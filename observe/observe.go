@@ -103,7 +103,7 @@ const (
 	Dropped  Outcome = "dropped"   // given up by the overflow policy or by the queue
 	Shed     Outcome = "shed"      // given up by the discipline, having waited for too long
 
-	HandedOver Outcome = "handed_over" // is to run again, which is up to whoever keeps it; see taskmanager.WithOrigin
+	HandedOver Outcome = "handed_over" // to be run again by the store that keeps the task; see taskmanager.WithOrigin
 )
 
 // Result describes the end of an execution.

@@ -67,7 +67,6 @@ const (
 // attributes are the values by which disciplines order tasks, and which the status shows under
 // every discipline. They do not change after the submit.
 type attributes struct {
-	given    attribute // set by options
 	priority int
 	key      string
 	deadline time.Time // a moment (see package clock); zero: none
@@ -196,7 +195,11 @@ func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, erro
 	if cfg != nil {
 		a = cfg.attributes
 	}
-	faults := d.ask(task, &a)
+	given := attribute(0)
+	if cfg != nil {
+		given = cfg.given
+	}
+	faults := d.ask(task, &a, given)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
@@ -209,13 +212,13 @@ func (d *Discipline) attributesOf(task Task, cfg *taskConfig) (*taskConfig, erro
 	return cfg, nil
 }
 
-// ask calls the methods of a task that return attributes, and the functions of the
-// discipline.
-func (d Discipline) ask(task Task, a *attributes) (faults []error) {
+// ask calls the methods of a task that return attributes, except the given ones, and the functions of
+// the discipline.
+func (d Discipline) ask(task Task, a *attributes, given attribute) (faults []error) {
 	_, future := task.(forgetful) // it has the methods of its handle
 	// The inner ask calls a method if no option has set its attribute.
 	ask := func(which attribute, method string, call func() error) {
-		if future || a.given&which != 0 {
+		if future || given&which != 0 {
 			return
 		}
 		if err := guarded(call); err != nil {

@@ -41,7 +41,7 @@ func TestAllocationBudget(t *testing.T) {
 		allocs, bytes float64
 		submit        func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error
 	}{
-		{"Submit, with a key", taskmanager.Fair(nil), 3, 464, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
+		{"Submit, with a key", taskmanager.Fair(nil), 3, 448, func(m *taskmanager.TaskManager, name string, fn func(context.Context) error) error {
 			_, err := m.Submit(context.Background(), keyed{name, name[len(name)-1:], fn}) // the conversion to Task is one of the allocations
 			return err
 		}},

@@ -235,6 +235,11 @@ func (h *Handle) noteFailureLocked(err error, late bool) {
 // report records that an accepted task ends with err, and tells observers. The caller owns the
 // state of the task.
 func (m *TaskManager) report(h *Handle, err error) {
+	if err != nil { // otherwise Counts could have another outcome, after a cancellation during the reports
+		h.word.Lock()
+		h.inTroubleLocked().reported = true
+		h.word.Unlock()
+	}
 	m.record(h, err)
 	waited := m.restartOver(h, err)
 	if h.word.Observers() != 0 {

@@ -52,6 +52,7 @@ type trouble struct {
 	err       error       // the error of the last execution and, at the end, of the task
 	cancelled error       // the reason for the cancellation; nil: not cancelled
 	how       outcome     // of the end, if it does not follow from err and cancelled
+	reported  bool        // the outcome is decided, for reports of the end: a cancellation comes too late
 	retry     *retry      // nil until the task runs again, unless it has run elsewhere
 	line      *succession // nil unless a task waits behind this one, or this one has waited behind another
 }
@@ -86,7 +87,7 @@ func (h *Handle) cancelledLocked() error {
 // noteCancelLocked notes the reason for a cancellation. Only the first one counts. The lock is
 // held.
 func (h *Handle) noteCancelLocked(reason error) {
-	if t := h.inTroubleLocked(); t.cancelled == nil {
+	if t := h.inTroubleLocked(); t.cancelled == nil && !t.reported {
 		t.cancelled = reason
 	}
 }

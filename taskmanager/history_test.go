@@ -274,3 +274,26 @@ func TestHistoryEqualsItsModel(t *testing.T) {
 		})
 	})
 }
+
+// cancelsInTaskEnded is an observer that cancels each task when it is told of the end.
+type cancelsInTaskEnded struct{ told observe.Outcome }
+
+func (o *cancelsInTaskEnded) TaskEnded(ctx context.Context, e observe.End) {
+	o.told = e.Outcome
+	if h, ok := taskmanager.FromContext(ctx); ok {
+		h.Cancel()
+	}
+}
+
+// TestCancellationDuringTheReportsOfAFailure comes too late: the history, observers and Counts agree.
+func TestCancellationDuringTheReportsOfAFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := new(cancelsInTaskEnded)
+		m := start(t, taskmanager.WithHistory(3), taskmanager.WithObserver(o))
+		h := submitFunc(t, m, "a", fails)
+		check.Is(t, "Wait", wait(t, h), errFailed)
+		check.Equal(t, "the outcome for observers", o.told, observe.Failure)
+		check.Equal(t, "the outcome in the history", m.History()[0].Outcome, observe.Failure)
+		check.Equal(t, "counts", m.Counts(), taskmanager.Counts{Accepted: 1, Failed: 1})
+	})
+}

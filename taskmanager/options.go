@@ -219,6 +219,7 @@ type taskConfig struct {
 	delayed  *postponed   // nil: no delay
 	limits   *limits      // nil: no time limit
 	placing  *placing     // nil: nothing of it
+	given    attribute    // the attributes that options have set
 	linked   bool         // WithLinkedContext, or a task of a group
 	enters   bool         // see entersLocked; guarded by the handle's lock
 	unique   bool         // WithUniqueName

@@ -54,8 +54,9 @@ func (x *life) checkRings() []taskmanager.Record {
 		}
 	}
 	counts := x.m.Counts()
-	others := int(counts.Ended() - counts.Succeeded - counts.HandedOver) // a cancellation that comes with a failure may be in either
-	if bad := len(records) - good - cancelled; max(good, cancelled, bad) > x.history || done && others <= x.history && cancelled+bad != others {
+	failed := int(counts.Failed + counts.TimedOut + counts.Dropped + counts.Shed)
+	if bad := len(records) - good - cancelled; max(good, cancelled, bad) > x.history ||
+		done && (bad != min(failed, x.history) || cancelled != min(int(counts.Cancelled+counts.Stopped), x.history)) {
 		x.fail("the history has %d tasks that succeeded, %d that were cancelled and %d that failed, of %+v, with a size of %d", good, cancelled, bad, counts, x.history)
 	}
 	return records

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// About is a context for those who are told of an event of an owner, until [About.Release]. It
-// makes the owner known to [NearestOf], and not to [OwnerOf]: whoever has it does not work for the
+// About is the context that an observer gets with an event of an owner, until [About.Release].
+// [NearestOf] finds the owner in it, and [OwnerOf] does not, because an observer does not act for the
 // owner. After that it only carries the values of its parent, so contexts that were derived from it
 // do not keep the owner in memory.
 type About[O any] struct {

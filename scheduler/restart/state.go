@@ -23,8 +23,8 @@ type State struct {
 	Recent []time.Time `json:"recent,omitempty"`
 	// LastError is the text of the last failure, or empty.
 	LastError string `json:"last_error,omitempty"`
-	// Delay is how long the next execution has to wait from the end of the last one. Whoever
-	// keeps the task observes it; the manager that gets the task does not.
+	// Delay is how long the next execution has to wait from the end of the last one. The store that
+	// keeps the task must wait for it; the manager to which the task is submitted does not.
 	Delay time.Duration `json:"delay"`
 	// QueuedAt is when the task was queued, or is due to be queued after Delay. Zero means now.
 	// The wait of the next execution is counted from then.
