@@ -407,3 +407,27 @@ func TestCancelOfANameWithTwoTasks(t *testing.T) {
 		j.expect(t, "0s first", "0s second")
 	})
 }
+
+// TestWaitForATaskBehindOneThatIsHeldBack: the task that waits has the key that the task before needs
+// to restart, so neither would ever continue.
+func TestWaitForATaskBehindOneThatIsHeldBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 2), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
+		key, fail := taskmanager.WithKey("key"), make(chan struct{})
+		runs := 0
+		submitFunc(t, m, "first", func(context.Context) error {
+			if runs++; runs == 1 {
+				<-fail
+				return errFailed
+			}
+			return nil
+		}, key, taskmanager.WithRestart(restart.Constant(0)))
+		synctest.Wait() // it runs, so the next task of the name waits behind it
+		second := submitFunc(t, m, "first", fn0, taskmanager.WithRerun())
+		waiter := submitFunc(t, m, "waiter", second.Wait, key)
+		close(fail)
+		check.Is(t, "the wait", wait(t, waiter), taskmanager.ErrWouldDeadlock)
+		check.Is(t, "the task that was waited for", wait(t, second), nil)
+		check.Equal(t, "executions of the first task", runs, 2)
+	})
+}

@@ -40,7 +40,7 @@ func ShareWaits(m, other *TaskManager) bool {
 func WaitsLeft(m *TaskManager) int {
 	g := m.lockWaits(m)
 	defer g.mu.Unlock()
-	return len(g.waits) + len(g.waiters) + len(g.keys.of) + g.keys.groups
+	return len(g.waits) + len(g.waiters) + len(g.keys.of) + g.keys.groups + len(g.keys.behind)
 }
 
 // RoomForCalls returns how many calls of user code the manager has room to note.

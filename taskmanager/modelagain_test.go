@@ -18,9 +18,7 @@ const notYetAfter = 6*time.Millisecond + 7*time.Microsecond
 // postponeRun makes an execution of the state machine return NotYet.
 func (s *system) postponeRun(t *rapid.T) {
 	s.tick()
-	x := s.pick(t, func(x *modelTask) bool { // TestNotYetAndASubmitOfTheSameName covers the others
-		return takesOrders(x) && (x.next == nil || x.next.taken == reruns)
-	})
+	x := s.pick(t, takesOrders)
 	after := rapid.SampledFrom([]time.Duration{0, notYetAfter, notYetAfter}).Draw(t, "after")
 	x.orders <- order{outcome: notYet, after: after}
 	synctest.Wait()
@@ -33,9 +31,12 @@ func (s *system) postponeRun(t *rapid.T) {
 func (m *model) notYet(x *modelTask, after time.Duration) {
 	x.queuedAt, x.patientFrom = time.Now(), time.Time{}
 	x.phase = taskmanager.NotAssigned
-	if after == 0 {
+	switch {
+	case x.next != nil && x.next.taken != reruns:
+		m.finish(x, taskmanager.ErrReplaced)
+	case after == 0:
 		m.queue.Push(x)
-	} else {
+	default:
 		m.postpone(x, after)
 	}
 	m.release(x)

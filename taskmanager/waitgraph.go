@@ -227,14 +227,14 @@ func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
 	}
 }
 
-// Having returns the tasks that need something. Those that a limit per key holds back cannot be
-// listed while tasks wait for groups, whose members may be among them.
+// Having returns the tasks that need something. Those that a limit holds back cannot be listed while
+// not all awaited tasks are known.
 func (g *waitGraph) Having(on dependency) (tasks iter.Seq[*Handle], ok bool) {
 	switch on := on.(type) {
 	case limitedKey:
-		return g.keys.heldBack(on), g.keys.groups == 0
+		return g.keys.heldBack(on), g.keys.complete()
 	case usedResource:
-		return g.keys.lacking(on), g.keys.groups == 0
+		return g.keys.lacking(on), g.keys.complete()
 	case *inlineSubmit:
 		return on.having(), true
 	case *Handle:

@@ -116,9 +116,14 @@ func (r usedResource) tasks(g *waitGraph) iter.Seq[*Handle] {
 
 // keyIndex has the tasks of limited keys, and those that need resources, that take part in waits.
 type keyIndex struct {
-	of     map[any]*keyTasks // by limitedKey, or by the index of a usedResource
-	groups int               // dependencies of managers that hold tasks back that are not a single task
+	of     map[any]*keyTasks    // by limitedKey, or by the index of a usedResource
+	groups int                  // dependencies of managers that hold tasks back that are not a single task
+	behind map[*Handle]struct{} // awaited tasks that had to wait behind another one of their name
 }
+
+// complete reports whether all tasks are known that are awaited. The members of a group are not, nor is
+// the task behind which an awaited one waits for its name.
+func (x *keyIndex) complete() bool { return x.groups+len(x.behind) == 0 }
 
 // keyTasks are tasks of one key, or that need the same resource.
 type keyTasks struct {
@@ -154,6 +159,11 @@ func (x *keyIndex) setAwaited(on dependency, awaited bool) {
 	}
 	if h, single := on.(*Handle); single {
 		x.set(h, awaited, func(t *keyTasks) map[*Handle]struct{} { return t.awaited })
+		if !awaited {
+			delete(x.behind, h)
+		} else if h.standing().behind != nil {
+			x.behind[h] = struct{}{}
+		}
 	} else if awaited {
 		x.groups++
 	} else {
@@ -218,12 +228,12 @@ func (x *keyIndex) lacking(r usedResource) iter.Seq[*Handle] {
 }
 
 // lacked returns what the tasks lack that are awaited and have not started, of the resources that a
-// task uses. It may return something several times. If tasks wait for groups, whose members it does
-// not know, it returns more.
+// task uses. It may return something several times. If it does not know all awaited tasks, it returns
+// more.
 func (x *keyIndex) lacked(h *Handle) iter.Seq[usedResource] {
 	return func(yield func(usedResource) bool) {
 		for r := range needsOf(h) {
-			if x.groups > 0 && !yield(usedResource{r.m, r.resource, r.m.queue.resources[r.resource]}) {
+			if !x.complete() && !yield(usedResource{r.m, r.resource, r.m.queue.resources[r.resource]}) {
 				return
 			}
 			for y := range x.heldBack(r.index()) {

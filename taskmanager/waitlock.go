@@ -13,7 +13,7 @@ func newWaitGraph() *waitGraph {
 		place:   graphs.Add(1),
 		waits:   make(map[*Handle]map[dependency]int),
 		waiters: make(map[dependency]map[*Handle]struct{}),
-		keys:    keyIndex{of: make(map[any]*keyTasks)},
+		keys:    keyIndex{of: make(map[any]*keyTasks), behind: make(map[*Handle]struct{})},
 	}
 }
 
@@ -79,6 +79,7 @@ func joinAndUnlockOne(a, b *waitGraph) *waitGraph {
 	maps.Copy(a.waiters, b.waiters)
 	maps.Copy(a.keys.of, b.keys.of)
 	a.keys.groups += b.keys.groups
+	maps.Copy(a.keys.behind, b.keys.behind)
 	a.joined = true
 	b.gone, b.next = true, a
 	b.waits, b.waiters, b.keys = nil, nil, keyIndex{}
