@@ -370,10 +370,14 @@ func (q *gate[T]) whereabouts(l *lane[T]) *laneHeap[T] {
 		return &p.waiting
 	}
 	i := slices.IndexFunc(q.classes, func(c *class[T]) bool { return c.needs == l.needs })
+	if i < 0 { // an empty class will do, so there are never more than the sets that held items need
+		i = slices.IndexFunc(q.classes, func(c *class[T]) bool { return len(c.lanes) == 0 })
+	}
 	if i < 0 {
 		i = len(q.classes)
-		q.classes = append(q.classes, &class[T]{needs: l.needs})
+		q.classes = append(q.classes, new(class[T]))
 	}
+	q.classes[i].needs = l.needs
 	return &q.classes[i].lanes
 }
 
@@ -432,16 +436,6 @@ func (q *gate[T]) settleOne() bool {
 		}
 	}
 	return false
-}
-
-// after returns the class whose first head is the next one after a turn.
-func (q *gate[T]) after(turn uint64) (next *class[T]) {
-	for _, c := range q.classes {
-		if len(c.lanes) > 0 && c.lanes[0].turn > turn && (next == nil || c.lanes[0].turn < next.lanes[0].turn) {
-			next = c
-		}
-	}
-	return next
 }
 
 // admit admits the head of a lane.

@@ -1,12 +1,14 @@
 package queue_test
 
 import (
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/queue/queuetest"
 )
 
 // TestItemsSetAsideKeepTheirOrder has items lend their places and continue. Held items that need the
@@ -107,4 +109,28 @@ func TestEqualItemsRunInTheOrderOfTheirPushes(t *testing.T) {
 			},
 		})
 	})
+}
+
+// TestSetsOfResourcesAreForgotten holds back items that need each set of resources in turn. What an
+// item costs must not depend on the number of sets that were seen.
+func TestSetsOfResourcesAreForgotten(t *testing.T) {
+	capacity := map[string]int64{}
+	for i := range 10 {
+		capacity[fmt.Sprint(i)] = 1
+	}
+	set := func(i *queuetest.Item, resource string) int64 {
+		return int64(i.Value>>(resource[0]-'0')) & 1
+	}
+	q := queue.Resources(queue.ResourcesConfig[*queuetest.Item]{Capacity: capacity, Amount: set}, nil)()
+	for value := 1; value < 1<<10; value++ {
+		for range 2 { // the second is held back until the first has ended
+			q.Push(&queuetest.Item{Value: value})
+		}
+		for range 2 {
+			i, _ := q.Pop()
+			q.(queue.Finisher[*queuetest.Item]).Finish(i, true)
+		}
+	}
+	check.Equal(t, "items", q.Len(), 0)
+	check.Equal(t, "sets that are kept", queue.ClassesOf(q), 1)
 }

@@ -141,3 +141,13 @@ func (k laneKey[T]) severalKeys() bool {
 	}
 	return n > 1
 }
+
+// after returns the class whose first head is the next one after a turn.
+func (q *gate[T]) after(turn uint64) (next *class[T]) {
+	for _, c := range q.classes {
+		if len(c.lanes) > 0 && c.lanes[0].turn > turn && (next == nil || c.lanes[0].turn < next.lanes[0].turn) {
+			next = c
+		}
+	}
+	return next
+}

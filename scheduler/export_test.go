@@ -44,3 +44,10 @@ func (p *Patience) Lock(mu *sync.Mutex, held *atomic.Bool) { p.p.lock(mu, held, 
 
 // Paused reports whether it has ever paused.
 func (p *Patience) Paused() bool { return p.p.pause > 0 }
+
+// Plain reports whether the pool takes its shortcuts.
+func (p *Pool[T]) Plain() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.plain
+}

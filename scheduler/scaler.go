@@ -10,8 +10,7 @@ import (
 )
 
 // setScaler checks the scaler, whose methods may panic, for example on a nil pointer, and
-// makes a meter if it needs time, or the
-// configuration asks for one.
+// makes a meter if it needs time or the configuration asks for one.
 func (p *Pool[T]) setScaler() (err error) {
 	s := p.cfg.Scaler
 	defer func() {

@@ -13,6 +13,7 @@ import (
 // nothing at other times.
 type roomWait struct {
 	woken chan struct{} // closed when there may be room; nil: no call waits
+	calls int           // that wait
 	ahead int           // the largest argument of the calls
 	plain bool          // what Pool.plain was before
 }
@@ -52,7 +53,22 @@ func (p *Pool[T]) WaitRoom(ctx context.Context, ahead int) (n int, err error) {
 		select {
 		case <-woken:
 		case <-ctx.Done():
+			p.leaveRoom(woken)
 		}
+	}
+}
+
+// leaveRoom notes that a call no longer waits. Without calls the pool is plain again.
+func (p *Pool[T]) leaveRoom(woken <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &p.room
+	if r.woken != woken { // there is or was room
+		return
+	}
+	if r.calls--; r.calls == 0 {
+		p.plain = r.plain
+		*r = roomWait{}
 	}
 }
 
@@ -77,6 +93,7 @@ func (p *Pool[T]) awaitRoomLocked(ahead int) (woken <-chan struct{}) {
 		*r = roomWait{woken: make(chan struct{}), plain: p.plain}
 		p.plain = false
 	}
+	r.calls++
 	r.ahead = max(r.ahead, ahead)
 	return r.woken
 }

@@ -264,3 +264,21 @@ func TestWaitRoomWithHugeNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitRoomThatIsGivenUp: the pool takes its shortcuts again once no call waits for room.
+func TestWaitRoomThatIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scheduler.Config[*job]{Max: 1})
+		mustSubmit(t, r.pool, newJob(1))
+		check.Equal(t, "plain before", r.pool.Plain(), true)
+		first, second := callWaitRoom(r.pool, 0), callWaitRoom(r.pool, 0)
+		check.Equal(t, "plain during two calls", r.pool.Plain(), false)
+		first.cancel()
+		synctest.Wait()
+		check.Equal(t, "plain during one call", r.pool.Plain(), false)
+		second.cancel()
+		synctest.Wait()
+		check.Equal(t, "plain afterwards", r.pool.Plain(), true)
+		r.close(t)
+	})
+}

@@ -9,8 +9,8 @@ import (
 	"github.com/seed56799101/taskmanager/internal/text"
 )
 
-// calls are the calls of observers, loggers, timetables and functions of WithOnEnd in progress. [TaskManager.Stop]
-// waits for them, directly or because their goroutine is a worker's, and names them if it
+// calls are the calls of observers, loggers, timetables and functions of WithOnEnd in progress.
+// [TaskManager.Stop] waits for them, directly or because their goroutine is a worker's, and names them if it
 // waits in vain. There are several shards, so that workers that call an observer for each
 // execution do not compete for one lock.
 type calls struct{ shards [8]callShard }

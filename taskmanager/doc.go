@@ -96,8 +96,8 @@
 //
 // Calls return the errors listed in their documentation. Compare them with [errors.Is], and
 // use [errors.As] for [*TaskError], [*PanicError], [*StopError], [*DrainError], [*GroupError] and
-// [*HandedOver]. Only
-// [TaskManager.Go] and [TaskManager.GoFunc] promise errors that can be compared with ==.
+// [*HandedOver]. Only [TaskManager.Go] and [TaskManager.GoFunc] promise errors that can be compared
+// with ==.
 // [Start] reports all invalid options at once.
 //
 // # Contexts

@@ -26,7 +26,7 @@ var duplicateNames = [...]string{"", "WithRerun", "WithReplace", "WithDebounce"}
 // index: after the call of the submit a run begins, and sees what the submitter has changed
 // before.
 //
-//   - If the outstanding task has yet to run, or waits to restart, that run is the one. The
+//   - If the outstanding task has yet to run, or waits to run again, that run is the one. The
 //     submit returns the handle of that task, and its own task is discarded, with its options.
 //   - If the outstanding task is running, the new task waits behind it, and runs when the
 //     other one has ended, with all its restarts. If a task waits there already, the submit
@@ -54,7 +54,7 @@ func WithRerun() TaskOption { return duplicateOption(rerunDuplicate) }
 // WithReplace makes a submit whose name is taken replace the task that has yet to run, instead
 // of returning [ErrAlreadyExists]. It is for tasks of which only the last one counts.
 //
-//   - If the outstanding task has yet to run, or waits to restart, it ends with [ErrReplaced],
+//   - If the outstanding task has yet to run, or waits to run again, it ends with [ErrReplaced],
 //     and the new task takes its name. No other submit can get the name in between. If the
 //     other task is waiting for the time of its [WithDelay] or [WithNotBefore], and the new task
 //     has neither option, the new one becomes due at that time.

@@ -115,8 +115,8 @@ func (c *taskConfig) past() error {
 }
 
 // arm sets the alarms of the time limits of a task, links the task to the context of its submit
-// if it has a link, and gives it the history of its origin if it has one. The state of the task is admitting, so no other
-// goroutine ends it before its submit returns.
+// if it has a link, and gives it the history of its origin if it has one. The state of the task is
+// admitting, so no other goroutine ends it before its submit returns.
 func (m *TaskManager) arm(ctx context.Context, h *Handle, postponed bool) {
 	if h.cfg.origin != nil {
 		h.word.Lock()

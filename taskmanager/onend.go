@@ -2,7 +2,8 @@ package taskmanager
 
 // WithOnEnd calls f when the task has ended. [Handle.Done] is closed then, the name is free, and
 // [Handle.Err] is final. f is called exactly once for each task that was accepted, also if the task
-// never ran, and never for a submit that returned an error. If the option is given several times,
+// never ran, and never for a submit that returned an error, or whose request another task serves (see
+// [WithRerun]). If the option is given several times,
 // all functions are called, in the given order. [TaskManager.SubmitAll] calls f for each of its
 // tasks, and a [Schedule] for each run.
 //

@@ -173,7 +173,8 @@ func (h *Handle) noteStateLocked(s *restart.State, wait time.Duration, row int) 
 //
 // The errors are [ErrStopped] once Close, Drain or Stop has been called, [ErrNilContext], an error
 // that wraps the reason why ctx ended, or one that says that ahead is negative. A task that calls
-// WaitRoom lends its slot meanwhile; see [Blocking].
+// WaitRoom lends its slot meanwhile, so the result includes the worker that runs the task itself; see
+// [Blocking].
 func (m *TaskManager) WaitRoom(ctx context.Context, ahead int) (n int, err error) {
 	switch {
 	case ctx == nil:

@@ -13,7 +13,8 @@ import (
 // If Next panics, or returns a time that is not later than after, the schedule ends. The
 // first call is made by Repeat, which returns the error; errors of later calls are logged.
 //
-// Next must not wait until the manager has stopped: [TaskManager.Stop] and
+// Next must not call [runtime.Goexit], after which the schedule would stand still. It must not wait
+// until the manager has stopped: [TaskManager.Stop] and
 // [TaskManager.Drain] wait for Next to return.
 //
 // The times that the manager passes to Next are wall times in the local time zone. Those that

@@ -32,7 +32,7 @@ func WithRestartPlain() Option {
 
 // WithRand sets the source of randomness for restart policies and [WithJitter], so that a run
 // can be repeated. The source need not be safe for concurrent use, but the program must not use
-// it for anything else. The default is the global source of math/rand/v2.
+// it for anything else, and it must not call [runtime.Goexit]. The default is the global source of math/rand/v2.
 func WithRand(source rand.Source) Option {
 	return option{
 		name:  "WithRand",

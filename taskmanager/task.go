@@ -21,8 +21,8 @@ type Task interface {
 
 // TaskWithProgress is an optional interface of a [Task] that reports its progress. Both
 // methods are called for each request of the status, on the goroutine of the caller and
-// while Execute runs. They must be safe for concurrent use. With [WithHistory] they are also
-// called once when the task ends after an execution.
+// while Execute runs. They must be safe for concurrent use. With [WithHistory], and for the
+// runs of a [Schedule], they are also called once when the task ends after an execution.
 type TaskWithProgress interface {
 	Task
 	// Progress returns the progress, on any scale. An error or a panic is reported in the

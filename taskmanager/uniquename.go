@@ -12,7 +12,8 @@ import (
 // tasks, so the tasks of one name need not have consecutive numbers.
 //
 // The kind of the task is the name that was given, unless [WithKind] or [TaskWithKind] sets it.
-// So telemetry groups tasks by that name, which should be one of few. The given name may be empty:
+// So telemetry groups tasks by that name. It must be one of few, and not contain data such as the
+// number of an order: each kind is a metric attribute of its own. The given name may be empty:
 // the kind takes its place, as in "func#18" for a function.
 //
 // The full name is that of [Handle.Name], by which the task is listed and found. A restart keeps

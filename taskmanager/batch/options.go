@@ -59,7 +59,8 @@ func WithCollect() Option {
 // The calls come one at a time, on the goroutines that end the items, which are mostly workers. The
 // numbers increase. While a call is in progress, further ends are only counted, so a slow function
 // misses numbers, but not the last one. All calls have returned when the batch ends. The function
-// holds up its goroutine, so it must not wait for tasks or for the batch.
+// holds up its goroutine, so it must not wait for tasks or for the batch. It must not call
+// [runtime.Goexit], for example by t.FailNow of a test, which ends the process.
 func WithProgress(report func(done int)) Option {
 	return func(c *config) error {
 		c.progress = report
