@@ -186,6 +186,25 @@ func TestEveryDoesNotFollowTheWallClock(t *testing.T) {
 	}
 }
 
+// TestClockSetBackDuringNextDoesNotStallASchedule sets the wall clock back by a day between the
+// reading from which the timetable computes a run and its return.
+func TestClockSetBackDuringNextDoesNotStallASchedule(t *testing.T) {
+	for _, overlap := range overlaps {
+		bubble(t, func(t *testing.T) {
+			log, times, asked := newRunLog(), onTheWallClock(90*time.Second), 0
+			s := repeat(t, start(t), timetable(func(after time.Time) time.Time {
+				if asked++; asked == 1 {
+					clocktest.Step(t, -day)
+				}
+				return times(after)
+			}), log.lasting("task", 0), taskmanager.WithOverlap(overlap))
+			log.until(191) // the schedule reads the wall clock every minute
+			check.Equal(t, "starts", log.starts(), seconds(90, 180))
+			wantNext(t, "after the step", s, 79*time.Second)
+		})
+	}
+}
+
 // TestStepsCauseNeitherStallsNorBursts sets the wall clock at random.
 func TestStepsCauseNeitherStallsNorBursts(t *testing.T) {
 	check.Property(t, func(t *rapid.T) {

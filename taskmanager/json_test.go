@@ -97,6 +97,22 @@ func TestStatusDidNotRoundTripThroughJSON(t *testing.T) {
 	})
 }
 
+// TestLongWaitRoundTripsToTheNanosecond reads waits whose seconds as a float64 have just the
+// precision of a nanosecond.
+func TestLongWaitRoundTripsToTheNanosecond(t *testing.T) {
+	for _, wait := range []time.Duration{4194310987713791, 97*day - 1, -97*day + 1} {
+		data, err := json.Marshal(scale.Snapshot{OldestWait: wait})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got scale.Snapshot
+		if err := json.Unmarshal(data, &got); err != nil {
+			t.Fatal(err)
+		}
+		check.Equal(t, "the wait", got.OldestWait, wait)
+	}
+}
+
 // TestJSONOfAStatus checks the names and units.
 func TestJSONOfAStatus(t *testing.T) {
 	at := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -90,9 +90,9 @@ func (s *Schedule) turnAt(at, moment, before time.Time) (turn, error) {
 // begin plans the first run after the present time or, with atStart, at the present time, on the
 // clock of the timetable.
 func (s *Schedule) begin(atStart bool) error {
-	now := time.Now()
-	if !s.fixed {
-		now = clock.Now()
+	now, read := clock.Read()
+	if s.fixed {
+		now = read
 	}
 	next, err := s.ask(now) // with atStart too: Repeat returns the error
 	if err == nil && atStart {
@@ -100,7 +100,7 @@ func (s *Schedule) begin(atStart bool) error {
 	}
 	moment := next
 	if !s.fixed {
-		moment = clock.Pin(next)
+		moment = s.settle(next, read.Add(next.Sub(now)))
 	}
 	return s.plan(next, moment, time.Time{}, err)
 }
@@ -248,8 +248,9 @@ func (s *Schedule) come(t turn) {
 	}
 }
 
-// settle returns the moment of the next run, which was computed from that of the run before: as
-// it is if the wall clock was set since, so that tick notices that, and otherwise exactly.
+// settle returns the moment of the next run, which was computed from an earlier reading of the
+// clocks: as it is if the wall clock was set since, so that tick notices that, and otherwise
+// exactly.
 func (s *Schedule) settle(next, moment time.Time) time.Time {
 	pinned := clock.Pin(next)
 	if d := pinned.Sub(moment); d <= -clockStep || d >= clockStep {

@@ -18,6 +18,13 @@ import (
 // clock. Use it only where the wall time matters, and time.Now elsewhere.
 func Now() time.Time { return read().wall }
 
+// Read returns the time on the wall clock and the moment at which that was read, for a program that
+// computes a wall time and its moment from one reading. The wall clock may be set between two.
+func Read() (wall, moment time.Time) {
+	r := read()
+	return r.wall, r.mono
+}
+
 // Set is a function that changes the results of Now, or nil. Package clocktest sets it, to test
 // what happens when somebody sets the wall clock.
 var Set atomic.Pointer[func(time.Time) time.Time]

@@ -81,7 +81,10 @@ func (s *Snapshot) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	s.OldestWait = time.Duration(math.Round(j.OldestWait * float64(time.Second)))
+	// The product of all seconds and a billion would be rounded once more, to another nanosecond
+	// from 48 days on.
+	whole, rest := math.Modf(j.OldestWait)
+	s.OldestWait = time.Duration(whole)*time.Second + time.Duration(math.Round(rest*float64(time.Second)))
 	return nil
 }
 
