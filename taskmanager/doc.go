@@ -90,7 +90,7 @@
 // An error, a panic, a Goexit and ErrTimeout are failures. After a failure the task may
 // restart, even if Execute returned [context.Canceled] for a reason of its own. A task that
 // was cancelled, by its handle or by the manager, does not restart. A task that returns [NotYet]
-// neither fails nor ends.
+// neither fails nor ends; a middleware recognises its error by [ErrNotYet].
 //
 // # Errors
 //

@@ -16,9 +16,10 @@ type Runner func(ctx context.Context, h *Handle) error
 //
 // Each function is called once, when the manager starts, with the next inner runner; it
 // returns the runner that wraps it. The first function is the outermost. The error that a
-// runner returns is the error of the execution. A runner may call next several times or not
-// at all, but only on its own goroutine and before it returns. A panic in a runner counts
-// as a panic of the task. Runners must be safe for concurrent use.
+// runner returns is the error of the execution. An error that matches [ErrNotYet] is no failure
+// of the task: a runner that retries or counts failures returns it and does nothing else. A runner
+// may call next several times or not at all, but only on its own goroutine and before it returns.
+// A panic in a runner counts as a panic of the task. Runners must be safe for concurrent use.
 func WithMiddleware(middleware ...func(next Runner) Runner) Option {
 	var faults []error
 	for i, mw := range middleware {

@@ -10,7 +10,7 @@ import (
 // because a file has not arrived: the task runs again after the given time. A task that
 // returns the error, or an error that wraps it and no other error, has not failed, and has not
 // ended. It keeps its name, and needs neither a Restart method nor a restart policy; neither is
-// asked. A middleware may return the error too.
+// asked. A middleware may return the error too, and recognises it by [ErrNotYet].
 //
 // While the task waits, its status is [NotAssigned], and DueAt of its [TaskStatus] is the time
 // at which it is queued again, even beyond the limit. With 0 that is at once, at the back of the
@@ -33,12 +33,30 @@ func NotYet(after time.Duration) error {
 	return notYet(after)
 }
 
+// ErrNotYet is NotYet(0), and every error of [NotYet] for a longer time wraps it. With
+// errors.Is(err, ErrNotYet) a middleware that retries or counts failures leaves out executions that
+// are postponed.
+//
+// [errors.Is] looks into joined errors and panics too. So it also holds for the error of an execution
+// that has failed all the same, because it joined a NotYet to a failure or panicked with it. Of an
+// error that postpones, ErrNotYet is the innermost one: [errors.Unwrap], called again and again,
+// comes to it, and meets no [*PanicError] before.
+var ErrNotYet = NotYet(0)
+
 // notYet is the error of an execution that wants to run again after that time.
 type notYet time.Duration
 
 // Error returns the text of the error.
 func (e notYet) Error() string {
 	return fmt.Sprintf("taskmanager: not yet; the task runs again after %v", time.Duration(e))
+}
+
+// Unwrap returns ErrNotYet, or nil for ErrNotYet itself.
+func (e notYet) Unwrap() error {
+	if e == 0 {
+		return nil
+	}
+	return ErrNotYet
 }
 
 // askedAgain returns the time after which an execution that returned err wants to run again. It

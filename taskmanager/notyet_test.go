@@ -167,6 +167,34 @@ func TestNotYetDoesNotHideAFailure(t *testing.T) {
 	})
 }
 
+// TestErrNotYet checks for which errors it holds, and that a task that returns one of them alone is
+// postponed, also one that returns ErrNotYet itself.
+func TestErrNotYet(t *testing.T) {
+	later := taskmanager.NotYet(time.Second)
+	for _, x := range []struct {
+		err           error
+		is, postpones bool
+	}{
+		{taskmanager.NotYet(0), true, true},
+		{taskmanager.ErrNotYet, true, true},
+		{later, true, true},
+		{fmt.Errorf("no file: %w", later), true, true},
+		{errors.Join(later, errFailed), true, false}, // which Is cannot tell
+		{taskmanager.NotYet(-1), false, false},
+		{errFailed, false, false},
+	} {
+		check.Equal(t, fmt.Sprintf("errors.Is(%v, ErrNotYet)", x.err), errors.Is(x.err, taskmanager.ErrNotYet), x.is)
+		bubble(t, func(t *testing.T) {
+			m, body := start(t), at(x.err)
+			err := wait(t, submitFunc(t, m, "a", body.execute))
+			check.Equal(t, fmt.Sprintf("%v postpones", x.err), err == nil && len(body.begins) == 2, x.postpones)
+		})
+	}
+	if errors.Is(later, taskmanager.NotYet(time.Minute)) {
+		t.Error("errors of different times match")
+	}
+}
+
 // TestNotYetDoesNotExistForThePolicy checks that a policy sees the same failures with and without
 // postponed executions between them.
 func TestNotYetDoesNotExistForThePolicy(t *testing.T) {

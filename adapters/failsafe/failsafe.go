@@ -24,6 +24,9 @@
 // Executions have no result. A policy that handles results sees the zero value of R, and the result
 // of a fallback is ignored.
 //
+// A task that returns [taskmanager.NotYet] has not failed: the policies see a success. Then the
+// execution ends with that error, so the task runs again later.
+//
 // # Contexts
 //
 // Policies wait with the context of the task. The task gets the context of the attempt, which the
@@ -96,7 +99,7 @@ type runner[R any] struct {
 }
 
 func (r *runner[R]) run(ctx context.Context, h *taskmanager.Handle) error {
-	attempted, last := false, error(nil)
+	attempted, last := false, error(nil) // last is the error of the last attempt
 	err := onWorker(func() error {
 		return r.executor.WithContext(ctx).RunWithExecution(func(exec failsafe.Execution[R]) error {
 			if !r.inline.Load() {
@@ -107,9 +110,15 @@ func (r *runner[R]) run(ctx context.Context, h *taskmanager.Handle) error {
 			}
 			err := attempt(exec.Context(), h, r.next)
 			attempted, last = true, err
+			if postpones(err) {
+				return nil
+			}
 			return err
 		})
 	})
+	if err == nil && postpones(last) {
+		return last
+	}
 	if err == nil || err != ctx.Err() { //nolint:errorlint // failsafe returns this very error; an error of the task may match it too
 		return err
 	}
@@ -117,6 +126,18 @@ func (r *runner[R]) run(ctx context.Context, h *taskmanager.Handle) error {
 		return last
 	}
 	return context.Cause(ctx)
+}
+
+// postpones reports whether an execution that ends with err has not failed, and is to run again; see
+// [taskmanager.ErrNotYet].
+func postpones(err error) bool {
+	if _, crashed := errors.AsType[*taskmanager.PanicError](err); crashed {
+		return false
+	}
+	for err != nil && err != taskmanager.ErrNotYet { //nolint:errorlint // a failure to which it is joined counts
+		err = errors.Unwrap(err)
+	}
+	return err != nil
 }
 
 // onWorker calls execute, on the goroutine of the worker. Its frame marks the stack for isOnWorker.

@@ -13,6 +13,7 @@ import (
 	failsafego "github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/fallback"
 	"github.com/failsafe-go/failsafe-go/hedgepolicy"
 	"github.com/failsafe-go/failsafe-go/ratelimiter"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
@@ -204,6 +205,66 @@ func TestGoexitGoesPastThePolicies(t *testing.T) {
 		}
 		if err := submit(t, m, "next", func(context.Context) error { return nil }).Wait(t.Context()); err != nil {
 			t.Errorf("the next task: %v", err)
+		}
+	})
+}
+
+// TestNotYetIsASuccessForThePolicies lets a task postpone itself more often than a retry policy and a
+// circuit breaker accept failures, after one failure, which is retried.
+func TestNotYetIsASuccessForThePolicies(t *testing.T) {
+	fallbacks := 0
+	noted := fallback.NewBuilderWithFunc(func(failsafego.Execution[any]) (any, error) { fallbacks++; return nil, nil }).Build()
+	breaker := circuitbreaker.NewBuilder[any]().WithFailureThreshold(2).Build()
+	around(t, with(noted, retrypolicy.NewWithDefaults[any](), breaker), func(t *testing.T, m *taskmanager.TaskManager) {
+		begin := time.Now()
+		var at []time.Duration
+		err := submit(t, m, "polls", func(context.Context) error {
+			at = append(at, time.Since(begin))
+			switch len(at) {
+			case 1:
+				return errFailed
+			case 6:
+				return nil
+			}
+			return fmt.Errorf("no file: %w", taskmanager.NotYet(time.Minute))
+		}).Wait(t.Context())
+		if err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		if diff := cmp.Diff([]time.Duration{0, 0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}, at); diff != "" {
+			t.Errorf("attempts (-want +got):\n%s", diff)
+		}
+		if m := breaker.Metrics(); fallbacks != 0 || !breaker.IsClosed() || m.Successes() == 0 {
+			t.Errorf("%d fallbacks, the breaker is %v after %d successes", fallbacks, breaker.State(), m.Successes())
+		}
+	})
+}
+
+// TestNotYetDoesNotHideAFailure joins it to a failure, and panics with it: the manager does not
+// postpone these executions, so they are failures for the policies too.
+func TestNotYetDoesNotHideAFailure(t *testing.T) {
+	later := taskmanager.NotYet(time.Minute)
+	for name, fn := range map[string]func(context.Context) error{
+		"joined":          func(context.Context) error { return fmt.Errorf("both: %w", errors.Join(errFailed, later)) },
+		"panic":           func(context.Context) error { panic(later) },
+		"panic elsewhere": func(context.Context) error { return fmt.Errorf("of a task: %w", &taskmanager.PanicError{Value: later}) },
+	} {
+		breaker := circuitbreaker.NewBuilder[any]().WithFailureThreshold(1).Build()
+		around(t, with(breaker), func(t *testing.T, m *taskmanager.TaskManager) {
+			err := submit(t, m, "bad", fn).Wait(t.Context())
+			if !errors.Is(err, later) || !breaker.IsOpen() {
+				t.Errorf("%s: it ended with %v, the breaker is %v", name, err, breaker.State())
+			}
+		})
+	}
+}
+
+// TestNotYetOfAnAttemptThatTimesOut: the failure is that of the policy, so the task is not postponed.
+func TestNotYetOfAnAttemptThatTimesOut(t *testing.T) {
+	around(t, with(timeout.New[any](time.Minute)), func(t *testing.T, m *taskmanager.TaskManager) {
+		err := submit(t, m, "slow", func(ctx context.Context) error { <-ctx.Done(); return taskmanager.NotYet(time.Hour) }).Wait(t.Context())
+		if !errors.Is(err, timeout.ErrExceeded) {
+			t.Errorf("it ended with %v", err)
 		}
 	})
 }
