@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -220,6 +222,25 @@ func TestOriginBudget(t *testing.T) {
 	})
 }
 
+// TestOriginExtremes checks that the largest numbers that are accepted cause no overflow.
+func TestOriginExtremes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var got restart.Failure
+		policy := windowed{math.MaxInt64, restart.Func(func(f restart.Failure) (time.Duration, bool) { got = f; return math.MaxInt64, true })}
+		b := newBackend(t)
+		m := start(t, taskmanager.WithObserver(b.otel))
+		const most = math.MaxInt / 2
+		far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+		s := restart.State{Attempts: most, Row: most, Previous: math.MaxInt64, Delay: math.MaxInt64, QueuedAt: time.Unix(0, 0), Recent: []time.Time{far, time.Unix(0, 0)}}
+		s = handed(t, m, s, errFailed, taskmanager.WithRestart(policy))
+		check.Equal(t, "the failure", []any{got.Attempt, got.Previous, got.Recent}, []any{most + 1, time.Duration(math.MaxInt64), 2})
+		waited := attributeOf(b.spans.Ended()[0], "taskmanager.task.queue.duration").AsFloat64()
+		check.Equal(t, "waited", waited, time.Since(time.Unix(0, 0)).Seconds())
+		check.Equal(t, "the history", []any{s.Attempts, s.Row, s.Delay, len(s.Recent)}, []any{most + 1, most + 1, time.Duration(math.MaxInt64), 3})
+		through(t, s)
+	})
+}
+
 func TestOriginFaults(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t)
@@ -237,6 +258,13 @@ func TestOriginFaults(t *testing.T) {
 		})
 		_, err = m.SubmitFunc(t.Context(), "a", fn0, taskmanager.WithOrigin(restart.State{Row: -1}))
 		check.Equal(t, "fault", err.Error(), "taskmanager: WithOrigin: Row is -1; it must be 0 or more")
+		_, err = m.SubmitFunc(t.Context(), "a", fn0, taskmanager.WithOrigin(restart.State{
+			Attempts: math.MaxInt, QueuedAt: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), // further than a Duration is long
+		}))
+		check.Equal(t, "faults", strings.Split(err.Error(), "\n"), []string{
+			fmt.Sprintf("taskmanager: WithOrigin: Attempts is %d; it must be at most %d, as further executions are counted from there; give the number of executions so far", math.MaxInt, math.MaxInt/2),
+			"QueuedAt is 0001-01-02 00:00:00 +0000 UTC; it must be the time at which the task was queued, not one before 1970; give the zero time for now",
+		})
 		for what, delay := range map[string]taskmanager.TaskOption{
 			"WithDelay": taskmanager.WithDelay(0), "WithNotBefore": taskmanager.WithNotBefore(time.Now()),
 		} {
