@@ -140,8 +140,15 @@ func (m *TaskManager) cutShort() *DrainError {
 	c := m.shutdown.cut
 	m.shutdown.mu.Unlock()
 	e := &DrainError{Running: m.running()}
-	e.Cancelled = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool {
-		_, runs := slices.BinarySearch(e.Running, name)
+	running := e.Running
+	e.Cancelled = slices.DeleteFunc(slices.Clone(c.names), func(name string) bool { // only the first of two tasks of a name runs
+		for len(running) > 0 && running[0] < name {
+			running = running[1:]
+		}
+		runs := len(running) > 0 && running[0] == name
+		if runs {
+			running = running[1:]
+		}
 		return runs
 	})
 	e.More = max(c.total-len(e.Running)-len(e.Cancelled), 0)

@@ -40,8 +40,9 @@ var duplicateNames = [...]string{"", "WithRerun", "WithReplace", "WithDebounce"}
 // A task that waits behind another one is outstanding, with a handle of its own: it can be
 // cancelled and waited for, and [WithQueueTimeout] and [WithDeadline] count from its submit,
 // except that a queue timeout does not begin before a delayed task is queued. Its status is
-// [NotAssigned]. [TaskManager.Lookup], [TaskManager.Tasks] and
-// [TaskManager.TaskStatus] show the task before it; [TaskManager.Counts] counts both. When it
+// [NotAssigned]. [TaskManager.Tasks] and [TaskManager.Counts] include both tasks, and so does the
+// error of a [TaskManager.Drain]; [TaskManager.Lookup], [TaskManager.TaskStatus] and
+// [TaskManager.Page] show the one before it. When it
 // takes the name, at the end of the other task, it is queued even beyond the limits of
 // [WithLimit] and [WithKeyQueueLimit], in which it has not counted before. Its submit never
 // waits for room. With [WithDelay] or [WithNotBefore] it waits for that time too. A task may

@@ -136,7 +136,8 @@ func (e *StopError) Unwrap() error { return e.Err }
 // called, before all tasks had ended.
 type DrainError struct {
 	// Cancelled holds the names of the tasks that were cancelled and do not run: they have
-	// ended, or end without having started. It is sorted and has at most 10,000 names.
+	// ended, or end without having started. It is sorted and has at most 10,000 names. It has the name
+	// of a task that waited behind another one, which may be in it or in Running too; see [WithRerun].
 	Cancelled []string
 	// More is the number of further such tasks, whose names are not in Cancelled.
 	More int

@@ -13,9 +13,24 @@ func (m *TaskManager) Lookup(name string) (h *Handle, ok bool) {
 }
 
 // Tasks returns an iterator over the outstanding tasks, in no particular order. A task that
-// is submitted or ends during the iteration may or may not be included. No lock is held
-// while the body of the loop runs, so it may call the manager.
-func (m *TaskManager) Tasks() iter.Seq[*Handle] { return m.names.All() }
+// is submitted or ends during the iteration may or may not be included. A task that waits behind
+// another one of its name is included, so two tasks may have the same name; see [WithRerun]. No lock
+// is held while the body of the loop runs, so it may call the manager.
+func (m *TaskManager) Tasks() iter.Seq[*Handle] {
+	return func(yield func(*Handle) bool) {
+		behind := m.successors.all() // first: one that takes its name meanwhile is found below
+		for h := range behind {
+			if h.word.State() != ended && !yield(h) {
+				return
+			}
+		}
+		for h := range m.names.All() {
+			if _, yielded := behind[h]; !yielded && !yield(h) {
+				return
+			}
+		}
+	}
+}
 
 // Workers returns an iterator over the live workers, in ascending order of their numbers.
 // It yields the same information as [TaskManager.Status], as of the start of the iteration.

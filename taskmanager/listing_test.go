@@ -110,6 +110,32 @@ func TestLoopOverTasksMayCallTheManager(t *testing.T) {
 	})
 }
 
+// TestTasksThatWaitForANameAreListed checks that a loop over Tasks finds all tasks, so that one that
+// cancels them leaves none, and finds a task once that gets its name during the loop.
+func TestTasksThatWaitForANameAreListed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t)
+		held := submitFunc(t, m, "a", untilCancelled)
+		synctest.Wait()
+		behind := submitFunc(t, m, "a", untilCancelled, taskmanager.WithRerun())
+		seen := map[*taskmanager.Handle]int{}
+		for h := range m.Tasks() {
+			if seen[h]++; len(seen) == 1 {
+				held.Cancel()
+				synctest.Wait() // the other one takes the name
+			}
+		}
+		check.Equal(t, "times that the one with the name was seen", seen[held] <= 1, true)
+		check.Equal(t, "times that the one behind it was seen", seen[behind], 1)
+		submitFunc(t, m, "a", untilCancelled, taskmanager.WithReplace())
+		for h := range m.Tasks() {
+			h.Cancel()
+		}
+		synctest.Wait()
+		check.Equal(t, "outstanding", m.Counts().Outstanding(), uint64(0))
+	})
+}
+
 // TestWorkersAreListedInOrder checks the order of Workers and compares it with Status. The
 // worker of a task that waits is Blocked.
 func TestWorkersAreListedInOrder(t *testing.T) {

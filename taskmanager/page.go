@@ -38,7 +38,8 @@ const defaultPage = 100
 // Over all pages, no task is returned twice, and each task that is outstanding and selected from
 // the first page to the last is returned. A task that is submitted, ends, or changes its status
 // meanwhile may be returned or not, and a task may end before the caller looks at it. A task that
-// waits behind another one of its name is not listed until it takes the name; see [WithRerun]. (Once
+// waits behind another one of its name is not listed until it takes the name; see [WithRerun].
+// [TaskManager.Tasks] includes it. (Once
 // in 2^31 submits, or more, an iteration that is under way may return some tasks again.)
 //
 // The filter may change from page to page. The place is valid as long as the manager, however many

@@ -81,6 +81,33 @@ func TestDrainErrorKnowsTasksThatAreAboutToRun(t *testing.T) {
 	})
 }
 
+// TestDrainErrorHasTasksThatWaitForAName checks that the error counts a task that waits behind
+// another one, whether that one runs, has ended, or never ran.
+func TestDrainErrorHasTasksThatWaitForAName(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(2, 2))
+		release := make(chan struct{})
+		submitFunc(t, m, "running", ignoresCancel(release))
+		submitFunc(t, m, "ends", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		synctest.Wait()
+		kept := submitFunc(t, m, "running", fn0, taskmanager.WithRerun())
+		submitFunc(t, m, "ends", fn0, taskmanager.WithReplace())
+		submitFunc(t, m, "z", fn0)
+		short, ok := errors.AsType[*taskmanager.DrainError](m.Drain(expired(t)))
+		if !ok {
+			t.Fatal("Drain returned no DrainError")
+		}
+		want := taskmanager.DrainError{Cancelled: []string{"ends", "running", "z"}, Running: []string{"ends", "running"}, Err: context.Canceled}
+		check.Equal(t, "the error", *short, want)
+		check.Is(t, "the task that waited", wait(t, kept), taskmanager.ErrStopped)
+		synctest.Wait()
+		short, _ = errors.AsType[*taskmanager.DrainError](m.Drain(expired(t)))
+		want.Cancelled, want.Running = []string{"ends", "ends", "running", "z"}, []string{"running"}
+		check.Equal(t, "the error, later", *short, want)
+		close(release)
+	})
+}
+
 // TestErrorsCountTasks checks the plural, the quotes and the limit of lists in errors.
 func TestErrorsCountTasks(t *testing.T) {
 	names := make([]string, 8000)

@@ -268,12 +268,15 @@ func (s *system) checkListings(t *rapid.T) {
 	for h := range s.m.Tasks() {
 		n++
 		x := s.tasks[h.Name()]
+		if x != nil && x.next != nil && x.next.handle == h { // it waits behind x
+			continue
+		}
 		if found, ok := s.m.Lookup(h.Name()); x == nil || !ok || found != h || x.handle != nil && x.handle != h {
 			t.Fatalf("task %q is listed, and looked up as %v, %v", h.Name(), found, ok)
 		}
 	}
-	if n != len(s.tasks) {
-		t.Fatalf("%d tasks are listed, want %d", n, len(s.tasks))
+	if want := len(s.all()); n != want {
+		t.Fatalf("%d tasks are listed, want %d", n, want)
 	}
 	if h, ok := s.m.Lookup("nobody"); ok || h != nil || s.m.Cancel("nobody") {
 		t.Fatal("a task of a name that nobody has was found")

@@ -3,7 +3,6 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"testing/synctest"
 
@@ -70,12 +69,16 @@ func (s *system) abandon(t *rapid.T) {
 }
 
 // drain calls Drain with a context that has ended: it must cancel and name all outstanding
-// tasks.
+// tasks, also those that wait for their name.
 func (s *system) drain(t *rapid.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errFailed)
 	err := s.m.Drain(ctx)
-	names := slices.Sorted(maps.Keys(s.tasks))
+	var names []string
+	for _, x := range s.all() {
+		names = append(names, x.name)
+	}
+	slices.Sort(names)
 	if len(names) == 0 {
 		return // Drain may or may not have noticed that ctx has ended
 	}

@@ -100,7 +100,7 @@ func (m *TaskManager) beginStop() {
 
 // outstanding returns the names of the outstanding tasks.
 func (m *TaskManager) outstanding() (c cut) {
-	for h := range m.names.All() {
+	for h := range m.Tasks() {
 		if len(c.names) == mostNames {
 			c.total = max(int(m.Counts().Outstanding()), mostNames) //nolint:gosec // as many as fit into memory
 			break
@@ -117,10 +117,7 @@ func (m *TaskManager) outstanding() (c cut) {
 // moment is refused there.
 func (m *TaskManager) finishStop() {
 	m.endSchedules()
-	for _, h := range m.successors.all() { // first: one that takes its name meanwhile is cancelled here or below
-		m.cancel(h, ErrStopped)
-	}
-	for h := range m.names.All() {
+	for h := range m.Tasks() {
 		m.cancel(h, ErrStopped)
 	}
 	_ = m.pool.Stop(context.Background())

@@ -181,12 +181,16 @@ func (s *successors) remove(h *Handle) {
 	s.tasks.Delete(h)
 }
 
-// all returns the tasks of the set.
-func (s *successors) all() (tasks []*Handle) {
+// all returns a copy of the set, which is nil if the set is empty.
+func (s *successors) all() map[*Handle]struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.tasks.Len() == 0 {
+		return nil
+	}
+	tasks := make(map[*Handle]struct{}, s.tasks.Len())
 	for h := range s.tasks.Keys() {
-		tasks = append(tasks, h)
+		tasks[h] = struct{}{}
 	}
 	return tasks
 }
