@@ -2,10 +2,10 @@ package taskmanager
 
 // WithOnEnd calls f when the task has ended. [Handle.Done] is closed then, the name is free, and
 // [Handle.Err] is final. f is called exactly once for each task that was accepted, also if the task
-// never ran, and never for a submit that returned an error, or whose request another task serves (see
-// [WithRerun]). If the option is given several times,
-// all functions are called, in the given order. [TaskManager.SubmitAll] calls f for each of its
-// tasks, and a [Schedule] for each run.
+// never ran, and never for a submit that returned an error, or whose request another task serves: of
+// the handle that a submit with [WithRerun] returns, [Handle.Done] tells the end in any case. If the
+// option is given several times, all functions are called, in the given order. [TaskManager.SubmitAll]
+// calls f for each of its tasks, and a [Schedule] for each run.
 //
 // f is called on the goroutine that ended the task, which is as a rule that of the worker. It may
 // also be that of a call of the manager, such as [Handle.Cancel] or the submit, which may then
