@@ -82,6 +82,7 @@ func ExampleWithDebounce() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
+	m.Pause() // so that the changes come in time even on a machine that is busy
 	var last *taskmanager.Handle
 	for change := range 3 {
 		last, err = m.SubmitFunc(ctx, "save", func(context.Context) error {
@@ -92,6 +93,7 @@ func ExampleWithDebounce() {
 			log.Fatal(err)
 		}
 	}
+	m.Resume()
 	fmt.Println(last.Wait(ctx))
 	fmt.Println(m.Counts().Cancelled, "replaced")
 	fmt.Println(m.Stop(ctx))

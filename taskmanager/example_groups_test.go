@@ -45,10 +45,10 @@ func ExampleGroup_GoContext() {
 
 	finish := make(chan struct{})
 	g := m.Group(ctx, taskmanager.WithGroupLimit(1))
-	patience, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
-	defer cancel()
-	for n := range 2 {
-		err := g.GoContext(patience, fmt.Sprint("page/", n), func(ctx context.Context) error { <-finish; return ctx.Err() })
+	for n, patience := range []time.Duration{time.Minute, 10 * time.Millisecond} {
+		limited, cancel := context.WithTimeout(ctx, patience)
+		err := g.GoContext(limited, fmt.Sprint("page/", n), func(ctx context.Context) error { <-finish; return ctx.Err() })
+		cancel()
 		fmt.Println(n, errors.Is(err, context.DeadlineExceeded))
 	}
 	close(finish)

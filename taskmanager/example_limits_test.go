@@ -83,11 +83,11 @@ func ExampleWithDeadline() {
 		return errors.New("the auction does not answer")
 	},
 		taskmanager.WithRestart(restart.Constant(time.Hour)),
-		taskmanager.WithDeadline(time.Now().Add(100*time.Millisecond)))
+		taskmanager.WithDeadline(time.Now().Add(time.Second)))
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(errors.Is(h.Wait(ctx), taskmanager.ErrDeadlineExceeded)) // after 0.1 s, not an hour
+	fmt.Println(errors.Is(h.Wait(ctx), taskmanager.ErrDeadlineExceeded)) // after a second, not an hour
 
 	_, err = m.SubmitFunc(ctx, "bid", untilCancelled, taskmanager.WithDeadline(time.Now()))
 	fmt.Println(errors.Is(err, taskmanager.ErrDeadlineExceeded)) // refused by the submit
