@@ -18,6 +18,7 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 	if ctx == nil {
 		return ErrNilContext
 	}
+	inline := false
 	for admitted := 0; admitted < len(items); {
 		if ctx.Err() != nil {
 			return &BatchError{admitted, cause.Of(ctx)}
@@ -29,6 +30,11 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 		}
 		p.mu.Lock()
 		if err := p.admissibleLocked(1); err != nil {
+			if p.cfg.Overflow == CallerRuns && !inline {
+				inline = true
+				p.batches++
+				defer p.endBatch()
+			}
 			n, err := p.overflowAndUnlock(ctx, items[admitted:], false, err)
 			admitted += n
 			if err != nil {
@@ -42,6 +48,15 @@ func (p *Pool[T]) SubmitAll(ctx context.Context, items []T) error {
 		p.dispatchAndUnlock(p.shortLocked())
 	}
 	return nil
+}
+
+// endBatch records the end of a SubmitAll under CallerRuns. Calls of WaitIdle and PauseWait have waited
+// for it, since no item runs between two that run inline.
+func (p *Pool[T]) endBatch() {
+	p.mu.Lock()
+	p.batches--
+	p.noteQuietLocked()
+	p.mu.Unlock()
 }
 
 // SubmitTogether submits items in order, all of them or none. After an error none of them
@@ -114,6 +129,7 @@ func (p *Pool[T]) runRestAndUnlock(items []T) {
 		items = items[1:]
 	}
 	p.goroutines++ // Drain waits for the items that run inline
+	p.batches++
 	p.dispatchAndUnlock(p.shortLocked())
 
 	p.mu.Lock()
@@ -127,6 +143,7 @@ func (p *Pool[T]) runRestAndUnlock(items []T) {
 		p.discardLocked(item, ErrStopped)
 	}
 	p.goroutines--
+	p.batches--
 	p.finishStopLocked()
 	p.dispatchAndUnlock(p.shortLocked())
 }

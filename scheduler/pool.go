@@ -99,6 +99,7 @@ type Pool[T any] struct {
 	early     multiset.Set[*waiter[T]] // items in the queue that are not accepted; see waiter
 	entering  []*waiter[T]             // whose next items may enter the queue; empty unless it is in the middle of a call
 	inline    int                      // items that run for their submitter, under CallerRuns
+	batches   int                      // calls of SubmitAll and SubmitTogether that run items inline, one after another
 	lent      int                      // items that have lent the slot of their worker
 	returning list.List                // of *lease[T]: lent items that wait to get a slot back
 	quiet     []*quietWait             // calls of WaitIdle and PauseWait

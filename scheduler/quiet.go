@@ -27,8 +27,9 @@ var errResumed = errors.New("scheduler: the pool was resumed before the running 
 
 // WaitIdle waits until the pool has nothing to do: no item waits in the queue or for room in
 // it, none runs, and [Config].Dropped is not being called. Items may be submitted meanwhile;
-// WaitIdle waits for those too. It returns nil for a pool that has ended. A paused pool with
-// waiting items does not become idle.
+// WaitIdle waits for those too, and for the rest of a batch whose items run inline under
+// [CallerRuns]. It returns nil for a pool that has ended. A paused pool with waiting items does
+// not become idle.
 //
 // If ctx ends first, WaitIdle returns an error that wraps its cause. For an item of the pool it
 // returns [ErrWouldDeadlock], if the pool knows its items by their goroutines: with a
@@ -45,8 +46,9 @@ func (p *Pool[T]) WaitIdle(ctx context.Context) error {
 }
 
 // PauseWait pauses the pool, as [Pool.Pause] does, and waits until no item runs. Inline items
-// under [CallerRuns], and items that have lent their slot, count as running. When it has returned
-// nil, no item runs until [Pool.Resume]. In a pool that is paused it only waits.
+// under [CallerRuns], with the rest of an accepted batch of them, and items that have lent their
+// slot count as running. When it has returned nil, no item runs until [Pool.Resume]. In a pool
+// that is paused it only waits.
 //
 // If ctx ends first, PauseWait returns an error that wraps its cause, and the pool stays paused. A
 // Resume ends the wait with an error. Close, Drain and Stop end the pause, and the wait with
@@ -91,7 +93,7 @@ func (p *Pool[T]) awaitQuietAndUnlock(ctx context.Context, pause bool) error {
 
 // noteQuietLocked ends the calls whose state has come.
 func (p *Pool[T]) noteQuietLocked() {
-	if len(p.quiet) == 0 || p.runningLocked() > 0 {
+	if len(p.quiet) == 0 || p.runningLocked()+p.batches > 0 {
 		return
 	}
 	idle := p.idleLocked()

@@ -144,6 +144,41 @@ func TestPauseWaitCountsInlineAndLentItems(t *testing.T) {
 	})
 }
 
+// TestWaitsForABatchThatRunsInline checks that WaitIdle and PauseWait do not take the moment between
+// two items that run inline for the end of the batch.
+func TestWaitsForABatchThatRunsInline(t *testing.T) {
+	items := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} // on the worker, inline, after that
+	type pool = scheduler.Pool[time.Duration]
+	for name, c := range map[string]struct {
+		submit func(*pool, context.Context, []time.Duration) error
+		wait   func(*pool, context.Context) error
+		err    error         // of the submit
+		took   time.Duration // the wait
+	}{
+		"SubmitAll, WaitIdle":       {(*pool).SubmitAll, (*pool).WaitIdle, nil, 6 * time.Second},
+		"SubmitAll, PauseWait":      {(*pool).SubmitAll, (*pool).PauseWait, scheduler.ErrQueueFull, 2 * time.Second},
+		"SubmitTogether, WaitIdle":  {(*pool).SubmitTogether, (*pool).WaitIdle, nil, 6 * time.Second},
+		"SubmitTogether, PauseWait": {(*pool).SubmitTogether, (*pool).PauseWait, nil, 6 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := sleeper(t, scheduler.Config[time.Duration]{Min: 1, Max: 1, Limit: scheduler.HandOver, Overflow: scheduler.CallerRuns})
+				synctest.Wait()
+				begin, result := time.Now(), make(chan error, 1)
+				go func() { result <- c.submit(p, t.Context(), items) }()
+				time.Sleep(1500 * time.Millisecond)
+				check.Equal(t, "inline", p.Snapshot().Inline, 1)
+				check.Equal(t, "the wait", c.wait(p, t.Context()), nil)
+				check.Equal(t, "time", time.Since(begin), c.took)
+				started := p.Snapshot().Started
+				check.Is(t, "the submit", <-result, c.err)
+				time.Sleep(time.Minute)
+				check.Equal(t, "items that started after the wait", p.Snapshot().Started-started, 0)
+			})
+		})
+	}
+}
+
 // TestWaitIdleNoticesEveryEnd lets the last thing that a pool has to do be something other than
 // the end of an item on a worker.
 func TestWaitIdleNoticesEveryEnd(t *testing.T) {
