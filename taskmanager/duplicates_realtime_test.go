@@ -16,7 +16,7 @@ import (
 
 // TestStressOfOneName submits a few names from many goroutines, with all options. Every accepted
 // task must end exactly once, at most one of a name may run at a time, and a run must begin after
-// each request for one. The last replacement of a name must run.
+// each request for one. The last replacement of a name must run. Tasks never has a task twice.
 func TestStressOfOneName(t *testing.T) {
 	for round := range 20 {
 		opts := []taskmanager.Option{
@@ -52,7 +52,11 @@ type oneTask struct{ runs atomic.Int64 }
 
 func (s *oneName) run(seed uint64) {
 	s.tasks = make(map[*taskmanager.Handle]*oneTask)
-	var submitters sync.WaitGroup
+	var submitters, lists sync.WaitGroup
+	done := make(chan struct{})
+	lists.Go(func() { s.list(done) })
+	defer lists.Wait()
+	defer close(done)
 	for i := range 6 {
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
 		submitters.Go(func() {
@@ -84,7 +88,7 @@ func (s *oneName) body(name int, x *oneTask, way int) func(context.Context) erro
 		}
 		defer n.running.Add(-1)
 		n.begun.Add(1)
-		x.runs.Add(1)
+		run := x.runs.Add(1)
 		switch way {
 		case 0:
 			return errFailed
@@ -96,8 +100,26 @@ func (s *oneName) body(name int, x *oneTask, way int) func(context.Context) erro
 			}
 		case 2:
 			runtime.Gosched()
+		case 4:
+			if run < 3 {
+				return taskmanager.NotYet(time.Duration(run-1) * 20 * time.Microsecond)
+			}
 		}
 		return nil
+	}
+}
+
+// list checks that no listing has a task twice, until done is closed.
+func (s *oneName) list(done <-chan struct{}) {
+	for !isClosed(done) {
+		listed := map[*taskmanager.Handle]bool{}
+		for h := range s.m.Tasks() {
+			if listed[h] {
+				s.t.Error("Tasks has a task twice")
+			}
+			listed[h] = true
+		}
+		runtime.Gosched()
 	}
 }
 
@@ -116,7 +138,7 @@ func (s *oneName) submit(random *rand.Rand) bool {
 	rerun := way < 2 || way == 4
 	id := fmt.Sprint(s.serial.Add(1))
 	before := s.names[name].begun.Load()
-	h, err := s.m.SubmitFunc(context.Background(), fmt.Sprint("name/", name), s.body(name, x, random.IntN(4)),
+	h, err := s.m.SubmitFunc(context.Background(), fmt.Sprint("name/", name), s.body(name, x, random.IntN(5)),
 		append(opts[way], taskmanager.WithDescription(id))...)
 	switch {
 	case errors.Is(err, taskmanager.ErrStopped):

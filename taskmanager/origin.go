@@ -28,8 +28,9 @@ import (
 // that may come from another process. A hand-over is no restart in telemetry, and no failure of the
 // task; its outcome is handed_over. For [restart.Budget], a hand-over counts as a restart.
 //
-// WithOrigin is an option of Submit, SubmitFunc, TrySubmit, Go and Async. Since only the keeper of
-// the task can delay it, [WithDelay] and [WithNotBefore] are not allowed with it.
+// WithOrigin is an option of Submit, SubmitFunc and Async, and of TrySubmit, TrySubmitFunc and TryAsync.
+// Since only the keeper of the task can delay it, [WithDelay] and [WithNotBefore] are not allowed with it.
+// A history whose numbers or times no task can have is refused, see [restart.State.Validate].
 func WithOrigin(s restart.State) TaskOption {
 	s.Recent = slices.Clone(s.Recent)
 	return taskOption(func(c *taskConfig) error {
