@@ -20,19 +20,26 @@ func (s *system) tick() { s.pass(time.Nanosecond) }
 // submit submits a task in a random way.
 func (s *system) submit(t *rapid.T) {
 	s.tick()
-	x := draw(t)
+	x := draw(t, s.drawName(t))
+	s.drawUnique(t, x)
 	trying := false
 	call := s.drawSubmit(t, x, &trying)
+	s.number(x)
 	if x.group != nil {
 		x.group.submit(x)
 	}
+	x.notBefore = time.Now().Add(x.delay)
 	go func() {
 		x.returned.handle, x.returned.err = call()
 		close(x.submitted)
 	}()
 	synctest.Wait()
 	x.learn()
-	if holder := s.tasks[x.name]; holder != nil && (!x.hard || x.deadline.After(time.Now())) {
+	if x.group != nil && s.full(x.group) && !x.isPast() {
+		s.comeToFull(x)
+		return
+	}
+	if holder := s.tasks[x.name]; holder != nil && !x.isPast() {
 		if x.taken != refuses {
 			s.contend(t, x, holder)
 			synctest.Wait()
@@ -50,9 +57,7 @@ func (s *system) submit(t *rapid.T) {
 		x.handle, _ = s.m.Lookup(x.name)
 	}
 	s.model.submit([]*modelTask{x}, trying)
-	if x.group != nil && x.end != nil && x.phase != taskmanager.Finished { // the submit failed
-		s.groupFailed(x.group, x.end)
-	}
+	s.failMember(x, trying)
 	synctest.Wait()
 	s.checkSubmit(t, x)
 }
@@ -60,7 +65,7 @@ func (s *system) submit(t *rapid.T) {
 // drawSubmit draws a way to submit a task.
 func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*taskmanager.Handle, error) {
 	body := &task{
-		name:    x.name,
+		name:    x.given,
 		execute: x.execute,
 		restart: func(context.Context, error) bool { return x.restarts },
 	}
@@ -68,12 +73,16 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	if !x.restarts {
 		ways = append(ways, "function", "future", "group function", "result")
 	}
+	if s.crowded && rapid.IntRange(0, 3).Draw(t, "member") > 0 {
+		ways = slices.DeleteFunc(ways, func(way string) bool { return !isMember(way) })
+	}
 	way := rapid.SampledFrom(ways).Draw(t, "way")
-	if way != "group" && way != "group function" && way != "result" {
+	if !isMember(way) {
 		s.drawTaken(t, x, way)
+		s.drawOrigin(t, x)
 	}
 	if way == "methods" {
-		opts := append(x.takenOptions(), x.onEnd())
+		opts := append(append(x.takenOptions(), x.onEnd()), x.nameOptions()...)
 		return func() (*taskmanager.Handle, error) { return s.m.Submit(x.ctx, attributed{body, x}, opts...) }
 	}
 	s.drawn++
@@ -81,39 +90,29 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 	if s.needs {
 		x.drawNeeds(t)
 	}
-	if way == "group" || way == "group function" {
-		x.group = s.groups[rapid.IntRange(0, 1).Draw(t, "group")]
-		x.linked = false // a group passes its own context to the submit
-	}
-	if way == "result" {
-		x.group = s.results
-		x.linked = false
+	if isMember(way) {
+		s.drawMember(t, x, way)
+		*trying = x.entry == "try"
 	}
 	s.drawParent(t, x, way)
 	opts := x.options()
 	return func() (*taskmanager.Handle, error) {
-		switch way {
-		case "try":
+		switch {
+		case x.group != nil:
+			return nil, s.submitMember(x, body, opts)
+		case way == "try":
 			*trying = true
 			return s.m.TrySubmit(x.submitCtx(), body, opts...)
-		case "function":
-			return s.m.SubmitFunc(x.submitCtx(), x.name, x.execute, opts...)
-		case "future":
-			f, err := taskmanager.Async(x.submitCtx(), s.m, x.name, func(ctx context.Context) (string, error) {
+		case way == "function":
+			return s.m.SubmitFunc(x.submitCtx(), x.given, x.execute, opts...)
+		case way == "future":
+			f, err := taskmanager.Async(x.submitCtx(), s.m, x.given, func(ctx context.Context) (string, error) {
 				return x.name, x.execute(ctx)
 			}, opts...)
 			if err != nil {
 				return nil, err
 			}
 			return &f.Handle, nil
-		case "result":
-			return nil, s.results.results.Go(x.name, func(ctx context.Context) (string, error) {
-				return x.name, x.execute(ctx)
-			}, opts...)
-		case "group":
-			return nil, x.group.real.Submit(body, opts...)
-		case "group function":
-			return nil, x.group.real.Go(x.name, x.execute, opts...)
 		default:
 			return s.m.Submit(x.submitCtx(), body, opts...)
 		}
@@ -122,39 +121,32 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 
 // submitAll submits a batch. Under CallerRuns the batch has one task, since the model does
 // not cover tasks that wait for the submitter to run them. While two tasks wait, it has one task
-// too: several might drop both of those that are waited for, and the order of the returns is random.
+// too: several might drop both of those that are waited for, and the order of the returns is random. So it
+// is if they drop members of groups for whose places submits wait.
 func (s *system) submitAll(t *rapid.T) {
 	s.tick()
 	n := rapid.IntRange(1, 4).Draw(t, "size")
-	if s.overflow == taskmanager.CallerRuns || s.returns() == 2 {
+	if s.overflow == taskmanager.CallerRuns || s.returns() == 2 || s.hasLine() {
 		n = 1
 	}
-	var batch []*modelTask
-	var tasks []taskmanager.Task
+	batch, tasks := s.drawBatch(t, n)
 	var taken error
 	names := map[string]bool{}
-	for range n {
-		x := draw(t)
-		x.delay, x.deadline = 0, time.Time{}
+	for _, x := range batch {
 		if s.tasks[x.name] != nil || names[x.name] {
 			taken = taskmanager.ErrAlreadyExists
 		}
 		names[x.name] = true
-		batch = append(batch, x)
-		tasks = append(tasks, attributed{&task{
-			name:    x.name,
-			execute: x.execute,
-			restart: func(context.Context, error) bool { return x.restarts },
-		}, x})
 	}
 	returned := make(chan struct{})
 	for _, x := range batch {
 		x.batch, x.submitted = batch, returned
 	}
+	opts := append(batch[0].nameOptions(), taskmanager.WithOnEnd(func(h *taskmanager.Handle) {
+		batch[slices.IndexFunc(batch, func(x *modelTask) bool { return x.name == h.Name() })].ends.Add(1)
+	}))
 	go func() {
-		handles, err := s.m.SubmitAll(context.Background(), tasks, taskmanager.WithOnEnd(func(h *taskmanager.Handle) {
-			batch[slices.IndexFunc(batch, func(x *modelTask) bool { return x.name == h.Name() })].ends.Add(1)
-		}))
+		handles, err := s.m.SubmitAll(context.Background(), tasks, opts...)
 		for i, x := range batch {
 			if x.returned.err = err; err == nil {
 				x.returned.handle = handles[i]
@@ -174,10 +166,29 @@ func (s *system) submitAll(t *rapid.T) {
 	s.checkSubmit(t, batch[0])
 }
 
+// drawBatch draws n tasks that are submitted together, and the same tasks for the manager.
+func (s *system) drawBatch(t *rapid.T, n int) (batch []*modelTask, tasks []taskmanager.Task) {
+	for range n {
+		x := draw(t, s.drawName(t))
+		x.delay, x.deadline = 0, time.Time{}
+		batch = append(batch, x)
+	}
+	s.drawUnique(t, batch...)
+	s.number(batch...)
+	for _, x := range batch {
+		tasks = append(tasks, attributed{&task{
+			name:    x.given,
+			execute: x.execute,
+			restart: func(context.Context, error) bool { return x.restarts },
+		}, x})
+	}
+	return batch, tasks
+}
+
 // resolve ends an execution with a random outcome.
 func (s *system) resolve(t *rapid.T) {
 	s.tick()
-	x := s.pick(t, takesOrders)
+	x := s.pick(t, s.inTurn)
 	o := rapid.SampledFrom([]outcome{succeed, succeed, fail, fail, crash, goexit}).Draw(t, "outcome")
 	x.orders <- order{outcome: o}
 	synctest.Wait()
@@ -275,7 +286,7 @@ func (s *system) unblock(t *rapid.T) {
 // continues before or after the other cancelled one has given its slot away is random.
 func (s *system) cancel(t *rapid.T) {
 	s.tick()
-	x := s.pick(t, func(*modelTask) bool { return true })
+	x := s.pick(t, func(x *modelTask) bool { return !s.outOfTurn(x) && (x.before == nil || !s.outOfTurn(x.before)) })
 	if x.handle != nil && (rapid.Bool().Draw(t, "by handle") || s.tasks[x.name].next != nil && s.returns() > 0) {
 		x.handle.Cancel()
 	} else {
@@ -296,7 +307,8 @@ func (s *system) cancel(t *rapid.T) {
 func (s *system) endContext(t *rapid.T) {
 	s.tick()
 	x := s.pick(t, func(x *modelTask) bool {
-		return x.ctx.Err() == nil && (isClosed(x.submitted) || s.isBlocked(x) && x.batch == nil && x.group == nil && !x.linked)
+		return x.ctx.Err() == nil && (isClosed(x.submitted) ||
+			s.isBlocked(x) && x.batch == nil && (x.group == nil || x.entry == "within") && !x.linked)
 	})
 	x.endCtx()
 	synctest.Wait()
@@ -304,6 +316,9 @@ func (s *system) endContext(t *rapid.T) {
 	case x.linked:
 		s.model.cancel(x, taskmanager.ErrCancelled)
 	case s.isBlocked(x):
+		if x.givenUp = x.group != nil; x.givenUp {
+			x.group.drop(x)
+		}
 		s.model.cancel(x, context.Canceled)
 	}
 	synctest.Wait()

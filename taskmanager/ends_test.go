@@ -414,6 +414,8 @@ func (x *modelTask) counter(c *taskmanager.Counts) *uint64 {
 		return slices.ContainsFunc(reasons, func(r error) bool { return errors.Is(x.end, r) })
 	}
 	switch {
+	case x.handed != nil:
+		return &c.HandedOver
 	case x.end == nil:
 		return &c.Succeeded
 	case is(taskmanager.ErrDropped):

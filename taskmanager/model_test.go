@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/queue"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -20,7 +21,14 @@ type model struct {
 	tasks     map[string]*modelTask // outstanding
 	slots     int                   // slots in use
 	queue     queue.Queue[*modelTask]
-	withdrawn int            // tasks in the queue that were cancelled
+	withdrawn int             // tasks in the queue that were cancelled
+	serial    int             // the number of the last unique name
+	stored    []restart.State // of tasks that were handed over
+	groups    [2]*modelGroup
+	results   *modelGroup
+	crowded   bool           // groups have limits
+	refused   []*modelTask   // submits to groups, since the last check
+	gap       bool           // since the last check there was a moment without outstanding tasks, between two of a group
 	blocked   [][]*modelTask // submits that wait for room, in order; a batch is one submit
 	delayed   []*modelTask   // tasks that wait for their time, in order of due time
 	returning []*modelTask   // tasks that have waited for others and need a slot, in order
@@ -99,7 +107,7 @@ func (m *model) submit(tasks []*modelTask, trying bool) {
 	}
 	room := len(m.blocked) == 0 && m.room(len(tasks))
 	switch {
-	case tasks[0].hard && !tasks[0].deadline.After(time.Now()):
+	case tasks[0].isPast():
 		tasks[0].end = taskmanager.ErrDeadlineExceeded
 		return
 	case tasks[0].delay > 0:
@@ -191,8 +199,14 @@ func (m *model) sweep() {
 	m.withdrawn -= m.queue.(queue.Remover[*modelTask]).Remove((*modelTask).cancelled)
 }
 
-// settle gives free slots to returning and queued tasks, and free room to blocked submits.
+// settle gives free slots to returning and queued tasks, and free room to submits.
 func (m *model) settle() {
+	m.settleSlots()
+	m.enterGroups()
+}
+
+// settleSlots gives free slots to returning and queued tasks, and free room to blocked submits.
+func (m *model) settleSlots() {
 	for {
 		for m.mayEnter() {
 			m.blocked = m.blocked[1:]
@@ -313,10 +327,14 @@ func (m *model) failed(x *modelTask, failure error) {
 	switch {
 	case !x.restarts:
 		m.finish(x, failure)
-	case x.failures == giveUpAfter:
+	case x.failures >= giveUpAfter:
 		m.finish(x, taskmanager.ErrRestartsExhausted)
 	case x.next != nil && x.next.taken != reruns:
 		m.finish(x, taskmanager.ErrReplaced)
+	case x.origin != nil && x.failures == 1:
+		m.handOver(x, 0, failure)
+	case x.origin != nil:
+		m.handOver(x, restartDelay, failure)
 	case x.failures == 1:
 		x.phase = taskmanager.Restarted
 		m.requeue(x)
@@ -461,33 +479,13 @@ func (m *model) finish(x *modelTask, err error) {
 	m.ended = append(m.ended, x)
 	passesOn := x.next != nil
 	m.promote(x)
-	if x.group != nil && err != nil {
+	if x.group != nil && err != nil && !x.givenUp {
 		m.groupFailed(x.group, err)
 	}
 	for _, y := range m.tasks {
 		if y.target == x {
 			y.coming = x.slot || passesOn
 			m.resume(y)
-		}
-	}
-}
-
-// groupFailed records a failure in a group and cancels the other members, those that do not
-// run first.
-func (m *model) groupFailed(g *modelGroup, err error) {
-	if g.failed {
-		return
-	}
-	g.failures = append(g.failures, err)
-	if g.collect {
-		return
-	}
-	g.failed = true
-	for _, executing := range []bool{false, true} {
-		for _, x := range m.tasks {
-			if x.group == g && x.executing() == executing && x.phase != taskmanager.Finished {
-				m.cancel(x, taskmanager.ErrGroupFailed)
-			}
 		}
 	}
 }

@@ -18,7 +18,7 @@ const notYetAfter = 6*time.Millisecond + 7*time.Microsecond
 // postponeRun makes an execution of the state machine return NotYet.
 func (s *system) postponeRun(t *rapid.T) {
 	s.tick()
-	x := s.pick(t, takesOrders)
+	x := s.pick(t, s.inTurn)
 	after := rapid.SampledFrom([]time.Duration{0, notYetAfter, notYetAfter}).Draw(t, "after")
 	x.orders <- order{outcome: notYet, after: after}
 	synctest.Wait()
@@ -34,6 +34,8 @@ func (m *model) notYet(x *modelTask, after time.Duration) {
 	switch {
 	case x.next != nil && x.next.taken != reruns:
 		m.finish(x, taskmanager.ErrReplaced)
+	case x.origin != nil:
+		m.handOver(x, after, nil)
 	case after == 0:
 		m.queue.Push(x)
 	default:

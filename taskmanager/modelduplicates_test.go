@@ -23,6 +23,9 @@ const (
 // drawTaken draws what the submit does if its name is taken. A member of a group that fails as a
 // whole gets no successor: several could get their names at once, in random order.
 func (s *system) drawTaken(t *rapid.T, x *modelTask, way string) {
+	if x.unique {
+		return
+	}
 	modes := []takenMode{refuses, reruns, replaces, debounces}
 	if way == "future" {
 		modes = []takenMode{refuses, replaces, debounces}
@@ -47,9 +50,12 @@ func (x *modelTask) takenOptions() []taskmanager.TaskOption {
 			return []taskmanager.TaskOption{taskmanager.WithReplace()}
 		}
 		return []taskmanager.TaskOption{taskmanager.WithReplace(), delay}
-	default:
-		return []taskmanager.TaskOption{delay}
+	case refuses:
+		if x.origin != nil {
+			return []taskmanager.TaskOption{taskmanager.WithOrigin(*x.origin)}
+		}
 	}
+	return []taskmanager.TaskOption{delay}
 }
 
 // contend checks a submit whose name is taken, which has returned, and models it.

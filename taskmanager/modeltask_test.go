@@ -62,6 +62,8 @@ type order struct {
 // modelTask is a task of the model, together with the real task.
 type modelTask struct {
 	name         string
+	given        string // that the submit gets; name has a number more if it is to be unique
+	unique       bool
 	restarts     bool // Restart returns true
 	key          string
 	priority     int
@@ -78,8 +80,14 @@ type modelTask struct {
 	ctx          context.Context
 	endCtx       context.CancelFunc
 	group        *modelGroup // nil: none
+	entry        string      // how it is submitted to the group: "try", "within" ctx, or otherwise
+	givenUp      bool        // its ctx ended, and so it is no failure of the group
+	notBefore    time.Time   // with a delay
 	batch        []*modelTask
 	taken        takenMode // what the submit does if the name is taken
+
+	origin *restart.State // its history in a store; nil: it is not kept in one
+	handed *restart.State // the expected one after a hand-over
 
 	next, before *modelTask // that waits behind this one for the name, and that is before it
 	patientFrom  time.Time  // when it came to wait behind another one, if its queue timeout counts from then
@@ -191,44 +199,6 @@ func (x *modelTask) executing() bool {
 	return x.phase == taskmanager.Running || x.phase == taskmanager.Blocked
 }
 
-// modelGroup is a real group and its model.
-type modelGroup struct {
-	real     *taskmanager.Group
-	results  *taskmanager.ResultGroup[string] // if not nil, used instead of real
-	collect  bool
-	order    []*modelTask // submits since the group last started over
-	failures []error
-	waited   bool // Wait has returned since the last submit
-	failed   bool
-}
-
-// submit models a submit, which discards earlier failures after a Wait.
-func (g *modelGroup) submit(x *modelTask) {
-	if g.waited && !g.failed {
-		g.failures, g.order = nil, nil
-	}
-	g.waited = false
-	g.order = append(g.order, x)
-}
-
-// wait waits for the group. It returns the results and the expected results.
-func (g *modelGroup) wait() (got, want []string, err error) {
-	g.waited = true
-	if g.results == nil {
-		return nil, nil, g.real.Wait(context.Background())
-	}
-	got, err = g.results.Wait(context.Background())
-	want = []string{}
-	for _, x := range g.order {
-		result := ""
-		if x.err == nil && x.end == nil {
-			result = x.name
-		}
-		want = append(want, result)
-	}
-	return got, want, err
-}
-
 // modelWeight returns the weight of a key.
 func modelWeight(key string) int { return 1 + len(key) }
 
@@ -295,10 +265,10 @@ var disciplines = map[string]discipline{
 	},
 }
 
-// draw draws a task.
-func draw(t *rapid.T) *modelTask {
+// draw draws a task with the given name.
+func draw(t *rapid.T, name string) *modelTask {
 	x := &modelTask{
-		name:      rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "idle"}).Draw(t, "name"),
+		name: name, given: name,
 		restarts:  rapid.Bool().Draw(t, "restarts"),
 		key:       rapid.SampledFrom([]string{"", "k", "key"}).Draw(t, "key"),
 		priority:  rapid.IntRange(-1, 2).Draw(t, "priority"),
@@ -355,7 +325,7 @@ func (x *modelTask) options() []taskmanager.TaskOption {
 	} else {
 		opts = append(opts, taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority))
 	}
-	opts = append(opts, x.takenOptions()...)
+	opts = append(append(opts, x.takenOptions()...), x.nameOptions()...)
 	if x.hard {
 		opts = append(opts, taskmanager.WithDeadline(x.deadline))
 	}

@@ -45,6 +45,11 @@ func (s *system) stop(t *rapid.T) {
 	for _, x := range s.ended {
 		x.endCtx()
 	}
+	for _, g := range s.allGroups() {
+		for _, x := range g.line {
+			s.refuse(x, taskmanager.ErrStopped)
+		}
+	}
 	s.tasks, s.blocked, s.returning, s.min, s.slots = nil, nil, nil, 0, 0
 	s.newGroups(false)
 	s.queue, s.withdrawn = disciplines["FIFO"].model(), 0
