@@ -288,13 +288,16 @@ func draw(t *rapid.T, name string) *modelTask {
 }
 
 // drawLimits draws limits, which only options can set. Each task has a different time
-// limit, since several tasks may start at the same moment.
+// limit, since several tasks may start at the same moment, and a different queue timeout, since those of
+// all tasks that came to be queued during a pause count from its end.
 func (x *modelTask) drawLimits(t *rapid.T, number int) {
 	x.hard = !x.deadline.IsZero()
 	if rapid.IntRange(0, 2).Draw(t, "timeout") == 2 {
 		x.timeout = timeout + time.Duration(number)*14*time.Microsecond
 	}
-	x.queueTimeout = rapid.SampledFrom([]time.Duration{0, 0, queueTimeout}).Draw(t, "queue timeout")
+	if x.queueTimeout = rapid.SampledFrom([]time.Duration{0, 0, queueTimeout}).Draw(t, "queue timeout"); x.queueTimeout > 0 {
+		x.queueTimeout += time.Duration(number) * 22 * time.Microsecond
+	}
 	x.linked = rapid.Bool().Draw(t, "linked")
 	x.front = rapid.Bool().Draw(t, "front")
 }
