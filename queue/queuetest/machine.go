@@ -197,6 +197,7 @@ func (m *machine) push(t *rapid.T) {
 		if m.model != nil {
 			m.model.Push(item)
 		}
+		m.settle(t, "Push")
 	}
 }
 
