@@ -28,6 +28,7 @@ type model struct {
 	results   *modelGroup
 	crowded   bool           // groups have limits
 	refused   []*modelTask   // submits to groups, since the last check
+	slack     int            // for how many tasks the present event may have made room and given it away again
 	gap       bool           // since the last check there was a moment without outstanding tasks, between two of a group
 	blocked   [][]*modelTask // submits that wait for room, in order; a batch is one submit
 	delayed   []*modelTask   // tasks that wait for their time, in order of due time
@@ -456,6 +457,7 @@ func (m *model) resume(x *modelTask) {
 	x.target = nil
 	if x.phase == taskmanager.Blocked {
 		m.returning = append(m.returning, x)
+		m.slack++
 		return
 	}
 	m.heed(x) // it runs in its submit and has no slot

@@ -126,6 +126,7 @@ func (m *model) promote(x *modelTask) {
 		return
 	}
 	n.queuedAt = time.Now()
+	m.slack++
 	m.queue.Push(n)
 }
 

@@ -186,6 +186,7 @@ func (m *model) enterGroups() {
 			x := g.line[0]
 			g.line = g.line[1:]
 			m.gap = m.gap || len(m.tasks) == 0
+			m.slack++
 			m.enter(x)
 		}
 	}

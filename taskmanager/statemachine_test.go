@@ -52,6 +52,7 @@ func equalsItsModel(d discipline) func(t *rapid.T) {
 				"cancel":   s.cancel,
 				"limit":    s.setLimit,
 				"giveUp":   s.giveUp,
+				"room":     s.waitRoom,
 				"endCtx":   s.endContext,
 				"pause":    s.pause,
 				"resize":   s.resize,
@@ -68,12 +69,14 @@ func equalsItsModel(d discipline) func(t *rapid.T) {
 // system is a manager and its model.
 type system struct {
 	model
-	m       *taskmanager.TaskManager
-	idlers  []*idler
-	pausers []*pauser
-	drawn   int      // number of tasks with limits
-	needs   bool     // tasks need resources
-	backend *backend // nil: the manager has no observer
+	m         *taskmanager.TaskManager
+	idlers    []*idler
+	pausers   []*pauser
+	rooms     []*roomCall
+	roomFault string   // found at an event since the last check
+	drawn     int      // number of tasks with limits
+	needs     bool     // tasks need resources
+	backend   *backend // nil: the manager has no observer
 }
 
 // idler is a call of WaitIdle.
@@ -169,6 +172,7 @@ func (s *system) check(t *rapid.T) {
 	s.checkGroups(t)
 	s.checkIdlers(t)
 	s.checkPausers(t)
+	s.checkRooms(t)
 	for _, x := range s.ended {
 		if x.handle != nil && (!isClosed(x.handle.Done()) || !isClosed(x.handle.Started())) {
 			t.Fatalf("task %q has not ended", x.name)
@@ -382,6 +386,7 @@ func (s *system) pass(d time.Duration) {
 		synctest.Wait()
 		happen()
 		synctest.Wait()
+		s.noteRooms()
 	}
 	time.Sleep(time.Until(end))
 	synctest.Wait()

@@ -21,6 +21,7 @@ func (s *system) stop(t *rapid.T) {
 	stop(t, s.m)
 	synctest.Wait()
 	s.checkPausersEnd(t)
+	s.checkRoomsEnd(t)
 	s.learn()
 	for _, x := range s.all() {
 		// A blocked submit may have got room from a task that Stop cancelled.
