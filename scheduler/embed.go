@@ -203,8 +203,8 @@ type Caller[T any] struct {
 // Caller returns the item of this pool for which the calling goroutine runs. That is the item
 // that it executes. If it executes an inline item of another pool, that is the item that
 // submitted that one, directly or through further inline items. Caller reports false on a goroutine
-// that runs for no item of the pool, and if Hooks.TrackCallers is not set. It takes some
-// microseconds, however deep inline items are nested.
+// that runs for no item of the pool, and may do so on each one if Hooks.TrackCallers is not set. It
+// takes some microseconds, however deep inline items are nested.
 func (p *Pool[T]) Caller() (c Caller[T], ok bool) {
 	id := goroutine.ID()
 	w, found := p.callers.Of(id)

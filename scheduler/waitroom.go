@@ -24,7 +24,8 @@ type roomWait struct {
 // nothing: other goroutines may submit items meanwhile.
 //
 // Items that the queue holds back count as waiting, and so do those whose submitters wait for
-// room. [Config].Limit bounds ahead. While the pool is paused there is no room.
+// room. [Config].Limit bounds ahead. There is no room while the pool is paused, nor while items that
+// the queue holds back fill the limit, since a submit is not accepted then even if a worker is free.
 //
 // The error is [ErrStopped] when the pool accepts no more items, the cause of the end of ctx,
 // [ErrNilContext], or says that ahead is negative.
@@ -79,6 +80,9 @@ func (p *Pool[T]) roomLocked(ahead int) int {
 		return 0
 	}
 	if p.cfg.Limit != 0 {
+		if p.heldLocked() >= max(p.cfg.Limit, 1) {
+			return 0
+		}
 		ahead = min(ahead, max(p.cfg.Limit, 0)) // the limit is negative for HandOver
 	}
 	ahead = min(ahead, math.MaxInt32) // so that the sum does not overflow

@@ -205,6 +205,30 @@ func TestWaitRoomFollowsTheLimit(t *testing.T) {
 	})
 }
 
+// TestWaitRoomFindsNoneWhileHeldItemsFillTheLimit: a submit is then refused, although a worker is free.
+func TestWaitRoomFindsNoneWhileHeldItemsFillTheLimit(t *testing.T) {
+	for _, limit := range []int{scheduler.HandOver, 1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, scheduler.Config[*job]{
+				Max: 4, Limit: limit, Overflow: scheduler.Reject,
+				Queue: queue.LimitByKey(1, func(*job) int { return 0 }, nil),
+			})
+			defer r.close(t)
+			js := newJobs(1 + max(limit, 1))
+			mustSubmit(t, r.pool, js...) // one runs, and the others are held back
+			check.Is(t, "a submit", r.pool.TrySubmit(newJob(9)), scheduler.ErrQueueFull)
+			c := callWaitRoom(r.pool, 4)
+			wantRoom(t, c, 0)
+			js[0].end <- returns
+			wantRoom(t, c, 4-1-(len(js)-2)+max(limit, 0))
+			check.Is(t, "a submit", r.pool.TrySubmit(newJob(9)), nil)
+			for _, j := range js[1:] {
+				j.end <- returns
+			}
+		})
+	}
+}
+
 func TestWaitRoomObeysAFirmDecision(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var target atomic.Int64

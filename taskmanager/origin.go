@@ -170,7 +170,8 @@ func (h *Handle) noteStateLocked(s *restart.State, wait time.Duration, row int) 
 // reserves nothing: other goroutines may submit tasks meanwhile.
 //
 // Tasks that [LimitByKey] holds back count as waiting, and so do those whose submits wait for room.
-// The limit of [WithLimit] bounds ahead. While the manager is paused there is no room.
+// The limit of [WithLimit] bounds ahead. There is no room while the manager is paused, nor while tasks
+// that are held back fill the limit, since a submit is not accepted then even if a worker is free.
 //
 // The errors are [ErrStopped] once Close, Drain or Stop has been called, [ErrNilContext], an error
 // that wraps the reason why ctx ended, or one that says that ahead is negative. A task that calls
