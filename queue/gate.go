@@ -309,48 +309,6 @@ func (q *gate[T]) count(key laneKey[T], change func(p *place[T])) {
 	}
 }
 
-// release gives back what an admitted item has used. The caller must call settle afterwards.
-func (q *gate[T]) release(item T) {
-	key := q.keyOf(item)
-	for i := range q.needs(key.needs) {
-		q.resources[i].free += q.needOf(item, i)
-	}
-	q.count(key, func(p *place[T]) { p.admitted-- })
-	for watched(key) {
-		for _, p := range key.places {
-			q.wake(p)
-		}
-		q.settle()
-	}
-}
-
-// watched reports whether a head waits for one of the keys although it has a place.
-func watched[T any](key laneKey[T]) bool {
-	for _, p := range key.places {
-		if p != nil && !p.full() && len(p.waiting) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// wake lets the heads that wait for a key look for what they lack next, the first ones first, until
-// as many as it has places need nothing else. If there are resources, a head that has another key does
-// not count: an earlier head may take the place of that key, and then a later one must have been looked
-// at, before what it needs goes to one that came after it.
-func (q *gate[T]) wake(p *place[T]) {
-	if p == nil {
-		return
-	}
-	for n := p.most - p.admitted; n > 0 && len(p.waiting) > 0; {
-		l := p.waiting[0]
-		q.stand(l)
-		if l.needs == 0 && firstFull(l.laneKey) == nil && (len(q.resources) == 0 || !l.severalKeys()) {
-			n--
-		}
-	}
-}
-
 // hold counts n more items in a lane.
 func (q *gate[T]) hold(l *lane[T], n int) {
 	l.n += n
@@ -469,7 +427,6 @@ func (q *gate[T]) Finish(item T, ran bool) {
 		q.inner.finisher.Finish(item, ran)
 	}
 	q.release(item)
-	q.settle()
 }
 
 // Lent notes that an item has lent its worker's place, or continues. The owner may call it for an

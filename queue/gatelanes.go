@@ -151,3 +151,62 @@ func (q *gate[T]) after(turn uint64) (next *class[T]) {
 	}
 	return next
 }
+
+// release gives back what an admitted item has used, and admits others.
+func (q *gate[T]) release(item T) { q.offer(q.giveBack(item)) }
+
+// giveBack gives back what an admitted item has used, and returns its key. The caller must call offer
+// afterwards.
+func (q *gate[T]) giveBack(item T) laneKey[T] {
+	key := q.keyOf(item)
+	for i := range q.needs(key.needs) {
+		q.resources[i].free += q.needOf(item, i)
+	}
+	q.count(key, func(p *place[T]) { p.admitted-- })
+	return key
+}
+
+// offer admits the heads that can be admitted when items with some keys have left. All heads that wait
+// for one of these look for what they lack before any is admitted, so that the first ones come first.
+func (q *gate[T]) offer(keys ...laneKey[T]) {
+	for {
+		// A key that is not watched is not watched later either, since no place becomes free.
+		keys = slices.DeleteFunc(keys, func(key laneKey[T]) bool { return !watched(key) })
+		for _, key := range keys {
+			for _, p := range key.places {
+				q.wake(p)
+			}
+		}
+		q.settle()
+		if len(keys) == 0 {
+			return
+		}
+	}
+}
+
+// watched reports whether a head waits for one of the keys although it has a place.
+func watched[T any](key laneKey[T]) bool {
+	for _, p := range key.places {
+		if p != nil && !p.full() && len(p.waiting) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// wake lets the heads that wait for a key look for what they lack next, the first ones first, until
+// as many as it has places need nothing else. If there are resources, a head that has another key does
+// not count: an earlier head may take the place of that key, and then a later one must have been looked
+// at, before what it needs goes to one that came after it.
+func (q *gate[T]) wake(p *place[T]) {
+	if p == nil {
+		return
+	}
+	for n := p.most - p.admitted; n > 0 && len(p.waiting) > 0; {
+		l := p.waiting[0]
+		q.stand(l)
+		if l.needs == 0 && firstFull(l.laneKey) == nil && (len(q.resources) == 0 || !l.severalKeys()) {
+			n--
+		}
+	}
+}

@@ -15,7 +15,6 @@ func (q *gate[T]) Discarded() (item T, ok bool, reason error) {
 	}
 	if item, ok, reason = q.inner.discarder.Discarded(); ok {
 		q.release(item)
-		q.settle()
 	}
 	return item, ok, reason
 }
@@ -57,7 +56,9 @@ func (q *gate[T]) Drain() {
 }
 
 // Remove removes each item for which gone returns true. It costs O(n), and O(k log k) for k
-// lanes. It visits all items before it admits any, so that gone is called once for each.
+// lanes. It visits all items before it admits any, so that gone is called once for each. Lanes that
+// have lost their heads get new ones before that, in the order in which the lanes were made, so that
+// the order of what is admitted depends neither on the order of a map nor on that of the removals.
 func (q *gate[T]) Remove(gone func(item T) bool) int {
 	before := q.Len()
 	lanes := q.sorted()
@@ -74,13 +75,14 @@ func (q *gate[T]) Remove(gone func(item T) bool) int {
 		return true
 	})
 	after := q.Len()
-	for _, item := range removed {
-		q.release(item)
+	left := make([]laneKey[T], len(removed))
+	for i, item := range removed {
+		left[i] = q.giveBack(item)
 	}
 	for _, l := range lanes {
 		q.advance(l)
 	}
-	q.settle()
+	q.offer(left...)
 	return before - after
 }
 
@@ -111,7 +113,6 @@ func (q *gate[T]) Evict(v Victim) (item T, ok bool) {
 	if q.held == 0 {
 		if item, ok = q.inner.evictor.Evict(v); ok {
 			q.release(item)
-			q.settle()
 		}
 		return item, ok
 	}

@@ -344,8 +344,8 @@ func TestNestedLimitByKeyDiscards(t *testing.T) {
 	check.Equal(t, "Len", q.Len(), 0)
 }
 
-// TestNestedLimitByKeyIsDeterministic checks the order of what a Remove admits. It follows the
-// order in which the removed items were pushed, not that of a map.
+// TestNestedLimitByKeyIsDeterministic checks the order of what the removal of admitted items
+// admits. It follows the order in which the removed items were pushed, not that of a map.
 func TestNestedLimitByKeyIsDeterministic(t *testing.T) {
 	type item struct {
 		Outer, Inner int
