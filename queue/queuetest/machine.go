@@ -79,6 +79,10 @@ func (o *owned) Pop() (item *Item, ok bool, given []discarded) {
 	return item, ok, o.discarded()
 }
 
+// tellsEnds reports whether the ends of items matter: to a queue.Lender too, since an item continues
+// before its end.
+func (o *owned) tellsEnds() bool { return o.finisher != nil || o.lender != nil }
+
 // Finish does nothing if the queue is not a queue.Finisher.
 func (o *owned) Finish(item *Item, ran bool) {
 	if o.finisher != nil {
@@ -122,7 +126,7 @@ type machine struct {
 	q       *owned
 	model   *owned         // nil: any order is accepted
 	held    map[*Item]bool // in the queue
-	running []*Item        // popped and not finished; empty if the queue is not a queue.Finisher
+	running []*Item        // popped and not finished; empty if the queue is neither a queue.Finisher nor a queue.Lender
 	lent    map[*Item]bool // of them, those that have lent their places
 	first   []*front       // items that were put first and are in the queue, unless it is a queue.Holder
 	fronted map[*Item]bool // all items that were put first
@@ -152,7 +156,7 @@ func (s *suite) conservation(t *rapid.T) {
 	if m.q.canEvict(queue.Oldest) {
 		actions["evictOldest"] = m.evictOldest
 	}
-	if m.q.finisher != nil {
+	if m.q.tellsEnds() {
 		actions["finish"] = m.finish
 	}
 	if m.q.clock != nil {
@@ -161,7 +165,7 @@ func (s *suite) conservation(t *rapid.T) {
 	if m.q.fronter != nil && (m.model == nil || m.model.fronter != nil) {
 		actions["pushFront"] = m.pushFront
 	}
-	if m.q.lender != nil && m.q.finisher != nil && (m.model == nil || m.model.lender != nil) {
+	if m.q.lender != nil && (m.model == nil || m.model.lender != nil) {
 		actions["lend"] = m.lend
 	}
 	t.Repeat(actions)
@@ -262,11 +266,16 @@ func (m *machine) pop(t *rapid.T) {
 
 // popOne calls Pop once and reports whether another call could return an item.
 func (m *machine) popOne(t *rapid.T) bool {
+	before := m.heldBack()
+	allHeld := before > 0 && before == len(m.held)
 	item, ok, given := m.q.Pop()
+	if ok && allHeld {
+		t.Fatalf("Pop returned %v, with %d items in the queue; according to Held, none of them may run", item, before)
+	}
 	if ok {
 		m.left(t, "Pop", item)
 		m.overtakes(t, item)
-		if m.q.finisher != nil {
+		if m.q.tellsEnds() {
 			m.running = append(m.running, item)
 		}
 	}
@@ -286,14 +295,19 @@ func (m *machine) popOne(t *rapid.T) bool {
 	if len(m.held) > 0 && len(m.running) == 0 {
 		t.Fatalf("Pop returned nothing, with %d items in the queue and none running", len(m.held))
 	}
-	held := 0
-	if m.q.holder != nil {
-		held = m.q.holder.Held()
-	}
-	if held != len(m.held) {
+	if held := m.heldBack(); held != len(m.held) {
 		t.Fatalf("Pop returned nothing, with %d items in the queue; according to Held, %d of them may not run", len(m.held), held)
 	}
 	return false
+}
+
+// heldBack returns the number of items that may not run according to Held, and 0 if the queue is not a
+// queue.Holder.
+func (m *machine) heldBack() int {
+	if m.q.holder == nil {
+		return 0
+	}
+	return m.q.holder.Held()
 }
 
 // settle checks the items that the queue and the model have discarded during a call.

@@ -22,9 +22,9 @@
 // The suite uses and checks the optional interfaces of package queue that the queue
 // implements. The rules apply to items that are removed, evicted or discarded, too. An item
 // evicted as queue.Oldest must be the oldest one, a discarded item needs a reason, Pop must
-// hold back exactly the items that queue.Holder counts, a queue.Drainer must shed nothing
-// after Drain, and an item that a queue.Fronter puts first runs before all items of the same Value,
-// unless the queue is a queue.Holder.
+// hold back exactly the items that queue.Holder counts, also when items have lent their places in a
+// queue.Lender, a queue.Drainer must shed nothing after Drain, and an item that a queue.Fronter puts
+// first runs before all items of the same Value, unless the queue is a queue.Holder.
 //
 // # Files of rapid
 //

@@ -67,6 +67,37 @@ var subjects = map[string]subject{
 	"keepsLastOfAll":        {make: func() queue.Queue[*Item] { return new(keepsLastOfAll) }, rule: "Memory"},
 	"allocates":             {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
 	"sharesOneInstance":     {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
+
+	"correctFronter":                {make: func() queue.Queue[*Item] { return new(fronts) }},
+	"correctFronterWithModel":       {make: func() queue.Queue[*Item] { return new(fronts) }, opts: []Option{WithModel(newFronts)}},
+	"correctFronterAmongEquals":     {make: func() queue.Queue[*Item] { return new(frontsAmongEquals) }},
+	"correctWithoutFront":           {make: func() queue.Queue[*Item] { return new(cannotFront) }},
+	"correctFronterOfAModelWithout": {make: func() queue.Queue[*Item] { return new(frontsLikeNoModel) }, model: true},
+	"frontsAmongEqualsAgainstAll":   {make: func() queue.Queue[*Item] { return new(frontsAmongEquals) }, opts: []Option{WithModel(newFronts)}, rule: "Conservation"},
+	"frontsAtTheBack":               {make: func() queue.Queue[*Item] { return new(frontsAtTheBack) }, rule: "Conservation"},
+	"frontsBehindTheHead":           {make: func() queue.Queue[*Item] { return new(frontsBehindTheHead) }, rule: "Conservation"},
+	"frontsInOrder":                 {make: func() queue.Queue[*Item] { return new(frontsInOrder) }, rule: "Conservation"},
+	"losesFronts":                   {make: func() queue.Queue[*Item] { return new(losesFronts) }, rule: "Conservation"},
+	"duplicatesFronts":              {make: func() queue.Queue[*Item] { return new(duplicatesFronts) }, rule: "Conservation"},
+	"forgetsFrontsInLen":            {make: func() queue.Queue[*Item] { return new(forgetsFrontsInLen) }, rule: "Conservation"},
+	"keepsFronts":                   {make: func() queue.Queue[*Item] { return new(keepsFronts) }, rule: "Memory"},
+	"correctDiscarderOfFronts":      {make: func() queue.Queue[*Item] { return &discardsFronts{reason: queue.ErrShed} }},
+	"discardsFrontsWithoutReason":   {make: func() queue.Queue[*Item] { return new(discardsFronts) }, rule: "Conservation"},
+	"correctTicks":                  {make: func() queue.Queue[*Item] { return new(ticks) }, opts: []Option{WithAllocs(1)}, alone: true},
+	"correctLender":                 {make: func() queue.Queue[*Item] { return new(lends) }},
+	"correctLenderWithModel":        {make: func() queue.Queue[*Item] { return new(lends) }, opts: []Option{WithModel(newLends)}},
+	"correctLenderWithoutFinish":    {make: func() queue.Queue[*Item] { return new(lendsUnfinished) }},
+	"correctLenderOfAModelWithout":  {make: func() queue.Queue[*Item] { return new(lendsLikeNoModel) }, opts: []Option{WithModel(newTakesBack)}},
+	"losesUnfinished":               {make: func() queue.Queue[*Item] { return new(losesUnfinished) }, rule: "Conservation"},
+	"ignoresLent":                   {make: func() queue.Queue[*Item] { return new(ignoresLent) }, opts: []Option{WithModel(newLends)}, rule: "Conservation"},
+	"keepsPlaces":                   {make: func() queue.Queue[*Item] { return new(keepsPlaces) }, opts: []Option{WithModel(newLends)}, rule: "Conservation"},
+	"losesWhenLent":                 {make: func() queue.Queue[*Item] { return new(losesWhenLent) }, rule: "Conservation"},
+	"sticks":                        {make: func() queue.Queue[*Item] { return new(sticks) }, rule: "Conservation"},
+	"holdsLent":                     {make: func() queue.Queue[*Item] { return new(holdsLent) }, rule: "Conservation"},
+	"heldTooManyWhenLent":           {make: func() queue.Queue[*Item] { return new(heldTooManyWhenLent) }, rule: "Conservation"},
+	"keepsLent":                     {make: func() queue.Queue[*Item] { return new(keepsLent) }, rule: "Memory"},
+	"correctDiscarderWhenLent":      {make: func() queue.Queue[*Item] { return &discardsWhenLent{reason: queue.ErrShed} }},
+	"discardsWhenLentWithoutReason": {make: func() queue.Queue[*Item] { return new(discardsWhenLent) }, rule: "Conservation"},
 }
 
 // stack is a correct LIFO without optional interfaces.
@@ -144,9 +175,11 @@ func TestSuiteCatchesBrokenQueues(t *testing.T) {
 	}
 }
 
-// TestSuiteDrivesClockedQueues checks that the suite calls Tick before each Push and Pop.
+// TestSuiteDrivesClockedQueues checks that the suite calls Tick before each call that needs it.
 func TestSuiteDrivesClockedQueues(t *testing.T) {
-	if _, out, err := judged(t, "correctClocked"); err != nil {
-		t.Errorf("a correct queue.Clocked does not pass: %v\n%.2000s", err, out)
+	for _, name := range []string{"correctClocked", "correctTicks"} {
+		if _, out, err := judged(t, name); err != nil {
+			t.Errorf("a correct queue.Clocked, %s, does not pass: %v\n%.2000s", name, err, out)
+		}
 	}
 }

@@ -92,37 +92,48 @@ func (s *suite) independence(t *testing.T) {
 
 // memory checks that the queue does not keep items reachable that have left it.
 func (s *suite) memory(t *testing.T) {
-	s.collectable(t, "Pop", func(q *owned) []*Item {
-		item, ok, given := q.Pop()
-		left := one(item, ok)
-		if ok {
-			q.Finish(item, true)
-		}
-		for _, d := range given {
-			left = append(left, d.item)
-		}
-		return left
-	})
+	push := (*owned).Push
+	s.collectable(t, "Pop", push, leaveByPop)
+	if q := own(s.make()); q.fronter != nil {
+		s.collectable(t, "Pop after PushFront", (*owned).PushFront, leaveByPop)
+	}
 	if q := own(s.make()); q.remover != nil {
-		s.collectable(t, "Remove", func(q *owned) []*Item { return one(removeOne(q)) })
+		s.collectable(t, "Remove", push, func(q *owned) []*Item { return one(removeOne(q)) })
 	}
 	for _, v := range []queue.Victim{queue.Worst, queue.Oldest} {
 		if q := own(s.make()); q.canEvict(v) {
-			s.collectable(t, "Evict", func(q *owned) []*Item { return one(q.Evict(v)) })
+			s.collectable(t, "Evict", push, func(q *owned) []*Item { return one(q.Evict(v)) })
 		}
 	}
 }
 
-// collectable checks one way of leaving a queue. The function leave makes items leave, and
-// returns them. It looks at a queue with one item, which keeps its memory, at an empty one, and
+// leaveByPop pops an item, which lends its place, continues and ends.
+func leaveByPop(q *owned) []*Item {
+	item, ok, given := q.Pop()
+	left := one(item, ok)
+	if ok {
+		q.Lent(item, true)
+		given = append(given, q.discarded()...)
+		q.Lent(item, false)
+		given = append(given, q.discarded()...)
+		q.Finish(item, true)
+	}
+	for _, d := range given {
+		left = append(left, d.item)
+	}
+	return left
+}
+
+// collectable checks one way of leaving a queue, for items that push puts there. The function leave
+// makes items leave, and returns them. It looks at a queue with one item, which keeps its memory, at an empty one, and
 // at one with a new item: a queue may keep only the last item, until it becomes empty, or until
 // the next Push.
-func (s *suite) collectable(t *testing.T, way string, leave func(q *owned) []*Item) {
+func (s *suite) collectable(t *testing.T, way string, push func(q *owned, item *Item), leave func(q *owned) []*Item) {
 	t.Helper()
 	const items = 100
 	q := own(s.make())
 	for i := range items {
-		q.Push(&Item{Seq: i + 1, Value: i % 10})
+		push(q, &Item{Seq: i + 1, Value: i % 10})
 	}
 	var gone []weak.Pointer[Item]
 	shrink := func(to int) {
@@ -163,7 +174,7 @@ func one(item *Item, ok bool) []*Item {
 
 // removeOne removes one item.
 func removeOne(q *owned) (removed *Item, ok bool) {
-	q.remover.Remove(func(item *Item) bool {
+	q.Remove(func(item *Item) bool {
 		if ok {
 			return false
 		}
