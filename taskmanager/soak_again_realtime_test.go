@@ -93,6 +93,6 @@ func (t *soakTask) inherit(random *rand.Rand) []taskmanager.TaskOption {
 	if random.IntN(4) > 0 {
 		return nil
 	}
-	t.deadline = t.deadline || t.by != nil
+	t.deadline, t.keyed = t.deadline || t.by != nil, t.keyed || t.by != nil
 	return []taskmanager.TaskOption{taskmanager.WithInherit()}
 }

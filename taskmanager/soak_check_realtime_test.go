@@ -58,7 +58,7 @@ func (t *soakTask) known(err error) bool {
 	for reason, may := range map[error]bool{
 		taskmanager.ErrStopped:          parent || x.stopping.Load() && !x.drained,
 		taskmanager.ErrGroupFailed:      parent,
-		taskmanager.ErrDropped:          x.overflow == taskmanager.DropNewest || x.overflow == taskmanager.DropOldest || x.overflow == taskmanager.DropWorst,
+		taskmanager.ErrDropped:          x.drops(),
 		taskmanager.ErrShed:             x.sheds,
 		taskmanager.ErrQueueTimeout:     t.queueTimeout,
 		taskmanager.ErrDeadlineExceeded: parent || t.deadline,
@@ -102,6 +102,8 @@ func (x *life) check() {
 		x.fail("%d tasks were taken, and %d have ended: %v", accepted, total, ends)
 	}
 	x.checkPool()
+	x.checkCounts()
+	x.checkDecisions()
 	x.checkTold()
 	x.checkHistory(accepted)
 	if list := x.m.TaskStatus(); len(list) > 0 {
@@ -130,6 +132,9 @@ func (t *soakTask) check() string {
 	}
 	if t.inside.Load() != 0 {
 		x.fail("the task %q still runs", t.name)
+	}
+	if t.started != nil && !isClosed(t.started) {
+		x.fail("the channel of Go for the task %q is open", t.name)
 	}
 	if t.h == nil {
 		return "without a handle"

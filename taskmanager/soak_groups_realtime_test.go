@@ -3,7 +3,9 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,4 +107,69 @@ func (x *life) controlGroup(g *taskmanager.ResultGroup[string], random *rand.Ran
 		g.Done()
 	}
 	return false
+}
+
+// plainGroup submits a group of tasks without results, and checks its error.
+func (d *driver) plainGroup() {
+	ctx, cancel := d.brief()
+	defer cancel()
+	var opts []taskmanager.GroupOption
+	collect := d.random.IntN(2) == 0
+	if collect {
+		opts = append(opts, taskmanager.WithCollect())
+	}
+	g := d.m.Group(context.Background(), opts...)
+	members := make(map[string][]*soakTask)
+	var faults []error
+	for range 1 + d.random.IntN(5) {
+		t := d.newTask(d.random, d.random.IntN(2*soakNames)-soakNames, nil)
+		t.grouped = true
+		if op, err := d.toPlainGroup(g, t); op != "TryGo" || !errors.Is(err, taskmanager.ErrQueueFull) {
+			members[t.name] = append(members[t.name], t)
+			if err != nil {
+				faults = append(faults, err)
+			}
+		}
+	}
+	err := g.Wait(ctx)
+	if ctx.Err() != nil || errors.Is(err, taskmanager.ErrWouldDeadlock) {
+		return
+	}
+	d.s.count("plain groups waited for")
+	if err == nil && len(faults) > 0 {
+		d.fail("a group that has refused tasks ended without an error: %v", faults)
+	}
+	failures := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && collect {
+		failures = joined.Unwrap()
+	}
+	for _, failure := range failures {
+		if e, ok := errors.AsType[*taskmanager.TaskError](failure); failure != nil && (!ok || members[e.Name] == nil || e.Err == nil) {
+			d.fail("the failure of a group is %v, and its members are %v", failure, slices.Sorted(maps.Keys(members)))
+		}
+	}
+	for name, list := range members {
+		for _, t := range list {
+			if t.inside.Load() > 0 || err == nil && !d.skips && !t.succeed.Load() {
+				d.fail("after the wait for its group the task %q runs, or has not succeeded: %v", name, err)
+			}
+		}
+	}
+}
+
+// toPlainGroup submits a task to a group in a random way.
+func (d *driver) toPlainGroup(g *taskmanager.Group, t *soakTask) (op string, err error) {
+	opts := t.options(d.random)
+	switch d.random.IntN(4) {
+	case 0:
+		op, err = "Go", g.Go(t.name, t.Execute, opts...)
+	case 1:
+		op, err = "TryGo", g.TryGo(t.name, t.Execute, opts...)
+	case 2:
+		op, err = "GoContext", g.GoContext(context.Background(), t.name, t.Execute, opts...)
+	default:
+		op, err = "Submit", g.Submit(t.asTask(d.random), opts...)
+	}
+	t.accept("plain group: "+op, nil, err)
+	return op, err
 }

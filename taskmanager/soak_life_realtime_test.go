@@ -24,22 +24,28 @@ var errSkipped = errors.New("a middleware did not let the task run")
 
 // life is one manager of the soak, from its start until after its end.
 type life struct {
-	s         *soak
-	slot      int
-	m         *taskmanager.TaskManager
-	about     string
-	overflow  taskmanager.Overflow
-	bounded   bool
-	sheds     bool
-	resources soakResources
-	skips     bool // a middleware skips or repeats some executions
-	history   int
-	stopping  atomic.Bool // Stop or Drain was called, or is about to be
-	drained   bool        // Drain succeeded, so no task may have ended with ErrStopped
-	serial    atomic.Int64
-	refused   atomic.Int64 // submits that failed and may be in the history
-	told      told
-	shelf     shelf
+	s           *soak
+	slot        int
+	m           *taskmanager.TaskManager
+	about       string
+	overflow    taskmanager.Overflow
+	bounded     bool
+	name        string // of the manager
+	keyed       bool   // with WithKeyQueueLimit
+	keyOverflow taskmanager.Overflow
+	profiles    bool
+	watcher     *soakObserver // nil: none
+	pool        *soakPool
+	sheds       bool
+	resources   soakResources
+	skips       bool // a middleware skips or repeats some executions
+	history     int
+	stopping    atomic.Bool // Stop or Drain was called, or is about to be
+	drained     bool        // Drain succeeded, so no task may have ended with ErrStopped
+	serial      atomic.Int64
+	refused     atomic.Int64 // submits that failed and may be in the history
+	told        told
+	shelf       shelf
 
 	running [soakNames]atomic.Int32 // number of executions by name
 
@@ -68,6 +74,7 @@ func newLife(s *soak, slot, number int, random *rand.Rand) (*life, error) {
 		about := fmt.Sprintf("workers %d-%d", least, x.max)
 		for _, choose := range []func(*rand.Rand) (taskmanager.Option, string){
 			x.discipline, x.limit, x.restarts, x.plain, x.scaler, x.middleware, x.remember, x.observe, x.times,
+			x.keyLimit, x.naming, x.profiling, x.randomness, x.telemetry, x.logger,
 		} {
 			if o, name := choose(random); o != nil {
 				opts = append(opts, o)
@@ -79,25 +86,28 @@ func newLife(s *soak, slot, number int, random *rand.Rand) (*life, error) {
 		if err != nil && x.bounded { // the overflow policy and the discipline exclude each other
 			continue
 		}
-		x.m = m
+		if err == nil {
+			x.m, x.pool = m, newSoakPool(x, random)
+		}
 		return x, err
 	}
 }
 
 func (x *life) discipline(random *rand.Rand) (taskmanager.Option, string) {
 	d := map[int]taskmanager.Discipline{
-		0: taskmanager.FIFO(),
-		1: taskmanager.LIFO(),
-		2: taskmanager.Priority(0),
-		3: taskmanager.Priority(8),
-		4: taskmanager.Deadline(10 * time.Millisecond),
-		5: taskmanager.Fair(func(key string) int { return 1 + len(key) }),
-		6: taskmanager.LimitByKey(1, taskmanager.FIFO()),
-		7: taskmanager.LimitByKey(2, taskmanager.Priority(0)),
-		8: taskmanager.CoDel(taskmanager.CoDelConfig{Target: time.Millisecond, Interval: 5 * time.Millisecond}),
-		9: taskmanager.Custom(queue.NewLIFO[*taskmanager.Handle]),
+		0:  taskmanager.FIFO(),
+		1:  taskmanager.LIFO(),
+		2:  taskmanager.Priority(0),
+		3:  taskmanager.Priority(8),
+		4:  taskmanager.Deadline(10 * time.Millisecond),
+		5:  taskmanager.Fair(func(key string) int { return 1 + len(key) }),
+		6:  taskmanager.LimitByKey(1, taskmanager.FIFO()),
+		7:  taskmanager.LimitByKey(2, taskmanager.Priority(0)),
+		8:  taskmanager.CoDel(taskmanager.CoDelConfig{Target: time.Millisecond, Interval: 5 * time.Millisecond}),
+		9:  taskmanager.Custom(queue.NewLIFO[*taskmanager.Handle]),
+		10: taskmanager.LimitByKeyFunc(func(key string) int { return len(key) }, taskmanager.Fair(nil)),
 	}
-	names := []string{"FIFO", "LIFO", "Priority(0)", "Priority(8)", "Deadline", "Fair", "LimitByKey(1)", "LimitByKey(2)", "CoDel", "Custom"}
+	names := []string{"FIFO", "LIFO", "Priority(0)", "Priority(8)", "Deadline", "Fair", "LimitByKey(1)", "LimitByKey(2)", "CoDel", "Custom", "LimitByKeyFunc"}
 	n := random.IntN(len(names) + 4)
 	if n >= len(names) {
 		d, name := x.resources.limiting(random)
@@ -238,7 +248,7 @@ func (x *life) end(random *rand.Rand) {
 	short := func() (context.Context, context.CancelFunc) {
 		return context.WithTimeout(context.Background(), time.Duration(random.IntN(2000))*time.Microsecond)
 	}
-	switch random.IntN(6) {
+	switch random.IntN(7) {
 	case 0: // only the Stop below
 	case 1, 2:
 		x.s.count("ended by Drain")
@@ -274,6 +284,17 @@ func (x *life) end(random *rand.Rand) {
 		both.Go(func() { _ = x.m.Drain(ctx) })
 		both.Go(func() { x.stop() })
 		both.Wait()
+	case 6:
+		x.s.count("ended by Close")
+		x.m.Close()
+		timer := time.NewTimer(soakHang)
+		defer timer.Stop()
+		select {
+		case <-x.m.Done():
+			x.drained = true
+		case <-timer.C:
+			x.fail("the manager does not end after Close\n%+v\n%+v\n%s", x.m.Snapshot(), x.m.TaskStatus(), x.stacks())
+		}
 	}
 	x.stop()
 }

@@ -1,6 +1,8 @@
 package taskmanager_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -69,5 +71,56 @@ func (d *driver) count() {
 	c := d.m.Counts()
 	if sum := c.Running + c.Delayed + c.Restarting + c.Queued; sum != c.Outstanding() || sum > c.Accepted {
 		d.fail("the counts by state do not add up: %+v", c)
+	}
+	if ended := d.m.Counts().Ended(); ended < c.Ended() {
+		d.fail("%d tasks have ended, after %d", ended, c.Ended())
+	}
+}
+
+// checkCounts checks the counts after the end of the manager.
+func (x *life) checkCounts() {
+	if c := x.m.Counts(); c.Ended() != c.Accepted || c.Outstanding()+c.Running+c.Delayed+c.Restarting+c.Queued != 0 {
+		x.fail("the counts after the end are %+v", c)
+	}
+}
+
+// encode checks that the statuses of tasks and the history keep their values as JSON.
+func (x *life) encode() {
+	tasks, records := x.m.TaskStatus(), x.m.History()
+	records = records[:min(len(records), 50)]
+	text, err := json.Marshal(jsonState{tasks, records})
+	var got jsonState
+	if err == nil {
+		err = json.Unmarshal(text, &got)
+	}
+	if err != nil || len(got.Tasks) != len(tasks) || len(got.Records) != len(records) {
+		x.fail("%d tasks and %d records are %d and %d after JSON: %v", len(tasks), len(records), len(got.Tasks), len(got.Records), err)
+		return
+	}
+	for name, s := range tasks {
+		x.checkEncoded(s, got.Tasks[name])
+	}
+	for i, r := range records {
+		x.checkEncoded(r.TaskStatus, got.Records[i].TaskStatus)
+		if g := got.Records[i]; g.Outcome != r.Outcome || g.ErrorType != r.ErrorType || !g.EndedAt.Equal(r.EndedAt) {
+			x.fail("the record %+v is %+v after JSON", r, g)
+		}
+	}
+}
+
+type jsonState struct {
+	Tasks   map[string]taskmanager.TaskStatus
+	Records []taskmanager.Record
+}
+
+// checkEncoded checks a status that was JSON. Of errors the text remains, and of times the moment.
+func (x *life) checkEncoded(want, got taskmanager.TaskStatus) {
+	plain := func(s taskmanager.TaskStatus) string {
+		times := []time.Time{s.QueuedAt.UTC().Round(0), s.StartedAt.UTC().Round(0), s.DueAt.UTC().Round(0)}
+		s.QueuedAt, s.StartedAt, s.DueAt = time.Time{}, time.Time{}, time.Time{}
+		return fmt.Sprintf("%+v %v", s, times)
+	}
+	if plain(want) != plain(got) {
+		x.fail("the status %s is %s after JSON", plain(want), plain(got))
 	}
 }

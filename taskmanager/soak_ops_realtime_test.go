@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -34,7 +33,7 @@ func (d *driver) drive() {
 			d.batch, d.future, d.inGroup, d.cancel, d.cancel, d.look, d.wait,
 			d.idle, d.schedule, d.schedule, d.steer, d.steer, d.pause, d.size, d.tighten, d.describe,
 			d.duplicate, d.duplicate, d.pauseWait, d.fetch,
-			d.page, d.count,
+			d.page, d.count, d.plainGroup, d.usePool, d.usePool,
 		}
 		if !d.enter() {
 			return
@@ -56,77 +55,6 @@ func (d *driver) drive() {
 // brief returns a context that ends soon.
 func (d *driver) brief() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), time.Duration(d.random.IntN(5000))*time.Microsecond)
-}
-
-// options returns random options for a task, and records them.
-func (t *soakTask) options(random *rand.Rand) (opts []taskmanager.TaskOption) {
-	some := func(bound int) time.Duration { return time.Duration(1+random.IntN(bound)) * time.Microsecond }
-	if random.IntN(8) == 0 {
-		t.timeout = true
-		opts = append(opts, taskmanager.WithTimeout(some(3000)))
-	}
-	if random.IntN(8) == 0 {
-		t.queueTimeout = true
-		opts = append(opts, taskmanager.WithQueueTimeout(some(3000)))
-	}
-	if random.IntN(8) == 0 {
-		t.deadline = true
-		opts = append(opts, taskmanager.WithDeadline(time.Now().Add(some(5000)-some(200))))
-	}
-	if random.IntN(8) == 0 {
-		opts = append(opts, taskmanager.WithDelay(some(3000)))
-	}
-	if random.IntN(10) == 0 {
-		opts = append(opts, taskmanager.WithPriority(random.IntN(5)), taskmanager.WithKey("other"))
-	}
-	if random.IntN(10) == 0 {
-		opts = append(opts, taskmanager.WithRestart(brisk{}))
-	}
-	if random.IntN(5) == 0 {
-		t.linked = true
-		opts = append(opts, taskmanager.WithLinkedContext())
-	}
-	return slices.Concat(opts, t.inherit(random), t.onEnd(random), t.needs(random))
-}
-
-// submit submits a task in a random way.
-func (d *driver) submit() {
-	t := d.newTask(d.random, d.random.IntN(soakNames), nil)
-	opts := t.options(d.random)
-	ctx, cancel := context.Background(), context.CancelFunc(func() {})
-	if d.random.IntN(3) == 0 {
-		ctx, cancel = d.brief()
-	}
-	var h *taskmanager.Handle
-	var err error
-	switch d.random.IntN(5) {
-	case 0:
-		h, err = d.m.SubmitFunc(ctx, t.name, t.Execute, opts...)
-		t.accept("SubmitFunc", h, err)
-	case 1:
-		h, err = d.m.TrySubmit(ctx, t, opts...)
-		t.accept("TrySubmit", h, err)
-	case 2:
-		t.timeout, t.queueTimeout, t.deadline, t.linked, t.tells = false, false, false, false, false
-		t.memory, t.places = 0, 0
-		var started <-chan struct{}
-		started, err = d.m.Go(t)
-		t.accept("Go", nil, err)
-		if err == nil && started == nil {
-			d.fail("Go returned no channel")
-		}
-	default:
-		h, err = d.m.Submit(ctx, t, opts...)
-		t.accept("Submit", h, err)
-	}
-	if h != nil {
-		d.handles = append(d.handles, h)
-	}
-	if d.random.IntN(2) == 0 {
-		cancel()
-	} else {
-		context.AfterFunc(ctx, cancel) // let ctx expire
-	}
 }
 
 func (d *driver) batch() {
@@ -152,8 +80,12 @@ func (x *life) submitAll(ctx context.Context, random *rand.Rand, by *execution) 
 			opts = t.options(random)
 			continue
 		}
-		t.timeout, t.queueTimeout, t.deadline, t.linked = all[0].timeout, all[0].queueTimeout, all[0].deadline, all[0].linked
-		t.tells = all[0].tells
+		t.share(all[0])
+	}
+	if slices.ContainsFunc(all, (*soakTask).mayFillKey) {
+		for _, t := range all {
+			t.keyed = true
+		}
 	}
 	handles, err := x.m.SubmitAll(ctx, tasks, opts...)
 	if err == nil && len(handles) != len(tasks) {
@@ -179,14 +111,18 @@ func (d *driver) future() {
 // async submits a task that returns a result, and waits for the result until ctx ends.
 func (x *life) async(submit, ctx context.Context, random *rand.Rand, by *execution) {
 	t := x.newTask(random, random.IntN(2*soakNames)-soakNames, by)
-	f, err := taskmanager.Async(submit, x.m, t.name, func(ctx context.Context) (string, error) {
+	op, call := "Async", taskmanager.Async[string]
+	if random.IntN(2) == 0 {
+		op, call = "TryAsync", taskmanager.TryAsync[string]
+	}
+	f, err := call(submit, x.m, t.name, func(ctx context.Context) (string, error) {
 		return t.name, t.Execute(ctx)
 	}, t.options(random)...)
 	if err != nil {
-		t.accept("Async", nil, err)
+		t.accept(op, nil, err)
 		return
 	}
-	t.accept("Async", &f.Handle, nil)
+	t.accept(op, &f.Handle, nil)
 	result, err := f.Result(ctx)
 	if err == nil && result != t.name || err != nil && result != "" {
 		x.fail("the result of %q is %q, %v", t.name, result, err)
@@ -261,7 +197,9 @@ func (d *driver) look() { d.list(d.random) }
 
 // list calls one of the methods that list tasks or workers, and checks the result.
 func (x *life) list(random *rand.Rand) {
-	switch random.IntN(7) {
+	switch random.IntN(8) {
+	case 7:
+		x.encode()
 	case 0:
 		for h := range x.m.Tasks() {
 			if h.Status().Name != h.Name() {
@@ -292,7 +230,7 @@ func (x *life) list(random *rand.Rand) {
 	case 5:
 		x.checkRings()
 	case 6:
-		x.m.Decisions()
+		x.checkKept()
 		if p := x.m.Snapshot(); min(p.Workers, p.Busy, p.Idle, p.Inline, p.Lent, p.Queued, p.Blocked) < 0 {
 			x.fail("the pool has a negative number: %+v", p)
 		}
@@ -316,55 +254,13 @@ func (d *driver) idle() {
 	defer cancel()
 	if err := d.m.WaitIdle(ctx); err == nil {
 		d.s.count("WaitIdle: idle")
-		for _, h := range d.handles { // all of them were submitted before WaitIdle
+		for _, h := range d.handles { // all of them were call before WaitIdle
 			if !isClosed(h.Done()) {
 				d.fail("the manager was idle, and the task %q has not ended", h.Name())
 			}
 		}
 	} else if !errors.Is(err, context.DeadlineExceeded) {
 		d.fail("WaitIdle: %v", err)
-	}
-}
-
-// schedule starts a schedule, or stops one.
-func (d *driver) schedule() {
-	if len(d.schedules) > 3 {
-		s := d.schedules[0]
-		d.schedules = d.schedules[1:]
-		s.Stop()
-		if next := s.Next(); !next.IsZero() {
-			d.fail("a schedule that was stopped runs next at %v", next)
-		}
-		return
-	}
-	ctx, cancel := context.Background(), context.CancelFunc(func() {})
-	if d.random.IntN(2) == 0 {
-		ctx, cancel = d.brief()
-	}
-	name := fmt.Sprint("schedule/", d.random.IntN(6))
-	interval := time.Duration(1+d.random.IntN(3000)) * time.Microsecond
-	var one sync.Mutex
-	s, err := d.m.Every(ctx, interval, &task{
-		name: name,
-		execute: func(ctx context.Context) error {
-			if !one.TryLock() {
-				d.fail("two runs of one schedule overlap")
-				return nil
-			}
-			defer one.Unlock()
-			d.s.count("run: scheduled")
-			rest(ctx, 200*time.Microsecond)
-			return nil
-		},
-	}, append(d.scheduleOptions(interval), taskmanager.WithTimeout(time.Second))...)
-	context.AfterFunc(ctx, cancel)
-	if err == nil {
-		d.s.count("schedules")
-		d.schedules = append(d.schedules, s)
-		return
-	}
-	if !errors.Is(err, context.DeadlineExceeded) && !d.stopped(err) {
-		d.fail("Every: %v", err)
 	}
 }
 

@@ -124,10 +124,12 @@ func (s *soak) live(ctx context.Context, slot, number int) {
 		drivers.Go(d.drive)
 	}
 	rest(ctx, time.Duration(random.IntN(int(2*time.Second))))
+	x.pool.end(random)
 	x.end(random)
 	drivers.Wait()
 	x.close()
 	x.check()
+	x.pool.check()
 }
 
 // rest waits for d, or until ctx ends.

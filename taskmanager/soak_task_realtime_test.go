@@ -26,9 +26,11 @@ type soakTask struct {
 	grouped   bool
 	memory    int64 // with places: of the resources, what each execution uses
 	places    int64
-	elsewhere int // executions before its submit
+	elsewhere int    // executions before its submit
+	kind      string // "": not known
+	cost      int64  // 0: not known
 
-	timeout, queueTimeout, deadline, linked, tells bool // whether the option is given
+	timeout, queueTimeout, deadline, linked, tells, keyed bool // whether the option is given
 
 	inside  atomic.Int32
 	runs    atomic.Int32
@@ -38,6 +40,7 @@ type soakTask struct {
 	h       *taskmanager.Handle
 	refused error
 	taken   bool
+	started <-chan struct{} // of Go; nil: none
 }
 
 // newTask makes a task, which check will check.
@@ -84,7 +87,7 @@ func (t *soakTask) accept(op string, h *taskmanager.Handle, err error) {
 	for name, may := range map[error]bool{
 		taskmanager.ErrAlreadyExists:    true,
 		taskmanager.ErrStopped:          t.x.stopping.Load(),
-		taskmanager.ErrQueueFull:        t.x.bounded || t.grouped,
+		taskmanager.ErrQueueFull:        t.x.bounded || t.grouped || t.mayFillKey(),
 		taskmanager.ErrWouldDeadlock:    t.by != nil || t.grouped || t.x.bounded,
 		taskmanager.ErrCancelled:        true,
 		taskmanager.ErrReplaced:         true, // during the wait for room
@@ -143,6 +146,10 @@ func (t *soakTask) Execute(ctx context.Context) error {
 		t.x.fail("the context of the task %q is that of another one", t.name)
 		return errFailed
 	}
+	if t.kind != "" && h.Kind() != t.kind || t.cost != 0 && h.Cost() != t.cost {
+		t.x.fail("the task %q has the kind %q and the cost %d, want %q and %d", t.name, h.Kind(), h.Cost(), t.kind, t.cost)
+	}
+	t.checkLabels(ctx)
 	e := &execution{
 		soakTask: t, ctx: ctx, random: rand.New(rand.NewPCG(t.seed, uint64(n))),
 		inline: t.x.overflow == taskmanager.CallerRuns && h.Status().Worker == 0,

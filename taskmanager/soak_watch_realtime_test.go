@@ -28,7 +28,7 @@ func (x *life) describe() {
 	default:
 		x.fail("the manager is %q", about.State)
 	}
-	if about.Discipline == "" || about.Scaler == "" || (about.Limit >= 0) != x.bounded || (about.Overflow != "") != x.bounded {
+	if about.Name != x.name || about.Discipline == "" || about.Scaler == "" || (about.Limit >= 0) != x.bounded || (about.Overflow != "") != x.bounded {
 		x.fail("the manager describes itself as %+v", about)
 	}
 }
@@ -92,13 +92,14 @@ func (x *life) observe(random *rand.Rand) (taskmanager.Option, string) {
 	if random.IntN(2) == 0 {
 		return nil, ""
 	}
-	return taskmanager.WithObserver(&soakObserver{x: x}), "observed"
+	x.watcher = &soakObserver{x: x}
+	return taskmanager.WithObserver(x.watcher), "observed"
 }
 
 // soakObserver checks what each event leads to.
 type soakObserver struct {
 	x         *life
-	decisions sync.Map // the keys are the numbers of decisions
+	decisions sync.Map // from the number of a decision to the decision
 }
 
 func (o *soakObserver) see(ctx context.Context, name string) context.Context {
@@ -129,11 +130,5 @@ func (o *soakObserver) EndRun(ctx context.Context, r observe.Run, _ observe.Resu
 func (o *soakObserver) TaskEnded(ctx context.Context, e observe.End) {
 	if h, ok := taskmanager.FromContext(o.see(ctx, e.Name)); ok && isClosed(h.Done()) {
 		o.x.fail("observers learn too late of the end of %q", e.Name)
-	}
-}
-
-func (o *soakObserver) ScalerDecided(d observe.Decision) {
-	if _, again := o.decisions.LoadOrStore(d.Number, true); again || d.Number == 0 {
-		o.x.fail("decision %d comes twice", d.Number)
 	}
 }
