@@ -77,7 +77,7 @@ func (q *lendsUnfinished) Lent(i *Item, lends bool) {
 // losesUnfinished loses an item when another one lends its place.
 type losesUnfinished struct{ base }
 
-func (q *losesUnfinished) Lent(*Item, bool) { q.base.Pop() }
+func (q *losesUnfinished) Lent(*Item, bool) { q.Pop() }
 
 // lendsLikeNoModel pops the newest item after another one has lent its place, which its model cannot
 // follow. So it must not be told of places.
