@@ -109,3 +109,41 @@ func ExampleResources() {
 	// large 6
 	// small 1
 }
+
+// An item that is put first runs before its equals. Of two such items, the later one runs first.
+func ExampleFronter() {
+	q := queue.NewFIFO[order]()
+	q.Push(order{customer: "a"})
+	q.Push(order{customer: "b"})
+	if f, ok := q.(queue.Fronter[order]); ok && f.CanPushFront() {
+		f.PushFront(order{customer: "again"})
+		f.PushFront(order{customer: "again, later"})
+	}
+	drain(q)
+	// Output:
+	// again, later 0
+	// again 0
+	// a 0
+	// b 0
+}
+
+// While an item has lent its place, one that cannot fit until it ends is set aside, since the item may
+// wait for what comes behind it.
+func ExampleLender() {
+	q := queue.Resources(queue.ResourcesConfig[order]{
+		Capacity: map[string]int64{"level": 3},
+		Amount:   func(o order, _ string) int64 { return int64(o.level) },
+	}, nil)()
+	parent := order{"parent", 2}
+	q.Push(parent)
+	drain(q)
+	q.Push(order{"large", 3})
+	q.Push(order{"child", 1})
+	fmt.Println("held:", q.(queue.Holder).Held())
+	q.(queue.Lender[order]).Lent(parent, true) // it waits for the child
+	drain(q)
+	// Output:
+	// parent 2
+	// held: 2
+	// child 1
+}

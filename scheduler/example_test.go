@@ -31,3 +31,41 @@ func ExamplePool() {
 	fmt.Println(sum.Load(), pool.Snapshot().Completed)
 	// Output: 499500 1000
 }
+
+// A pool that shares a queue with other processes fetches no more than it can run soon.
+func ExamplePool_WaitRoom() {
+	release := make(chan struct{})
+	pool, err := scheduler.NewPool(
+		scheduler.Config[string]{Max: 2},
+		func(int32, string) { <-release },
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	room := func(ahead int) int {
+		n, err := pool.WaitRoom(ctx, ahead)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return n
+	}
+	fmt.Println("idle workers:", room(0))
+	fmt.Println("with one item ahead:", room(1))
+	for _, item := range []string{"a", "b"} {
+		if err := pool.Submit(ctx, item); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println("with one item ahead of busy workers:", room(1))
+	close(release)
+	fmt.Println(pool.Drain(ctx))
+	_, err = pool.WaitRoom(ctx, 0)
+	fmt.Println(err)
+	// Output:
+	// idle workers: 2
+	// with one item ahead: 3
+	// with one item ahead of busy workers: 1
+	// <nil>
+	// scheduler: the pool is stopped
+}
