@@ -172,8 +172,9 @@ func (x *life) group(groupCtx, ctx context.Context, random *rand.Rand, by *execu
 	if err == nil && (!clean || cancelled) {
 		x.fail("a group that refused a task or was cancelled ended without an error")
 	}
-	if !isClosed(g.Done()) || err == nil && groupCtx.Err() == nil && g.Context().Err() != nil {
-		x.fail("Done of a group is open after the wait, or its context has ended: %v", g.Context().Err())
+	ended := g.Context().Err() // before groupCtx is read, which may end at any time
+	if !isClosed(g.Done()) || err == nil && groupCtx.Err() == nil && ended != nil {
+		x.fail("Done of a group is open after the wait, or its context has ended: %v", ended)
 	}
 	for i, t := range members {
 		if n := t.inside.Load(); n > 0 {
