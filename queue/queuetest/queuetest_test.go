@@ -135,7 +135,7 @@ func TestJudge(t *testing.T) {
 func judged(t *testing.T, wanted string) (failed [][]string, out []byte, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestJudge$", "-test.v",
-		"-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=100", "-rapid.steps=10")
+		"-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=100", "-rapid.steps=15")
 	cmd.Env = append(os.Environ(), judge+"="+wanted)
 	out, err = cmd.CombinedOutput()
 	return failLine.FindAllStringSubmatch(string(out), -1), out, err
@@ -163,6 +163,13 @@ func TestSuiteCatchesBrokenQueues(t *testing.T) {
 			continue
 		}
 		rules := failedRules(failed, name)
+		for range 9 { // some mutants fail few of the checks
+			if s.rule == "" || slices.Contains(rules, s.rule) {
+				break
+			}
+			again, _, _ := judged(t, name)
+			rules = append(rules, failedRules(again, name)...)
+		}
 		if s.rule == "" && len(rules) > 0 {
 			t.Errorf("%s fails %v, want it to pass", name, rules)
 		}
