@@ -82,21 +82,17 @@ func (m *model) limits() bool {
 // room reports whether n more tasks may be queued. Tasks for which a worker is free do not
 // count towards the limit.
 func (m *model) room(n int) bool {
-	held, free := 0, max(m.max-m.slots, 0)
+	free := max(m.max-m.slots, 0)
 	if m.paused {
 		free = 0
 	}
-	if h, ok := m.queue.(queue.Holder); ok {
-		held = max(h.Held()-m.withdrawn, 0)
-	}
-	switch {
-	case m.limit < 0:
-		return true
-	case m.limit == 0:
-		return held == 0 && m.queued()+n <= free
-	default:
-		return held < m.limit && m.queued()-free+n <= m.limit
-	}
+	return m.limit < 0 || !m.heldFill() && m.queued()-free+n <= m.limit
+}
+
+// heldFill reports whether the tasks that the discipline holds back fill the limit.
+func (m *model) heldFill() bool {
+	h, ok := m.queue.(queue.Holder)
+	return ok && m.limit >= 0 && h.Held()-m.withdrawn >= max(m.limit, 1)
 }
 
 // submit models the submit of one task or of a batch, whose names are free. trying means

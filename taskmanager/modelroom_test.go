@@ -27,7 +27,7 @@ type roomResult struct {
 
 // roomAhead returns for how many more tasks there is a worker, or a place among the first that wait.
 func (m *model) roomAhead(ahead int) int {
-	if m.paused {
+	if m.paused || m.heldFill() {
 		return 0
 	}
 	if m.limit >= 0 {
