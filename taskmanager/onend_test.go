@@ -191,7 +191,10 @@ func TestOnEndComposes(t *testing.T) {
 
 		g := taskmanager.NewResultGroup[int](t.Context(), m)
 		for i := range 3 {
-			err := g.Go(fmt.Sprint("member ", i), func(context.Context) (int, error) { return 0, errFailed }, e.option())
+			err := g.Go(fmt.Sprint("member ", i), func(context.Context) (int, error) {
+				time.Sleep(time.Second) // a failed group refuses the next member
+				return 0, errFailed
+			}, e.option())
 			check.Is(t, "Go", err, nil)
 		}
 		_, err = g.Wait(t.Context())

@@ -155,7 +155,13 @@ func nested(t *testing.T, policy taskmanager.Overflow, limit, workers int, forei
 		}
 		return sum, nil
 	}
-	sums := collect(batch.Map(context.Background(), m, "tree", slices.Values([]int{2, 3}), tree, inFlight(1)))
+	trees := func(yield func(int) bool) {
+		if yield(2) {
+			time.Sleep(time.Second) // without a queue, the second tree needs the worker of the first
+			yield(3)
+		}
+	}
+	sums := collect(batch.Map(context.Background(), m, "tree", trees, tree, inFlight(1)))
 	for i, p := range sums {
 		check.Is(t, "a tree", p.err, nil)
 		if full := []int{9, 27}[i]; (limit < 0 || policy == taskmanager.Block || policy == taskmanager.CallerRuns) && p.result != full {

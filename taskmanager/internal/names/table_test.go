@@ -22,9 +22,9 @@ import (
 type task struct {
 	name   string
 	worker int32 // that removes it
-	place  Place
+	place  Place // guarded by mu until the task is over; then it stays
 
-	mu   sync.Mutex // guards over
+	mu   sync.Mutex
 	over bool
 }
 
@@ -49,6 +49,14 @@ func (t *task) move(to Place) bool {
 		t.place = to
 	}
 	return !t.over
+}
+
+// placed says whether the task has a place. A sweep in the background may move a task as soon as
+// it is in the table.
+func (t *task) placed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.place != 0
 }
 
 func newTable() *Table[task] {
@@ -108,7 +116,7 @@ func (m *machine) Add(t *rapid.T) {
 		if !errors.Is(err, want) {
 			t.Fatalf("Add(%q) returned %v, want %v", name, err, want)
 		}
-		if placed := x.place != (0); placed != (want == nil) {
+		if placed := x.placed(); placed != (want == nil) {
 			t.Fatalf("Add(%q) returned %v and set the place: %v", name, err, placed)
 		}
 	}
