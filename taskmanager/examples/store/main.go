@@ -23,9 +23,9 @@ func main() {
 // run stores three tasks. Manager a has the first attempt at them, and is then drained. Manager b
 // does the rest.
 func run(ctx context.Context, out *log.Logger) error {
-	st := &store{waiting: make(map[string][]byte), over: make(map[string]error)}
+	st := &store{waiting: make(map[string]restart.State), over: make(map[string]error)}
 	for _, name := range []string{"bill", "file", "mail"} {
-		st.put(name, restart.State{QueuedAt: time.Now()})
+		st.waiting[name] = restart.State{QueuedAt: time.Now()}
 	}
 	for _, stage := range []struct {
 		manager string

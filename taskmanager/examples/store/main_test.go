@@ -51,9 +51,9 @@ func TestAnotherManagerContinues(t *testing.T) {
 // each, and stops one of them half-way.
 func TestManagersPullNoMoreThanTheyCanRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := &store{waiting: make(map[string][]byte), over: make(map[string]error)}
+		st := &store{waiting: make(map[string]restart.State), over: make(map[string]error)}
 		for name := range strings.SplitSeq("abcdefghij", "") {
-			st.put(name, restart.State{})
+			st.waiting[name] = restart.State{}
 		}
 		second := func(ctx context.Context, _ string) error {
 			select {
