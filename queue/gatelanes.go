@@ -168,13 +168,19 @@ func (q *gate[T]) giveBack(item T) laneKey[T] {
 
 // offer admits the heads that can be admitted when items with some keys have left. All heads that wait
 // for one of these look for what they lack before any is admitted, so that the first ones come first.
+//
+// If only one item has left, at most one head is admitted for each of its keys, and a few heads are
+// enough to find it. If several have left, or if there are resources, an earlier head may take the place
+// of another key of a later one. Then all heads look that have several keys, since the next one must
+// have looked before anything goes to one that came after it.
 func (q *gate[T]) offer(keys ...laneKey[T]) {
+	few := len(keys) == 1 && len(q.resources) == 0
 	for {
 		// A key that is not watched is not watched later either, since no place becomes free.
 		keys = slices.DeleteFunc(keys, func(key laneKey[T]) bool { return !watched(key) })
 		for _, key := range keys {
 			for _, p := range key.places {
-				q.wake(p)
+				q.wake(p, few)
 			}
 		}
 		q.settle()
@@ -195,17 +201,15 @@ func watched[T any](key laneKey[T]) bool {
 }
 
 // wake lets the heads that wait for a key look for what they lack next, the first ones first, until
-// as many as it has places need nothing else. If there are resources, a head that has another key does
-// not count: an earlier head may take the place of that key, and then a later one must have been looked
-// at, before what it needs goes to one that came after it.
-func (q *gate[T]) wake(p *place[T]) {
+// as many as it has places need nothing else. A head that has another key counts only if few are enough.
+func (q *gate[T]) wake(p *place[T], few bool) {
 	if p == nil {
 		return
 	}
 	for n := p.most - p.admitted; n > 0 && len(p.waiting) > 0; {
 		l := p.waiting[0]
 		q.stand(l)
-		if l.needs == 0 && firstFull(l.laneKey) == nil && (len(q.resources) == 0 || !l.severalKeys()) {
+		if l.needs == 0 && firstFull(l.laneKey) == nil && (few || !l.severalKeys()) {
 			n--
 		}
 	}

@@ -100,3 +100,24 @@ func TestFirstHeadsComeFirstAfterARemoval(t *testing.T) {
 	}
 	check.Equal(t, "admitted", got, []item{{2, 2}, {1, 2}})
 }
+
+// TestHeadsKeepTheirTurnsWhenSeveralItemsLeave removes the admitted items at once. The head that is the
+// first one to wait for a key loses the place of its other key to an earlier head. The head behind it
+// still comes before one that became a head later.
+func TestHeadsKeepTheirTurnsWhenSeveralItemsLeave(t *testing.T) {
+	q := queue.LimitByKey(1, func(i removable) int { return i.Outer },
+		queue.LimitByKey(1, func(i removable) int { return i.Inner }, nil))()
+	for key := range 3 {
+		q.Push(removable{Outer: key, Inner: 10 + key, Removed: true})
+	}
+	first, second, third := removable{Outer: 1, Inner: 1}, removable{Outer: 0, Inner: 2}, removable{Outer: 2, Inner: 3}
+	for _, i := range []removable{first, {Outer: 0, Inner: 1}, second, third} {
+		q.Push(i)
+	}
+	check.Equal(t, "removed", q.(queue.Remover[removable]).Remove(isRemoved), 3)
+	var got []removable
+	for next, ok := q.Pop(); ok; next, ok = q.Pop() {
+		got = append(got, next)
+	}
+	check.Equal(t, "admitted", got, []removable{first, second, third})
+}
