@@ -186,6 +186,7 @@ func TestObserverCancelsInEachEvent(t *testing.T) {
 						await(t, h)
 					}
 					await(t, submitFunc(t, m, "b", fn0)) // the names and the pool are sound
+					synctest.Wait()                      // the pool counts a task after it has ended
 					check.Equal(t, "outstanding", m.Counts().Outstanding(), 0)
 					p := m.Snapshot()
 					check.Equal(t, "submitted to the pool", p.Submitted, p.Completed+p.Failed+p.Withdrawn)
