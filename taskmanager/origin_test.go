@@ -86,7 +86,7 @@ func TestOriginPolicySeesTheSameFailures(t *testing.T) {
 func TestOriginHandsOver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		log := new(recorder)
-		m := start(t, taskmanager.WithLogger(log), taskmanager.WithHistory(2))
+		m := start(t, taskmanager.WithLogger(log), taskmanager.WithHistory(2), taskmanager.WithWorkers(1, 1)) // nothing to log about workers
 		ends := 0
 		opts := []taskmanager.TaskOption{
 			taskmanager.WithOrigin(restart.State{Attempts: 4, Row: 2, Previous: time.Second, LastError: "before"}),

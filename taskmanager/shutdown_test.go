@@ -86,9 +86,9 @@ func TestDrainErrorKnowsTasksThatAreAboutToRun(t *testing.T) {
 func TestDrainErrorHasTasksThatWaitForAName(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(2, 2))
-		release := make(chan struct{})
+		release, end := make(chan struct{}), make(chan struct{})
 		submitFunc(t, m, "running", ignoresCancel(release))
-		submitFunc(t, m, "ends", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		submitFunc(t, m, "ends", func(ctx context.Context) error { <-end; return ctx.Err() })
 		synctest.Wait()
 		kept := submitFunc(t, m, "running", fn0, taskmanager.WithRerun())
 		submitFunc(t, m, "ends", fn0, taskmanager.WithReplace())
@@ -100,6 +100,7 @@ func TestDrainErrorHasTasksThatWaitForAName(t *testing.T) {
 		want := taskmanager.DrainError{Cancelled: []string{"ends", "running", "z"}, Running: []string{"ends", "running"}, Err: context.Canceled}
 		check.Equal(t, "the error", *short, want)
 		check.Is(t, "the task that waited", wait(t, kept), taskmanager.ErrStopped)
+		close(end)
 		synctest.Wait()
 		short, _ = errors.AsType[*taskmanager.DrainError](m.Drain(expired(t)))
 		want.Cancelled, want.Running = []string{"ends", "ends", "running", "z"}, []string{"running"}

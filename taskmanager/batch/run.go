@@ -56,7 +56,8 @@ type job[T, R any] struct {
 	prepared bool // the handle can be used
 	item     T    // zero once the task has ended
 	result   R    // written by each execution; final when the task has ended
-	over     bool // the task has ended, or its submit has failed
+	ending   bool // the task has ended, or its submit has failed
+	over     bool // so, and the items after it are cancelled if that must be
 	err      error
 }
 
@@ -276,9 +277,17 @@ func concernsOne(err error) bool {
 func (j *job[T, R]) Ended(err error) {
 	b := j.b
 	b.mu.Lock()
-	if j.over {
+	if j.ending {
 		b.mu.Unlock()
 		return
+	}
+	j.ending = true
+	if err != nil && !b.cfg.collect && j.index < b.cut {
+		// First, since the consumer ends the batch as soon as it knows of the failure. While it cancels
+		// the items, the worker of this one would start another.
+		b.mu.Unlock()
+		b.abandon(j.index)
+		b.mu.Lock()
 	}
 	var none T
 	j.over, j.err, j.item = true, err, none
@@ -286,12 +295,8 @@ func (j *job[T, R]) Ended(err error) {
 	if first, _ := b.flight.first(); first == j {
 		b.newsLocked()
 	}
-	fails := err != nil && !b.cfg.collect && j.index < b.cut
-	if fails || b.cfg.progress != nil {
+	if b.cfg.progress != nil {
 		b.mu.Unlock()
-		if fails {
-			b.abandon(j.index)
-		}
 		b.tell()
 		b.mu.Lock()
 	}
