@@ -37,7 +37,8 @@
 //     bounds. [TaskManager.Resize] changes the bounds.
 //   - Load: [WithLimit] bounds the number of waiting tasks and selects what a submit does
 //     when the queue is full. [WithKeyQueueLimit] does so for the tasks of each key.
-//   - Failures: [WithRestart] decides whether and when a failed task restarts.
+//   - Failures: [WithRestart] decides whether and when a failed task restarts, and
+//     [WithRestartAtFront] where it is queued. [NotYet] postpones a task that has not failed.
 //   - Time: [WithDelay] and [WithNotBefore] delay a task; [WithTimeout], [WithQueueTimeout]
 //     and [WithDeadline] limit it. [TaskManager.Every] and [TaskManager.Repeat] run a task
 //     periodically, as a [Schedule], and [TaskManager.Schedules] lists the schedules.
@@ -51,8 +52,9 @@
 //   - Insight: [TaskManager.Status], [TaskManager.TaskStatus] and [TaskManager.History] show
 //     the state. [WithLogger] logs failures. [WithObserver] adds observers; the built-in
 //     telemetry uses OpenTelemetry if the program has installed it, before or after the start
-//     of the manager. [TaskManager.Page] lists tasks in pages. [TaskManager.Counts] counts tasks
-//     by their outcome and their state, and [TaskManager.Describe] returns the state and the configuration of the
+//     of the manager. [TaskManager.Page] lists tasks in pages, and [Handle.Peek] is the status
+//     without calls of the methods of a task. [TaskManager.Counts] counts tasks by their outcome
+//     and their state, and [TaskManager.Describe] returns the state and the configuration of the
 //     manager.
 //   - Extension: [WithMiddleware] wraps each execution. [WithOrigin] and [TaskManager.WaitRoom]
 //     serve programs that fetch their tasks from a queue which several processes share.
@@ -145,6 +147,9 @@
 // return; the error of Stop names such tasks and calls, and Stop can be called again to continue
 // waiting.
 //
+// [TaskManager.WaitIdle] waits until no task is outstanding, and [TaskManager.PauseWait] until none
+// runs; the manager continues afterwards.
+//
 // Drain and Stop return when their context ends, however many tasks there are, and whatever
 // tasks, observers and scalers do. The manager continues to end in the background.
 //
@@ -179,7 +184,8 @@
 // # Examples
 //
 // The directory [taskmanager/examples] holds complete programs: an HTTP service with a clean
-// shutdown, a batch with a progress bar, fair sharing between tenants, and weighted limits.
+// shutdown, a batch with a progress bar, fair sharing between tenants, weighted limits, and several
+// managers that pull tasks from one store.
 //
 // [taskmanager/examples]: https://github.com/seed56799101/taskmanager/tree/HEAD/taskmanager/examples
 package taskmanager

@@ -36,7 +36,7 @@ type Schedule struct {
 	alarm    *alarm  // calls tick
 	link     *link   // to ctx; nil: ctx cannot end, or the schedule is over
 	current  *Handle // the outstanding run
-	starting bool    // the submit of current has not returned
+	starting int     // runs whose submits have not returned; the current one, or runs that have ended
 	missed   int     // runs that are due and wait for the current one, or for Resume; at most left
 	left     int     // runs that may yet start, without those of RunNow; unlimited: any number
 	skipped  int     // the result of Skipped
@@ -139,7 +139,7 @@ func (s *Schedule) Stop() {
 func (s *Schedule) stopAndUnlock() {
 	alarm, link := s.alarm, s.link
 	s.over, s.next, s.alarm, s.link, s.missed = true, turn{}, nil, nil, 0
-	if s.current == nil && !s.starting { // otherwise the end of the run calls Stop again
+	if !s.busyLocked() { // otherwise the end of the run calls Stop again
 		s.ctx, s.times, s.model.task, s.model.cfg = nil, nil, nil, nil
 		s.model.firstCtx.Forget()
 	}
@@ -304,13 +304,13 @@ func (s *Schedule) RunNow() (*Handle, error) {
 	s.heed()
 	s.mu.Lock()
 	switch {
-	case s.over:
+	case s.over || s.current == nil && s.left == 0: // the last run has ended, perhaps before its submit has returned
 		s.mu.Unlock()
 		if s.m.names.Closed() {
 			return nil, ErrStopped
 		}
 		return nil, fmt.Errorf("%w: %q", ErrScheduleEnded, s.model.name)
-	case s.busyLocked():
+	case s.current != nil: // a run that has ended is no reason to refuse, even if its submit has not returned
 		s.mu.Unlock()
 		return nil, fmt.Errorf("%w: %q", ErrAlreadyExists, s.model.name)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/internal/clock/clocktest"
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -323,4 +324,48 @@ func TestRunNowFromARunOfTheSchedule(t *testing.T) {
 		}}, taskmanager.WithRuns(1))
 		check.Is(t, "RunNow", <-result, taskmanager.ErrAlreadyExists)
 	})
+}
+
+// slowSubmit is an observer that holds up the first submit until it is closed.
+type slowSubmit struct {
+	until chan struct{}
+	later atomic.Bool
+}
+
+func (*slowSubmit) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
+	return onto
+}
+
+func (o *slowSubmit) EndSubmit(context.Context, observe.Submission, error) {
+	if !o.later.Swap(true) {
+		<-o.until
+	}
+}
+
+// TestRunNowAtTheEndOfARun calls RunNow at the end of a run whose submit has not returned. That run is
+// not outstanding any more. If it was the last one, the schedule has ended.
+func TestRunNowAtTheEndOfARun(t *testing.T) {
+	for runs, want := range map[int]error{1: taskmanager.ErrScheduleEnded, 3: nil} {
+		bubble(t, func(t *testing.T) {
+			o := &slowSubmit{until: make(chan struct{})}
+			m := start(t, taskmanager.WithWorkers(2, 2), taskmanager.WithObserver(o))
+			schedules := make(chan *taskmanager.Schedule, 1)
+			log, begin := []time.Duration{}, time.Now()
+			s := every(t, m, time.Second, &task{name: "task"}, taskmanager.WithRuns(runs), taskmanager.WithOnEnd(func(*taskmanager.Handle) {
+				if log = append(log, time.Since(begin)); len(log) > 1 {
+					return
+				}
+				_, err := (<-schedules).RunNow()
+				check.Is(t, "RunNow", err, want)
+				time.Sleep(100 * time.Millisecond)
+				close(o.until)
+			}))
+			schedules <- s
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			times := map[int][]time.Duration{1: seconds(1), 3: seconds(1, 1, 2, 3)}
+			check.Equal(t, "times of the ends", log, times[runs])
+			check.Equal(t, "skipped", s.Skipped(), 0)
+		})
+	}
 }

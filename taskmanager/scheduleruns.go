@@ -29,11 +29,12 @@ func (s *Schedule) due(n int) bool {
 	return true
 }
 
-// busyLocked reports whether a run is outstanding. s.mu must be held.
-func (s *Schedule) busyLocked() bool { return s.current != nil || s.starting }
+// busyLocked reports whether a run is outstanding, or the submit of one has not returned. s.mu must be
+// held.
+func (s *Schedule) busyLocked() bool { return s.current != nil || s.starting > 0 }
 
 // spentLocked reports whether all runs that WithRuns allows have started. s.mu must be held.
-func (s *Schedule) spentLocked() bool { return s.left == 0 && !s.starting }
+func (s *Schedule) spentLocked() bool { return s.left == 0 && s.starting == 0 }
 
 // waitLocked adds n runs that are due to those that wait, of which start, 0 or 1, starts now. It
 // skips those that the overlap policy does not keep, and those that WithRuns does not let start.
@@ -88,14 +89,15 @@ func (s *Schedule) submitLocked() (*Handle, error) {
 	h := &Handle{m: s.m, name: s.model.name, task: s.model.task, cfg: s.model.cfg.clone()}
 	h.word.Init(admitting, true)
 	h.firstCtx.Init(originOf(s.ctx))
-	s.current, s.starting = h, true
+	s.current = h
+	s.starting++
 	ctx := s.ctx
 	s.mu.Unlock()
 	err := s.m.launch(ctx, h, beyond)
 	s.heed()
 	s.mu.Lock()
-	s.starting = false
-	if err != nil {
+	s.starting--
+	if err != nil && s.current == h { // RunNow may have started another run since this one was refused
 		s.current = nil
 	}
 	return h, err
@@ -128,7 +130,7 @@ func (s *Schedule) ended(h *Handle, _ error, _ acceptance) {
 	}
 	s.current = nil
 	switch {
-	case s.starting:
+	case s.starting > 0:
 		s.mu.Unlock()
 	case s.takeLocked():
 		s.runAndUnlock()
