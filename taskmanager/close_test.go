@@ -81,8 +81,10 @@ func TestCloseOfAnIdleManager(t *testing.T) {
 func TestCloseByATask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := start(t, taskmanager.WithWorkers(1, 1))
-		submitFunc(t, m, "closes", func(context.Context) error { m.Close(); return nil })
+		submitted := make(chan struct{})
+		submitFunc(t, m, "closes", func(context.Context) error { <-submitted; m.Close(); return nil })
 		queued := submitFunc(t, m, "queued", fn0)
+		close(submitted)
 		<-m.Done()
 		check.Equal(t, "the queued task has ended", isClosed(queued.Done()), true)
 		check.Is(t, "the queued task", queued.Err(), nil)

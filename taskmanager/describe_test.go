@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
@@ -199,7 +200,8 @@ func TestDecisionsWereMissed(t *testing.T) {
 // ends while it waits for its restart, and none without tracing.
 func TestRecordHasTheTrace(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		o, err := observe.New(observe.WithTracerProvider(sdktrace.NewTracerProvider()), observe.WithPropagation(observe.None))
+		o, err := observe.New(observe.WithTracerProvider(sdktrace.NewTracerProvider()), observe.WithMeterProvider(metricnoop.NewMeterProvider()),
+			observe.WithPropagation(observe.None))
 		if err != nil {
 			t.Fatal(err)
 		}
