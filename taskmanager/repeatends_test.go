@@ -3,6 +3,7 @@ package taskmanager_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/queue"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -183,6 +185,50 @@ func TestStopAndDrainOfTheManagerEndSchedules(t *testing.T) {
 			})
 		}
 	}
+}
+
+// lockedQueue is a FIFO that stays in the Push of a task, and so keeps the lock of the pool.
+type lockedQueue struct {
+	queue.Queue[*taskmanager.Handle]
+	in, out chan struct{} // closed by Push, and to end it
+}
+
+func (q lockedQueue) Push(h *taskmanager.Handle) {
+	if h.Priority() == 1 {
+		close(q.in)
+		<-q.out
+	}
+	q.Queue.Push(h)
+}
+
+// TestRunThatWaitsIsNotSkippedByTheEndOfTheManager checks that a run that waits for its turn when the
+// manager closes does not count as skipped, if the run before it ends after the names are closed and
+// before Close has come to end the schedule. The lock of the pool holds up Close there.
+func TestRunThatWaitsIsNotSkippedByTheEndOfTheManager(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		q := lockedQueue{queue.NewFIFO[*taskmanager.Handle](), make(chan struct{}), make(chan struct{})}
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithQueue(taskmanager.Custom(
+			func() queue.Queue[*taskmanager.Handle] { return q })))
+		release, ended := make(chan struct{}), make(chan struct{})
+		run := &task{name: "task", execute: func(context.Context) error { <-release; return nil }}
+		s := every(t, m, time.Second, run, taskmanager.WithOverlap(taskmanager.OverlapQueue),
+			taskmanager.WithOnEnd(func(*taskmanager.Handle) { close(ended) }))
+		time.Sleep(2500 * time.Millisecond) // one run is outstanding, and one waits
+		go func() {
+			_, _ = m.SubmitFunc(context.Background(), "locked", untilCancelled, taskmanager.WithPriority(1))
+		}()
+		<-q.in
+		go m.Close()
+		for closed := false; !closed; runtime.Gosched() {
+			_, err := m.GoFunc("task", untilCancelled) // a name that is taken
+			closed = errors.Is(err, taskmanager.ErrStopped)
+		}
+		close(release)
+		<-ended
+		close(q.out)
+		stop(t, m)
+		check.Equal(t, "skipped", s.Skipped(), 0)
+	})
 }
 
 // TestTimetableWithAnEnd checks that the last run, including the queued ones, is run like

@@ -69,7 +69,9 @@ func (s *Schedule) runAndUnlock() {
 		_, err := s.submitLocked()
 		if err != nil {
 			s.left++
-			s.skipped++
+			if !exactly(err, ErrStopped) { // otherwise the schedule ends, and skips nothing
+				s.skipped++
+			}
 			s.restAndUnlock(err)
 			return
 		}
