@@ -20,6 +20,7 @@ func (s *system) tick() { s.pass(time.Nanosecond) }
 // submit submits a task in a random way.
 func (s *system) submit(t *rapid.T) {
 	s.tick()
+	s.skipDrops(t)
 	x := draw(t, s.drawName(t))
 	s.drawUnique(t, x)
 	trying := false
@@ -125,6 +126,7 @@ func (s *system) drawSubmit(t *rapid.T, x *modelTask, trying *bool) func() (*tas
 // is if they drop members of groups for whose places submits wait.
 func (s *system) submitAll(t *rapid.T) {
 	s.tick()
+	s.skipDrops(t)
 	n := rapid.IntRange(1, 4).Draw(t, "size")
 	if s.overflow == taskmanager.CallerRuns || s.returns() == 2 || s.hasLine() {
 		n = 1
@@ -226,7 +228,7 @@ func (s *system) wait(t *rapid.T) {
 	})
 	deaf := rapid.Bool().Draw(t, "deaf")
 	x.waited = make(chan error, 1)
-	x.orders <- order{target: target, deaf: deaf}
+	x.orders <- order{target: target, deaf: deaf, waited: x.waited}
 	synctest.Wait()
 	if s.model.wait(x, target, deaf) {
 		return
@@ -307,7 +309,7 @@ func (s *system) cancel(t *rapid.T) {
 func (s *system) endContext(t *rapid.T) {
 	s.tick()
 	x := s.pick(t, func(x *modelTask) bool {
-		return x.ctx.Err() == nil && (isClosed(x.submitted) ||
+		return x.ctx.Err() == nil && x.run == nil && (isClosed(x.submitted) ||
 			s.isBlocked(x) && x.batch == nil && (x.group == nil || x.entry == "within") && !x.linked)
 	})
 	x.endCtx()

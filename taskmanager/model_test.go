@@ -1,6 +1,7 @@
 package taskmanager_test
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -24,6 +25,7 @@ type model struct {
 	withdrawn int             // tasks in the queue that were cancelled
 	serial    int             // the number of the last unique name
 	stored    []restart.State // of tasks that were handed over
+	sched     *modelSchedule  // nil: none yet
 	groups    [2]*modelGroup
 	results   *modelGroup
 	crowded   bool           // groups have limits
@@ -475,11 +477,13 @@ func (m *model) finish(x *modelTask, err error) {
 	delete(m.tasks, x.name)
 	m.delayed = slices.DeleteFunc(m.delayed, func(y *modelTask) bool { return x == y })
 	m.ended = append(m.ended, x)
-	passesOn := x.next != nil
+	// In these cases a worker that is free may start a task before y asks for its slot.
+	passesOn := x.next != nil || x.follows() || errors.Is(err, taskmanager.ErrDropped)
 	m.promote(x)
 	if x.group != nil && err != nil && !x.givenUp {
 		m.groupFailed(x.group, err)
 	}
+	m.runEnded(x)
 	for _, y := range m.tasks {
 		if y.target == x {
 			y.coming = x.slot || passesOn

@@ -55,6 +55,7 @@ type order struct {
 	outcome outcome
 	target  *modelTask
 	deaf    bool          // wait with a context that does not end
+	waited  chan error    // gets the result of the wait
 	block   chan struct{} // closed to end the call of Blocking
 	after   time.Duration
 }
@@ -86,6 +87,7 @@ type modelTask struct {
 	batch        []*modelTask
 	taken        takenMode // what the submit does if the name is taken
 
+	run    *modelSchedule // of which the task is a run; nil: none
 	origin *restart.State // its history in a store; nil: it is not kept in one
 	handed *restart.State // the expected one after a hand-over
 
@@ -109,7 +111,7 @@ type modelTask struct {
 	late   bool       // its time limit passed while it had no slot
 	gone   error      // the cause of its cancellation
 	last   error      // the last failure
-	waited chan error // the result of the last wait
+	waited chan error // gets the result of the last wait
 	block  chan struct{}
 
 	orders    chan order    // received by the execution
@@ -150,7 +152,7 @@ func (x *modelTask) execute(ctx context.Context) error {
 				if o.deaf {
 					waitCtx = context.Background()
 				}
-				x.waited <- o.target.handle.Wait(waitCtx)
+				o.waited <- o.target.handle.Wait(waitCtx)
 				continue
 			case o.block != nil:
 				taskmanager.Blocking(ctx, func() {
@@ -182,13 +184,13 @@ var nothing = new(modelTask)
 // cancelled reports whether a task in the queue has been cancelled.
 func (x *modelTask) cancelled() bool { return x.phase == taskmanager.Finished }
 
-// result returns the error with which the task ended. The handle of a group's task is
+// result returns the error with which the task ended. The handle of a group's or schedule's task is
 // unknown if the task was dropped at once; then result returns the expected error.
 func (x *modelTask) result() error {
 	switch {
 	case x.handle != nil:
 		return x.handle.Err()
-	case x.err == nil && x.group != nil:
+	case x.err == nil && (x.group != nil || x.run != nil):
 		return x.end
 	}
 	return x.err
@@ -320,17 +322,21 @@ func (x *modelTask) onEnd() taskmanager.TaskOption {
 
 // options returns the attributes and limits of the task as options.
 func (x *modelTask) options() []taskmanager.TaskOption {
-	opts := []taskmanager.TaskOption{
-		taskmanager.WithCost(x.cost), x.onEnd(),
+	opts := append(x.commonOptions(), x.onEnd())
+	opts = append(append(opts, x.takenOptions()...), x.nameOptions()...)
+	if x.hard {
+		opts = append(opts, taskmanager.WithDeadline(x.deadline))
 	}
+	return opts
+}
+
+// commonOptions returns the options that the runs of a schedule may have too.
+func (x *modelTask) commonOptions() []taskmanager.TaskOption {
+	opts := []taskmanager.TaskOption{taskmanager.WithCost(x.cost)}
 	if x.parent != nil {
 		opts = append(opts, taskmanager.WithInherit())
 	} else {
 		opts = append(opts, taskmanager.WithKey(x.key), taskmanager.WithPriority(x.priority))
-	}
-	opts = append(append(opts, x.takenOptions()...), x.nameOptions()...)
-	if x.hard {
-		opts = append(opts, taskmanager.WithDeadline(x.deadline))
 	}
 	if x.timeout > 0 {
 		opts = append(opts, taskmanager.WithTimeout(x.timeout))

@@ -15,7 +15,7 @@ const uniqueStem = "u"
 // drawName draws the name of a task. It may be one that the next unique name would have.
 func (s *system) drawName(t *rapid.T) string {
 	return rapid.SampledFrom([]string{
-		"a", "b", "c", "d", "e", "f", "g", "idle", fmt.Sprint(uniqueStem, "#", s.serial+1), fmt.Sprint(uniqueStem, "#", s.serial+2),
+		"a", "b", "c", "d", "e", "f", "g", "idle", scheduleName, fmt.Sprint(uniqueStem, "#", s.serial+1), fmt.Sprint(uniqueStem, "#", s.serial+2),
 	}).Draw(t, "name")
 }
 

@@ -52,6 +52,7 @@ func equalsItsModel(d discipline) func(t *rapid.T) {
 				"cancel":   s.cancel,
 				"limit":    s.setLimit,
 				"giveUp":   s.giveUp,
+				"schedule": s.schedule,
 				"room":     s.waitRoom,
 				"endCtx":   s.endContext,
 				"pause":    s.pause,
@@ -126,6 +127,7 @@ func newSystem(t *rapid.T, d discipline) *system {
 		t.Fatal(err)
 	}
 	s.m = m
+	s.crowded = s.crowded && !s.dropsRace()
 	// A group that fails cancels several tasks at once. With a limit by key the order in
 	// which their workers become free matters, and is random.
 	s.newGroups(!s.limits())
@@ -173,6 +175,7 @@ func (s *system) check(t *rapid.T) {
 	s.checkIdlers(t)
 	s.checkPausers(t)
 	s.checkRooms(t)
+	s.checkSchedule(t)
 	for _, x := range s.ended {
 		if x.handle != nil && (!isClosed(x.handle.Done()) || !isClosed(x.handle.Started())) {
 			t.Fatalf("task %q has not ended", x.name)
@@ -186,7 +189,9 @@ func (s *system) check(t *rapid.T) {
 		calls := int32(0)
 		if x.err == nil {
 			want++
-			calls = 1
+			if x.run == nil { // checkSchedule counts those of runs
+				calls = 1
+			}
 		}
 		if got := x.ends.Load(); got != calls {
 			t.Fatalf("the end of task %q was told %d times, want %d", x.name, got, calls)
@@ -200,12 +205,20 @@ func (s *system) check(t *rapid.T) {
 // learn copies the results of submits that have returned.
 func (s *system) learn() {
 	for _, x := range s.all() {
-		if x.learn(); x.handle == nil && x.group != nil { // a group returns no handle
-			x.handle, _ = s.m.Lookup(x.name)
-		}
+		x.learn()
 	}
+	s.learnHandles()
 	for _, x := range s.ended {
 		x.learn()
+	}
+}
+
+// learnHandles looks up tasks whose submits return no handle: those of groups and schedules.
+func (s *system) learnHandles() {
+	for _, x := range s.tasks {
+		if x.handle == nil && (x.group != nil || x.run != nil) {
+			x.handle, _ = s.m.Lookup(x.name)
+		}
 	}
 }
 
@@ -271,11 +284,18 @@ func (s *system) checkListings(t *rapid.T) {
 	}
 }
 
+// noteIdle notes that there is a moment without outstanding tasks, if that is so.
+func (s *system) noteIdle() {
+	for _, w := range s.idlers {
+		w.over = w.over || len(s.tasks) == 0
+	}
+}
+
 // checkIdlers checks that WaitIdle returns as soon as no task is outstanding, and not
 // before.
 func (s *system) checkIdlers(t *rapid.T) {
+	s.noteIdle()
 	for _, w := range s.idlers {
-		w.over = w.over || len(s.tasks) == 0
 		select {
 		case err := <-w.returned:
 			if !w.over && !s.gap || err != nil {
@@ -387,6 +407,8 @@ func (s *system) pass(d time.Duration) {
 		happen()
 		synctest.Wait()
 		s.noteRooms()
+		s.noteIdle()
+		s.learnHandles()
 	}
 	time.Sleep(time.Until(end))
 	synctest.Wait()
@@ -398,6 +420,9 @@ func (s *system) next() (at time.Time, happen func()) {
 		if happen == nil || when.Before(at) {
 			at, happen = when, do
 		}
+	}
+	if c := s.sched; c != nil && !c.next.IsZero() {
+		event(c.next, func() { s.comesDue(c) })
 	}
 	for _, x := range s.all() {
 		limit := time.Time{}

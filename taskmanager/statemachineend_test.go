@@ -53,8 +53,10 @@ func (s *system) stop(t *rapid.T) {
 	}
 	s.tasks, s.blocked, s.returning, s.min, s.slots = nil, nil, nil, 0, 0
 	s.newGroups(false)
+	s.scheduleStops()
 	s.queue, s.withdrawn = disciplines["FIFO"].model(), 0
 	s.check(t)
+	s.checkScheduleEnd(t)
 	if _, err := s.m.GoFunc("late", untilCancelled); !errors.Is(err, taskmanager.ErrStopped) {
 		t.Fatalf("GoFunc after Stop returned %v, want ErrStopped", err)
 	}
