@@ -94,7 +94,7 @@ func (c *taskConfig) duplicateFault(task Task, w watcher) error {
 	}
 	name := duplicateNames[c.taken]
 	if w != nil {
-		return fmt.Errorf("taskmanager: %s is not allowed in a group or a schedule; submit the task on its own", name)
+		return fmt.Errorf("taskmanager: %s is not allowed in a group, a batch or a schedule; submit the task on its own", name)
 	}
 	if _, future := task.(forgetful); future && c.taken == rerunDuplicate {
 		return errors.New("taskmanager: WithRerun is not allowed for Async, as the task of another submit may serve the request; use WithReplace, or SubmitFunc")
