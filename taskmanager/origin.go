@@ -50,7 +50,7 @@ func (c *taskConfig) originFault(w watcher) error {
 	}
 	return errors.Join(
 		fault(c.delayed != nil, "taskmanager: WithDelay and WithNotBefore are not allowed with WithOrigin; submit the task when it is due"),
-		fault(w != nil, "taskmanager: WithOrigin is not allowed for tasks of groups and schedules; submit the task itself"),
+		fault(w != nil, "taskmanager: WithOrigin is not allowed for tasks of groups, batches and schedules; submit the task itself"),
 		fault(c.taken != refuseDuplicate, "taskmanager: WithOrigin and %s exclude each other: the store decides which task has the name", duplicateNames[c.taken]),
 	)
 }

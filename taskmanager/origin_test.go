@@ -271,7 +271,7 @@ func TestOriginFaults(t *testing.T) {
 			_, err = m.SubmitFunc(t.Context(), "a", fn0, fine, delay)
 			check.Equal(t, what, err.Error(), "taskmanager: WithDelay and WithNotBefore are not allowed with WithOrigin; submit the task when it is due")
 		}
-		no := "taskmanager: WithOrigin is not allowed for tasks of groups and schedules; submit the task itself"
+		no := "taskmanager: WithOrigin is not allowed for tasks of groups, batches and schedules; submit the task itself"
 		_, err = m.Every(t.Context(), time.Second, &task{name: "a"}, fine)
 		check.Equal(t, "Every", err.Error(), no)
 		check.Equal(t, "Group.Go", m.Group(t.Context()).Go("a", fn0, fine).Error(), no)
