@@ -269,7 +269,7 @@ func TestDebounce(t *testing.T) {
 // TestDebounceOfARunningTask checks that the end of the task and the delay are both waited for.
 func TestDebounceOfARunningTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		m, j := start(t), newJournal()
+		m, j := start(t, taskmanager.WithWorkers(1, 2)), newJournal()
 		debounce := func(name string, d, delay time.Duration) {
 			submitFunc(t, m, name, j.takes(name, d), taskmanager.WithDebounce(), taskmanager.WithNotBefore(time.Now().Add(delay)))
 		}

@@ -151,10 +151,11 @@ func live(t *testing.T, n int) {
 		}
 		x.claims.Add(1)
 		before := cancelled.Load()
-		if x.word.Plain() {
+		plain := x.word.Plain()
+		if plain {
 			x.worker = n
 		}
-		if !x.word.Begin() {
+		if !plain || !x.word.Begin() {
 			x.word.Lock()
 			if x.extra > 0 {
 				x.word.SetAndUnlock(Ending)
