@@ -351,11 +351,26 @@ func (q *leaksSlots) Finish(*Item, bool) {
 	}
 }
 
+// discards is the part of a queue that passes on the items which the queue has given up.
+type discards struct {
+	given  []*Item
+	reason error
+}
+
+func (q *discards) Discarded() (*Item, bool, error) {
+	if len(q.given) == 0 {
+		return nil, false, nil
+	}
+	i := q.given[0]
+	q.given = slices.Delete(q.given, 0, 1)
+	return i, true, q.reason
+}
+
 // clocked is correct. It discards each third item, and panics if a call of Tick is missing.
 type clocked struct {
 	base
+	discards
 	ticked bool
-	shed   []*Item
 }
 
 func (q *clocked) NeedsTime() bool { return true }
@@ -377,17 +392,13 @@ func (q *clocked) Pop() (*Item, bool) {
 		if !ok || i.Seq%3 != 0 {
 			return i, ok
 		}
-		q.shed = append(q.shed, i)
+		q.given = append(q.given, i)
 	}
 }
 
 func (q *clocked) Discarded() (*Item, bool, error) {
-	if len(q.shed) == 0 {
-		return nil, false, nil
-	}
-	i := q.shed[0]
-	q.shed = slices.Delete(q.shed, 0, 1)
-	return i, true, queue.ErrShed
+	q.reason = queue.ErrShed
+	return q.discards.Discarded()
 }
 
 // drains is correct. It discards no item after Drain.

@@ -112,20 +112,10 @@ func (q *keepsFronts) PushFront(i *Item) {
 // discardsFronts discards each item that is put first.
 type discardsFronts struct {
 	fronts
-	given  []*Item
-	reason error
+	discards
 }
 
 func (q *discardsFronts) PushFront(i *Item) { q.given = append(q.given, i) }
-
-func (q *discardsFronts) Discarded() (*Item, bool, error) {
-	if len(q.given) == 0 {
-		return nil, false, nil
-	}
-	i := q.given[0]
-	q.given = slices.Delete(q.given, 0, 1)
-	return i, true, q.reason
-}
 
 // ticks is correct. It panics if a call is not preceded by a Tick.
 type ticks struct {

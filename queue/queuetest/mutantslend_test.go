@@ -2,7 +2,6 @@ package queuetest
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/seed56799101/taskmanager/queue"
 )
@@ -164,8 +163,7 @@ func (q *keepsLent) Lent(i *Item, lends bool) {
 // discardsWhenLent gives up the next item when another one lends its place.
 type discardsWhenLent struct {
 	lends
-	given  []*Item
-	reason error
+	discards
 }
 
 func (q *discardsWhenLent) Lent(i *Item, lends bool) {
@@ -173,13 +171,4 @@ func (q *discardsWhenLent) Lent(i *Item, lends bool) {
 	if next, ok := q.base.Pop(); ok {
 		q.given = append(q.given, next)
 	}
-}
-
-func (q *discardsWhenLent) Discarded() (*Item, bool, error) {
-	if len(q.given) == 0 {
-		return nil, false, nil
-	}
-	i := q.given[0]
-	q.given = slices.Delete(q.given, 0, 1)
-	return i, true, q.reason
 }

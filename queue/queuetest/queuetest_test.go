@@ -81,7 +81,7 @@ var subjects = map[string]subject{
 	"duplicatesFronts":              {make: func() queue.Queue[*Item] { return new(duplicatesFronts) }, rule: "Conservation"},
 	"forgetsFrontsInLen":            {make: func() queue.Queue[*Item] { return new(forgetsFrontsInLen) }, rule: "Conservation"},
 	"keepsFronts":                   {make: func() queue.Queue[*Item] { return new(keepsFronts) }, rule: "Memory"},
-	"correctDiscarderOfFronts":      {make: func() queue.Queue[*Item] { return &discardsFronts{reason: queue.ErrShed} }},
+	"correctDiscarderOfFronts":      {make: func() queue.Queue[*Item] { return &discardsFronts{discards: discards{reason: queue.ErrShed}} }},
 	"discardsFrontsWithoutReason":   {make: func() queue.Queue[*Item] { return new(discardsFronts) }, rule: "Conservation"},
 	"correctTicks":                  {make: func() queue.Queue[*Item] { return new(ticks) }, opts: []Option{WithAllocs(1)}, alone: true},
 	"correctLender":                 {make: func() queue.Queue[*Item] { return new(lends) }},
@@ -96,7 +96,7 @@ var subjects = map[string]subject{
 	"holdsLent":                     {make: func() queue.Queue[*Item] { return new(holdsLent) }, rule: "Conservation"},
 	"heldTooManyWhenLent":           {make: func() queue.Queue[*Item] { return new(heldTooManyWhenLent) }, rule: "Conservation"},
 	"keepsLent":                     {make: func() queue.Queue[*Item] { return new(keepsLent) }, rule: "Memory"},
-	"correctDiscarderWhenLent":      {make: func() queue.Queue[*Item] { return &discardsWhenLent{reason: queue.ErrShed} }},
+	"correctDiscarderWhenLent":      {make: func() queue.Queue[*Item] { return &discardsWhenLent{discards: discards{reason: queue.ErrShed}} }},
 	"discardsWhenLentWithoutReason": {make: func() queue.Queue[*Item] { return new(discardsWhenLent) }, rule: "Conservation"},
 }
 

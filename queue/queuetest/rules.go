@@ -125,9 +125,9 @@ func leaveByPop(q *owned) []*Item {
 }
 
 // collectable checks one way of leaving a queue, for items that push puts there. The function leave
-// makes items leave, and returns them. It looks at a queue with one item, which keeps its memory, at an empty one, and
-// at one with a new item: a queue may keep only the last item, until it becomes empty, or until
-// the next Push.
+// makes items leave, and returns them. It looks at a queue with one item, which keeps its memory, at
+// an empty one, and at one with a new item: a queue may keep only the last item, until it becomes
+// empty, or until the next Push.
 func (s *suite) collectable(t *testing.T, way string, push func(q *owned, item *Item), leave func(q *owned) []*Item) {
 	t.Helper()
 	const items = 100
