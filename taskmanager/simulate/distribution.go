@@ -62,7 +62,7 @@ type distribution struct {
 	n         int
 	high, low uint64 // the sum, of 128 bits
 	max       int64
-	values    []int64                               // of a small distribution
+	values    []int64                              // of a small distribution
 	octaves   *[64 - bucketBits]*[perOctave]uint64 // of a large one
 }
 

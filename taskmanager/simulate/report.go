@@ -15,11 +15,11 @@ type Report struct {
 	Keys  []Group // the jobs of each key, in the order of the keys
 	Kinds []Group // the jobs of each kind, in the order of the kinds
 
-	Elapsed       time.Duration // from the start of the manager to the end of the last job
-	WorkerTime    time.Duration // sum of the lifetimes of the workers: the cost of the setting
-	PeakWorkers   int           // the most workers at any time
-	Turns         int           // how often the scaler changed from raising its target to lowering it, or back
-	Decisions     int           // decisions of the scaler that changed its target
+	Elapsed     time.Duration // from the start of the manager to the end of the last job
+	WorkerTime  time.Duration // sum of the lifetimes of the workers: the cost of the setting
+	PeakWorkers int           // the most workers at any time
+	Turns       int           // how often the scaler changed from raising its target to lowering it, or back
+	Decisions   int           // decisions of the scaler that changed its target
 
 	// Jain is Jain's fairness index over the keys that had to wait while other keys waited too:
 	// 1 if, in proportion to their weights, all of them then had equally many workers, and 1/n
