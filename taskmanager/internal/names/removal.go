@@ -1,6 +1,7 @@
 package names
 
 import (
+	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
@@ -32,6 +33,10 @@ const (
 //
 // An entry keeps its ended task in memory. So a timer removes what is left in the buffers when the
 // workers have become idle, or run long tasks. It is set only while something waits for its removal.
+//
+// A pool that ends a few tasks a second would set the timer for each of them. So after a sweep that
+// has removed only a few, workers remove the entries of the next batchSize tasks at once, before they
+// try again.
 type removals struct {
 	buffers [buffers]struct {
 		mu    sync.Mutex // guards the rest
@@ -41,26 +46,39 @@ type removals struct {
 	}
 	waiting atomic.Int32 // len(full), which every Add reads
 	_       [124]byte
+	begun   atomic.Uint32 // a bit for each buffer that has a batch; changes under the lock of the buffer
+	_       [124]byte
 	mu      sync.Mutex // guards full and spare
 	full    []*batch
 	spare   []*batch // empty
 	_       [72]byte
 
 	timer sweeper
-	_     [96]byte
+	_     [88]byte
 }
 
 // sweeper is the timer for sweeps. It is set while something waits for its removal: a worker that
 // begins a batch, or leaves a full one to calls of Add, looks at set afterwards, and a sweep clears
 // set before it looks for batches.
 type sweeper struct {
-	set  atomic.Bool // from when the timer is set until its sweep begins; changes with mu held
-	done atomic.Bool // nothing is deferred any more; changes with mu held
+	set  atomic.Bool  // from when the timer is set until its sweep begins; changes with mu held
+	mode atomic.Int32 // deferring, seldom or done
+	left atomic.Int32 // while seldom: how many entries are still removed at once
 
 	mu       sync.Mutex  // guards the timer
 	timer    *time.Timer // made by New: it belongs to the bubble of package synctest that has the table, or to none
 	sweeping sync.Mutex  // held by a sweep
 }
+
+// The modes of a sweeper. No mode follows done.
+const (
+	deferring = iota // removals are deferred
+	seldom           // they are not, because tasks seldom end
+	done             // they are not any more
+)
+
+// few is the number of entries that a sweep removes, at most, when tasks seldom end.
+const few = 8
 
 // batch holds the places of entries that must be removed.
 type batch struct {
@@ -74,16 +92,18 @@ type batch struct {
 // buffer: calls with different ones seldom wait for each other.
 func (t *Table[T]) Remove(place Place, worker int32) {
 	r := &t.ends
-	if r.timer.done.Load() {
+	if r.timer.mode.Load() != deferring && !r.timer.defersAgain() {
 		t.release(place)
 		return
 	}
-	b := &r.buffers[uint32(worker)%buffers] //nolint:gosec // any buffer will do
+	i := uint32(worker) % buffers //nolint:gosec // any buffer will do
+	b := &r.buffers[i]
 	b.mu.Lock()
 	full := b.batch
 	if full == nil {
 		full = r.empty()
 		b.batch, b.old = full, false
+		r.begun.Or(1 << i)
 	}
 	full.places[full.n] = place
 	full.n++
@@ -96,11 +116,17 @@ func (t *Table[T]) Remove(place Place, worker int32) {
 		return
 	}
 	b.batch = nil
+	r.begun.And(^(uint32(1) << i))
 	b.mu.Unlock()
 	if surplus := r.offer(full); surplus != nil {
 		t.releaseAll(surplus)
 	}
 	t.arm() // a sweep may have missed the batch, which was in no list for a moment, or after its turn
+}
+
+// defersAgain reports whether the removal of an entry is deferred again.
+func (r *sweeper) defersAgain() bool {
+	return r.mode.Load() == seldom && r.left.Add(-1) < 0 && r.mode.CompareAndSwap(seldom, deferring)
 }
 
 // arm makes sure that there will be a sweep: it sets the timer, or sweeps at once after Flush.
@@ -110,13 +136,13 @@ func (t *Table[T]) arm() {
 		return
 	}
 	r.mu.Lock()
-	done := r.done.Load()
-	if !done && !r.set.Load() {
+	over := r.mode.Load() == done
+	if !over && !r.set.Load() {
 		r.set.Store(true)
 		r.timer.Reset(sweepInterval)
 	}
 	r.mu.Unlock()
-	if done {
+	if over {
 		t.sweepBuffers(true)
 	}
 }
@@ -129,8 +155,12 @@ func (t *Table[T]) sweep() {
 	r.mu.Lock()
 	r.set.Store(false)
 	r.mu.Unlock()
-	if t.sweepBuffers(false) {
+	switch removed, left := t.sweepBuffers(false); {
+	case left:
 		t.arm()
+	case removed <= few:
+		r.left.Store(batchSize)
+		r.mode.CompareAndSwap(deferring, seldom)
 	}
 }
 
@@ -138,7 +168,7 @@ func (t *Table[T]) sweep() {
 func (t *Table[T]) Flush() {
 	r := &t.ends.timer
 	r.mu.Lock()
-	r.done.Store(true)
+	r.mode.Store(done)
 	if r.timer.Stop() {
 		r.set.Store(false)
 	}
@@ -152,12 +182,14 @@ func (t *Table[T]) Flush() {
 }
 
 // sweepBuffers removes the full batches and those in the buffers: all of them, or only old
-// ones. It gives unused memory back, and reports whether it left any.
-func (t *Table[T]) sweepBuffers(all bool) (left bool) {
-	for range maxFull { // which a busy pool may fill again meanwhile
+// ones. It gives unused memory back, and reports how many it removed, and whether it left any.
+func (t *Table[T]) sweepBuffers(all bool) (removed int, left bool) {
+	for i := 0; i < maxFull && t.ends.waiting.Load() > 0; i++ { // a busy pool may fill as many again meanwhile
 		t.removeBatch()
+		removed += batchSize
 	}
-	for i := range t.ends.buffers {
+	for begun := t.ends.begun.Load(); begun != 0; begun &= begun - 1 {
+		i := bits.TrailingZeros32(begun)
 		b := &t.ends.buffers[i]
 		b.mu.Lock()
 		found := b.batch
@@ -165,18 +197,22 @@ func (t *Table[T]) sweepBuffers(all bool) (left bool) {
 		case found == nil:
 		case all || b.old:
 			b.batch = nil
+			t.ends.begun.And(^(uint32(1) << i))
 		default:
 			b.old, left, found = true, true, nil
 		}
 		b.mu.Unlock()
 		if found != nil {
+			removed += found.n
 			t.releaseAll(found)
 		}
 	}
-	for i := range uint32(shardCount) {
-		t.shrink(i)
+	for word := range t.large {
+		for large := t.large[word].Load(); large != 0; large &= large - 1 {
+			t.shrink(uint32(64*word + bits.TrailingZeros64(large))) //nolint:gosec // the number of a shard
+		}
 	}
-	return left
+	return removed, left
 }
 
 // removeBatch removes the entries of one full batch, if there is one.

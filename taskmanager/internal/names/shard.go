@@ -115,7 +115,7 @@ func (t *Table[T]) release(p Place) {
 	s.mu.Unlock()
 }
 
-// shrink gives memory back if most of what the shard has is unused. A sweep calls it, at most
+// shrink gives memory back if most of what a large shard has is unused. A sweep calls it, at most
 // every few milliseconds, and not the removal of an entry: the number of outstanding tasks
 // may swing between a few and thousands many times within that time.
 func (t *Table[T]) shrink(which uint32) {
@@ -126,6 +126,9 @@ func (t *Table[T]) shrink(which uint32) {
 	}
 	if s.n < len(s.tags)/16 && len(s.tags) > minTags {
 		s.rebuildLocked()
+	}
+	if len(s.entries) <= minTags && len(s.tags) <= minTags {
+		t.large[which/64].And(^(uint64(1) << (which % 64)))
 	}
 	s.mu.Unlock()
 }

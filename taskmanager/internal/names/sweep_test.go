@@ -56,6 +56,7 @@ func TestSweepMissesNoBatch(t *testing.T) {
 			mustAdd(t, table, x)
 			finish(table, x)
 		}
+		finishOne("in the first buffer", 0)
 		for i := range batchSize - 1 {
 			finishOne(fmt.Sprint("late ", i), 1)
 		}
@@ -71,6 +72,7 @@ func TestSweepMissesNoBatch(t *testing.T) {
 		}
 		first := &table.ends.buffers[0]
 		first.mu.Lock()
+		first.old = true // the sweep takes it, and leaves nothing for which it would set the timer
 		time.Sleep(sweepInterval)
 		for removed := false; !removed; runtime.Gosched() {
 			table.ends.mu.Lock()
@@ -114,6 +116,39 @@ func TestSweepLeavesYoungBatches(t *testing.T) {
 				t.Errorf("%d entries, want %d", got, want.entries)
 			}
 		}
+	})
+}
+
+// TestSeldomEndsSetNoTimer: when tasks end seldom, most removals are at once, and so set no timer.
+// When they end often again, removals are deferred.
+func TestSeldomEndsSetNoTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := newTable()
+		deferred := 0
+		finishOne := func(i int) {
+			x := &task{name: strconv.Itoa(i), worker: int32(i)}
+			mustAdd(t, table, x)
+			finish(table, x)
+			if entriesOf(table) > 0 {
+				deferred++
+			}
+		}
+		const often = 10 * batchSize
+		for i := range often {
+			time.Sleep(4 * sweepInterval)
+			finishOne(i)
+		}
+		if most := often/batchSize + 1; deferred < 1 || deferred > most {
+			t.Errorf("%d of %d removals were deferred, want 1 to %d", deferred, often, most)
+		}
+		deferred = 0
+		for i := range often {
+			finishOne(i)
+		}
+		if deferred < often-batchSize {
+			t.Errorf("%d of %d removals were deferred when tasks ended one after the other, want at least %d", deferred, often, often-batchSize)
+		}
+		table.Flush()
 	})
 }
 

@@ -37,6 +37,7 @@ package names
 import (
 	"errors"
 	"hash/maphash"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,6 +59,8 @@ type Table[T any] struct {
 	moved  func(*T, Place) bool
 	_      [96]byte // the fields below start on pairs of cache lines, which processors fetch together
 	ends   removals
+	large  [shardCount / 64]atomic.Uint64 // a bit for each shard that has more memory than a new one; changes under the shard's lock
+	_      [112]byte
 	shards [shardCount]shard[T]
 }
 
@@ -117,6 +120,9 @@ func (t *Table[T]) Add(name string, task *T, place *Place) error {
 	}
 	if 4*(s.tagged+1) > 3*len(s.tags) {
 		s.rebuildLocked()
+		if len(s.tags) > minTags { // which they are before there are more than minTags entries
+			t.large[k.shard/64].Or(1 << (k.shard % 64))
+		}
 	}
 	slot, maybe := s.probeLocked(k)
 	stale := none
