@@ -89,6 +89,11 @@ func (d *distribution) add(v int64) {
 	}
 }
 
+// addRatio adds a ratio in units of ratioUnit.
+func (d *distribution) addRatio(r float64) {
+	d.add(int64(min(math.Round(r/ratioUnit), math.MaxInt64/2)))
+}
+
 // count counts a value in its bucket: octave 0 has the values below perOctave, one in each bucket,
 // and octave i those with i bits more.
 func (d *distribution) count(v int64) {
