@@ -23,7 +23,7 @@ func TestDistribution(t *testing.T) {
 		for i := range values {
 			values[i] = seeds[i%len(seeds)]
 			if i >= len(seeds) {
-				values[i] = values[i] / int64(i+1)
+				values[i] /= int64(i + 1)
 			}
 			d.add(values[i])
 			total.Add(total, big.NewInt(values[i]))
