@@ -16,7 +16,13 @@ type Distribution struct{ d distribution }
 func (d Distribution) Count() int { return d.d.n }
 
 // Mean returns the mean, or 0 if there are no values.
-func (d Distribution) Mean() time.Duration { return time.Duration(math.Round(d.d.mean())) }
+func (d Distribution) Mean() time.Duration {
+	mean := math.Round(d.d.mean())
+	if mean >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(mean)
+}
 
 // Percentile returns the least value that at least p percent of the values do not exceed, or 0
 // if there are no values.
