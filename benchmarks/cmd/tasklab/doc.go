@@ -51,6 +51,9 @@
 //	codel     as fifo, but under overload, files that have waited too long are shed:
 //	          they end without being read
 //
+// The word limitbykey:2 stands for fifo with at most two files of a folder being read
+// at once, and fair+limitbykey:2 for fair with that limit.
+//
 // A discipline can choose only among waiting files. The walk visits one folder after
 // the other, so with the default -limit most waiting files are in the same folder. The
 // disciplines differ when all files may wait:
@@ -69,6 +72,14 @@
 // (the file that the discipline ranks last does) or caller-runs (the walk reads the
 // file itself, beside the workers).
 //
+// # Parameters
+//
+// A name for -queue, -scaler or -restart may be followed by parameters, each after a
+// colon: targetwait:200ms:99 is targetwait with another time and another percentage.
+// The last ones may be left out, and then have the values that this page mentions. The
+// help lists the parameters of each name. Instead of parameters, fair takes the weights
+// of keys, as in fair:src=3:test=1; other keys have the weight 1.
+//
 // # The workers
 //
 // There are from -min to -max workers. The scaler that -scaler names sets the number:
@@ -81,7 +92,7 @@
 //	probe        raised or lowered by one every second, in the direction that raises
 //	             the throughput
 //
-// A name after a + modifies the target of the scaler, as in demand+stabilise:
+// A name after a + modifies the target of the scaler, as in demand+stabilise:10s:
 //
 //	stabilise    the highest target of the last 5 s
 //	tolerance    without changes of 10% or less

@@ -135,7 +135,9 @@ func TestUsageErrors(t *testing.T) {
 		{"bounds", []string{"run", "-dir", dir, "-min", "3", "-max", "2"}, []string{"-min, 3, exceeds -max, 2"}},
 		{"numbers", []string{"run", "-dir", dir, "-min", "-1", "-max", "0", "-limit", "-2", "-retries", "-3"}, []string{"-min is -1", "-max is 0", "-limit is -2", "-retries is -3"}},
 		{"times", []string{"run", "-dir", dir, "-idle-timeout", "0", "-grace", "-1s"}, []string{"-idle-timeout is 0s", "-grace is -1s"}},
-		{"unknown discipline", []string{"run", "-dir", dir, "-queue", "fast"}, []string{`"fast" for flag -queue: choose one of fifo, lifo, priority, deadline, fair, codel`}},
+		{"unknown discipline", []string{"run", "-dir", dir, "-queue", "fast"}, []string{`"fast" for flag -queue: choose one of fifo, lifo, priority, deadline, fair, codel, limitbykey; there may follow +limitbykey`}},
+		{"parameter", []string{"run", "-dir", dir, "-scaler", "targetwait:fast"}, []string{`targetwait: wait is "fast"; it must be a duration from 1µs to 24h`}},
+		{"clash", []string{"run", "-dir", dir, "-queue", "limitbykey:2", "-overflow", "caller-runs"}, []string{"these settings do not go together", "CallerRuns cannot be combined with LimitByKey"}},
 		{"unknown overflow", []string{"run", "-dir", dir, "-overflow", "reject"}, []string{`"reject" for flag -overflow: choose one of block, drop-newest, drop-oldest, drop-worst, caller-runs`}},
 		{"unknown scaler", []string{"run", "-dir", dir, "-scaler", "fast"}, []string{`"fast" for flag -scaler: choose one of demand, fixed, step, targetwait, utilisation, probe; there may follow +stabilise, +tolerance, +ratelimit`}},
 		{"unknown restart", []string{"run", "-dir", dir, "-restart", "always"}, []string{`"always" for flag -restart: choose one of exponential, constant, decorrelated, never, intensity, budget`}},
@@ -197,8 +199,9 @@ func TestHelpTellsTheChoices(t *testing.T) {
 	_, stdout, _ := command(t, "run", "-h")
 	for _, want := range []string{
 		"(default fifo)", "(default block)",
-		"  fifo      the one that was found first\n", "  deadline  the most urgent; a file is due 100ms + 1ms per KiB after",
-		"  caller-runs  the walk reads that file itself\n",
+		"  lifo          the newest\n", "a deadline 100ms + 1ms per KiB after",
+		"\n                 :wait  the time in which they should start (1µs to 24h; default 100ms)\n",
+		"as in targetwait:100ms:95:5s.", "  caller-runs  its submitter runs that task itself",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help lacks %q:\n%s", want, stdout)

@@ -6,11 +6,13 @@
 package settings
 
 import (
+	"context"
 	"flag"
 	"math"
 	"time"
 
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/flagvalue"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -41,6 +43,19 @@ func (m *Manager) Check(f *flagvalue.Faults) {
 	f.Require(m.IdleTimeout > 0, "-idle-timeout is %v; it must be positive", m.IdleTimeout)
 	f.Require(m.Limit >= 0, "-limit is %d; it must be 0 or more", m.Limit)
 	f.Require(m.Grace >= 0, "-grace is %v; it must be 0 or more", m.Grace)
+}
+
+// Try reports why no manager can combine a queue, a scaler and a restart policy
+// with the overflow policy, or nil if one can.
+func (m *Manager) Try(queue taskmanager.Discipline, scaler Scaler, policy restart.Policy) error {
+	t, err := taskmanager.Start(
+		taskmanager.WithWorkers(0, 1),
+		taskmanager.WithLimit(1, m.Overflow.Value),
+		taskmanager.WithQueue(queue), taskmanager.WithScaler(scaler), taskmanager.WithRestart(policy))
+	if err != nil {
+		return err
+	}
+	return t.Stop(context.Background())
 }
 
 // Options returns the options of a manager with these settings.

@@ -64,13 +64,11 @@ func (s *Synthetic) RequireUnset(f *flagvalue.Faults, set *flag.FlagSet) {
 	})
 }
 
-// ExplainAttributes writes the attributes of synthetic tasks. The menus of the
-// strategies describe those of files.
+// ExplainAttributes writes the attributes of synthetic tasks.
 func (*Synthetic) ExplainAttributes(w io.Writer) {
 	output.Say(w, `
-A synthetic task has a level from 0 to 3 instead of a size for the priority, one of
-four keys instead of a folder, and a deadline of 1 to 10 times -service after it
-arrived.
+A synthetic task has its time as cost, a level from 0 to 3, one of four keys, and a
+deadline 1 to 10 times -service after it arrived.
 `)
 }
 

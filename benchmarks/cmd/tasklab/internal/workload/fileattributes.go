@@ -1,11 +1,13 @@
 package workload
 
 import (
+	"io"
 	"math"
 	"math/bits"
 	"strings"
 	"time"
 
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -17,6 +19,14 @@ var (
 	_ taskmanager.TaskWithPriority = (*File)(nil)
 	_ taskmanager.TaskWithDeadline = (*File)(nil)
 )
+
+// ExplainAttributes writes the attributes of files.
+func ExplainAttributes(w io.Writer) {
+	output.Say(w, `
+A file has its size as cost, a level that is one lower for each doubling of the size,
+its top-level folder as key, and a deadline %v + %v per KiB after it was found.
+`, LeastAllowance, AllowancePerKiB)
+}
 
 // Key returns the top-level folder of the file.
 func (t *File) Key() string {

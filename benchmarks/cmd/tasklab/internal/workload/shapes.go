@@ -15,26 +15,26 @@ type Shape func(rate float64, d time.Duration, r *rand.Rand) []time.Duration
 // Shapes are the shapes of synthetic workloads.
 var Shapes = flagvalue.Menu[Shape]{
 	Title: "With -shape NAME, the tasks of a synthetic workload arrive",
-	Entries: []flagvalue.Named[Shape]{
+	Entries: []flagvalue.Entry[Shape]{
 		{
 			Name:    "step",
 			Meaning: "evenly: at -rate/10 for a fifth of the time, at -rate for two fifths, and at -rate/10 again",
-			Value:   inStep,
+			Make:    flagvalue.Always[Shape](inStep),
 		},
 		{
 			Name:    "steady",
 			Meaning: "evenly at -rate",
-			Value:   func(rate float64, d time.Duration, _ *rand.Rand) []time.Duration { return evenly(nil, rate, 0, d) },
+			Make:    flagvalue.Always[Shape](func(rate float64, d time.Duration, _ *rand.Rand) []time.Duration { return evenly(nil, rate, 0, d) }),
 		},
 		{
 			Name:    "poisson",
 			Meaning: "at random, at -rate on average (a Poisson process)",
-			Value:   atRandom,
+			Make:    flagvalue.Always[Shape](atRandom),
 		},
 		{
 			Name:    "burst",
 			Meaning: "all tasks of a second at once, when the second begins",
-			Value:   inBursts,
+			Make:    flagvalue.Always[Shape](inBursts),
 		},
 	},
 }

@@ -13,7 +13,7 @@ import (
 // workloads returns a workload of each shape.
 func workloads(seed uint64) map[string]*Synthetic {
 	all := make(map[string]*Synthetic)
-	for _, s := range Shapes.Entries {
+	for _, s := range Shapes.Defaults() {
 		all[s.Name] = Draw(s.Value, 100, 50*time.Millisecond, 20*time.Second, seed, Sleep)
 	}
 	return all
@@ -108,7 +108,7 @@ func TestOfferedLoad(t *testing.T) {
 
 // Arrivals can be drawn at any rate, however small.
 func TestTinyRate(t *testing.T) {
-	for _, s := range Shapes.Entries {
+	for _, s := range Shapes.Defaults() {
 		if n := len(s.Value(1e-300, time.Hour, rand.New(rand.NewPCG(1, 0)))); n > 3 {
 			t.Errorf("%s: %d tasks", s.Name, n)
 		}

@@ -65,6 +65,7 @@ func (c *command) Declare(flags *flag.FlagSet) {
 func (c *command) Explain(help io.Writer) {
 	workload.Shapes.Explain(help)
 	settings.Disciplines.Explain(help)
+	workload.ExplainAttributes(help)
 	c.synthetic.ExplainAttributes(help)
 	settings.Overflows.Explain(help)
 	settings.Scalers.Explain(help)
@@ -128,7 +129,7 @@ func (c *command) workload(ctx context.Context, screen func() progress.Display) 
 	// the disk, and the others from memory.
 	with := c.manager
 	with.Overflow = settings.Overflows.Choose() // block
-	first := setting{settings.Disciplines.Entries[0], settings.Scalers.Entries[0]}
+	first := setting{settings.Disciplines.Choose().Setting, settings.Scalers.Choose().Setting}
 	m, err := run(ctx, with, first, w, "in advance", screen())
 	w.Expect(measure.Seconds(m.Elapsed))
 	return w, err

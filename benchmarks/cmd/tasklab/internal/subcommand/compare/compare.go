@@ -16,8 +16,8 @@ import (
 
 // setting is one of the settings that are compared.
 type setting struct {
-	queue  flagvalue.Named[taskmanager.Discipline]
-	scaler flagvalue.Named[settings.NewScaler]
+	queue  flagvalue.Setting[taskmanager.Discipline]
+	scaler flagvalue.Setting[settings.NewScaler]
 }
 
 // settings returns all combinations.

@@ -72,6 +72,7 @@ func (c *command) Declare(flags *flag.FlagSet) {
 // Explain writes the menus.
 func (*command) Explain(help io.Writer) {
 	settings.Disciplines.Explain(help)
+	workload.ExplainAttributes(help)
 	settings.Overflows.Explain(help)
 	settings.Scalers.Explain(help)
 	settings.Restarts.Explain(help)
@@ -82,6 +83,9 @@ func (c *command) Check(*flag.FlagSet) error {
 	var f flagvalue.Faults
 	c.manager.Check(&f)
 	f.Require(c.retries >= 0, "-retries is %d; it must be 0 or more", c.retries)
+	if err := c.manager.Try(c.queue.Value, c.scaler.Value(), c.restart.Value()); err != nil {
+		f.Add("these settings do not go together: %w", err)
+	}
 	if c.dir == "" {
 		f.Add("-dir is missing")
 	} else {

@@ -4,16 +4,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/flagvalue"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/labtest"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/settings"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/workload"
+	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // lossless are the disciplines that do not shed. They read a small tree in full,
 // however busy the machine is.
-var lossless = settings.Disciplines.Entries[:len(settings.Disciplines.Entries)-1]
+var lossless = slices.DeleteFunc(settings.Disciplines.Defaults(), func(d flagvalue.Setting[taskmanager.Discipline]) bool {
+	return d.Name == "codel"
+})
 
 func TestDisciplinesReadEverything(t *testing.T) {
 	dir := labtest.Tree(t, map[string]string{
@@ -23,7 +28,7 @@ func TestDisciplinesReadEverything(t *testing.T) {
 	for _, d := range lossless {
 		for _, limit := range []int{0, 2, 100} {
 			cfg := testConfig
-			cfg.queue.Named, cfg.manager.Limit, cfg.manager.Max = d, limit, 2
+			cfg.queue.Setting, cfg.manager.Limit, cfg.manager.Max = d, limit, 2
 			rep, err := quietly(t.Context(), cfg, workload.Directory(dir))
 			if err != nil {
 				t.Fatal(err)
@@ -60,7 +65,7 @@ func TestFileThatVanishesBeforeItsSubmit(t *testing.T) {
 			return vanishing{f, filepath.Join(dir, "vanishing")}, err
 		})
 		cfg := testConfig
-		cfg.queue.Named, cfg.retries = d, 0
+		cfg.queue.Setting, cfg.retries = d, 0
 		rep, err := quietly(t.Context(), cfg, files)
 		if err != nil {
 			t.Fatal(err)

@@ -60,7 +60,7 @@ func TestRestarts(t *testing.T) {
 		}
 		return nil, nil
 	})
-	for _, r := range settings.Restarts.Entries {
+	for _, r := range settings.Restarts.Defaults() {
 		want := map[string]struct {
 			attempts          int
 			shortest, longest time.Duration
@@ -75,7 +75,7 @@ func TestRestarts(t *testing.T) {
 		t.Run(r.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg := testConfig
-				cfg.restart.Named, cfg.retries = r, 20
+				cfg.restart.Setting, cfg.retries = r, 20
 				rep, err := quietly(t.Context(), cfg, bad)
 				if err != nil {
 					t.Fatal(err)
@@ -97,6 +97,7 @@ func TestRestarts(t *testing.T) {
 func TestScalers(t *testing.T) {
 	for name, want := range map[string]int64{
 		"demand": 4, "demand+stabilise": 4, "demand+ratelimit": 4, "fixed": 8, "step": 5, "targetwait": 4, "utilisation": 6, "probe": 3,
+		"fixed:3": 3, "step:10s": 1, "utilisation:100": 4,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -36,16 +36,25 @@ func bytesOf(n int) string { return strings.Repeat("x", n) }
 // are late.
 func TestOrder(t *testing.T) {
 	files := labtest.Map("0/first", "1", "1/big", bytesOf(3072), "1/small", bytesOf(10), "2/mid", bytesOf(1024), "2/tiny", "1")
-	for _, d := range settings.Disciplines.Entries {
-		want := map[string]string{
-			"fifo":     "0/first 1/big 1/small 2/mid 2/tiny",
-			"lifo":     "0/first 2/tiny 2/mid 1/small 1/big",
-			"priority": "0/first 2/tiny 1/small 2/mid 1/big",
-			"deadline": "0/first 1/small 2/tiny 2/mid 1/big", // tiny is found a millisecond later
-			"fair":     "0/first 2/mid 2/tiny 1/big 1/small", // a folder must save up for big
-			"codel":    "0/first 1/big",                      // the others wait for big
-		}[d.Name]
-		t.Run(d.Name, func(t *testing.T) {
+	wants := map[string]string{
+		"fifo":        "0/first 1/big 1/small 2/mid 2/tiny",
+		"lifo":        "0/first 2/tiny 2/mid 1/small 1/big",
+		"priority":    "0/first 2/tiny 1/small 2/mid 1/big",
+		"priority:1":  "0/first 2/tiny 1/small 1/big 2/mid", // mid is a level above big, and two places behind
+		"deadline":    "0/first 1/small 2/tiny 2/mid 1/big", // tiny is found a millisecond later
+		"fair":        "0/first 2/mid 2/tiny 1/big 1/small", // a folder must save up for big
+		"fair:1=9":    "0/first 1/big 1/small 2/mid 2/tiny",
+		"codel":       "0/first 1/big", // the others wait for big
+		"codel:1h:2h": "0/first 1/big 1/small 2/mid 2/tiny",
+		"limitbykey":  "0/first 1/big 2/mid 1/small 2/tiny", // small must wait until big has ended
+	}
+	for _, d := range settings.Disciplines.Defaults() {
+		if wants[d.Name] == "" {
+			t.Errorf("%s is not tested", d.Name)
+		}
+	}
+	for word, want := range wants {
+		t.Run(word, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var opened []string // by the one worker
 				noting := labtest.Hook(unhurried(files), func(path string) (fs.File, error) {
@@ -55,7 +64,9 @@ func TestOrder(t *testing.T) {
 					return nil, nil
 				})
 				cfg := testConfig
-				cfg.queue.Named = d
+				if err := cfg.queue.Set(word); err != nil {
+					t.Fatal(err)
+				}
 				rep, err := quietly(t.Context(), cfg, noting)
 				if err != nil {
 					t.Fatal(err)
@@ -75,7 +86,7 @@ func TestOrder(t *testing.T) {
 // Two files may wait while the first is read, and four are found.
 func TestOverflow(t *testing.T) {
 	files := labtest.Map("0/a", "1", "1/b", "1234", "1/c", "1", "1/d", "12", "1/e", "1")
-	for _, o := range settings.Overflows.Entries {
+	for _, o := range settings.Overflows.Defaults() {
 		want := map[string]string{
 			"block":       "0/a 1/b 1/c 1/d 1/e",
 			"drop-newest": "0/a 1/b 1/c",
@@ -86,7 +97,7 @@ func TestOverflow(t *testing.T) {
 		t.Run(o.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg := testConfig
-				cfg.manager.Overflow.Named, cfg.manager.Limit = o, 2
+				cfg.manager.Overflow.Setting, cfg.manager.Limit = o, 2
 				if err := cfg.queue.Set("priority"); err != nil {
 					t.Fatal(err)
 				}
