@@ -152,7 +152,7 @@ func (m *Menu[T]) Explain(w io.Writer) {
 		output.Say(columns, "  %s\t%s\n", e.Name, e.Meaning)
 		explain(columns, e.Parameters)
 		if e.Weighted {
-			output.Say(columns, "\t  :KEY=WEIGHT  the weight of a key, 1 to %d; may be repeated; other keys have 1\n", mostWeight)
+			output.Say(columns, "\t  :KEY=WEIGHT  the weight of a key, 1 to %d; may be repeated; other keys have 1\n", MostWeight)
 		}
 	}
 	for _, v := range m.Variants {

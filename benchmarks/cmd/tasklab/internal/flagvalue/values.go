@@ -22,8 +22,8 @@ type Weight struct {
 	Weight int
 }
 
-// mostWeight is the largest weight that queue.Fair distinguishes.
-const mostWeight = 1 << 20
+// MostWeight is the largest weight of a key that queue.Fair distinguishes.
+const MostWeight = 1 << 20
 
 // Duration returns the value of parameter i, counted from 0.
 func (v Values) Duration(i int) time.Duration { return time.Duration(v.numbers[i]) }
@@ -39,10 +39,14 @@ func (v Values) Fraction(i int) float64 { return fraction(v.numbers[i]) }
 
 // parse reads the parameters that follow a name.
 func parse(name string, arguments []string, parameters []Parameter, weighted bool) (Values, error) {
-	if weighted {
-		return parseWeights(name, arguments)
-	}
 	v := Values{parameters: parameters}
+	if weighted {
+		var err error
+		if v.Weights, err = ParseWeights(arguments); err != nil {
+			return v, fmt.Errorf("%s: %w", name, err)
+		}
+		return v, nil
+	}
 	if len(arguments) > len(parameters) {
 		extra := arguments[len(parameters)]
 		if len(parameters) == 0 {
@@ -67,21 +71,30 @@ func parse(name string, arguments []string, parameters []Parameter, weighted boo
 	return v, nil
 }
 
-// parseWeights reads weights such as a=3.
-func parseWeights(name string, arguments []string) (v Values, err error) {
-	for _, a := range arguments {
-		key, number, _ := strings.Cut(a, "=")
+// ParseWeights reads weights of keys, such as a=3. It returns them in the order of
+// the keys.
+func ParseWeights(words []string) (all []Weight, err error) {
+	for _, word := range words {
+		key, number, _ := strings.Cut(word, "=")
 		n, err := strconv.Atoi(number)
-		if err != nil || n < 1 || n > mostWeight {
-			return v, fmt.Errorf("%s: %q is not a weight; write KEY=WEIGHT, with a weight from 1 to %d", name, a, mostWeight)
+		if err != nil || n < 1 || n > MostWeight {
+			return nil, fmt.Errorf("%q is not a weight; write KEY=WEIGHT, with a weight from 1 to %d", word, MostWeight)
 		}
-		if slices.ContainsFunc(v.Weights, func(w Weight) bool { return w.Key == key }) {
-			return v, fmt.Errorf("%s: the key %q is there twice", name, key)
+		if slices.ContainsFunc(all, func(w Weight) bool { return w.Key == key }) {
+			return nil, fmt.Errorf("the key %q is there twice", key)
 		}
-		v.Weights = append(v.Weights, Weight{key, n})
+		all = append(all, Weight{key, n})
 	}
-	slices.SortFunc(v.Weights, func(a, b Weight) int { return strings.Compare(a.Key, b.Key) })
-	return v, nil
+	slices.SortFunc(all, func(a, b Weight) int { return strings.Compare(a.Key, b.Key) })
+	return all, nil
+}
+
+// FormatWeights returns the words that [ParseWeights] reads.
+func FormatWeights(all []Weight) (words []string) {
+	for _, w := range all {
+		words = append(words, fmt.Sprintf("%s=%d", w.Key, w.Weight))
+	}
+	return words
 }
 
 // name returns the canonical form of a name with its first n parameters.
@@ -89,10 +102,7 @@ func (v Values) name(name string, n int) string {
 	for i, p := range v.parameters[:min(n, len(v.parameters))] {
 		name += ":" + p.Format(v.numbers[i])
 	}
-	for _, w := range v.Weights {
-		name += fmt.Sprintf(":%s=%d", w.Key, w.Weight)
-	}
-	return name
+	return strings.Join(append([]string{name}, FormatWeights(v.Weights)...), ":")
 }
 
 // expand fills the values into Go code.
