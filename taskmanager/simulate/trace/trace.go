@@ -1,0 +1,160 @@
+package trace
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager/simulate"
+)
+
+// Format is a way to read jobs from a file. The functions of this package return Formats. A Format
+// does not change, and is safe for concurrent use.
+type Format struct {
+	// read returns the rows of a file. An error is the last thing that it yields.
+	read   func(*input) iter.Seq2[row, error]
+	window *time.Duration // of Window; nil: that of the format
+}
+
+// InFull is the window that sorts a whole trace. See [Format.Window].
+const InFull time.Duration = 1<<63 - 1
+
+// Window returns the Format for files in which a job may come after jobs that arrive up to d later.
+// Within that window, jobs are sorted by arrival; those with the same arrival stay in their order.
+// The jobs that arrive within d of each other are kept in memory. [InFull] sorts the whole file, in
+// memory: some 200 bytes for each job.
+//
+// Without Window, jobs must be in order of arrival, except in files that are written in order of the
+// ends of tasks, as those of the recorder and of [OTLP]: these are sorted in full. A negative d is an
+// error of the Workload.
+func (f Format) Window(d time.Duration) Format {
+	f.window = &d
+	return f
+}
+
+// Error is an error in a line of a trace.
+type Error struct {
+	Name   string // the name of the file
+	Line   int    // the line, from 1; of a compressed file, that of its content
+	Column string // the column, or empty if it concerns the whole line
+	Err    error  // the reason
+}
+
+// Error returns the name of the file, the line, the column and the reason.
+func (e *Error) Error() string {
+	if e.Column != "" {
+		return fmt.Sprintf("trace: %s, line %d, column %s: %v", e.Name, e.Line, e.Column, e.Err)
+	}
+	return fmt.Sprintf("trace: %s, line %d: %v", e.Name, e.Line, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// row is a line that has been read.
+type row struct {
+	simulate.Job      // At may be relative to anything
+	line         int  // where it begins
+	neverRan     bool // the service time is unknown
+}
+
+// Open returns the jobs of a file. The file is opened when the Workload is iterated, and read
+// while it is iterated. Errors are those of the iteration, so Open itself always succeeds.
+func Open(name string, f Format) simulate.Workload {
+	return f.workload(name, func() (fs.File, error) { return os.Open(name) })
+}
+
+// OpenFS returns the jobs of a file of fsys, such as files embedded in a test. Otherwise it is like
+// [Open].
+func OpenFS(fsys fs.FS, name string, f Format) simulate.Workload {
+	return f.workload(name, func() (fs.File, error) { return fsys.Open(name) })
+}
+
+func (f Format) workload(name string, open func() (fs.File, error)) simulate.Workload {
+	return func(yield func(simulate.Job, error) bool) {
+		if err := f.each(name, open, func(j simulate.Job) bool { return yield(j, nil) }); err != nil {
+			yield(simulate.Job{}, err)
+		}
+	}
+}
+
+// each calls yield for each job, until it returns false.
+func (f Format) each(name string, open func() (fs.File, error), yield func(simulate.Job) bool) error {
+	if f.read == nil {
+		return fmt.Errorf("trace: %s: the Format is empty; use one of the functions of package trace, such as CSV", name)
+	}
+	if f.window != nil && *f.window < 0 {
+		return fmt.Errorf("trace: %s: the window is %v; it must not be negative", name, *f.window)
+	}
+	file, err := open()
+	if err != nil {
+		return fmt.Errorf("trace: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return fmt.Errorf("trace: %s is a directory: name a file", name)
+	}
+	content, err := contentOf(file)
+	if err != nil {
+		return fmt.Errorf("trace: %s %w", name, err)
+	}
+	in := &input{lines: lines{from: content, most: MaxLine}}
+	o := order{in: in, given: f.window, yield: yield}
+	for r, err := range f.read(in) {
+		if err == nil {
+			err = o.add(r)
+		}
+		if err != nil {
+			return in.locate(name, err)
+		}
+		if o.stopped {
+			return nil
+		}
+	}
+	return in.locate(name, o.end())
+}
+
+// input is what a format reads, and what it finds out about it.
+type input struct {
+	lines lines
+
+	window   time.Duration // unless the user gives one
+	relative bool          // times are relative to the first arrival
+	recorded bool          // tasks that never ran have no service time
+}
+
+// located is an error that says where it is, but not in which file.
+type located struct {
+	line   int
+	column string
+	err    error
+}
+
+func (e *located) Error() string { return e.err.Error() }
+
+func (e *located) Unwrap() error { return e.err }
+
+// at locates an error in a line. It returns nil for a nil error.
+func at(line int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &located{line: line, err: err}
+}
+
+// locate returns the error that the user gets for an error of reading.
+func (in *input) locate(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, errNoJobs) {
+		return fmt.Errorf("trace: %s %w", name, err)
+	}
+	if e, ok := errors.AsType[*located](err); ok {
+		return &Error{Name: name, Line: e.line, Column: e.column, Err: e.err}
+	}
+	return &Error{Name: name, Line: max(in.lines.number, 1), Err: err}
+}
