@@ -129,7 +129,7 @@ func (p *Parameter) explanation() string {
 func (p *Parameter) code(v float64) string {
 	switch p.Kind {
 	case Duration:
-		return durationCode(time.Duration(v))
+		return DurationCode(time.Duration(v))
 	case Percent:
 		return strconv.FormatFloat(fraction(v), 'f', -1, 64)
 	default:
@@ -144,9 +144,9 @@ func fraction(percent float64) float64 {
 	return f
 }
 
-// durationCode writes a duration as Go code, in the largest unit in which it is a
+// DurationCode writes a duration as Go code, in the largest unit in which it is a
 // whole number.
-func durationCode(d time.Duration) string {
+func DurationCode(d time.Duration) string {
 	if d == 0 {
 		return "0"
 	}
