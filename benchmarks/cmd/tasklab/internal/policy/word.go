@@ -70,11 +70,11 @@ func (f form) word(values []float64) string {
 		for last > next && values[last-1] == f.chosen[last-1].Default {
 			last--
 		}
-		text := p.given
+		words := []string{p.given}
 		for i := next; i < last; i++ {
-			text += ":" + f.chosen[i].Format(values[i])
+			words = append(words, f.chosen[i].Format(values[i]))
 		}
-		parts = append(parts, text)
+		parts = append(parts, strings.Join(words, ":"))
 		next = end
 	}
 	return strings.Join(parts, "+")
