@@ -18,6 +18,11 @@
 // of the manager, one after the other. It ends with a table of the results, and a
 // chart; see below.
 //
+// With -record, the run is recorded as a trace: a CSV file with a row for each file that was found,
+// with its arrival, its execution time, the attributes by which disciplines order, its wait and its
+// outcome. The key is the top-level folder, and the cost is the size. A trace that exists is not
+// overwritten. See package adapters/record for the columns.
+//
 // Results go to the standard output, with -json as one JSON object. Progress goes to
 // the standard error: a bar on a terminal, otherwise a line every two seconds. An
 // interrupt ends a command in good order, with the table of what was done; a second

@@ -34,7 +34,8 @@ import (
 
 // Export exports the spans, the metrics and the log of a manager.
 type Export struct {
-	Options []taskmanager.Option // connect a manager; none if nothing is exported
+	observer *observe.OTel // nil if nothing is exported
+	handler  slog.Handler  // likewise
 
 	shutdowns []func(context.Context) error
 	failures  failures
@@ -92,11 +93,22 @@ func New(ctx context.Context) (t *Export, err error) {
 	if err != nil {
 		return t, err
 	}
-	handler := observe.NewLogHandler(otelslog.NewHandler("tasklab", otelslog.WithLoggerProvider(loggers)))
-	t.Options = []taskmanager.Option{
-		taskmanager.WithObserver(observer), taskmanager.WithLogger(logging.Slog(slog.New(handler))),
-	}
+	t.observer = observer
+	t.handler = observe.NewLogHandler(otelslog.NewHandler("tasklab", otelslog.WithLoggerProvider(loggers)))
 	return t, nil
+}
+
+// Options returns the options that connect a manager to the export and to further observers, which it
+// cannot get from options of their own. There are none if nothing is exported or observed.
+func (t *Export) Options(observers ...observe.Observer) (options []taskmanager.Option) {
+	if t.observer != nil {
+		observers = append([]observe.Observer{t.observer}, observers...)
+		options = append(options, taskmanager.WithLogger(logging.Slog(slog.New(t.handler))))
+	}
+	if len(observers) > 0 {
+		options = append(options, taskmanager.WithObserver(observers...))
+	}
+	return options
 }
 
 // tracers returns the provider for spans.

@@ -14,8 +14,8 @@ func TestNothingIsExported(t *testing.T) {
 			t.Setenv("OTEL_SDK_DISABLED", "True")
 		}
 		export, err := New(t.Context())
-		if err != nil || len(export.Options) > 0 {
-			t.Errorf("disabled: %v: %d options, %v", disabled, len(export.Options), err)
+		if err != nil || len(export.Options()) > 0 {
+			t.Errorf("disabled: %v: %d options, %v", disabled, len(export.Options()), err)
 		}
 	}
 	t.Setenv("OTEL_SDK_DISABLED", "")

@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"runtime"
@@ -36,6 +37,7 @@ type command struct {
 	restart flagvalue.Choice[settings.NewRestart]
 	retries int // the most restarts of one task
 	list    string
+	record  string
 	format  output.Format
 }
 
@@ -66,6 +68,7 @@ func (c *command) Declare(flags *flag.FlagSet) {
 	flags.Var(&c.restart, "restart", "retry a file that could not be read by the policy `NAME`; see below")
 	flags.IntVar(&c.retries, "retries", c.retries, "try a file up to `N` more times")
 	flags.StringVar(&c.list, "list", c.list, "write a line \"SHA-256  lines  path\" per file to `FILE`")
+	flags.StringVar(&c.record, "record", c.record, "record the run as a trace in `FILE`, with a row per file that was found")
 	c.format.Declare(flags)
 }
 
@@ -91,6 +94,7 @@ func (c *command) Check(*flag.FlagSet) error {
 	} else {
 		f.RequireDirectory(c.dir)
 	}
+	c.checkRecord(&f)
 	return f.Err()
 }
 
@@ -101,10 +105,16 @@ func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.
 		output.Say(stderr, "%v\n", err)
 		return subcommand.Failed
 	}
-	rep, err := c.read(ctx, workload.Directory(c.dir), progress.New(stderr), export.Options...)
+	rec, err := c.startRecording()
+	if err != nil {
+		output.Say(stderr, "%v\n", errors.Join(err, export.Close(ctx)))
+		return subcommand.Failed
+	}
+	rep, err := c.read(ctx, workload.Directory(c.dir), progress.New(stderr), export.Options(rec.observers()...)...)
 	if err == nil {
 		err = c.deliver(rep, stdout)
 	}
+	err = errors.Join(err, rec.close())
 	if lost := export.Close(ctx); lost != nil { // does not fail the run
 		output.Say(stderr, "%v\n", lost)
 	}

@@ -142,7 +142,7 @@ func TestFailuresAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := labtest.Replace(labtest.Map("broken", "1\n"), "broken", func(int64) (fs.File, error) { return nil, fs.ErrPermission })
-	if _, err := c.(*command).read(t.Context(), broken, progress.New(io.Discard), export.Options...); err != nil {
+	if _, err := c.(*command).read(t.Context(), broken, progress.New(io.Discard), export.Options()...); err != nil {
 		t.Fatal(err)
 	}
 	if err := export.Close(t.Context()); err != nil {
