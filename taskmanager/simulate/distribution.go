@@ -86,13 +86,48 @@ func (d *distribution) add(v int64) {
 	case len(d.values) < mostExact:
 		d.values = append(d.values, v)
 	default:
-		d.octaves = new([64 - bucketBits]*[perOctave]uint64)
-		for _, kept := range d.values {
-			d.count(kept)
-		}
-		d.values = nil
+		d.enlarge()
 		d.count(v)
 	}
+}
+
+// merge adds the values of another distribution.
+func (d *distribution) merge(o *distribution) {
+	if o.octaves == nil {
+		for _, v := range o.values {
+			d.add(v)
+		}
+		return
+	}
+	d.enlarge()
+	d.n += o.n
+	var carry uint64
+	d.low, carry = bits.Add64(d.low, o.low, 0)
+	d.high += o.high + carry
+	d.max = max(d.max, o.max)
+	for octave, buckets := range o.octaves {
+		if buckets == nil {
+			continue
+		}
+		if d.octaves[octave] == nil {
+			d.octaves[octave] = new([perOctave]uint64)
+		}
+		for i, n := range buckets {
+			d.octaves[octave][i] += n
+		}
+	}
+}
+
+// enlarge makes a small distribution a large one.
+func (d *distribution) enlarge() {
+	if d.octaves != nil {
+		return
+	}
+	d.octaves = new([64 - bucketBits]*[perOctave]uint64)
+	for _, v := range d.values {
+		d.count(v)
+	}
+	d.values = nil
 }
 
 // addRatio adds a ratio in units of ratioUnit.

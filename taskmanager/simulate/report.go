@@ -1,10 +1,6 @@
 package simulate
 
-import (
-	"time"
-
-	"github.com/seed56799101/taskmanager/observe"
-)
+import "time"
 
 // Report is the result of a replay.
 type Report struct {
@@ -45,13 +41,13 @@ type Group struct {
 	Cancelled  int // ended by a limit on their time, or by the manager
 	Unfinished int // not ended when the replay was
 
-	Late     int // jobs that started, or ended without having started, after their deadlines
+	Late     int // jobs that started after their deadlines
 	Restarts int // executions other than the first of a job
 
 	Wait     Distribution // from the arrival to the first execution, of the jobs that started
 	Run      Distribution // of the executions
 	Sojourn  Distribution // from the arrival to the end, of the jobs that succeeded or failed
-	Slowdown Ratios       // sojourn divided by service, of the same jobs
+	Slowdown Ratios       // sojourn divided by the service time of all executions, of the same jobs with a service time
 }
 
 // Interval is a part of the time of a replay.
@@ -67,6 +63,14 @@ type Interval struct {
 	MeanWait time.Duration // of the jobs that started
 	MaxWait  time.Duration
 
-	Decisions int              // decisions of the scaler that changed its target
-	Decision  observe.Decision // the last of them
+	Decisions int      // decisions of the scaler that changed its target
+	Decision  Decision // the last of them
+}
+
+// Decision is a decision of the scaler.
+type Decision struct {
+	At      time.Duration // since the start of the replay
+	Workers int           // the number of workers before it
+	Target  int           // the number that the manager should have
+	Reason  string        // explanation by the scaler
 }
