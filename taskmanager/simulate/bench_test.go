@@ -3,6 +3,7 @@ package simulate_test
 import (
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,13 @@ func poisson(n int, rate float64, seed uint64, keys string) simulate.Workload {
 	}
 }
 
+// managerWith starts managers with options that are made anew for each.
+func managerWith(opts func() []taskmanager.Option) simulate.Start {
+	return func(with ...taskmanager.Option) (*taskmanager.TaskManager, error) {
+		return taskmanager.Start(slices.Concat(with, opts())...)
+	}
+}
+
 // BenchmarkReplay replays with one core. The aim is 300,000 jobs a second with FIFO and Demand, and
 // 150,000 with Fair and TargetWait.
 func BenchmarkReplay(b *testing.B) {
@@ -50,10 +58,7 @@ func BenchmarkReplay(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			b.ReportAllocs()
-			start := func(with ...taskmanager.Option) (*taskmanager.TaskManager, error) {
-				return taskmanager.Start(append(with, c.opts()...)...)
-			}
-			if _, err := simulate.Run(b.Context(), poisson(b.N, 8, 1, c.keys), start); err != nil {
+			if _, err := simulate.Run(b.Context(), poisson(b.N, 8, 1, c.keys), managerWith(c.opts)); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")

@@ -106,7 +106,7 @@ type shares []*share
 
 func (s shares) Len() int { return len(s) }
 func (s shares) Less(i, j int) bool {
-	return s[i].end < s[j].end || s[i].end == s[j].end && s[i].job < s[j].job //nolint:staticcheck // equal ends are those of equal services
+	return s[i].end < s[j].end || s[i].end == s[j].end && s[i].job < s[j].job
 }
 func (s shares) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
 func (s *shares) Push(x any)   { *s = append(*s, x.(*share)) }

@@ -84,12 +84,12 @@ func (r *record) arrives(t *task, now time.Duration) {
 	defer r.mu.Unlock()
 	r.advanceLocked(now)
 	t.arrived = now
-	t.tally = r.tallyLocked(tallyName{t.Job.Key, t.Job.Kind})
+	t.tally = r.tallyLocked(tallyName{t.job.Key, t.job.Kind})
 	t.tally.jobs++
 	r.outstanding[t.number] = t
 	r.waiting++
 	r.fairness.waits(t.tally.share, 1)
-	r.series.now().arrive(t.Service)
+	r.series.now().arrive(t.job.Service)
 }
 
 // tallyLocked returns the tally of a key and a kind.
@@ -123,7 +123,7 @@ func (r *record) executionBegins(t *task, now time.Duration) int {
 	waited := now - t.arrived
 	t.tally.wait.add(int64(waited))
 	r.series.now().start(waited)
-	if t.Job.Deadline > 0 && now > t.At+t.Job.Deadline {
+	if t.job.Deadline > 0 && now > t.job.At+t.job.Deadline {
 		t.tally.late++
 	}
 	return t.executions

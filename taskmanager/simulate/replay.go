@@ -200,19 +200,19 @@ func (r *replay) refused(t *task, err error) {
 func (r *replay) workFor(ctx context.Context, t *task) error {
 	switch {
 	case r.realTime && r.work != nil:
-		return r.work(ctx, t.Service)
+		return r.work(ctx, t.job.Service)
 	case r.realTime:
-		return wait(ctx, t.Service)
+		return wait(ctx, t.job.Service)
 	case r.calendar.now() > longest+longest/2:
 		r.end(fmt.Errorf("simulate: job %d starts after %v; the workload is too long for its workers", t.number+1, r.calendar.now()))
 		return r.failure
 	case r.processor != nil:
-		r.processor.workFor(t.number, t.Service)
+		r.processor.workFor(t.number, t.job.Service)
 		return nil
 	case !r.isPlain(ctx):
-		return r.calendar.workUnless(ctx, t.number, t.Service)
+		return r.calendar.workUnless(ctx, t.number, t.job.Service)
 	}
-	r.calendar.workFor(t.number, t.Service)
+	r.calendar.workFor(t.number, t.job.Service)
 	return nil
 }
 

@@ -13,8 +13,7 @@ import (
 // task is a job that has been submitted. Its type says which optional interfaces the manager finds: a
 // task without attributes has none, so that the manager does not ask for them.
 type task struct {
-	Job
-
+	job    Job
 	replay *replay
 	number int // of the job, from 0
 
@@ -25,7 +24,7 @@ type task struct {
 
 // newTask returns the task of a job, and the value to submit.
 func (r *replay) newTask(number int, j Job) (*task, taskmanager.Task) {
-	t := task{Job: j, replay: r, number: number}
+	t := task{job: j, replay: r, number: number}
 	plain := j.Kind == "" && j.Key == "" && j.Priority == 0 && j.Cost == 0 && j.Deadline == 0
 	switch {
 	case plain && j.Fails == 0:
@@ -71,7 +70,7 @@ func (t *task) Execute(ctx context.Context) error {
 	err := r.workFor(ctx, t)
 	r.record.executionEnds(t, began, r.calendar.now())
 	r.look()
-	if err == nil && execution <= t.Fails {
+	if err == nil && execution <= t.job.Fails {
 		err = errFails
 	}
 	return err
@@ -89,20 +88,20 @@ var (
 )
 
 // Kind returns the kind of the job.
-func (t *attributedTask) Kind() string { return t.Job.Kind }
+func (t *attributedTask) Kind() string { return t.job.Kind }
 
 // Key returns the key of the job.
-func (t *attributedTask) Key() string { return t.Job.Key }
+func (t *attributedTask) Key() string { return t.job.Key }
 
 // Priority returns the level of the job.
-func (t *attributedTask) Priority() int { return t.Job.Priority }
+func (t *attributedTask) Priority() int { return t.job.Priority }
 
 // Cost returns the cost of the job.
-func (t *attributedTask) Cost() int64 { return max(1, t.Job.Cost) }
+func (t *attributedTask) Cost() int64 { return max(1, t.job.Cost) }
 
 // Deadline returns the deadline of the job, if it has one.
 func (t *attributedTask) Deadline() (deadline time.Time, ok bool) {
-	return t.replay.calendar.epoch.Add(t.At + t.Job.Deadline), t.Job.Deadline > 0
+	return t.replay.calendar.epoch.Add(t.job.At + t.job.Deadline), t.job.Deadline > 0
 }
 
 // failingTask is a task without attributes that fails.

@@ -1,6 +1,7 @@
 package bubble_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"sync"
@@ -35,7 +36,7 @@ func program() {
 		})
 	}
 	all.Wait()
-	os.Stdout.WriteString("done\n")
+	fmt.Println("done")
 }
 
 // TestOrdinaryProgram runs bubbles in a program without tests, whose output and arguments are its
