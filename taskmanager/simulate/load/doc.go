@@ -33,5 +33,6 @@
 //	Lognormal    with a given squared coefficient of variation
 //	Pareto       heavy-tailed between two bounds: a few long jobs are most of the work
 //
-// Other processes and distributions implement [Arrivals] and [Service].
+// Other processes and distributions implement [Arrivals] and [Service]. [Merge] combines workloads
+// whose tenants have processes of arrivals of their own.
 package load

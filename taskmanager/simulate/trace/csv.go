@@ -1,9 +1,7 @@
 package trace
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -85,18 +83,10 @@ func readCSV(in *input) iter.Seq2[row, error] {
 		if p.recording {
 			in.window, in.relative, in.recorded = InFull, true, true
 		}
-		for {
-			cells, err := t.next()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err == nil {
-				err = p.parse(&t, columns, cells)
-			}
-			if !yield(p.row, err) || err != nil {
-				return
-			}
-		}
+		t.each(yield, func(cells [][]byte) (row, error) {
+			err := p.parse(&t, columns, cells)
+			return p.row, err
+		})
 	}
 }
 
@@ -112,10 +102,16 @@ func (p *parser) columns(header []string) ([]field, error) {
 	columns := make([]field, len(header))
 	found := make([]bool, len(fields))
 	for i, name := range header {
+		if name == "" {
+			return nil, fmt.Errorf("column %d of the header has no name", i+1)
+		}
 		at := slices.IndexFunc(fields, func(f field) bool { return strings.EqualFold(f.name, name) })
 		if at < 0 {
 			return nil, fmt.Errorf("the column %s is unknown; the columns of CSV are %s; to read others, map them with Columns",
 				quote(name), fieldNames())
+		}
+		if found[at] {
+			return nil, fmt.Errorf("the header has two columns %s", quote(name))
 		}
 		columns[i], found[at] = fields[at], true
 	}

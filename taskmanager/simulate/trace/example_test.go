@@ -3,6 +3,7 @@ package trace_test
 import (
 	"fmt"
 	"testing/fstest"
+	"time"
 
 	"github.com/seed56799101/taskmanager/taskmanager/simulate/trace"
 )
@@ -30,4 +31,39 @@ func ExampleRecord() {
 	// at,service,kind,key,priority,cost,deadline,fails,wait,outcome
 	// 0,0,,,,,,,0.002,success
 	// 0,,,,,,,,0,shed
+}
+
+func ExampleColumns() {
+	files := fstest.MapFS{"llm.csv": {Data: []byte("TIMESTAMP,Input,Output\n" +
+		"2023-11-16 18:17:03.97,1000,10\n2023-11-16 18:17:04.03,200,40\n")}}
+	format, err := trace.Columns(trace.Mapping{At: "TIMESTAMP", Service: "0.0002*Input + 0.02*Output"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for job, err := range trace.OpenFS(files, "llm.csv", format) {
+		fmt.Println(job.At, job.Service, err)
+	}
+	// Output:
+	// 0s 400ms <nil>
+	// 60ms 840ms <nil>
+}
+
+// A file in the order of submits, in which the clock was set back by a second.
+func ExampleFormat_Window() {
+	files := fstest.MapFS{"jobs.csv": {Data: []byte("at,service\n0,1\n7,1\n6,1\n8,1\n")}}
+	for job, err := range trace.OpenFS(files, "jobs.csv", trace.CSV().Window(time.Second)) {
+		fmt.Println(job.At, err)
+	}
+	for _, err := range trace.OpenFS(files, "jobs.csv", trace.CSV()) {
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// 0s <nil>
+	// 6s <nil>
+	// 7s <nil>
+	// 8s <nil>
+	// trace: jobs.csv, line 4: the job arrives at 6s, 1s before the one of line 3, at 7s: sort the file by arrival, or give a window of at least 1s
 }

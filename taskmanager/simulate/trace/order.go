@@ -16,6 +16,7 @@ type order struct {
 	given *time.Duration // the window that the user has given
 	yield func(simulate.Job) bool
 
+	read    int  // how many rows were read
 	latest  row  // the row with the latest arrival
 	rows    heap // those within the window of it
 	ran     map[string]*mean
@@ -49,6 +50,8 @@ func (o *order) window() time.Duration {
 // add adds a row. It passes on the rows before which no further one can arrive.
 func (o *order) add(r row) error {
 	window := o.window()
+	o.read++
+	r.sequence = o.read
 	if !o.passed && len(o.rows) == 0 || r.At > o.latest.At {
 		o.latest = r
 	}
@@ -154,9 +157,9 @@ func (o *order) pass(r row) error {
 	return nil
 }
 
-// compare orders rows by arrival, and those with the same one by line.
+// compare orders rows by arrival, and those with the same one as they were read.
 func (r row) compare(other row) int {
-	return cmp.Or(cmp.Compare(r.At, other.At), cmp.Compare(r.line, other.line))
+	return cmp.Or(cmp.Compare(r.At, other.At), cmp.Compare(r.sequence, other.sequence))
 }
 
 // heap is a binary heap of rows: the children of row i are rows 2i+1 and 2i+2, and arrive later.

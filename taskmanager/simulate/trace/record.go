@@ -35,9 +35,12 @@ func (r Record) Append(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// AppendDropped appends a line to b that says how many records are missing. Readers skip it.
+const droppedPrefix = "# dropped "
+
+// AppendDropped appends a line to b that says how many records are missing. [CSV] skips it and tells
+// [Format.OnSkip].
 func AppendDropped(b []byte, n int64) []byte {
-	b = append(b, "# dropped "...)
+	b = append(b, droppedPrefix...)
 	b = strconv.AppendInt(b, n, 10)
 	return append(b, '\n')
 }

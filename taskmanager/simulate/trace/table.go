@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/seed56799101/taskmanager/internal/text"
 )
@@ -30,27 +29,10 @@ func (t *table) readHeader() error {
 	if err != nil {
 		return err
 	}
-	for i, f := range fields {
-		name := string(f)
-		switch {
-		case name == "":
-			return at(t.line, fmt.Errorf("column %d of the header has no name", i+1))
-		case index(t.header, name) >= 0:
-			return at(t.line, fmt.Errorf("the header has two columns %s", quote(name)))
-		}
-		t.header = append(t.header, name)
+	for _, f := range fields {
+		t.header = append(t.header, string(f))
 	}
 	return nil
-}
-
-// index returns the index of a column, or -1. Names are equal whatever their case.
-func index(header []string, name string) int {
-	for i, h := range header {
-		if strings.EqualFold(h, name) {
-			return i
-		}
-	}
-	return -1
 }
 
 // next returns the fields of the next row, which are valid until the next call. After the last row,
@@ -68,6 +50,23 @@ func (t *table) next() ([][]byte, error) {
 		}
 		if !t.isHeader(fields) {
 			return fields, nil
+		}
+	}
+}
+
+// each yields all rows, parsed.
+func (t *table) each(yield func(row, error) bool, parse func(cells [][]byte) (row, error)) {
+	for {
+		var r row
+		cells, err := t.next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err == nil {
+			r, err = parse(cells)
+		}
+		if !yield(r, err) || err != nil {
+			return
 		}
 	}
 }
@@ -91,6 +90,7 @@ func (t *table) read() ([][]byte, error) {
 		t.line = t.in.lines.number
 		line = bytes.TrimLeft(line, " ")
 		if len(line) == 0 || line[0] == '#' || len(withoutEnd(line)) == 0 {
+			t.comment(line)
 			continue
 		}
 		t.fields = t.fields[:0]
@@ -107,6 +107,13 @@ func (t *table) read() ([][]byte, error) {
 			t.fields = append(t.fields, trim(line[:end]))
 			line = line[end+1:]
 		}
+	}
+}
+
+// comment reports a line in which the recorder says what is missing.
+func (t *table) comment(line []byte) {
+	if n, ok := bytes.CutPrefix(withoutEnd(line), []byte(droppedPrefix)); ok {
+		t.in.skip(t.line, fmt.Errorf("the recorder dropped %s records", text.Clean(string(n), 20)))
 	}
 }
 

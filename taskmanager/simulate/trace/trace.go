@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ type Format struct {
 	// read returns the rows of a file. An error is the last thing that it yields.
 	read   func(*input) iter.Seq2[row, error]
 	window *time.Duration // of Window; nil: that of the format
+	onSkip func(*Error)   // of OnSkip; may be nil
 }
 
 // InFull is the window that sorts a whole trace. See [Format.Window].
@@ -35,7 +37,15 @@ func (f Format) Window(d time.Duration) Format {
 	return f
 }
 
-// Error is an error in a line of a trace.
+// OnSkip returns the Format that calls skipped for each line that is well-formed and yields no job, with
+// the reason: a job of [SWF] whose run time is unknown, or a line in which the recorder says how many
+// records it had to drop. It calls it each time that the file is read, from the goroutine that iterates.
+func (f Format) OnSkip(skipped func(*Error)) Format {
+	f.onSkip = skipped
+	return f
+}
+
+// Error is an error in a line of a trace, or the reason why the line is skipped.
 type Error struct {
 	Name   string // the name of the file
 	Line   int    // the line, from 1; of a compressed file, that of its content
@@ -58,6 +68,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type row struct {
 	simulate.Job      // At may be relative to anything
 	line         int  // where it begins
+	sequence     int  // its number among the rows
 	neverRan     bool // the service time is unknown
 }
 
@@ -89,37 +100,50 @@ func (f Format) each(name string, open func() (fs.File, error), yield func(simul
 	if f.window != nil && *f.window < 0 {
 		return fmt.Errorf("trace: %s: the window is %v; it must not be negative", name, *f.window)
 	}
-	file, err := open()
+	file, content, err := opened(name, open)
 	if err != nil {
-		return fmt.Errorf("trace: %w", err)
+		return err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("trace: %s is a directory: name a file", name)
-	}
-	content, err := contentOf(file)
-	if err != nil {
-		return fmt.Errorf("trace: %s %w", name, err)
-	}
-	in := &input{lines: lines{from: content, most: MaxLine}}
+	in := &input{name: name, lines: lines{from: content, most: MaxLine}, onSkip: f.onSkip}
 	o := order{in: in, given: f.window, yield: yield}
 	for r, err := range f.read(in) {
 		if err == nil {
 			err = o.add(r)
 		}
 		if err != nil {
-			return in.locate(name, err)
+			return in.locate(err)
 		}
 		if o.stopped {
 			return nil
 		}
 	}
-	return in.locate(name, o.end())
+	return in.locate(o.end())
+}
+
+// opened opens a file.
+func opened(name string, open func() (fs.File, error)) (fs.File, *bufio.Reader, error) {
+	file, err := open()
+	if err != nil {
+		return nil, nil, fmt.Errorf("trace: %w", err)
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		_ = file.Close() // it was not read
+		return nil, nil, fmt.Errorf("trace: %s is a directory: name a file", name)
+	}
+	content, err := contentOf(file)
+	if err != nil {
+		_ = file.Close() // the other error says more
+		return nil, nil, fmt.Errorf("trace: %s %w", name, err)
+	}
+	return file, content, nil
 }
 
 // input is what a format reads, and what it finds out about it.
 type input struct {
-	lines lines
+	name   string
+	lines  lines
+	onSkip func(*Error)
 
 	window   time.Duration // unless the user gives one
 	relative bool          // times are relative to the first arrival
@@ -146,15 +170,22 @@ func at(line int, err error) error {
 }
 
 // locate returns the error that the user gets for an error of reading.
-func (in *input) locate(name string, err error) error {
+func (in *input) locate(err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, errNoJobs) {
-		return fmt.Errorf("trace: %s %w", name, err)
+		return fmt.Errorf("trace: %s %w", in.name, err)
 	}
 	if e, ok := errors.AsType[*located](err); ok {
-		return &Error{Name: name, Line: e.line, Column: e.column, Err: e.err}
+		return &Error{Name: in.name, Line: e.line, Column: e.column, Err: e.err}
 	}
-	return &Error{Name: name, Line: max(in.lines.number, 1), Err: err}
+	return &Error{Name: in.name, Line: max(in.lines.number, 1), Err: err}
+}
+
+// skip says that a line is skipped, and why.
+func (in *input) skip(line int, reason error) {
+	if in.onSkip != nil {
+		in.onSkip(&Error{Name: in.name, Line: line, Err: reason})
+	}
 }
