@@ -1,7 +1,7 @@
 // Tasklab tries the task manager on real files and synthetic workloads.
 //
 //	tasklab run -dir DIR [flags]
-//	tasklab compare [flags]
+//	tasklab simulate [-trace FILE] [flags]
 //
 // The command run makes a named task of every regular file below DIR. The task reads
 // the file, computes its SHA-256 and counts its lines. The command ends with a table
@@ -14,9 +14,9 @@
 // be read is reported too. Other entries, such as symbolic links and sockets, are only
 // counted.
 //
-// The command compare runs one workload, synthetic or of files, under several settings
-// of the manager, one after the other. It ends with a table of the results, and a
-// chart; see below.
+// The command simulate replays a workload, from a trace or synthetic, under several
+// settings of the manager, in virtual time: an hour takes seconds. It ends with tables
+// of the results, and a chart; see below.
 //
 // With -record, the run is recorded as a trace: a CSV file with a row for each file that was found,
 // with its arrival, its execution time, the attributes by which disciplines order, its wait and its
@@ -31,11 +31,11 @@
 // These commands list the flags:
 //
 //	tasklab run -h
-//	tasklab compare -h
+//	tasklab simulate -h
 //
 // The exit status is 0 on success; 1 if something could not be read or written or,
 // with run, if a file was shed or dropped; 2 if the arguments are wrong; and 130 after
-// an interrupt.
+// an interrupt. A trace that is malformed is one that could not be read.
 //
 // # The queue
 //
@@ -131,38 +131,81 @@
 // exported if no variable says where to. If the export fails, the run reports that at
 // its end; its exit status is not affected.
 //
-// # Comparing
+// # Simulating
 //
-// The command compare tries each discipline in the list -queue with each scaler in the
-// list -scaler. Each combination gets its own manager and the same tasks. With -dir
-// the tasks are the files below it, in the order of the walk; each is submitted as soon
-// as the previous submit returns. Otherwise the tasks are synthetic, drawn from the
-// seed -seed. For -duration, -rate tasks arrive each second. Their shape is -shape:
+// The command simulate tries each discipline in the list -queue with each scaler in the
+// list -scaler, and with each number in the lists -min and -max. Each combination gets
+// the same tasks, and a manager of its own: the one that programs use, in a bubble of
+// testing/synctest, where time passes as soon as all goroutines wait. Simulations of
+// several settings run at the same time.
+//
+// The tasks come from a trace, as recorded in a running program or exported from
+// another system:
+//
+//	tasklab simulate -trace week.csv.gz -scaler demand,targetwait:200ms:99
+//	tasklab simulate -trace llm.csv -at TIMESTAMP \
+//		-service '0.0002*ContextTokens+0.02*GeneratedTokens' -key Customer
+//
+// The format is csv with the columns at,service,kind,key,priority,cost,deadline,fails,
+// of which the first two are required; swf, the Standard Workload Format; otlp, spans as
+// the OpenTelemetry Collector writes them to a file; or any CSV file, whose columns the
+// flags -at, -service, -kind, -key, -priority, -cost, -deadline and -fails name. With
+// -format detect, the default, the name or the content of the file tells. Package
+// simulate/trace documents the formats. A trace may be compressed with gzip. A malformed
+// line, or one that is out of order by more than -window, is an error.
+//
+// Without -trace the load is synthetic, and drawn from the seed -seed. For -duration,
+// or until there are -jobs tasks, tasks arrive in the shape -shape:
 //
 //	step     evenly: at -rate/10 for a fifth of the time, at -rate for two fifths,
 //	         and at -rate/10 again
 //	steady   evenly, at -rate
 //	poisson  at random, at -rate on average: a Poisson process
 //	burst    all tasks of a second at once, when the second begins
+//	diurnal  at random, at a rate that rises and falls, as in the course of a day
+//	onoff    in bursts of all lengths
 //
-// A task takes -service on average, exponentially distributed. It waits for that time,
-// as for a remote call; with -cpu, it computes what a processor computes alone in that
-// time. Half of the tasks have the key a, a quarter b, and an eighth each c and d. The
-// levels of priority are 0 to 3. A deadline is 1 to 10 times -service after the
-// arrival. (Files have the attributes that they have with run, but are tried only once.
-// All files are read once in advance, so that every setting finds them in memory.)
+// Their times have the mean -service and the distribution -distribution: exponential,
+// constant, lognormal or pareto. Half of the tasks have the key a, a quarter b, and an
+// eighth each c and d, unless -tenants lists other keys and their shares. The levels of
+// priority are 0 to 3. A deadline is 1 to 10 times -service after the arrival. Package
+// simulate/load documents the loads. For example, two tenants share 4 workers; one has
+// few tasks, but they take a hundred times as long:
 //
-// For example, the defaults with a longer duration,
+//	tasklab simulate -queue fifo,fair -scaler fixed -max 4 \
+//		-shape poisson -rate 200 -tenants 'small:100:1:10ms,large:1:1:1s'
 //
-//	tasklab compare -duration 30s -chart compare.svg
+// The submits do not wait for the manager: with -overflow block, a submitter waits for
+// room, but the others arrive when they are due. The wait of a task counts from its
+// arrival. The weights of the tenants, or for a trace those in -weights, are those of
+// fair, unless it has weights of its own, and of Jain's index.
 //
-// drew benchmarks/compare.svg of this repository. It shows a load that rises from 20
-// tasks a second to 200, which keep 20 workers busy, and falls again. The grey
-// backdrop is the offered load: how many workers would be busy if no task waited.
+// A task waits for its time, as for a remote call. With -cores N, tasks compute, and
+// share N processor cores. A task that fails, as often as the trace says, is restarted
+// by the policy -restart, up to -retries times.
 //
-// Arrivals should not depend on the manager, but a submit that waits for room in the
-// queue delays the next ones, and so does a busy machine. The wait of a task that is
-// submitted late still starts when the task was due, and the table has the largest lag.
+// With -runs N, the simulation is repeated with the seeds -seed, -seed+1 and so on. A
+// further table has the means of the first setting, and the differences of the others
+// from it. In each run all settings have the same tasks, so the difference of a run is
+// due to the setting. The intervals contain the expected difference with a probability
+// of 95% (Student's distribution).
+//
+// With -real, the same tasks run in real time, one setting after the other: they sleep,
+// or with -cpu compute what a processor computes alone in their time. This shows what a
+// simulation leaves out, such as the time that the manager itself takes.
+//
+// The chart -chart shows for each of the first eight settings, on the same axes, how
+// long tasks waited and how many workers there were in the course of time. For example,
+//
+//	tasklab simulate -duration 30s -scaler demand,step,targetwait,utilisation \
+//		-chart simulate.svg
+//
+// drew benchmarks/simulate.svg of this repository. It shows a load that rises from 20
+// tasks a second to 200, which keep 20 workers busy, and falls again. The grey backdrop
+// is the offered load: how many workers would be busy if no task waited.
+//
+// An interrupt ends the simulations at once. The tables and the JSON then have the
+// results so far, marked as partial; settings that were not begun are left out.
 //
 // # JSON of run
 //
@@ -227,59 +270,82 @@
 // in a directory without hidden files at its top and without line breaks or backslashes
 // in names. Two runs with the same digest have read the same files.
 //
-// # JSON of compare
+// # JSON of simulate
 //
-// All fields are always present. With a directory, the fields of a synthetic workload
-// are 0 or empty, and vice versa.
+// Times are numbers of seconds. All fields are always present.
 //
-//	dir                 the directory, as given
-//	shape               the synthetic workload, as given
-//	rate_per_s
-//	service_ms
-//	duration_s
-//	seed
-//	cpu
-//	tasks               number of tasks
-//	workers_min         what all settings have in common, as given
-//	workers_max
-//	idle_timeout_s
+//	workload            the trace or the synthetic load, described
+//	real_time           whether the tasks ran in real time
+//	partial             whether an interrupt cut the simulation short
+//	tasks               tasks of the workload; with -runs, of the first run
+//	span_s              the time of the last arrival
+//	work_s              the sum of the service times of the tasks
+//	idle_timeout_s      what all settings have in common, as given
 //	limit
 //	overflow
-//	sample_interval_ms  the time between two samples
-//	interrupted         whether an interrupt cut the comparison short
-//	settings            list of the settings, in the order of their measurement:
+//	restart
+//	retries
+//	cores
+//	seed
+//	runs
+//	settings            list of the settings; with -runs, of the first run:
 //	  queue             the discipline
 //	  scaler            the scaler
-//	  tasks             tasks that were submitted: the sum of done, failed, shed,
-//	                    dropped and unfinished
+//	  min, max          the bounds of the number of workers
+//	  tasks             tasks that arrived: the sum of the next six
 //	  done              tasks that succeeded
-//	  failed            tasks that failed, such as files that could not be read
+//	  failed            tasks whose last execution failed
 //	  shed              tasks that the discipline shed
 //	  dropped           tasks that the overflow policy dropped
+//	  cancelled         tasks that the manager ended
 //	  unfinished        tasks that an interrupt left undone
-//	  late              tasks done or failed that started after their deadline
-//	  elapsed_s         seconds from the start of the manager to the end of the last task
-//	  queue_wait_p50_ms, queue_wait_p95_ms, queue_wait_p99_ms
-//	                    milliseconds from when a task was due, or for files from the
-//	                    submit, to its execution; of tasks done or failed
-//	  run_time_p50_ms   milliseconds of the execution of a task done or failed
-//	  mean_workers      worker_s / elapsed_s
-//	  peak_workers      the most workers that existed in a sample or when a task started
-//	  worker_s          sum of the lifetimes of all workers in seconds: the cost of the
-//	                    setting
-//	  turns             how often the number of workers changed from growing to
-//	                    shrinking or back, from sample to sample
-//	  lag_ms            the longest time by which the submit of a task was late, in
-//	                    milliseconds
-//	  samples           list of the samples:
-//	    at_s            seconds since the start of the manager
-//	    workers         workers that exist
-//	    busy            tasks that workers execute
-//	    queued          tasks that wait in the queue
+//	  late              tasks that started after their deadline, or not at all
+//	  restarts          executions other than the first of a task
+//	  wait_mean_s, wait_p50_s, wait_p95_s, wait_p99_s, wait_max_s
+//	                    from the arrival to the first execution, of tasks that started
+//	  sojourn_mean_s, sojourn_p99_s
+//	                    from the arrival to the end, of tasks done or failed
+//	  run_mean_s        the mean time of an execution
+//	  slowdown_p50, slowdown_p99
+//	                    the sojourn divided by the service time, of the same tasks
+//	  worker_seconds    sum of the lifetimes of all workers: the cost of the setting
+//	  peak_workers      the most workers at any time
+//	  turns             how often the scaler changed from raising its target to lowering
+//	                    it, or back
+//	  decisions         how often the scaler changed its target
+//	  jain              Jain's fairness index over the keys
+//	  elapsed_s         from the start of the manager to the end of the last task
+//	  partial           whether an interrupt cut this setting short
+//	  keys              list of the keys, in their order: key, and the fields from tasks
+//	                    to slowdown_p99, of the tasks with that key
+//	  kinds             list of the kinds, in their order: kind, and the same fields
+//	  series            list of intervals of equal length:
+//	    at_s, length_s  when the interval begins, and its length
+//	    arrivals        tasks that arrived
+//	    offered         work that arrived, divided by the length
+//	    workers, busy   the mean numbers of workers, and of those that ran a task
+//	    queued          the mean number of tasks that waited
+//	    started         tasks that started
+//	    wait_mean_s, wait_max_s
+//	                    the waits of those tasks
+//	    decisions       how often the scaler changed its target
+//	    target, reason  the last target and its reason; 0 and empty if there is none
+//	differences         with -runs, list of the settings:
+//	  queue, scaler, min, max
+//	                    the setting
+//	  figures           list of the figures that are compared:
+//	    figure          the name of a field above
+//	    mean            its mean over the runs
+//	    difference      the mean of the difference from the first setting
+//	    half_width      half of the width of the 95% confidence interval around it
+//
+// Percentiles are those of the nearest rank, exact for up to 4096 values and within
+// 0.1% for more. Those of no values are 0.
 //
 // # Extending
 //
 // A subcommand is a package below internal/subcommand and an entry in the table of
 // main.go. A discipline, overflow policy, scaler or restart policy is an entry of a
-// menu in internal/settings, and a shape an entry of the menu in internal/workload.
+// menu in internal/settings; a shape of arrivals, a distribution of service times or a
+// format of traces is one in internal/source.
 package main

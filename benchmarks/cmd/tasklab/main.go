@@ -10,13 +10,13 @@ import (
 
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
-	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/compare"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/run"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/simulate"
 )
 
 var subcommands = []subcommand.Subcommand{
 	run.Subcommand,
-	compare.Subcommand,
+	simulate.Subcommand,
 }
 
 func main() {

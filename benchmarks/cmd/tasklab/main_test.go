@@ -12,16 +12,16 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/comparison"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/labtest"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/settings"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/simulation"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/source"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/run"
-	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/workload"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, labtest.IgnoreBubbles()) }
 
 // command runs the program as a user would.
 func command(t *testing.T, args ...string) (status subcommand.Status, stdout, stderr string) {
@@ -42,21 +42,24 @@ func TestJSONFieldsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, doc, _ = bytes.Cut(doc, []byte("# JSON of run"))
-	ofRun, ofCompare, found := bytes.Cut(doc, []byte("# JSON of compare"))
+	ofRun, ofSimulate, found := bytes.Cut(doc, []byte("# JSON of simulate"))
 	if !found {
-		t.Fatal("the JSON of compare is not documented")
+		t.Fatal("the JSON of simulate is not documented")
 	}
-	interrupted, cancel := context.WithCancel(t.Context())
-	cancel()
 	_, emptyRun, _ := command(t, "run", "-dir", t.TempDir(), "-json")
-	_, emptyCompare, _ := commandContext(interrupted, "compare", "-json")
+	_, small, _ := command(t, "simulate", "-json", "-jobs", "1", "-shape", "steady", "-scaler", "demand")
 	for _, tt := range []struct {
 		doc    []byte
 		empty  string
 		filled output.Report
 	}{
 		{ofRun, emptyRun, run.Report{Failures: make([]run.Failure, 1), Keys: make([]run.KeyReport, 1)}},
-		{ofCompare, emptyCompare, comparison.Comparison{Settings: []comparison.Measurement{{Samples: make([]comparison.Sample, 1)}}}},
+		{ofSimulate, small, simulation.Simulation{
+			Settings: []simulation.Result{{
+				Keys: make([]simulation.Key, 1), Kinds: make([]simulation.Kind, 1), Series: make([]simulation.Interval, 1),
+			}},
+			Differences: []simulation.Difference{{Of: make([]simulation.FigureDifference, 1)}},
+		}},
 	} {
 		if !strings.HasPrefix(tt.empty, "{") || strings.Contains(tt.empty, "null") {
 			t.Error("not an object, or a field is null:\n" + tt.empty)
@@ -83,10 +86,10 @@ func TestChoicesAreDocumented(t *testing.T) {
 		_, stdout, _ := commandContext(t.Context(), command, "-h")
 		return stdout
 	}
-	both := slices.Concat(settings.Disciplines.Names(), settings.Overflows.Names(), settings.Scalers.Names())
+	both := slices.Concat(settings.Disciplines.Names(), settings.Overflows.Names(), settings.Scalers.Names(), settings.Restarts.Names())
 	for help, choices := range map[string][]string{
-		of("run"):     slices.Concat(both, settings.Restarts.Names()),
-		of("compare"): slices.Concat(both, workload.Shapes.Names()),
+		of("run"):      both,
+		of("simulate"): slices.Concat(both, source.Shapes.Names(), source.Distributions.Names(), source.Formats.Names()),
 	} {
 		for _, name := range choices {
 			if !regexp.MustCompile(`(?m)^  (…\+)?` + name + `  `).MatchString(help) {
@@ -108,14 +111,12 @@ func TestInterruptedBeforeItBegins(t *testing.T) {
 	}
 }
 
-func TestCompareInterruptedBeforeItBegins(t *testing.T) {
+func TestSimulateInterruptedBeforeItBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, args := range [][]string{{"compare"}, {"compare", "-dir", labtest.Tree(t, map[string]string{"a": "a"})}} {
-		status, _, stderr := commandContext(ctx, args...)
-		if status != subcommand.Interrupted || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
-			t.Errorf("%v: status %d, stderr:\n%s", args, status, stderr)
-		}
+	status, stdout, stderr := commandContext(ctx, "simulate")
+	if status != subcommand.Interrupted || stdout != "" || stderr != "tasklab: interrupted; 0 of 5 settings are simulated in full\n" {
+		t.Errorf("status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
 	}
 }
 
@@ -141,17 +142,30 @@ func TestUsageErrors(t *testing.T) {
 		{"unknown overflow", []string{"run", "-dir", dir, "-overflow", "reject"}, []string{`"reject" for flag -overflow: choose one of block, drop-newest, drop-oldest, drop-worst, caller-runs`}},
 		{"unknown scaler", []string{"run", "-dir", dir, "-scaler", "fast"}, []string{`"fast" for flag -scaler: choose one of demand, fixed, step, targetwait, utilisation, probe; there may follow +stabilise, +tolerance, +ratelimit`}},
 		{"unknown restart", []string{"run", "-dir", dir, "-restart", "always"}, []string{`"always" for flag -restart: choose one of exponential, constant, decorrelated, never, intensity, budget`}},
-		{"unknown shape", []string{"compare", "-shape", "wave"}, []string{`"wave" for flag -shape: choose one of step, steady, poisson, burst`, "compare -h"}},
-		{"unknown in a list", []string{"compare", "-queue", "fifo,fast"}, []string{`flag -queue: "fast": choose one of fifo, lifo`}},
-		{"workload", []string{"compare", "-rate", "0", "-service", "-1s", "-duration", "0"}, []string{"-rate is 0", "-service is -1s", "-duration is 0s"}},
-		{"no number", []string{"compare", "-rate", "NaN"}, []string{"-rate is NaN"}},
-		{"too much", []string{"compare", "-rate", "1e6", "-duration", "1h"}, []string{"-rate times -duration is 3.6e+09 tasks; it must be at most 1000000"}},
-		{"settings", []string{"compare", "-min", "3", "-max", "2", "-limit", "-1"}, []string{"-min, 3, exceeds -max, 2", "-limit is -1"}},
-		{"two workloads", []string{"compare", "-dir", dir, "-rate", "5", "-cpu"}, []string{"-rate is for a synthetic workload; leave it out, or -dir", "-cpu is for"}},
-		{"no such directory", []string{"compare", "-dir", dir + "/x"}, []string{"tasklab: -dir: stat " + dir}},
-		{"unknown form", []string{"compare", "-chart", "chart.gif"}, []string{"-chart: chart.gif ends neither in .svg nor in .png"}},
-		{"unwritable chart", []string{"compare", "-chart", dir + "/x/c.svg"}, []string{"-chart: open " + dir}},
-		{"argument of compare", []string{"compare", dir}, []string{"unexpected argument"}},
+		{"unknown shape", []string{"simulate", "-shape", "wave"}, []string{`"wave" for flag -shape: choose one of step, steady, poisson, burst, diurnal, onoff`, "simulate -h"}},
+		{"unknown distribution", []string{"simulate", "-distribution", "normal"}, []string{`"normal" for flag -distribution: choose one of exponential, constant, lognormal, pareto`}},
+		{"unknown in a list", []string{"simulate", "-queue", "fifo,fast"}, []string{`flag -queue: "fast": choose one of fifo, lifo`}},
+		{"parameter in a list", []string{"simulate", "-scaler", "step:1s,step:0"}, []string{`flag -scaler: "step:0": step: wait is "0"; it must be a duration from 1µs to 24h`}},
+		{"parameters that exclude each other", []string{"simulate", "-queue", "codel:2s:1s"}, []string{"codel:2s:1s with demand: ", "the target must be positive and not exceed the interval"}},
+		{"workload", []string{"simulate", "-rate", "0", "-service", "-1s", "-duration", "0", "-jobs", "-1"}, []string{"-rate is 0", `-service is "-1s"`, "-duration is 0s", "-jobs is -1"}},
+		{"no number", []string{"simulate", "-rate", "NaN"}, []string{"-rate is NaN"}},
+		{"no end", []string{"simulate", "-shape", "step", "-duration", "0"}, []string{"-duration is 0s"}},
+		{"tenants", []string{"simulate", "-tenants", "a:1,b:-1"}, []string{`flag -tenants: "b:-1": the share is "-1"; it must be a positive number`}},
+		{"settings", []string{"simulate", "-min", "3,1", "-max", "2,9", "-limit", "-1", "-runs", "0", "-cores", "-1"}, []string{"-min, 3, exceeds -max, 2", "-limit is -1", "-runs is 0", "-cores is -1"}},
+		{"no list", []string{"simulate", "-max", "2,x"}, []string{`flag -max: "x" is not a whole number`}},
+		{"two workloads", []string{"simulate", "-trace", "t", "-rate", "5", "-shape", "poisson"}, []string{"-rate is for a synthetic load; leave it out, or -trace", "-shape is for"}},
+		{"no trace", []string{"simulate", "-format", "csv", "-at", "x", "-window", "1s"}, []string{"-format is for a trace; leave it out, or give -trace", "-at is for a trace", "-window is for a trace"}},
+		{"half a mapping", []string{"simulate", "-trace", "t", "-at", "x"}, []string{"-service is missing"}},
+		{"other half", []string{"simulate", "-trace", "t", "-service", "x", "-format", "csv"}, []string{"-at is missing", "-format and the flags for columns exclude each other"}},
+		{"expression", []string{"simulate", "-trace", "t", "-at", "x", "-service", "2*"}, []string{"the expression for service"}},
+		{"runs of a trace", []string{"simulate", "-trace", "t", "-runs", "3"}, []string{"-runs is for a synthetic load"}},
+		{"overflow without a limit", []string{"simulate", "-overflow", "block"}, []string{"-overflow is for a queue with a limit; leave it out, or give -limit"}},
+		{"clash of overflow", []string{"simulate", "-queue", "fifo,limitbykey:2", "-limit", "5", "-overflow", "caller-runs"}, []string{"limitbykey:2 with demand: ", "CallerRuns cannot be combined"}},
+		{"time", []string{"simulate", "-real", "-cores", "2"}, []string{"-cores is for virtual time; leave it out, or -real"}},
+		{"virtual time", []string{"simulate", "-cpu"}, []string{"-cpu is for real time; leave it out, or give -real"}},
+		{"unknown form", []string{"simulate", "-chart", "chart.gif"}, []string{"-chart: chart.gif ends neither in .svg nor in .png"}},
+		{"unwritable chart", []string{"simulate", "-chart", dir + "/x/c.svg"}, []string{"-chart: open " + dir}},
+		{"argument of simulate", []string{"simulate", dir}, []string{"unexpected argument"}},
 		{"unknown flag", []string{"run", "-dirs", dir}, []string{"tasklab: flag provided but not defined: -dirs"}},
 		{"argument", []string{"run", dir}, []string{"unexpected argument", "is given with -dir"}},
 	} {
@@ -170,11 +184,11 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"-h"}, {"help"}, {"run", "-h"}, {"compare", "-h"}} {
+	for _, args := range [][]string{{"-h"}, {"help"}, {"run", "-h"}, {"simulate", "-h"}} {
 		status, stdout, stderr := command(t, args...)
 		usage := "tasklab run -dir DIR"
-		if args[0] == "compare" {
-			usage = "tasklab compare [flags]"
+		if args[0] == "simulate" {
+			usage = "tasklab simulate [-trace FILE] [flags]"
 		}
 		if status != subcommand.OK || !strings.Contains(stdout, usage) || stderr != "" {
 			t.Errorf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)

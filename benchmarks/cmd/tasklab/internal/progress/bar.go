@@ -57,10 +57,10 @@ func (v *View) speed() string {
 		return "  0%"
 	}
 	percent, passed := 100*v.Done()/v.Total, v.Elapsed.Seconds()
-	if v.Setting != "" { // the remaining time depends on the workload, not on the speed
-		return output.English().Sprintf("%3d%%  %.0f tasks/s", percent, float64(v.Done())/passed)
-	}
 	left := time.Duration(math.Ceil(float64(v.Total-v.Done())*passed/float64(v.Done()))) * time.Second
+	if v.Replays > 0 {
+		return output.English().Sprintf("%3d%%  %.0f tasks/s  ETA %v", percent, float64(v.Done())/passed, left)
+	}
 	return output.English().Sprintf("%3d%%  %s  %.0f files/s  ETA %v", percent, output.Size(v.Bytes), float64(v.Read)/passed, left)
 }
 

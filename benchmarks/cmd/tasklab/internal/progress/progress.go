@@ -19,12 +19,23 @@ import (
 // View is what a display shows.
 type View struct {
 	measure.Tally
-	Unreadable            int    // directories
-	Setting               string // that is being measured, with compare
-	Total                 int    // tasks, as far as known
+	Unreadable            int // directories
+	Total                 int // tasks, as far as known
 	Elapsed               time.Duration
 	Busy, Workers, Queued int
 	Longest               taskmanager.TaskStatus // of the task that has run longest
+
+	// Of simulations, which have no Tally.
+	Replays, Replayed int // in all, and those that have ended
+	Ended             int // tasks
+}
+
+// Done returns how many tasks have ended.
+func (v *View) Done() int {
+	if v.Replays > 0 {
+		return v.Ended
+	}
+	return v.Tally.Done()
 }
 
 // Display shows views. One goroutine calls its methods.
@@ -78,10 +89,11 @@ func (lines) Interval() time.Duration { return 2 * time.Second }
 func (lines) WantsTotal() bool { return false }
 
 func (l lines) Update(v View) {
-	done := output.English().Sprintf("%d files found, %d done, %s", v.Found, v.Done(), output.Size(v.Bytes))
-	if v.Setting != "" {
-		done = v.position() + " done"
+	if v.Replays > 0 {
+		output.Say(l.w, "tasklab: %s\n", v.position())
+		return
 	}
+	done := output.English().Sprintf("%d files found, %d done, %s", v.Found, v.Done(), output.Size(v.Bytes))
 	output.Say(l.w, "tasklab: %s; %s\n", done, v.load())
 }
 
@@ -89,14 +101,17 @@ func (lines) Close(View) {}
 
 // position says how many of the tasks are done.
 func (v *View) position() string {
-	if v.Setting != "" {
-		return output.English().Sprintf("%s: %d of %d tasks", v.Setting, v.Done(), v.Total)
+	if v.Replays > 0 {
+		return output.English().Sprintf("%d of %d simulations done, %d of %d tasks", v.Replayed, v.Replays, v.Done(), v.Total)
 	}
 	return output.English().Sprintf("%d of %d files", v.Done(), v.Total)
 }
 
 // load says what the manager is doing.
 func (v *View) load() string {
+	if v.Replays > 0 {
+		return ""
+	}
 	also := func(n int, became string) string {
 		if n == 0 {
 			return ""

@@ -2,6 +2,7 @@ package progress
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,21 @@ func TestBarText(t *testing.T) {
 	}
 	if got, want := new(View).speed(), "  0%"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestSimulationText(t *testing.T) {
+	v := View{Replays: 12, Replayed: 3, Ended: 250_000, Total: 1_000_000, Elapsed: time.Second}
+	if got, want := v.position(), "3 of 12 simulations done, 250,000 of 1,000,000 tasks"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := v.speed(), " 25%  250,000 tasks/s  ETA 3s"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	var b strings.Builder
+	New(&b).Update(v)
+	if want := "tasklab: 3 of 12 simulations done, 250,000 of 1,000,000 tasks\n"; b.String() != want || v.load() != "" {
+		t.Errorf("%q and %q, want %q", b.String(), v.load(), want)
 	}
 }
 

@@ -52,10 +52,15 @@ func (m *Manager) Try(queue taskmanager.Discipline, scaler Scaler, policy restar
 		taskmanager.WithWorkers(0, 1),
 		taskmanager.WithLimit(1, m.Overflow.Value),
 		taskmanager.WithQueue(queue), taskmanager.WithScaler(scaler), taskmanager.WithRestart(policy))
-	if err != nil {
-		return err
+	if err == nil {
+		stop(t)
 	}
-	return t.Stop(context.Background())
+	return err
+}
+
+// stop stops a manager that has no tasks.
+func stop(m *taskmanager.TaskManager) {
+	_ = m.Stop(context.Background()) // no task can prevent it
 }
 
 // Options returns the options of a manager with these settings.

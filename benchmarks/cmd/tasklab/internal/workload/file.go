@@ -1,3 +1,4 @@
+// Package workload has the tasks that read files, and the walk that finds them.
 package workload
 
 import (

@@ -1,4 +1,4 @@
-package workload
+package simulate
 
 import (
 	"context"
@@ -6,25 +6,13 @@ import (
 	"time"
 )
 
-// Work is what a synthetic task does for its service time. It ends early with
+// work is what a task does for its service time in real time. It ends early with
 // the context.
-type Work func(ctx context.Context, service time.Duration) error
+type work func(ctx context.Context, service time.Duration) error
 
-// Sleep waits, like a task that makes a remote call.
-func Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// NewComputation returns work that computes what one processor computes alone in
+// newComputation returns work that computes what one processor computes alone in
 // the service time. Tasks that share a processor take longer.
-func NewComputation() Work {
+func newComputation() work {
 	rounds := 0
 	begin := time.Now()
 	for time.Since(begin) < 50*time.Millisecond {

@@ -1,4 +1,4 @@
-package comparison
+package simulation
 
 import (
 	"bytes"
@@ -19,8 +19,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/measure"
-	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/workload"
 	"github.com/seed56799101/taskmanager/benchmarks/internal/charts"
 )
 
@@ -49,29 +47,31 @@ func TestRoundTicks(t *testing.T) {
 	}
 }
 
-// manySettings has more settings than there are colours, with all kinds of values.
-func manySettings() Comparison {
-	c := Comparison{
-		Title: "a title", Duration: 10, Queues: 2, Scalers: 4, Overflow: "block",
-		Offered: []workload.Point{{Number: 3}, {At: measure.Seconds(5), Number: 30}, {At: measure.Seconds(10)}},
-	}
+// manySettings has as many settings as a chart shows, with all kinds of values.
+func manySettings() Simulation {
+	s := Simulation{Workload: "a load", Tasks: 12_345, Span: 10, Work: 25, Overflow: "block"}
 	for i, queue := range []string{"fifo", "codel"} {
 		for j, scaler := range []string{"demand", "demand+stabilise", "step", "fixed"} {
-			m := Measurement{Queue: queue, Scaler: scaler, Done: 1000, Elapsed: 10 + float64(i), WaitP95: 0.05, WaitP99: math.Pow(10, float64(j))}
-			for k := range 50 {
-				m.Samples = append(m.Samples, Sample{At: float64(k) / 5, Workers: 10 * (j + 1), Queued: k * i})
+			r := Result{Queue: queue, Scaler: scaler, Min: 1, Max: 99, Elapsed: 10 + float64(i)}
+			r.Done, r.WaitP95, r.WaitP99 = 1000, 0.05, math.Pow(10, float64(j))
+			for k := range 500 {
+				at := float64(k) / 50
+				r.Series = append(r.Series, Interval{
+					At: at, Length: 1.0 / 50, Offered: 10 * at, Workers: float64(10 * (j + 1)),
+					Started: k % 3, WaitMean: at / 1000, WaitMax: at * float64(1+i),
+				})
 			}
-			c.Settings = append(c.Settings, m)
+			s.Settings = append(s.Settings, r)
 		}
 	}
-	return c
+	return s
 }
 
 // chart draws a chart to a file and reads the file.
-func chart(t *testing.T, c Comparison, format string) []byte {
+func chart(t *testing.T, s Simulation, format string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "chart."+format)
-	if err := c.WriteChart(name); err != nil {
+	if err := s.WriteChart(name); err != nil {
 		t.Fatal(err)
 	}
 	drawn, err := os.ReadFile(name)
@@ -108,11 +108,14 @@ func texts(t *testing.T, svg []byte) (found []string) {
 }
 
 func TestSVG(t *testing.T) {
-	c := manySettings()
-	all := "\n" + strings.Join(texts(t, chart(t, c, "svg")), "\n") + "\n"
-	want := []string{"A title", "workers (grey: the offered load)", "seconds", "p50", "0s", "50µs", "1s", "10"}
-	for _, m := range c.Settings {
-		want = append(want, m.Queue+", "+m.Scaler)
+	s := manySettings()
+	all := "\n" + strings.Join(texts(t, chart(t, s, "svg")), "\n") + "\n"
+	want := []string{
+		"tasklab simulate: a load", "12,345 tasks (seed 0) in 10s, which would keep 2.5 workers busy on average",
+		"seconds", "≤ 10ms", "100ms", "1s", "10s", "10", "workers (grey: as many as the load needs)",
+	}
+	for _, r := range s.Settings {
+		want = append(want, r.Queue+", "+r.Scaler)
 	}
 	for _, w := range want {
 		if !strings.Contains(all, "\n"+w+"\n") {
@@ -124,11 +127,12 @@ func TestSVG(t *testing.T) {
 // The viewer of an SVG may lack the fonts for which the chart was laid out. DejaVu Sans, the
 // usual substitute, takes 0.6 times its size for a character on average, and up to 0.7 in bold.
 func TestLabelsDoNotOverlapInAnotherFont(t *testing.T) {
-	c := manySettings()
-	for i := range c.Settings {
-		m := &c.Settings[i]
-		m.MeanWorkers, m.PeakWorkers, m.WorkerSeconds, m.Turns = 99999.9, 99999, 999999.9, 9999
-		m.Failed, m.Shed, m.Dropped = 99999, 99999, 99999
+	s := manySettings()
+	for i := range s.Settings {
+		r := &s.Settings[i]
+		r.PeakWorkers, r.WorkerSeconds, r.Turns = 9999, 999999.9, 9999
+		r.WaitP50, r.WaitP95, r.WaitP99, r.WaitMax = 99.9e-3, 99.9e-3, 99.9e-3, 99.9e-3
+		r.Failed, r.Shed, r.Dropped = 99999, 99999, 99999
 	}
 	type span struct {
 		from, to float64
@@ -136,7 +140,7 @@ func TestLabelsDoNotOverlapInAnotherFont(t *testing.T) {
 	}
 	lines := make(map[float64][]span) // by height, in units of half a letter
 	label := regexp.MustCompile(`<text x="([^"]+)" y="([^"]+)"[^>]*font-weight:(\w+)[^>]*font-size:([\d.]+)px[^>]*>([^<]*)<`)
-	for _, found := range label.FindAllStringSubmatch(string(chart(t, c, "svg")), -1) {
+	for _, found := range label.FindAllStringSubmatch(string(chart(t, s, "svg")), -1) {
 		x, errX := strconv.ParseFloat(found[1], 64)
 		y, errY := strconv.ParseFloat(found[2], 64)
 		size, errSize := strconv.ParseFloat(found[4], 64)
@@ -150,7 +154,7 @@ func TestLabelsDoNotOverlapInAnotherFont(t *testing.T) {
 		line := math.Round(y / 4)
 		lines[line] = append(lines[line], span{x, x + width*float64(len([]rune(found[5]))), found[5]})
 	}
-	if len(lines) < 2*len(c.Settings) {
+	if len(lines) < 2*len(s.Settings) {
 		t.Fatalf("found texts on %d lines", len(lines))
 	}
 	for _, spans := range lines {
@@ -167,12 +171,12 @@ func TestLabelsDoNotOverlapInAnotherFont(t *testing.T) {
 }
 
 func TestPNG(t *testing.T) {
-	c := manySettings()
-	img, err := png.Decode(bytes.NewReader(chart(t, c, "png")))
+	s := manySettings()
+	img, err := png.Decode(bytes.NewReader(chart(t, s, "png")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if size := img.Bounds().Size(); size.X != 1000 || size.Y < 100*len(c.Settings) {
+	if size := img.Bounds().Size(); size.X != 1000 || size.Y < 100*len(s.Settings) {
 		t.Errorf("the size is %v", size)
 	}
 	seen := make(map[color.Color]bool)
@@ -184,7 +188,7 @@ func TestPNG(t *testing.T) {
 	if r, g, b, a := img.At(0, 0).RGBA(); r&g&b&a != 0xffff {
 		t.Errorf("the background is %v", img.At(0, 0))
 	}
-	for i := range c.Settings {
+	for i := range s.Settings {
 		if !seen[charts.Colour(i)] {
 			t.Errorf("there is nothing in the colour %v", charts.Colour(i))
 		}
@@ -196,21 +200,50 @@ func TestPNG(t *testing.T) {
 
 // A chart can be drawn of anything that was measured, and of nothing.
 func TestChartOfLittle(t *testing.T) {
-	for _, c := range []Comparison{
-		{Title: "no samples", Queues: 1, Scalers: 1, Settings: []Measurement{{Queue: "fifo", Scaler: "demand", Elapsed: 1e-9}}},
-		{Title: "long waits", Queues: 1, Scalers: 1, Settings: []Measurement{{WaitP50: 1e9, WaitP95: 1e9, WaitP99: 1e9, Elapsed: 1e9}}},
-		{Title: "one sample", Queues: 1, Scalers: 1, Settings: []Measurement{{Elapsed: 1, Samples: []Sample{{At: 0.5, Workers: 1}}}}},
+	for _, r := range []Result{
+		{},
+		{Elapsed: 1e9, Series: []Interval{{Length: 1e9, Started: 1, WaitMean: 1e9, WaitMax: 1e9, Workers: 1e6, Offered: 1e6}}},
+		{Elapsed: 1e-9, Series: []Interval{{Length: 1e-9, Started: 1}}},
+		{Elapsed: 1, Series: []Interval{{Length: 1}}},
 	} {
-		texts(t, chart(t, c, "svg"))
-		if _, err := png.Decode(bytes.NewReader(chart(t, c, "png"))); err != nil {
-			t.Errorf("%s: %v", c.Title, err)
+		s := Simulation{Workload: "little", Settings: []Result{r}}
+		texts(t, chart(t, s, "svg"))
+		if _, err := png.Decode(bytes.NewReader(chart(t, s, "png"))); err != nil {
+			t.Errorf("%+v: %v", r, err)
 		}
+	}
+}
+
+func TestChartOfMany(t *testing.T) {
+	s := manySettings()
+	s.Settings = append(s.Settings, s.Settings[0])
+	if all := strings.Join(texts(t, chart(t, s, "svg")), "\n"); !strings.Contains(all, "; the first 8 of 9 settings") {
+		t.Error(all)
+	}
+}
+
+// Combined intervals have the same work, worker time and waits.
+func TestCoarse(t *testing.T) {
+	series := []Interval{
+		{At: 0, Length: 1, Offered: 4, Workers: 2, Started: 1, WaitMean: 5, WaitMax: 5},
+		{At: 1, Length: 1, Offered: 2, Workers: 4, Started: 3, WaitMean: 1, WaitMax: 2},
+		{At: 2, Length: 1, Offered: 7, Workers: 1},
+	}
+	want := []Interval{
+		{At: 0, Length: 2, Offered: 3, Workers: 3, Started: 4, WaitMean: 2, WaitMax: 5},
+		{At: 2, Length: 1, Offered: 7, Workers: 1},
+	}
+	if diff := gocmp.Diff(want, coarse(series, 2)); diff != "" {
+		t.Error("combined (-want +got):\n" + diff)
+	}
+	if diff := gocmp.Diff(series, coarse(series, 3)); diff != "" {
+		t.Error("not combined (-want +got):\n" + diff)
 	}
 }
 
 func TestUnwritableChart(t *testing.T) {
 	err := manySettings().WriteChart(filepath.Join(t.TempDir(), "missing", "c.svg"))
-	if err == nil || !strings.HasPrefix(err.Error(), "tasklab: -chart: open ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "-chart: open ") {
 		t.Errorf("err = %v", err)
 	}
 }
