@@ -105,7 +105,11 @@ func (m mapped) read(in *input, yield func(row, error) bool) {
 		return
 	}
 	m.texts = make(texts)
-	t.each(yield, func(cells [][]byte) (row, error) { return m.row(&t, cells) })
+	t.each(yield, func(cells [][]byte) (row, error) {
+		r, err := m.row(&t, cells)
+		in.dates = m.timeIndex >= 0 && m.layout != inSeconds
+		return r, err
+	})
 }
 
 // locate looks the columns up.
@@ -229,7 +233,7 @@ func (m *mapped) whole(of string, e *expression, cells [][]byte, least float64, 
 	switch v = math.Round(v); {
 	case v < least:
 		fail(of, fmt.Errorf("the value of %s, %v, is negative", e.text, v))
-	case !(v >= math.MinInt64 && v < math.MaxInt64):
+	case !(v >= math.MinInt && v < math.MaxInt): // the float64 is above it
 		fail(of, fmt.Errorf("the value of %s, %v, is too large", e.text, v))
 	default:
 		return int64(v)

@@ -114,7 +114,7 @@ func TestMalformedColumns(t *testing.T) {
 		{"t,s\n2024-01-01 00:00:00,1\n5,1\n", trace.Mapping{At: "t", Service: "s"}, `trace: t.csv, line 3, column t: "5" is not a timestamp as those before it, such as 2006-01-02 15:04:05`},
 		{"t,s\n0001-01-01 00:00:00,1\n", trace.Mapping{At: "t", Service: "s"}, `trace: t.csv, line 2, column t: the year of "0001-01-01 00:00:00" is not from 1678 to 2261`},
 		{"t,s\n1700-01-01 00:00:00,1\n2200-01-01 00:00:00,1\n", trace.Mapping{At: "t", Service: "s"}, `trace: t.csv, line 3: the job ends, or has its deadline, more than 292 years after the first one arrives`},
-		{"t,s\n2024-01-01 00:00:05,1\n2024-01-01 00:00:00,1\n", trace.Mapping{At: "t", Service: "s"}, `trace: t.csv, line 3: the job arrives at -5s, 5s before the one of line 2, at 0s: sort the file by arrival, or give a window of at least 5s`},
+		{"t,s\n2024-01-01 00:00:05,1\n2024-01-01 00:00:00,1\n", trace.Mapping{At: "t", Service: "s"}, `trace: t.csv, line 3: the job arrives at 2024-01-01 00:00:00, 5s before the one of line 2, at 2024-01-01 00:00:05: sort the file by arrival, or give a window of at least 5s`},
 	} {
 		_, failed := mapped(c.content, c.mapping)
 		check.Equal(t, "error of "+c.content, failed, c.want)

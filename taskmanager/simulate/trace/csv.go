@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,14 +21,14 @@ var fields = []field{
 	{"kind", func(p *parser, cell []byte) error { p.row.Kind = p.texts.of(cell); return nil }},
 	{"key", func(p *parser, cell []byte) error { p.row.Key = p.texts.of(cell); return nil }},
 	{"priority", func(p *parser, cell []byte) error {
-		n, err := whole(cell)
+		n, err := whole(cell, strconv.IntSize)
 		p.row.Priority = int(n)
 		return err
 	}},
-	{"cost", func(p *parser, cell []byte) (err error) { p.row.Cost, err = natural(cell); return err }},
+	{"cost", func(p *parser, cell []byte) (err error) { p.row.Cost, err = natural(cell, 64); return err }},
 	{"deadline", func(p *parser, cell []byte) (err error) { p.row.Deadline, err = seconds(cell); return err }},
 	{"fails", func(p *parser, cell []byte) error {
-		n, err := natural(cell)
+		n, err := natural(cell, strconv.IntSize)
 		p.row.Fails = int(n)
 		return err
 	}},
@@ -64,7 +65,7 @@ const (
 // arrival. A recording contains tasks that never ran, because they were cancelled, dropped or shed;
 // their field service is empty. Under another policy such a task may run. It gets the mean
 // service time of its kind, or of all kinds if none of its kind ran. If a window is given, it is the
-// mean of those that have ended before.
+// mean of the rows that have been read by then.
 func CSV() Format { return Format{read: readCSV} }
 
 func readCSV(in *input) iter.Seq2[row, error] {

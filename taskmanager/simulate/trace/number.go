@@ -96,9 +96,9 @@ func appendSeconds(b []byte, d time.Duration) []byte {
 	return b
 }
 
-// whole parses a whole number.
-func whole(cell []byte) (int64, error) {
-	n, err := strconv.ParseInt(string(cell), 10, 64)
+// whole parses a whole number of at most so many bits.
+func whole(cell []byte, size int) (int64, error) {
+	n, err := strconv.ParseInt(string(cell), 10, size)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return 0, fmt.Errorf("%s is too large", quote(cell))
@@ -109,8 +109,8 @@ func whole(cell []byte) (int64, error) {
 }
 
 // natural parses a whole number that is not negative.
-func natural(cell []byte) (int64, error) {
-	n, err := whole(cell)
+func natural(cell []byte, size int) (int64, error) {
+	n, err := whole(cell, size)
 	if err == nil && n < 0 {
 		err = fmt.Errorf("%s is negative", quote(cell))
 	}

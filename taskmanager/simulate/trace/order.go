@@ -61,7 +61,10 @@ func (o *order) add(r row) error {
 	if !r.neverRan && o.in.recorded {
 		o.learn(r)
 	}
-	if window == InFull {
+	switch window {
+	case 0:
+		return o.pass(r)
+	case InFull:
 		o.rows = append(o.rows, r)
 		return nil
 	}
@@ -76,19 +79,8 @@ func (o *order) add(r row) error {
 
 // backwards says that a row arrives before the window, and what to do.
 func (o *order) backwards(r row, back time.Duration) error {
-	return fmt.Errorf("the job arrives at %v, %v before the one of line %d, at %v: sort the file by arrival, or give a window of at least %v",
-		o.shown(r.At), back, o.latest.line, o.shown(o.latest.At), back)
-}
-
-// shown returns a time as errors show it.
-func (o *order) shown(at time.Duration) time.Duration {
-	if !o.in.relative {
-		return at
-	}
-	if !o.passed && len(o.rows) > 0 {
-		return at - o.rows[0].At
-	}
-	return at - o.first
+	return fmt.Errorf("the job arrives at %s, %v before the one of line %d, at %s: sort the file by arrival, or give a window of at least %v",
+		o.in.time(r.At), back, o.latest.line, o.in.time(o.latest.At), back)
 }
 
 // between returns the time from one arrival to a later one, or the longest time if that is longer.

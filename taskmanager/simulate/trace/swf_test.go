@@ -46,7 +46,7 @@ func TestMalformedSWF(t *testing.T) {
 		"1 0 -1 nan" + rest:       `trace: x.swf, line 1: the run time: "nan" is not a finite number of seconds`,
 		"1 0 -1 5 1.5 -1 -1 -1 -1 -1 1 1 1 1 1 -1 -1 -1": `trace: x.swf, line 1: the number of processors: "1.5" is not a whole number`,
 		"1 0 -1 5 1 -1 -1 -1 -1 -1 1 me 1 1 1 -1 -1 -1":  `trace: x.swf, line 1: the user: "me" is not a whole number`,
-		"1 9 -1 5" + rest + "1 4 -1 5" + rest:            "trace: x.swf, line 2: the job arrives at -5s, 5s before the one of line 1, at 0s: sort the file by arrival, or give a window of at least 5s",
+		"1 9 -1 5" + rest + "1 4 -1 5" + rest:            "trace: x.swf, line 2: the job arrives at 4s, 5s before the one of line 1, at 9s: sort the file by arrival, or give a window of at least 5s",
 	} {
 		_, failed := read(file("x.swf", content, trace.SWF()))
 		check.Equal(t, "error of "+content, failed, want)

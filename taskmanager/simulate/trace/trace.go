@@ -146,7 +146,8 @@ type input struct {
 	onSkip func(*Error)
 
 	window   time.Duration // unless the user gives one
-	relative bool          // times are relative to the first arrival
+	relative bool          // times become relative to the first arrival
+	dates    bool          // until then, they are relative to 1970
 	recorded bool          // tasks that never ran have no service time
 }
 
@@ -181,6 +182,14 @@ func (in *input) locate(err error) error {
 		return &Error{Name: in.name, Line: e.line, Column: e.column, Err: e.err}
 	}
 	return &Error{Name: in.name, Line: max(in.lines.number, 1), Err: err}
+}
+
+// time returns an arrival as the file has it.
+func (in *input) time(at time.Duration) string {
+	if in.dates {
+		return time.Unix(0, int64(at)).UTC().Format("2006-01-02 15:04:05.999999999")
+	}
+	return string(appendSeconds(nil, at)) + "s"
 }
 
 // skip says that a line is skipped, and why.
