@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -20,18 +19,10 @@ var fields = []field{
 	{"service", (*parser).service},
 	{"kind", func(p *parser, cell []byte) error { p.row.Kind = p.texts.of(cell); return nil }},
 	{"key", func(p *parser, cell []byte) error { p.row.Key = p.texts.of(cell); return nil }},
-	{"priority", func(p *parser, cell []byte) error {
-		n, err := whole(cell, strconv.IntSize)
-		p.row.Priority = int(n)
-		return err
-	}},
-	{"cost", func(p *parser, cell []byte) (err error) { p.row.Cost, err = natural(cell, 64); return err }},
+	{"priority", func(p *parser, cell []byte) (err error) { p.row.Priority, err = whole[int](cell); return err }},
+	{"cost", func(p *parser, cell []byte) (err error) { p.row.Cost, err = natural[int64](cell); return err }},
 	{"deadline", func(p *parser, cell []byte) (err error) { p.row.Deadline, err = seconds(cell); return err }},
-	{"fails", func(p *parser, cell []byte) error {
-		n, err := natural(cell, strconv.IntSize)
-		p.row.Fails = int(n)
-		return err
-	}},
+	{"fails", func(p *parser, cell []byte) (err error) { p.row.Fails, err = natural[int](cell); return err }},
 	{"wait", nil},
 	{"outcome", nil},
 }

@@ -96,21 +96,21 @@ func appendSeconds(b []byte, d time.Duration) []byte {
 	return b
 }
 
-// whole parses a whole number of at most so many bits.
-func whole(cell []byte, size int) (int64, error) {
-	n, err := strconv.ParseInt(string(cell), 10, size)
+// whole parses a whole number.
+func whole[N int | int64](cell []byte) (N, error) {
+	n, err := strconv.ParseInt(string(cell), 10, 64)
 	switch {
-	case errors.Is(err, strconv.ErrRange):
+	case errors.Is(err, strconv.ErrRange), err == nil && int64(N(n)) != n: // an int may have 32 bits
 		return 0, fmt.Errorf("%s is too large", quote(cell))
 	case err != nil:
 		return 0, fmt.Errorf("%s is not a whole number", quote(cell))
 	}
-	return n, nil
+	return N(n), nil
 }
 
 // natural parses a whole number that is not negative.
-func natural(cell []byte, size int) (int64, error) {
-	n, err := whole(cell, size)
+func natural[N int | int64](cell []byte) (N, error) {
+	n, err := whole[N](cell)
 	if err == nil && n < 0 {
 		err = fmt.Errorf("%s is negative", quote(cell))
 	}

@@ -256,7 +256,12 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	for name, s := range streams(b) {
+	formats := streams(b)
+	formats["otlp"] = struct {
+		generated
+		format trace.Format
+	}{generated{line: run(10, 12, 1, "success")}, trace.OTLP("")}
+	for name, s := range formats {
 		b.Run(name, func(b *testing.B) {
 			g := &generator{generated: generated{header: s.header, line: s.line, n: b.N}}
 			b.SetBytes(int64(len(s.line)))

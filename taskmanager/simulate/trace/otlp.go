@@ -68,30 +68,34 @@ func OTLP(key string) Format {
 // The structures of OTLP, as far as they are read.
 type (
 	otlpLine struct {
-		ResourceSpans    []otlpResource
-		ResourceMetrics  json.RawMessage
-		ResourceLogs     json.RawMessage
-		ResourceProfiles json.RawMessage
+		Spans    []otlpResource  `json:"resourceSpans"`
+		Metrics  json.RawMessage `json:"resourceMetrics"`
+		Logs     json.RawMessage `json:"resourceLogs"`
+		Profiles json.RawMessage `json:"resourceProfiles"`
 	}
 	otlpResource struct {
-		Resource   struct{ Attributes otlpAttributes }
-		ScopeSpans []struct{ Spans []otlpSpan }
+		Resource struct {
+			Attributes otlpAttributes `json:"attributes"`
+		} `json:"resource"`
+		Scopes []struct {
+			Spans []otlpSpan `json:"spans"`
+		} `json:"scopeSpans"`
 	}
 	otlpSpan struct {
-		Name              string
-		StartTimeUnixNano otlpNumber
-		EndTimeUnixNano   otlpNumber
-		Attributes        otlpAttributes
+		Name       string         `json:"name"`
+		Start      otlpNumber     `json:"startTimeUnixNano"`
+		End        otlpNumber     `json:"endTimeUnixNano"`
+		Attributes otlpAttributes `json:"attributes"`
 	}
 	otlpAttributes []struct {
-		Key   string
-		Value otlpValue
+		Key   string    `json:"key"`
+		Value otlpValue `json:"value"`
 	}
 	otlpValue struct {
-		StringValue *string
-		BoolValue   *bool
-		IntValue    otlpNumber
-		DoubleValue otlpNumber
+		String *string    `json:"stringValue"`
+		Bool   *bool      `json:"boolValue"`
+		Int    otlpNumber `json:"intValue"`
+		Double otlpNumber `json:"doubleValue"`
 	}
 )
 
@@ -107,14 +111,14 @@ func (n *otlpNumber) UnmarshalJSON(b []byte) error {
 // text returns a value as text, or "" if it has another type.
 func (v otlpValue) text() string {
 	switch {
-	case v.StringValue != nil:
-		return *v.StringValue
-	case v.BoolValue != nil:
-		return strconv.FormatBool(*v.BoolValue)
-	case v.IntValue != "":
-		return string(v.IntValue)
+	case v.String != nil:
+		return *v.String
+	case v.Bool != nil:
+		return strconv.FormatBool(*v.Bool)
+	case v.Int != "":
+		return string(v.Int)
 	}
-	return string(v.DoubleValue)
+	return string(v.Double)
 }
 
 // of returns an attribute as text, or "" if there is none.
@@ -144,11 +148,11 @@ func (t *tasks) read(in *input) error {
 		if err := json.Unmarshal(b, &line); err != nil {
 			return fmt.Errorf("the line is not OTLP JSON, of which each line is an object: %w", err)
 		}
-		if line.ResourceSpans == nil && line.ResourceMetrics == nil && line.ResourceLogs == nil && line.ResourceProfiles == nil {
+		if line.Spans == nil && line.Metrics == nil && line.Logs == nil && line.Profiles == nil {
 			return errors.New("the line is JSON, but not of OTLP: it has no resourceSpans, resourceMetrics or resourceLogs")
 		}
-		for i := range line.ResourceSpans {
-			if err := t.addResource(&line.ResourceSpans[i], in.lines.number); err != nil {
+		for i := range line.Spans {
+			if err := t.addResource(&line.Spans[i], in.lines.number); err != nil {
 				return err
 			}
 		}
@@ -157,7 +161,7 @@ func (t *tasks) read(in *input) error {
 
 func (t *tasks) addResource(r *otlpResource, line int) error {
 	resource := t.resource(r.Resource.Attributes)
-	for _, scope := range r.ScopeSpans {
+	for _, scope := range r.Scopes {
 		for i := range scope.Spans {
 			span := &scope.Spans[i]
 			name := span.Attributes.of(nameAttribute)
@@ -180,11 +184,11 @@ func (t *tasks) addResource(r *otlpResource, line int) error {
 
 // execution returns the execution of a span, or the end of a task that waited to run.
 func (t *tasks) execution(s *otlpSpan) (e execution, err error) {
-	start, err := unixNano("startTimeUnixNano", s.StartTimeUnixNano)
+	start, err := unixNano("startTimeUnixNano", s.Start)
 	if err != nil {
 		return e, err
 	}
-	end, err := unixNano("endTimeUnixNano", s.EndTimeUnixNano)
+	end, err := unixNano("endTimeUnixNano", s.End)
 	if err != nil {
 		return e, err
 	}

@@ -107,7 +107,7 @@ func swfRow(cells *[swfColumns][]byte, texts texts) (r row, missing string, err 
 	fail("run time", problem)
 	for _, i := range []int{swfProcessors, swfRequested} {
 		if r.Cost == 0 && !unknown(cells[i]) {
-			r.Cost, problem = natural(cells[i], 64)
+			r.Cost, problem = natural[int64](cells[i])
 			fail("number of processors", problem)
 		}
 	}
@@ -115,7 +115,7 @@ func swfRow(cells *[swfColumns][]byte, texts texts) (r row, missing string, err 
 		if unknown(cells[i]) {
 			return ""
 		}
-		_, problem := natural(cells[i], 64)
+		_, problem := natural[int64](cells[i])
 		fail(column, problem)
 		return texts.of(append([]byte(prefix), cells[i]...))
 	}
