@@ -2,6 +2,7 @@
 //
 //	tasklab run -dir DIR [flags]
 //	tasklab simulate [-trace FILE] [flags]
+//	tasklab tune -objective TEXT [-trace FILE] [flags]
 //
 // The command run makes a named task of every regular file below DIR. The task reads
 // the file, computes its SHA-256 and counts its lines. The command ends with a table
@@ -23,6 +24,10 @@
 // outcome. The key is the top-level folder, and the cost is the size. A trace that exists is not
 // overwritten. See package adapters/record for the columns.
 //
+// The command tune searches for the cheapest setting that meets objectives on one part of
+// a workload, and checks it on the other part; see below. The guide POLICY.md goes from a
+// recorded run to tuned options in ten minutes.
+//
 // Results go to the standard output, with -json as one JSON object. Progress goes to
 // the standard error: a bar on a terminal, otherwise a line every two seconds. An
 // interrupt ends a command in good order, with the table of what was done; a second
@@ -32,10 +37,12 @@
 //
 //	tasklab run -h
 //	tasklab simulate -h
+//	tasklab tune -h
 //
 // The exit status is 0 on success; 1 if something could not be read or written or,
 // with run, if a file was shed or dropped; 2 if the arguments are wrong; and 130 after
-// an interrupt. A trace that is malformed is one that could not be read.
+// an interrupt. With tune, it is also 1 if no setting meets the objectives, or if the
+// choice does not meet them on the second part. A trace that is malformed is one that could not be read.
 //
 // # The queue
 //
@@ -207,6 +214,43 @@
 // An interrupt ends the simulations at once. The tables and the JSON then have the
 // results so far, marked as partial; settings that were not begun are left out.
 //
+// # Tuning
+//
+// The command tune takes objectives and a quantity to minimise:
+//
+//	tasklab tune -trace trace.csv -objective 'p99 wait <= 200ms' -objective 'late of a <= 1%' -minimise worker-seconds
+//
+// An objective compares a quantity with a bound, by <= or >=. The quantities are wait,
+// sojourn, run and slowdown with a statistic (mean, max, p50, p95, p99 or any other
+// percentile), the counts shed, dropped, failed and late (a number of tasks, or a
+// percentage), jain, worker-seconds, peak workers and turns. Those up to late may be of
+// one key: p95 wait of tenant-a <= 1s. A setting that sheds or drops tasks meets no
+// objective, unless one says how many it may.
+//
+// The workload is a trace or a synthetic load, with the flags of simulate. It is split at
+// the time that -split gives. Settings are chosen on the first part and checked on the
+// second, each on a new manager, and both results are shown. Settings are chosen by
+// bounds that are stricter by -margin (default 10%), because the cheapest setting that just
+// meets a bound on one part of the traffic often misses it on another. All tasks are kept in
+// memory, some 150 bytes each. Of a longer workload the first ones are used, at most -first
+// (default one million), since a random sample of the tasks would need fewer workers.
+//
+// The search varies the queue and the scaler (the lists -queue and -scaler), those of
+// their parameters that the lists do not give, the bounds on the workers between -min and
+// -max, and the idle timeout unless -idle-timeout gives it. It tries -settings settings: three
+// quarters by successive halving, and a quarter around the best ones; see package search
+// for the method and its sources. The same -seed gives the same result on any machine.
+//
+// The simulation starts a worker in no time. If a worker of yours is expensive to start,
+// limit turns, or fix -idle-timeout.
+//
+// The table has the Pareto front: the settings that no other one beats both in the
+// quantity to minimise and in that of the first objective, among those that meet the other
+// objectives. The chart of -chart has all settings that were tried on all of the first part. If
+// no setting meets the objectives, the choice is the nearest one: that whose largest
+// violation, relative to the bound, is the smallest. If an interrupt ends the search, the
+// results so far are shown, and marked.
+//
 // # JSON of run
 //
 // All fields are always present. Each file is counted in exactly one of five fields:
@@ -341,6 +385,46 @@
 //
 // Percentiles are those of the nearest rank, exact for up to 4096 values and within
 // 0.1% for more. Those of no values are 0.
+//
+// # JSON of tune
+//
+// All fields are always present. Times are in seconds. A second result is null if it was
+// not evaluated.
+//
+//	workload        the workload, in words
+//	workload_cut    whether it has more tasks than -first
+//	objectives      the objectives as given, and those that are implied
+//	implied
+//	minimise        the quantity to minimise
+//	margin          as given
+//	split
+//	seed
+//	parts           list of the two parts of the workload:
+//	  jobs          tasks
+//	  start_s       seconds from the first arrival to the beginning of the part
+//	  length_s
+//	  offered_load  how many workers the tasks keep busy on average
+//	settings_tried  how many settings were tried
+//	jobs_simulated  how many tasks were simulated in all
+//	interrupted     whether an interrupt cut the search short
+//	met             whether the choice meets all objectives on the first part,
+//	met_second      and on the second
+//	verdict         the same in words
+//	options         list of the options of the choice, as Go code
+//	choice          list of the quantities of the choice:
+//	  quantity      as in an objective
+//	  first, second the values on both parts
+//	settings        list of the settings that were tried, in the order of the search:
+//	  queue, scaler, min, max, idle_timeout_s
+//	                the setting
+//	  chosen        whether it is the choice
+//	  front         whether it belongs to the Pareto front
+//	  first, second the results on both parts; the first may be of its beginning only:
+//	    jobs        how many tasks were simulated
+//	    cost        the quantity to minimise
+//	    quantity    the quantity of the first objective
+//	    violation   the largest violation of an objective, relative to its bound
+//	    stalled     whether tasks waited for ever; the other fields are then 0
 //
 // # Extending
 //

@@ -12,11 +12,13 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/run"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/simulate"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/tune"
 )
 
 var subcommands = []subcommand.Subcommand{
 	run.Subcommand,
 	simulate.Subcommand,
+	tune.Subcommand,
 }
 
 func main() {

@@ -81,6 +81,21 @@ func (o Objective) Violation(r simulate.Report) float64 {
 	}
 }
 
+// Stricter returns the objective with a bound that leaves a reserve: it is smaller by a share of
+// it. The bound of an objective with >= is larger, and if the quantity has a largest value, the
+// bound moves towards that by the share of the difference.
+func (o Objective) Stricter(share float64) Objective {
+	switch most := o.Quantity.most(); {
+	case !o.AtLeast:
+		o.Bound -= share * o.Bound
+	case most > 0:
+		o.Bound += share * (most - o.Bound)
+	default:
+		o.Bound += share * o.Bound
+	}
+	return o
+}
+
 // Violation returns the largest violation of several objectives, or 0 if all are met.
 func Violation(objectives []Objective, r simulate.Report) float64 {
 	largest := 0.0

@@ -344,3 +344,24 @@ func TestFormat(t *testing.T) {
 		}
 	}
 }
+
+func TestStricter(t *testing.T) {
+	for text, want := range map[string]string{
+		"p99 wait <= 200ms":       "p99 wait <= 150ms",
+		"late <= 8%":              "late <= 6%",
+		"shed <= 0":               "shed <= 0",
+		"jain >= 0.5":             "jain >= 0.625",
+		"late >= 20%":             "late >= 40%",
+		"worker-seconds >= 100":   "worker-seconds >= 125",
+		"worker-seconds <= 100":   "worker-seconds <= 75",
+		"mean wait of a >= 100ms": "mean wait of a >= 125ms",
+	} {
+		o, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := o.Stricter(0.25).String(); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}

@@ -134,10 +134,7 @@ func ParseQuantity(text string) (Quantity, error) {
 
 // possible returns an error if no value meets the objective.
 func (o Objective) possible() error {
-	most := o.Quantity.entry().most
-	if o.Quantity.Percent {
-		most = 100
-	}
+	most := o.Quantity.most()
 	switch {
 	case !o.AtLeast && o.Bound < 0:
 		return fmt.Errorf("%q is never met: %s is never below 0", o, o.Quantity)

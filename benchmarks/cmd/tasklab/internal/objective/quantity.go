@@ -97,6 +97,14 @@ func (q Quantity) Unit() Unit {
 	return q.entry().unit
 }
 
+// most returns the largest possible value, or 0 if there is none.
+func (q Quantity) most() float64 {
+	if q.Percent {
+		return 100
+	}
+	return q.entry().most
+}
+
 // String returns the quantity in the form that [ParseQuantity] reads. The percent sign of a
 // percentage belongs to the bound and is not part of it.
 func (q Quantity) String() string {

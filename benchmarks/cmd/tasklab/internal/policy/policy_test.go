@@ -29,6 +29,7 @@ func limits(queues, scalers string, least, most int) policy.Limits {
 		Scalers: settings.Scalers.Select(scalers).Chosen,
 		Min:     least,
 		Max:     most,
+		Common:  settings.NewCommon(),
 	}
 }
 
@@ -81,7 +82,7 @@ func TestPoliciesAreValid(t *testing.T) {
 
 func check(t *rapid.T, l policy.Limits, p policy.Policy) {
 	t.Helper()
-	if p.Min < l.Min || p.Max > l.Max || p.Min > p.Max || p.IdleTimeout <= 0 || p.Max < min(int(l.Load), l.Max) {
+	if p.Min < l.Min || p.Max > l.Max || p.Min > p.Max || p.Common.IdleTimeout <= 0 || p.Max < min(int(l.Load), l.Max) {
 		t.Fatalf("%v exceeds the limits %+v", p, l)
 	}
 	name, _, _ := strings.Cut(p.Scaler.Name, ":")
@@ -154,10 +155,10 @@ func TestSmallSteps(t *testing.T) {
 // An idle timeout that the user gave is kept.
 func TestGivenIdleTimeout(t *testing.T) {
 	l := limits("fifo", "demand", 1, 10)
-	l.Idle = 3 * time.Second
+	l.Common.IdleTimeout, l.KeepIdle = 3*time.Second, true
 	space := space(t, l)
 	for _, p := range append(space.Near(space.Defaults[0], 0.25), space.Defaults[0], space.Draw(rand.New(rand.NewPCG(1, 1)))) {
-		if p.IdleTimeout != 3*time.Second {
+		if p.Common.IdleTimeout != 3*time.Second {
 			t.Error(p)
 		}
 	}
@@ -173,13 +174,19 @@ func TestRefusedParameters(t *testing.T) {
 
 func TestCode(t *testing.T) {
 	p := space(t, limits("fifo", "step", 2, 40)).Defaults[0]
+	full := limits("fifo", "step", 2, 40)
+	full.Common.Limit, full.Common.Retries = 100, 2
+	if diff := cmp.Diff([]string{"taskmanager.WithLimit(100, taskmanager.Block)", "taskmanager.WithRestart(restart.MaxAttempts(3, restart.Exponential(10*time.Millisecond, 10*time.Second)))"},
+		space(t, full).Defaults[0].Code(true)[4:]); diff != "" {
+		t.Error("(-want +got):\n" + diff)
+	}
 	if diff := cmp.Diff(`m, err := taskmanager.Start(
 	taskmanager.WithWorkers(2, 40),
 	taskmanager.WithIdleTimeout(10*time.Second),
 	taskmanager.WithQueue(taskmanager.FIFO()),
 	taskmanager.WithScaler(scale.Step(500*time.Millisecond)),
 )
-`, policy.Start(p.Code())); diff != "" {
+`, policy.Start(p.Code(false))); diff != "" {
 		t.Error("(-want +got):\n" + diff)
 	}
 }
@@ -192,6 +199,7 @@ func TestCodeCompiles(t *testing.T) {
 import (
 	"time"
 
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
@@ -199,14 +207,15 @@ import (
 var (
 	_ = time.Second
 	_ = scale.Demand
+	_ = restart.Never
 )
 
 func main() {
 `)
 	random := rand.New(rand.NewPCG(1, 2))
 	space := space(t, limits(everyQueue+",fair:a=3", everyScaler, 0, 100))
-	for range 100 {
-		program.WriteString("{\n" + policy.Start(space.Draw(random).Code()) + "_, _ = m, err\n}\n")
+	for i := range 100 {
+		program.WriteString("{\n" + policy.Start(space.Draw(random).Code(i%2 == 0)) + "_, _ = m, err\n}\n")
 	}
 	program.WriteString("}\n")
 	file := filepath.Join(t.TempDir(), "main.go")

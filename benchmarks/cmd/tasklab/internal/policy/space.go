@@ -17,9 +17,10 @@ import (
 type Limits struct {
 	Queues   []flagvalue.Setting[taskmanager.Discipline]
 	Scalers  []flagvalue.Setting[settings.NewScaler]
-	Min, Max int           // no policy has fewer or more workers
-	Load     float64       // fewer workers cannot keep up; 0 if it is not known
-	Idle     time.Duration // the idle timeout of all policies; 0 to search for one
+	Min, Max int     // no policy has fewer or more workers
+	Load     float64 // fewer workers cannot keep up; 0 if it is not known
+	Common   settings.Common
+	KeepIdle bool // all policies have the idle timeout of Common; otherwise it is searched for
 }
 
 // DefaultIdleTimeout is the idle timeout of the default policies. It is the default of a manager.
@@ -102,13 +103,15 @@ func (s *space) build(g gene) Policy {
 	if err != nil {
 		panic(fmt.Sprintf("tasklab: a value for tuning is not allowed: %v", err))
 	}
-	if s.limits.Idle > 0 {
-		g.idle = s.limits.Idle
+	if s.limits.KeepIdle {
+		g.idle = s.limits.Common.IdleTimeout
 	}
 	if s.constant(g) { // the other values do not matter
 		g.least, g.idle = g.most, DefaultIdleTimeout
 	}
-	return Policy{Queue: queue, Scaler: scaler, Min: g.least, Max: g.most, IdleTimeout: g.idle, gene: g}
+	common := s.limits.Common
+	common.IdleTimeout = g.idle
+	return Policy{settings.Candidate{Queue: queue, Scaler: scaler, Min: g.least, Max: g.most, Common: &common}, g}
 }
 
 // constant reports whether the number of workers is always the maximum.

@@ -61,6 +61,23 @@ type Plan struct {
 	Parallel int    // how many evaluations may run at the same time
 }
 
+// first returns how many settings the first step tries.
+func (p Plan) first() int { return max(p.Settings-int(refining*float64(p.Settings)), 1) }
+
+// Evaluations returns how many evaluations each rung has if the plan is fulfilled.
+func (p Plan) Evaluations() (of []int) {
+	n := p.first()
+	for range p.Rungs {
+		of = append(of, n)
+		n = promoted(n)
+	}
+	of[p.Rungs-1] += p.Settings - p.first()
+	return of
+}
+
+// promoted returns how many of n trials the next rung has.
+func promoted(n int) int { return (n + eta - 1) / eta }
+
 // Evaluate tries a setting on a part of the workload, counted from 0. It is called by several
 // goroutines at the same time. An error ends the search.
 type Evaluate[S, R any] func(ctx context.Context, s S, rung int) (R, Score, error)
@@ -130,7 +147,7 @@ func sorted(n int, order func(a, b int) int) []int {
 
 // halve is the first step.
 func (s *searcher[S, R]) halve(ctx context.Context) error {
-	first := max(s.plan.Settings-int(refining*float64(s.plan.Settings)), 1)
+	first := s.plan.first()
 	random := rand.New(rand.NewPCG(s.plan.Seed, 0))
 	for _, d := range s.space.Defaults {
 		if len(s.trials) < first {
@@ -197,7 +214,7 @@ func (s *searcher[S, R]) try(ctx context.Context, places []int, rung int) error 
 // the cheapest on a part of the workload may fail on all of it, and the front has those with more
 // reserve.
 func (s *searcher[S, R]) promote(running []int) []int {
-	room := (len(running) + eta - 1) / eta
+	room := promoted(len(running))
 	scores := make([]Score, len(running))
 	for i, place := range running {
 		scores[i] = s.trials[place].Score

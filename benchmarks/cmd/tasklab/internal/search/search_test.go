@@ -142,6 +142,13 @@ func TestPlanIsFulfilled(t *testing.T) {
 		if len(result.Trials) != plan.Settings {
 			t.Errorf("%d settings were tried, of %d", len(result.Trials), plan.Settings)
 		}
+		evaluations := 0
+		for _, n := range plan.Evaluations() {
+			evaluations += n
+		}
+		if len(tries) != evaluations {
+			t.Errorf("%d evaluations, planned were %d", len(tries), evaluations)
+		}
 		for what, n := range tries {
 			if n > 1 {
 				t.Errorf("%s was tried %d times", what, n)

@@ -104,7 +104,8 @@ var Disciplines = flagvalue.Menu[taskmanager.Discipline]{
 // Overflows are what happens to a task when the queue is full. Reject is not one of
 // them: the submitter would then have to do one of these itself.
 var Overflows = flagvalue.Menu[taskmanager.Overflow]{
-	Title: "With -overflow NAME, when a task arrives and the queue is full,",
+	Title:  "With -overflow NAME, when a task arrives and the queue is full,",
+	Option: "$value",
 	Entries: []flagvalue.Entry[taskmanager.Overflow]{
 		{
 			Name:    "block",
