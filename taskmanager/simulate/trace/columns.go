@@ -254,16 +254,10 @@ var layouts = []string{
 func (m *mapped) time(cell []byte) (time.Duration, error) {
 	if m.layout == "" {
 		m.layout = inSeconds
-		for _, l := range layouts {
-			if _, err := time.Parse(l, string(cell)); err == nil {
-				m.layout = l
-			}
-		}
-		if d, err := seconds(cell); m.layout == inSeconds {
-			if _, not := strconv.ParseFloat(string(cell), 64); errors.Is(not, strconv.ErrSyntax) && len(cell) > 0 {
-				err = fmt.Errorf("%s is neither a number of seconds nor a timestamp such as 2006-01-02 15:04:05.999 or 2006-01-02T15:04:05Z", quote(cell))
-			}
-			return d, err
+		if i := slices.IndexFunc(layouts, func(l string) bool { _, err := time.Parse(l, string(cell)); return err == nil }); i >= 0 {
+			m.layout = layouts[i]
+		} else if _, err := strconv.ParseFloat(string(cell), 64); errors.Is(err, strconv.ErrSyntax) && len(cell) > 0 {
+			return 0, fmt.Errorf("%s is neither a number of seconds nor a timestamp such as 2006-01-02 15:04:05.999 or 2006-01-02T15:04:05Z", quote(cell))
 		}
 	}
 	if m.layout == inSeconds {

@@ -49,6 +49,20 @@ func ExampleColumns() {
 	// 60ms 840ms <nil>
 }
 
+// The jobs of a cluster, from the Parallel Workloads Archive.
+func ExampleSWF() {
+	const log = "; Computer: a cluster\n" +
+		"1 100 -1 1451 128 -1 -1 -1 -1 -1 1 1 1 7 1 -1 -1 -1\n" +
+		"2 160 10   -1  64 -1 -1 -1 -1 -1 5 1 1 7 1 -1 -1 -1\n"
+	format := trace.SWF().OnSkip(func(e *trace.Error) { fmt.Println("skipped:", e) })
+	for job, err := range trace.OpenFS(fstest.MapFS{"c.swf": {Data: []byte(log)}}, "c.swf", format) {
+		fmt.Println(job.At, job.Service, job.Kind, job.Key, err)
+	}
+	// Output:
+	// 0s 24m11s app7 user1 <nil>
+	// skipped: trace: c.swf, line 3: the run time is unknown
+}
+
 // A file in the order of submits, in which the clock was set back by a second.
 func ExampleFormat_Window() {
 	files := fstest.MapFS{"jobs.csv": {Data: []byte("at,service\n0,1\n7,1\n6,1\n8,1\n")}}
@@ -66,4 +80,16 @@ func ExampleFormat_Window() {
 	// 7s <nil>
 	// 8s <nil>
 	// trace: jobs.csv, line 4: the job arrives at 6s, 1s before the one of line 3, at 7s: sort the file by arrival, or give a window of at least 1s
+}
+
+func ExampleDetect() {
+	format, err := trace.Detect("missing.swf.gz")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for job, err := range trace.Open("missing.swf.gz", format) {
+		fmt.Println(job, err)
+	}
+	// Output: trace: open missing.swf.gz: no such file or directory
 }

@@ -44,7 +44,7 @@ const (
 // lower than it was.
 //
 // Spans come in order of their ends, and batches in any order. So the executions of the whole file are
-// kept in memory, some 200 bytes for each, and [Format.Window] has no effect. A line has a whole batch,
+// kept in memory, some 300 bytes and the name for each, and [Format.Window] has no effect. A line has a whole batch,
 // and at most 64 times [MaxLine].
 func OTLP(key string) Format {
 	return Format{read: func(in *input) iter.Seq2[row, error] {
