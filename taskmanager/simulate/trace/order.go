@@ -41,7 +41,10 @@ func (m *mean) value() time.Duration { return time.Duration(m.sum / m.n) }
 
 // window returns the window in which rows are sorted.
 func (o *order) window() time.Duration {
-	if o.given != nil {
+	switch {
+	case o.in.unordered:
+		return InFull
+	case o.given != nil:
 		return *o.given
 	}
 	return o.in.window

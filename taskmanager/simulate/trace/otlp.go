@@ -32,7 +32,7 @@ const (
 // spans, metrics and logs. The jobs are tasks, with
 //
 //	At       when the task was queued for its first execution, relative to the first task
-//	Service  the mean duration of its executions
+//	Service  the mean duration of its executions; a postponed one counts as part of the next
 //	Kind     the kind of the task
 //	Key      the attribute of the spans, or of the resource, whose name is key; empty if key is
 //	Fails    how many executions failed
@@ -44,12 +44,12 @@ const (
 // lower than it was.
 //
 // Spans come in order of their ends, and batches in any order. So the executions of the whole file are
-// kept in memory, some 300 bytes and the name for each, and [Format.Window] has no effect. A line has a whole batch,
-// and at most 64 times [MaxLine].
+// kept in memory, some 300 bytes and the name for each, and [Format.Window] has no effect. A line has
+// a whole batch, and at most 64 times [MaxLine].
 func OTLP(key string) Format {
 	return Format{read: func(in *input) iter.Seq2[row, error] {
 		return func(yield func(row, error) bool) {
-			in.window, in.relative, in.recorded = InFull, true, true
+			in.unordered, in.relative, in.recorded = true, true, true
 			in.lines.most = 64 * MaxLine
 			t := tasks{key: key, texts: make(texts)}
 			if err := t.read(in); err != nil {

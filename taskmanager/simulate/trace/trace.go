@@ -145,10 +145,11 @@ type input struct {
 	lines  lines
 	onSkip func(*Error)
 
-	window   time.Duration // unless the user gives one
-	relative bool          // times become relative to the first arrival
-	dates    bool          // until then, they are relative to 1970
-	recorded bool          // tasks that never ran have no service time
+	window    time.Duration // unless the user gives one
+	unordered bool          // rows are sorted in full, whatever the user gives
+	relative  bool          // times become relative to the first arrival
+	dates     bool          // until then, they are relative to 1970
+	recorded  bool          // tasks that never ran have no service time
 }
 
 // located is an error that says where it is, but not in which file.
