@@ -46,7 +46,8 @@
 //
 // # The queue
 //
-// At most -limit files wait for a worker at the same time. The discipline that -queue
+// At most -limit files wait for a worker at the same time; with 0, a file must find an
+// idle worker. The discipline that -queue
 // names selects the next file to be read. It uses what the walk found out before the
 // file is read; an unknown size counts as 0.
 //
@@ -343,7 +344,7 @@
 //	  dropped           tasks that the overflow policy dropped
 //	  cancelled         tasks that the manager ended
 //	  unfinished        tasks that an interrupt left undone
-//	  late              tasks that started after their deadline, or not at all
+//	  late              tasks that started after their deadline
 //	  restarts          executions other than the first of a task
 //	  wait_mean_s, wait_p50_s, wait_p95_s, wait_p99_s, wait_max_s
 //	                    from the arrival to the first execution, of tasks that started
@@ -351,7 +352,8 @@
 //	                    from the arrival to the end, of tasks done or failed
 //	  run_mean_s        the mean time of an execution
 //	  slowdown_p50, slowdown_p99
-//	                    the sojourn divided by the service time, of the same tasks
+//	                    the sojourn divided by the service times of all executions, of
+//	                    the same tasks
 //	  worker_seconds    sum of the lifetimes of all workers: the cost of the setting
 //	  peak_workers      the most workers at any time
 //	  turns             how often the scaler changed from raising its target to lowering

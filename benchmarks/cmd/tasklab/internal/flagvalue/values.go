@@ -127,11 +127,11 @@ func (v Values) weightsCode() string {
 	if len(v.Weights) == 0 {
 		return "nil"
 	}
-	cases := ""
+	var cases strings.Builder
 	for _, w := range v.Weights {
-		cases += fmt.Sprintf("case %q:\nreturn %d\n", w.Key, w.Weight)
+		fmt.Fprintf(&cases, "case %q:\nreturn %d\n", w.Key, w.Weight)
 	}
-	return "func(key string) int {\nswitch key {\n" + cases + "}\nreturn 1\n}"
+	return "func(key string) int {\nswitch key {\n" + cases.String() + "}\nreturn 1\n}"
 }
 
 // WeightOf returns the weight of a key, which is 1 if there is no other.

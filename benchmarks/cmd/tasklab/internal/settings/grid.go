@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -190,10 +191,8 @@ func (c *Counts) Set(list string) error {
 		if err != nil {
 			return fmt.Errorf("%q is not a whole number", word)
 		}
-		for _, m := range read {
-			if m == n {
-				return fmt.Errorf("%q is there twice", word)
-			}
+		if slices.Contains(read, n) {
+			return fmt.Errorf("%q is there twice", word)
 		}
 		read = append(read, n)
 	}

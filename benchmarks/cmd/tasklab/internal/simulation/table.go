@@ -24,7 +24,7 @@ The columns of the tables, without those that are empty or the same for all rows
   dropped     tasks given up because the queue was full
   cancelled   tasks that the manager ended
   unfinished  tasks that had not ended when the simulation was interrupted
-  late        tasks that started after their deadline, or not at all
+  late        tasks that started after their deadline
   wait        from the arrival to the first start: 50, 95 or 99%% of the tasks that
               started waited no longer than p50, p95 or p99
   sojourn     from the arrival to the end, of the tasks that ran to an end
@@ -36,7 +36,7 @@ The columns of the tables, without those that are empty or the same for all rows
   jain        Jain's fairness index over the keys: 1 if all keys that wait at the same
               time get equally many workers, in proportion to their weights, and 1/n if
               one of n keys gets them all
-  slowdown    the sojourn divided by the time that a task takes if it never waits
+  slowdown    the sojourn divided by the time that the executions take by themselves
 `)
 }
 

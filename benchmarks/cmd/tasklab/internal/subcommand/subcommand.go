@@ -78,7 +78,7 @@ func (s Subcommand) Parse(args []string, help io.Writer) (Command, error) {
 		return nil, fmt.Errorf("tasklab: %w", err)
 	}
 	if flags.NArg() > 0 {
-		return nil, fmt.Errorf("tasklab: unexpected argument %q; a directory is given with -dir", flags.Arg(0))
+		return nil, fmt.Errorf("tasklab: unexpected argument %q; a directory is given with -dir, a trace with -trace", flags.Arg(0))
 	}
 	return c, c.Check(flags)
 }

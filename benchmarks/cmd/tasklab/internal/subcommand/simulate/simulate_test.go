@@ -101,7 +101,7 @@ func TestJSONNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	setting := s.Settings[0]
-	for _, name := range strings.Fields("min max tasks wait_mean_s wait_p50_s wait_p95_s wait_p99_s sojourn_p99_s run_mean_s worker_seconds " +
+	for name := range strings.FieldsSeq("min max tasks wait_mean_s wait_p50_s wait_p95_s wait_p99_s sojourn_p99_s run_mean_s worker_seconds " +
 		"peak_workers turns shed dropped failed late jain elapsed_s") {
 		if _, number := setting[name].(float64); !number {
 			t.Errorf("%s is %v", name, setting[name])
