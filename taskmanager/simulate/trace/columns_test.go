@@ -101,6 +101,7 @@ func TestMalformedColumns(t *testing.T) {
 		{"t,s\n", trace.Mapping{At: "t", Service: "s", Key: "k"}, `trace: t.csv, line 1: the column "k" for key is not in the header; the columns are "t", "s"`},
 		{"t,s,s\n", trace.Mapping{At: "t", Service: "s"}, `trace: t.csv, line 1: the header has two columns "s"`},
 		{strings.Repeat("c,", 40) + "\n", trace.Mapping{At: "t", Service: "1"}, `trace: t.csv, line 1: the column "t" for at is not in the header; the columns are ` + strings.Repeat(`"c", `, 30) + "and 11 more"},
+		{strings.Repeat("c,", 29) + "c\n", trace.Mapping{At: "t", Service: "1"}, `trace: t.csv, line 1: the column "t" for at is not in the header; the columns are ` + strings.Repeat(`"c", `, 29) + `"c"`},
 		{"t,s\n", trace.Mapping{At: "t", Service: "s"}, "trace: t.csv has no jobs"},
 		{"t,s\n1,\n", trace.Mapping{At: "t", Service: "2*s"}, "trace: t.csv, line 2, column s: it is empty; it must be a number"},
 		{"t,s\n,1\n", trace.Mapping{At: "t", Service: "s"}, "trace: t.csv, line 2, column t: it is empty; it must be a number of seconds"},

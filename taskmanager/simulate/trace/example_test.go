@@ -82,14 +82,15 @@ func ExampleFormat_Window() {
 	// trace: jobs.csv, line 4: the job arrives at 6s, 1s before the one of line 3, at 7s: sort the file by arrival, or give a window of at least 1s
 }
 
-func ExampleDetect() {
-	format, err := trace.Detect("missing.swf.gz")
+func ExampleDetectFS() {
+	files := fstest.MapFS{"jobs": {Data: []byte("at,service\n0,0.25\n")}}
+	format, err := trace.DetectFS(files, "jobs") // or Detect, for a file on disk
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for job, err := range trace.Open("missing.swf.gz", format) {
-		fmt.Println(job, err)
+	for job, err := range trace.OpenFS(files, "jobs", format) {
+		fmt.Println(job.At, job.Service, err)
 	}
-	// Output: trace: open missing.swf.gz: no such file or directory
+	// Output: 0s 250ms <nil>
 }

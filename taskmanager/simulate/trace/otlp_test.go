@@ -202,3 +202,14 @@ func TestMalformedOTLP(t *testing.T) {
 		check.Equal(t, "error of "+content, failed, "trace: x.json"+separator+want)
 	}
 }
+
+func TestLongLinesOfOTLP(t *testing.T) {
+	g := &generator{generated: generated{header: strings.Repeat(" ", 2*trace.MaxLine) + run(10, 12, 1, "success")}}
+	jobs, failed := read(trace.OpenFS(g, "x", trace.OTLP("")))
+	check.Equal(t, "error of a long line", failed, "")
+	check.Equal(t, "jobs", len(jobs), 1)
+
+	g = &generator{generated: generated{line: strings.Repeat(" ", trace.MaxLine), n: 65}}
+	_, failed = read(trace.OpenFS(g, "x", trace.OTLP("")))
+	check.Equal(t, "error", failed, "trace: x, line 1: the line has more than 67108864 bytes: is this the right format?")
+}
