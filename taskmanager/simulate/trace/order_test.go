@@ -228,6 +228,11 @@ func TestAWorkloadCanBeIteratedConcurrently(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		for _, err := range w {
+			check.Equal(t, "error before a break", err, nil)
+			break
+		}
+		check.Equal(t, "files open", g.open.Load(), 0)
 	}
 }
 
