@@ -125,6 +125,26 @@ func TestTasksThatNeverRanGetTheMeanServiceTime(t *testing.T) {
 		"trace: record.csv, line 2: the task never ran, nor did another one before it, so its service time is unknown")
 }
 
+func TestRecordingsInAWindow(t *testing.T) {
+	content := trace.Header + "11,2,mail,,,,,,1,success\n" + "10,,mail,,,,,,0,shed\n" + "13,4,mail,,,,,,1,success\n"
+	got, failed := read(file("record.csv", content, trace.CSV().Window(2*time.Second)))
+	check.Equal(t, "error", failed, "")
+	check.Equal(t, "jobs", got, []simulate.Job{
+		{Service: 3 * time.Second, Kind: "mail"}, {At: time.Second, Service: 2 * time.Second, Kind: "mail"},
+		{At: 3 * time.Second, Service: 4 * time.Second, Kind: "mail"},
+	})
+	_, failed = read(file("record.csv", content, trace.CSV().Window(0)))
+	check.Equal(t, "error", failed, "trace: record.csv, line 3: the job arrives at 10s, 1s before the one of line 2, at 11s: sort the file by arrival, or give a window of at least 1s")
+}
+
+func TestOnSkipTellsWhatTheRecorderDropped(t *testing.T) {
+	content := string(trace.AppendDropped([]byte(trace.Header+"# began today\n1,1,,,,,,,0,success\n"), 3))
+	var skipped []string
+	_, failed := read(file("record.csv", content, trace.CSV().OnSkip(func(e *trace.Error) { skipped = append(skipped, e.Error()) })))
+	check.Equal(t, "error", failed, "")
+	check.Equal(t, "skipped", skipped, []string{"trace: record.csv, line 4: the recorder dropped 3 records"})
+}
+
 func TestColumnsComeInAnyOrder(t *testing.T) {
 	got, failed := read(file("x.csv", "\xef\xbb\xbf# made by hand\r\n\r\nkey, Service ,AT,cost,deadline\r\n"+
 		"\"a \"\"b\"\"\r\nc\" , 0.5 , 1e1,,\r\n  # a comment\r\n b ,.5,10.0000000005,7,1.\r\n", trace.CSV()))
