@@ -18,7 +18,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo stress soak e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo lab-check stress soak e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -39,6 +39,7 @@ help:
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
 	@echo 'make demo    tasklab over the source of the Go distribution'
+	@echo 'make lab-check  replays against queueing theory, and on 1, 2 and 8 processors (some minutes)'
 	@echo 'make stress  20 runs of the tests with the race detector, or 4 times STRESS=n'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
@@ -119,6 +120,11 @@ bench-against:
 demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
 	.bin/tasklab run -dir "$$(go env GOROOT)/src"
+
+# Without the race detector, under which replays are ten times slower; make test runs a part of them
+# with it.
+lab-check:
+	go test -count=1 -timeout=30m ./taskmanager/simulate -lab
 
 # New processes, because the memory of a process under the race detector only grows. The
 # slowest package starts first, and runs beside the others.

@@ -11,28 +11,33 @@ import (
 // would happen at the same nanosecond as another is put off by a nanosecond. Then the order of
 // events does not depend on the scheduler of goroutines.
 //
-// Of two ends, the one of the later job is put off, in whichever order the executions began, so that
-// executions that begin at the same instant, on several workers, always get the same instants. This
-// is linear probing with priorities, whose result does not depend on the order of insertion.
+// An end is put off for an arrival, and for the end of an earlier job, in whichever order the executions
+// began. So executions that begin at the same instant, on several workers, always get the same instants.
+// This is linear probing with priorities, whose result does not depend on the order of insertion.
 //
 // G. Blelloch, D. Golovin: Strongly History-Independent Hashing with Applications, FOCS 2007.
 type calendar struct {
 	epoch time.Time
 	real  bool // real time: events need no instants of their own
 
-	mu     sync.Mutex // guards the rest, and at of the executions in ends
-	ends   map[time.Duration]*appointment
-	arrive time.Duration // the next arrival
+	last time.Duration // the arrival before; belongs to the goroutine that feeds the manager
+
+	mu     sync.Mutex // guards the rest
+	events map[time.Duration]*appointment
 }
 
-// appointment is the end of an execution.
+// appointment is the instant of an event. It changes if the event is put off, under the lock of the
+// calendar. An arrival is never put off.
 type appointment struct {
 	at  time.Duration
-	job int // the number of the job
+	job int // the number of the job that ends, or arrival
 }
 
+// arrival is the number that makes an appointment that of an arrival.
+const arrival = -1
+
 func newCalendar(realTime bool) *calendar {
-	return &calendar{epoch: time.Now(), real: realTime, ends: make(map[time.Duration]*appointment), arrive: -1}
+	return &calendar{epoch: time.Now(), real: realTime, last: -1, events: make(map[time.Duration]*appointment)}
 }
 
 // now returns the time since the start of the replay.
@@ -44,14 +49,10 @@ func (c *calendar) waitUntil(ctx context.Context, at time.Duration) bool {
 	if c.real {
 		return wait(ctx, at-c.now()) == nil
 	}
-	c.mu.Lock()
-	at = max(at, c.arrive+1)
-	for c.ends[at] != nil {
-		at++
-	}
-	c.arrive = at
-	c.mu.Unlock()
-	time.Sleep(at - c.now())
+	c.last = max(at, c.last+1)
+	e := c.appoint(arrival, c.last)
+	time.Sleep(e.at - c.now())
+	c.cancel(e)
 	synctest.Wait() // after what the manager does at this instant by itself
 	return ctx.Err() == nil
 }
@@ -90,7 +91,7 @@ func (c *calendar) work(job int, d time.Duration, pause func(time.Duration) erro
 	return err
 }
 
-// appoint makes an appointment for an end at a time, or shortly afterwards.
+// appoint makes an appointment for an event at a time, or shortly afterwards.
 func (c *calendar) appoint(job int, at time.Duration) *appointment {
 	e := &appointment{at: at, job: job}
 	c.mu.Lock()
@@ -99,22 +100,22 @@ func (c *calendar) appoint(job int, at time.Duration) *appointment {
 	return e
 }
 
-// cancel cancels an appointment, or ends it.
+// cancel removes an appointment, also one that has been kept.
 func (c *calendar) cancel(e *appointment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.ends, e.at)
+	delete(c.events, e.at)
 }
 
-// insertLocked finds an instant for an end, at or after its time, and puts off others for it.
+// insertLocked finds an instant for an event, at or after its time, and puts off others for it.
 func (c *calendar) insertLocked(e *appointment) {
 	for at := e.at; ; at++ {
-		other := c.ends[at]
-		if at == c.arrive || other != nil && other.job < e.job {
+		other := c.events[at]
+		if other != nil && other.job < e.job {
 			continue
 		}
 		e.at = at
-		c.ends[at] = e
+		c.events[at] = e
 		if other == nil {
 			return
 		}

@@ -24,6 +24,10 @@ func (d Distribution) Mean() time.Duration {
 	return time.Duration(mean)
 }
 
+// StdDev returns the standard deviation, or 0 if there are no values. For more than 4096 values it is
+// within 0.1 %.
+func (d Distribution) StdDev() time.Duration { return time.Duration(math.Sqrt(d.d.variance())) }
+
 // Percentile returns the least value that at least p percent of the values do not exceed, or 0
 // if there are no values.
 func (d Distribution) Percentile(p float64) time.Duration { return time.Duration(d.d.percentile(p)) }
@@ -155,14 +159,39 @@ func (d *distribution) mean() float64 {
 	return (float64(d.high)*(1<<64) + float64(d.low)) / float64(d.n)
 }
 
-// percentile returns the nearest rank of p percent, or 0 if there are no values.
+// variance returns the variance, or 0 if there are no values.
+func (d *distribution) variance() (v float64) {
+	mean := d.mean()
+	for _, value := range d.values {
+		v += (float64(value) - mean) * (float64(value) - mean) / float64(d.n)
+	}
+	if d.octaves == nil {
+		return v
+	}
+	for octave, buckets := range d.octaves {
+		if buckets == nil {
+			continue
+		}
+		for i, n := range buckets {
+			deviation := float64(middle(octave, i)) - mean
+			v += deviation * deviation * float64(n) / float64(d.n)
+		}
+	}
+	return v
+}
+
+// sort prepares the distribution for percentile. Equal sets of values then are equal distributions.
+func (d *distribution) sort() { slices.Sort(d.values) }
+
+// percentile returns the nearest rank of p percent, or 0 if there are no values. No value must have
+// been added since sort.
 func (d *distribution) percentile(p float64) int64 {
 	rank := min(max(int(math.Ceil(p/100*float64(d.n)*(1-1e-12))), 1), d.n) // 99 % of 100 is 99, despite the rounding
 	if d.octaves == nil {
 		if d.n == 0 {
 			return 0
 		}
-		return slices.Sorted(slices.Values(d.values))[rank-1]
+		return d.values[rank-1]
 	}
 	for octave, buckets := range d.octaves {
 		if buckets == nil {

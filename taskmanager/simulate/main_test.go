@@ -1,10 +1,14 @@
 package simulate_test
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
 )
+
+// lab makes the tests as thorough as make lab-check wants them, which takes minutes.
+var lab = flag.Bool("lab", false, "compare with theory to the documented precision, and try all combinations of strategies")
 
 // TestMain fails the package if a test leaves a goroutine behind, other than the test that all bubbles
 // of Run belong to.

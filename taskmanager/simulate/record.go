@@ -3,6 +3,7 @@ package simulate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -18,6 +19,7 @@ type record struct {
 	replay *replay
 
 	mu          sync.Mutex               // guards the rest
+	mounted     bool                     // the manager has the observer
 	manager     *taskmanager.TaskManager // nil until it has started
 	outstanding map[int]*task            // by number
 	ended       int
@@ -52,14 +54,30 @@ func newRecord(r *replay) *record {
 var (
 	_ observe.EndObserver      = (*record)(nil)
 	_ observe.DecisionObserver = (*record)(nil)
+	_ observe.PoolObserver     = (*record)(nil)
 )
 
-// begin notes that the manager has started.
-func (r *record) begin(m *taskmanager.TaskManager) {
+// ObservePool implements [observe.PoolObserver]. It shows that the manager has the observer.
+func (r *record) ObservePool(observe.Pool) (stop func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.mounted = true
+	return nil
+}
+
+// errUnmounted is the error of a start function that does not start the manager as it should.
+var errUnmounted = errors.New("simulate: the manager does not have the observer of the replay; start must pass the options that it gets to taskmanager.Start, and leave out WithObserver")
+
+// begin notes that the manager has started.
+func (r *record) begin(m *taskmanager.TaskManager) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.mounted {
+		return errUnmounted
+	}
 	r.manager = m
 	r.scaling.peak = max(r.scaling.peak, m.Snapshot().Workers)
+	return nil
 }
 
 // advanceLocked accounts for the time until now.

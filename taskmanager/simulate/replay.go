@@ -113,14 +113,17 @@ func run(ctx context.Context, w Workload, start Start, cfg config) (Report, erro
 		return Report{}, err
 	}
 	r.manager = m
-	r.record.begin(m)
-	r.feed(w)
-	r.finish()
-	report := r.record.report(r.ended())
-	if err := m.Stop(context.Background()); err != nil && r.failure == nil {
-		r.failure = err
+	var report Report
+	if err := r.record.begin(m); err != nil {
+		r.end(err)
+	} else {
+		r.feed(w)
+		r.finish()
+		report = r.record.report(r.ended())
 	}
+	err = m.Stop(context.Background())
 	r.submits.Wait()
+	r.end(err)
 	return report, r.failure
 }
 

@@ -62,6 +62,9 @@ func groupOf(name string, tallies []*tally) Group {
 		g.Sojourn.d.merge(&t.sojourn)
 		g.Slowdown.d.merge(&t.slowdown)
 	}
+	for _, d := range []*distribution{&g.Wait.d, &g.Run.d, &g.Sojourn.d, &g.Slowdown.d} {
+		d.sort()
+	}
 	g.Unfinished = g.Jobs - ended
 	return g
 }

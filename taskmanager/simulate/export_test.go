@@ -1,0 +1,4 @@
+package simulate
+
+// DistributionOf lets tests compare reports.
+type DistributionOf = distribution
