@@ -109,11 +109,11 @@ type combination struct {
 // TestSameReportOnAnyNumberOfProcessors: the report is the same to the byte on 1, 2 and 8 processors,
 // for each combination of a discipline, a scaler, an overflow policy and a restart policy. In every
 // other workload of a combination without restarts, many events are due at the same instant. Without
-// the flag -lab the test covers a twentieth of the combinations.
+// the flag -lab the test covers a fiftieth of the combinations.
 func TestSameReportOnAnyNumberOfProcessors(t *testing.T) {
 	all := combinations(t)
 	if !*lab {
-		all = every(20, all)
+		all = every(50, all)
 	}
 	const jobs = 60
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
