@@ -33,13 +33,10 @@ func newBuffer(limit int, to *writer) *buffer {
 	return b
 }
 
-// add adds a row, or drops it if there is no room. It does not wait for a write.
+// add adds a row, or drops it if there is no room. It does not wait for a write. A row that comes during
+// close may be lost: its task has not quite ended.
 func (b *buffer) add(r trace.Record) {
 	b.mu.Lock()
-	if b.closed {
-		b.mu.Unlock()
-		return
-	}
 	if len(b.rows)+b.taken >= b.limit {
 		b.dropped++
 		b.untold++

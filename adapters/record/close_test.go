@@ -1,8 +1,10 @@
 package record_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/seed56799101/taskmanager/adapters/logging"
 	"github.com/seed56799101/taskmanager/adapters/record"
 	"github.com/seed56799101/taskmanager/internal/check"
 	"github.com/seed56799101/taskmanager/scheduler/restart"
@@ -21,8 +24,9 @@ import (
 // further calls return the same.
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rec, rows := open(t, record.Config{})
-		m := start(t, taskmanager.WithObserver(rec))
+		rec, rows := open(t, record.Config{Buffer: 2})
+		log := new(bytes.Buffer)
+		m := start(t, taskmanager.WithObserver(rec), taskmanager.WithLogger(logging.Slog(slog.New(slog.NewTextHandler(log, nil)))))
 		submit(t, m, takes(s, nil), taskmanager.WithKey("before"))
 		between := submit(t, m, takes(s, errFailed), taskmanager.WithRestart(restart.MaxAttempts(2, restart.Constant(9*s))))
 		running := submit(t, m, takes(9*s, nil))
@@ -31,8 +35,11 @@ func TestClose(t *testing.T) {
 		check.Equal(t, "rows", rows(), []string{"0,1,k,before,,1,,,0,success"})
 		check.Is(t, "the failing task", between.Wait(t.Context()), errFailed)
 		check.Is(t, "the running task", running.Wait(t.Context()), nil)
-		runAll(t, m, 0, 3)
+		runAll(t, m, 0, 5)
 		check.Is(t, "Stop", m.Stop(t.Context()), nil)
+		if strings.Contains(log.String(), "panic") {
+			t.Errorf("the log is %s", log)
+		}
 		check.Equal(t, "rows in the end", rows(), []string{"0,1,k,before,,1,,,0,success"})
 		check.Equal(t, "dropped", rec.Dropped(), 0)
 	})
@@ -81,30 +88,30 @@ func TestConcurrentClose(t *testing.T) {
 	check.Equal(t, "dropped", rec.Dropped(), 0)
 }
 
-// TestMemory checks that nothing remains of tasks that have waited to run again, and have ended.
-func TestMemory(t *testing.T) {
+// heap returns the size of what is reachable.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what the first one put aside
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestMemoryOfEndedTasks checks that nothing remains of tasks that have waited to run again, and have
+// ended.
+func TestMemoryOfEndedTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const tasks = 100_000
-		heap := func() int64 {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.GC() // what the first one put aside
-			runtime.ReadMemStats(&m)
-			return int64(m.HeapAlloc)
-		}
 		rec := newOn(t, &memory{write: func([]byte) (int, error) { return 0, nil }}, record.Config{Buffer: 1})
 		m := start(t, taskmanager.WithObserver(rec))
-		round := func() {
-			for range tasks {
-				submit(t, m, func(context.Context) error { return taskmanager.NotYet(time.Hour) })
-			}
-			time.Sleep(time.Minute)
-			for h := range m.Tasks() {
-				h.Cancel()
-			}
-			check.Is(t, "WaitIdle", m.WaitIdle(t.Context()), nil)
+		for range tasks {
+			submit(t, m, func(context.Context) error { return taskmanager.NotYet(time.Hour) })
 		}
-		round() // the manager keeps some memory too
+		time.Sleep(time.Minute)
+		for h := range m.Tasks() {
+			h.Cancel()
+		}
+		check.Is(t, "WaitIdle", m.WaitIdle(t.Context()), nil)
 		before := heap()
 		check.Is(t, "Close", rec.Close(), nil)
 		if freed := before - heap(); freed > 1<<20 {
@@ -112,6 +119,32 @@ func TestMemory(t *testing.T) {
 		}
 		runtime.KeepAlive(rec)
 		check.Is(t, "Stop", m.Stop(t.Context()), nil)
+	})
+}
+
+// TestMemoryOfLongTexts checks that rows that wait for the disk do not keep long texts.
+func TestMemoryOfLongTexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := newGate()
+		disk := new(memory)
+		rec := newOn(t, disk, record.Config{})
+		disk.write = func([]byte) (int, error) { hangs.pass(); return 0, nil }
+		m := start(t, taskmanager.WithObserver(rec))
+		hangs.close()
+		before := heap()
+		const tasks, long = 50, 1 << 20
+		for range tasks {
+			h := submit(t, m, takes(0, nil), taskmanager.WithKey(strings.Repeat("x", long)), taskmanager.WithKind(strings.Repeat("y", long)))
+			check.Is(t, "Wait", h.Wait(t.Context()), nil)
+		}
+		time.Sleep(time.Minute) // the manager lets go of tasks after a while
+		if kept := heap() - before; kept > 10*long {
+			t.Errorf("%d rows keep %d bytes", tasks, kept)
+		}
+		check.Equal(t, "dropped", rec.Dropped(), 0)
+		hangs.open()
+		check.Is(t, "Stop", m.Stop(t.Context()), nil)
+		check.Is(t, "Close", rec.Close(), nil)
 	})
 }
 
