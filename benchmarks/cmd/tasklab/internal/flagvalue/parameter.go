@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 )
 
 // Parameter declares a number that may follow a name.
@@ -79,13 +80,7 @@ func (p *Parameter) Format(v float64) string {
 	if p.Kind != Duration {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
-	s := time.Duration(v).String()
-	for _, end := range []string{"m0s", "h0m"} { // 1m0s is 1m
-		if strings.HasSuffix(s, end) {
-			s = s[:len(s)-2]
-		}
-	}
-	return s
+	return output.Duration(time.Duration(v))
 }
 
 // parse reads a value. The error says what is allowed.

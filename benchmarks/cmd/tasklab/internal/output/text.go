@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vbauerster/mpb/v8/decor"
@@ -37,6 +38,17 @@ func Short(d time.Duration) string {
 		scale *= 10
 	}
 	return d.Round(scale).String()
+}
+
+// Duration formats a duration without zeros at its end: 5m0s is 5m.
+func Duration(d time.Duration) string {
+	s := d.String()
+	for _, end := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, end) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // ShortMilliseconds formats a number of milliseconds as a duration with three

@@ -123,12 +123,12 @@ func (s Simulation) more() string {
 
 // waits describes the waits in words.
 func (r Result) waits() string {
-	return fmt.Sprintf("p50 %s, p95 %s, p99 %s, longest %s", short(r.WaitP50), short(r.WaitP95), short(r.WaitP99), short(r.WaitMax))
+	return fmt.Sprintf("waits: p50 %s, p95 %s, p99 %s, longest %s", short(r.WaitP50), short(r.WaitP95), short(r.WaitP99), short(r.WaitMax))
 }
 
 // cost describes the workers in words.
 func (r Result) cost() string {
-	return output.English().Sprintf("at most %d, %s worker-seconds, turns: %d", r.PeakWorkers, seconds(r.WorkerSeconds), r.Turns)
+	return output.English().Sprintf("at most %d workers, %s worker-seconds, turns: %d", r.PeakWorkers, seconds(r.WorkerSeconds), r.Turns)
 }
 
 // losses describes in words which tasks did not succeed.
@@ -147,7 +147,8 @@ func (r Result) losses() string {
 
 // scales has the ends of the axes.
 type scales struct {
-	time        float64 // seconds
+	time        float64 // in the unit
+	unit        timeUnit
 	workers     float64
 	least, most float64 // waits in seconds; shorter ones are drawn as the least
 }
@@ -161,6 +162,34 @@ const (
 	decades = 4
 )
 
+// timeUnit is the unit of the time axis.
+type timeUnit struct {
+	name    string
+	seconds float64
+}
+
+// unitOf returns the unit for a number of seconds, which keeps labels short.
+func unitOf(seconds float64) timeUnit {
+	switch {
+	case seconds <= 900:
+		return timeUnit{"seconds", 1}
+	case seconds <= 900*60:
+		return timeUnit{"minutes", 60}
+	default:
+		return timeUnit{"hours", 3600}
+	}
+}
+
+// in returns intervals with times in the unit.
+func (u timeUnit) in(series []Interval) []Interval {
+	converted := slices.Clone(series)
+	for i := range converted {
+		converted[i].At /= u.seconds
+		converted[i].Length /= u.seconds
+	}
+	return converted
+}
+
 func scalesOf(results []Result) scales {
 	s := scales{time: 1e-9, workers: 1, most: shortest}
 	for _, r := range results {
@@ -173,6 +202,8 @@ func scalesOf(results []Result) scales {
 			s.workers = max(s.workers, i.Offered)
 		}
 	}
+	s.unit = unitOf(s.time)
+	s.time /= s.unit.seconds
 	s.least = math.Pow(10, math.Ceil(math.Log10(s.most))-decades)
 	s.most *= 1.3
 	return s

@@ -16,9 +16,9 @@ import (
 
 // workersPanel shows the number of workers over time, in front of the offered load.
 func workersPanel(r Result, colour color.Color, s scales, last bool) *plot.Plot {
-	offered := steps(coarse(r.Series, offeredSteps), func(i Interval) float64 { return i.Offered })
-	workers := steps(coarse(r.Series, lineSteps), func(i Interval) float64 { return i.Workers })
-	return overTime(s.time, s.workers, last,
+	offered := steps(s.unit.in(coarse(r.Series, offeredSteps)), func(i Interval) float64 { return i.Offered })
+	workers := steps(s.unit.in(coarse(r.Series, lineSteps)), func(i Interval) float64 { return i.Workers })
+	return overTime(s, s.workers, last,
 		&plotter.Line{XYs: offered, FillColor: charts.Backdrop},
 		&plotter.Line{XYs: workers, LineStyle: draw.LineStyle{Color: colour, Width: 1.1}})
 }
@@ -62,17 +62,17 @@ func steps(series []Interval, number func(Interval) float64) plotter.XYs {
 }
 
 // overTime returns a panel with a time axis.
-func overTime(seconds, most float64, last bool, lines ...plot.Plotter) *plot.Plot {
+func overTime(s scales, most float64, last bool, lines ...plot.Plotter) *plot.Plot {
 	p := newPanel()
-	times, numbers := roundTicks(seconds, 6), roundTicks(most, 4)
+	times, numbers := roundTicks(s.time, 6), roundTicks(most, 4)
 	p.Add(grid{x: times, y: numbers})
 	p.Add(lines...)
 	// Adding lines changes the axes. Set them last, to be the same in all rows.
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, seconds, 0, most*1.05
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, s.time, 0, most*1.05
 	p.Y.Tick.Marker = plot.ConstantTicks(numbers)
 	if last {
 		p.X.Tick.Marker = plot.ConstantTicks(times)
-		p.X.Label.Text = "seconds"
+		p.X.Label.Text = s.unit.name
 	}
 	return p
 }
@@ -101,10 +101,10 @@ func waitPanel(r Result, colour color.Color, s scales, last bool) *plot.Plot {
 	p.Y.Min, p.Y.Max = s.least, s.most
 	p.X.Min, p.X.Max = 0, s.time
 	p.Y.Tick.Marker = plot.ConstantTicks(decades)
-	p.Add(grid{x: times, y: decades}, waits{coarse(r.Series, lineSteps), colour, s.least})
+	p.Add(grid{x: times, y: decades}, waits{s.unit.in(coarse(r.Series, lineSteps)), colour, s.least})
 	if last {
 		p.X.Tick.Marker = plot.ConstantTicks(times)
-		p.X.Label.Text = "seconds"
+		p.X.Label.Text = s.unit.name
 	}
 	return p
 }

@@ -189,7 +189,7 @@ func (s *Source) String() string {
 	}
 	text := fmt.Sprintf("%s load, %s tasks/s that take %v on average (%s)", s.shape.Name, rate, s.mean, s.distribution.Name)
 	if s.duration > 0 {
-		text += fmt.Sprintf(", for %v", s.duration)
+		text += ", for " + output.Duration(s.duration)
 	}
 	if s.jobs > 0 {
 		text += output.English().Sprintf(", at most %d tasks", s.jobs)

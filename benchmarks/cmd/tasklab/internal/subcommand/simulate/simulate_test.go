@@ -198,6 +198,16 @@ func TestCores(t *testing.T) {
 	}
 }
 
+func TestIdleTimeout(t *testing.T) {
+	trace := write(t, "at,service\n0,1\n0,1\n10,1\n")
+	for timeout, want := range map[string]float64{"1s": 11 + 2, "20s": 11 + 11} {
+		s := executeJSON(t, "-trace", trace, "-scaler", "demand", "-idle-timeout", timeout)
+		if got := s.Settings[0].WorkerSeconds; math.Abs(got-want) > 1e-6 {
+			t.Errorf("%s: %v worker-seconds, want %v", timeout, got, want)
+		}
+	}
+}
+
 func TestRestarts(t *testing.T) {
 	trace := write(t, "at,service,fails\n0,1,1\n0,1,5\n")
 	s := executeJSON(t, "-trace", trace, "-scaler", "fixed", "-max", "2", "-restart", "constant:1s", "-retries", "2")
@@ -209,8 +219,12 @@ func TestRestarts(t *testing.T) {
 // In real time, the same tasks run.
 func TestRealTime(t *testing.T) {
 	args := []string{"-real", "-shape", "steady", "-rate", "1000", "-service", "1us", "-jobs", "50", "-scaler", "demand,fixed:2"}
+	virtual := executeJSON(t, args[1:]...).Settings[0].Elapsed
 	for _, more := range [][]string{nil, {"-cpu"}} {
 		s := executeJSON(t, append(args, more...)...)
+		if s.Settings[0].Elapsed == virtual {
+			t.Error("the time is virtual")
+		}
 		if len(s.Settings) != 2 || s.Settings[0].Done != 50 || s.Settings[1].Done != 50 || !s.RealTime || s.Settings[0].RunMean <= 0 {
 			t.Errorf("%+v", s)
 		}
