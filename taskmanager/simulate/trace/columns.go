@@ -37,11 +37,12 @@ type Mapping struct {
 // Columns returns the format of tables with a header, such as exports from other programs. The error
 // says which expression is wrong, and where. Columns that the mapping does not name are ignored. Rows
 // must be in order of arrival, see [Format.Window]. An empty cell of At or Service is an error; where
-// another expression has an empty cell, it is 0. Quotes, blanks, comments and empty lines are as in
-// [CSV]. Expressions have the precision of a float64; a number of seconds in a column of its own is
-// exact to the nanosecond.
+// another expression has an empty cell, it is 0. Quotes, blanks and empty lines are as in [CSV]. There
+// are no comments, since the first column of a table may have texts that begin with #. Expressions
+// have the precision of a float64; a number of seconds in a column of its own is exact to the
+// nanosecond.
 func Columns(m Mapping) (Format, error) {
-	if m.Comma == '"' || m.Comma == '\n' || m.Comma == '\r' || m.Comma == '#' || m.Comma == ' ' {
+	if m.Comma == '"' || m.Comma == '\n' || m.Comma == '\r' || m.Comma == ' ' {
 		return Format{}, fmt.Errorf("trace: columns cannot be separated by %s", quote([]byte{m.Comma}))
 	}
 	if m.Comma == 0 {

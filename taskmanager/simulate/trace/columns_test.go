@@ -57,7 +57,10 @@ func TestTimesOfColumns(t *testing.T) {
 		}
 		check.Equal(t, "arrivals from "+c.first, fmt.Sprint(got[0].At, got[1].At), "0s "+c.at)
 	}
-	got, failed := mapped("ms\ts\n1000\t1\n2500\t1\n", trace.Mapping{At: "0.001*ms", Service: "s", Comma: '\t'})
+	got, failed := mapped("#t,s\n#1,1\n", trace.Mapping{At: "0", Service: "s", Key: "#t"})
+	check.Equal(t, "error", failed, "")
+	check.Equal(t, "jobs of a table without comments", got, []simulate.Job{{Service: time.Second, Key: "#1"}})
+	got, failed = mapped("ms\ts\n1000\t1\n2500\t1\n", trace.Mapping{At: "0.001*ms", Service: "s", Comma: '\t'})
 	check.Equal(t, "error", failed, "")
 	check.Equal(t, "arrival", got[1].At, 1500*time.Millisecond)
 }

@@ -61,7 +61,7 @@ func CSV() Format { return Format{read: readCSV} }
 
 func readCSV(in *input) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
-		t := table{in: in, comma: ','}
+		t := table{in: in, comma: ',', comments: true}
 		p := parser{texts: make(texts)}
 		if err := t.readHeader(); err != nil {
 			yield(row{}, err)

@@ -12,8 +12,10 @@ import (
 // table reads a table of comma-separated values with a header. Unlike package encoding/csv it
 // limits the length of a row, keeps \r\n in quotes, and allocates nothing for a row.
 type table struct {
-	in     *input
-	comma  byte
+	in       *input
+	comma    byte
+	comments bool // lines that begin with # are comments
+
 	header []string
 	line   int // where the last row begins
 	fields [][]byte
@@ -89,7 +91,10 @@ func (t *table) read() ([][]byte, error) {
 		}
 		t.line = t.in.lines.number
 		line = bytes.TrimLeft(line, " ")
-		if len(line) == 0 || line[0] == '#' || len(withoutEnd(line)) == 0 {
+		switch {
+		case len(withoutEnd(line)) == 0:
+			continue
+		case t.comments && line[0] == '#':
 			t.comment(line)
 			continue
 		}
