@@ -75,7 +75,7 @@ func TestDiurnalArrivals(t *testing.T) {
 
 func TestOnOffArrivals(t *testing.T) {
 	// Workloads of different seeds are independent, so the standard errors are those of independent values.
-	const seeds, rate = 600, 10.0
+	const seeds, rate = 600, 4.0
 	a := load.OnOff{Rate: rate}
 	short, long := make([]float64, seeds), make([]float64, seeds)
 	for seed := range seeds {
@@ -107,12 +107,12 @@ func TestOnOffArrivals(t *testing.T) {
 }
 
 func TestOnOffTimesArePareto(t *testing.T) {
-	// A single source has 2.5 arrivals per second while it is on.
-	const interval, periods = 0.4, 1000
+	// A single source has an arrival every two seconds while it is on.
+	const interval, periods = 2.0, 1000
 	var on, off []float64
 	begin, last := 0.0, -1.0
 	l := load.Load{
-		Arrivals: load.OnOff{Rate: 1, Sources: 1, On: 400 * time.Second, Off: 600 * time.Second, Alpha: 1.6},
+		Arrivals: load.OnOff{Rate: 0.2, Sources: 1, On: 400 * time.Second, Off: 600 * time.Second, Alpha: 1.6},
 		Service:  load.Constant{Mean: 1}, Duration: 1<<63 - 1, Seed: 3,
 	}
 	for j, err := range l.Workload() {
