@@ -247,7 +247,7 @@
 //
 // The table has the Pareto front: the settings that no other one beats both in the
 // quantity to minimise and in that of the first objective, among those that meet the other
-// objectives. The chart of -chart has all settings that were tried on all of the first part. If
+// objectives. The chart of -chart has all settings that were tried. If
 // no setting meets the objectives, the choice is the nearest one: that whose largest
 // violation, relative to the bound, is the smallest. If an interrupt ends the search, the
 // results so far are shown, and marked.

@@ -57,14 +57,15 @@ func newDrawing(r *Result, c draw.Canvas) *drawing {
 	}
 	xs, ys := []float64{}, []float64{r.Objectives[0].Bound}
 	for _, t := range r.Trials {
-		if !d.comparable(t) {
+		if t.Outcome.Stalled {
 			continue
 		}
-		xs, ys = append(xs, t.Outcome.Cost), append(ys, t.Outcome.Quantity)
+		o := d.scaled(t)
+		xs, ys = append(xs, o.Cost), append(ys, o.Quantity)
 		if t.Chosen && t.Second != nil {
 			xs, ys = append(xs, t.Second.Cost), append(ys, t.Second.Quantity)
 		}
-		if s := scalerName(t); !slices.Contains(d.scalers, s) {
+		if s := scalerName(t); d.comparable(t) && !slices.Contains(d.scalers, s) {
 			d.scalers = append(d.scalers, s)
 		}
 	}
@@ -75,6 +76,16 @@ func newDrawing(r *Result, c draw.Canvas) *drawing {
 
 // comparable reports whether a trial was tried on as many jobs as the choice.
 func (d *drawing) comparable(t Trial) bool { return t.Jobs == d.choice().Jobs && !t.Outcome.Stalled }
+
+// scaled returns the outcome of a trial. If it was tried on fewer jobs than the choice, a cost that
+// grows with the time is multiplied accordingly.
+func (d *drawing) scaled(t Trial) Outcome {
+	o, all := t.Outcome, d.Parts[0].Jobs
+	if m := d.Minimise.Measure; (m == "worker-seconds" || m == "turns") && t.Jobs < d.choice().Jobs {
+		o.Cost *= float64(all[d.choice().Jobs-1].At) / float64(max(all[t.Jobs-1].At, 1))
+	}
+	return o
+}
 
 // scalerName returns the name of the scaler without parameters and variants.
 func scalerName(t Trial) string {
@@ -95,10 +106,18 @@ func (d *drawing) at(o Outcome) vg.Point {
 	}
 }
 
+// elsewhere is the dot of a setting that was tried on fewer jobs than the choice.
+var elsewhere = draw.GlyphStyle{Color: color.Gray{0xc4}, Radius: 1.3, Shape: draw.CircleGlyph{}}
+
 func (d *drawing) draw() {
 	d.drawHead()
 	d.drawAxes()
 	d.drawObjective()
+	for _, t := range d.Trials {
+		if !d.comparable(t) && !t.Outcome.Stalled {
+			d.canvas.DrawGlyph(elsewhere, d.at(d.scaled(t)))
+		}
+	}
 	for _, t := range d.Trials {
 		if d.comparable(t) && !t.Front && !t.Chosen {
 			d.drawDot(t)
@@ -112,30 +131,35 @@ func (d *drawing) draw() {
 // drawHead writes the title and the legend.
 func (d *drawing) drawHead() {
 	left, top := d.canvas.Min.X+14, d.canvas.Max.Y
-	n := 0
-	for _, t := range d.Trials {
-		if d.comparable(t) {
-			n++
-		}
-	}
 	charts.Write(d.canvas, charts.Lettering(11, charts.Ink, true), left, top-20, fmt.Sprintf("%s against %s: %d settings that were tried",
 		capital(d.Minimise.String()), d.Objectives[0].Quantity, len(d.Trials)))
 	small := charts.Lettering(8, charts.Pencil, false)
 	charts.Write(d.canvas, small, left, top-33, shorten(capital(d.Title), 160))
 	remark := output.English().Sprintf("Each dot is a setting, on the first %d tasks. The black line is the Pareto front: no setting is below and to the left of it.", d.choice().Jobs)
-	if n < len(d.Trials) {
-		remark += output.English().Sprintf(" %d settings are missing; they did worse on fewer tasks.", len(d.Trials)-n)
-	}
 	charts.Write(d.canvas, small, left, top-45, remark)
-	x, y := left, top-66
+	d.drawLegend(left, top-66)
+}
+
+// drawLegend explains the dots.
+func (d *drawing) drawLegend(x, y vg.Length) {
+	entry := func(style draw.GlyphStyle, s string) {
+		lettering := charts.Lettering(8.5, charts.Ink, false)
+		d.canvas.DrawGlyph(style, vg.Point{X: x + 4, Y: y + 3})
+		charts.Write(d.canvas, lettering, x+11, y, s)
+		x += 26 + 1.15*lettering.Width(s)
+	}
 	for i, s := range d.scalers {
-		d.canvas.DrawGlyph(draw.GlyphStyle{Color: charts.Colour(i), Radius: 3.5, Shape: draw.CircleGlyph{}}, vg.Point{X: x + 4, Y: y + 3})
-		charts.Write(d.canvas, charts.Lettering(8.5, charts.Ink, false), x+11, y, s)
-		x += vg.Length(20 + 6*len(s))
+		entry(draw.GlyphStyle{Color: charts.Colour(i), Radius: 3.5, Shape: draw.CircleGlyph{}}, s)
 	}
 	if slices.ContainsFunc(d.Trials, func(t Trial) bool { return d.comparable(t) && t.Outcome.Others > 0 }) {
-		d.canvas.DrawGlyph(draw.GlyphStyle{Color: charts.Pencil, Radius: 3.5, Shape: draw.RingGlyph{}}, vg.Point{X: x + 4, Y: y + 3})
-		charts.Write(d.canvas, charts.Lettering(8.5, charts.Ink, false), x+11, y, "violates another objective")
+		entry(draw.GlyphStyle{Color: charts.Pencil, Radius: 3, Shape: draw.RingGlyph{}}, "violates another objective")
+	}
+	if n := slices.IndexFunc(d.Trials, func(t Trial) bool { return !d.comparable(t) && !t.Outcome.Stalled }); n >= 0 {
+		s := "tried on fewer tasks only"
+		if d.scaled(d.Trials[n]).Cost != d.Trials[n].Outcome.Cost {
+			s += ", " + d.Minimise.Measure + " multiplied"
+		}
+		entry(elsewhere, s)
 	}
 }
 
@@ -192,9 +216,15 @@ func (d *drawing) drawObjective() {
 	d.canvas.StrokeLine2(draw.LineStyle{Color: charts.Vermillion, Width: 1.2, Dashes: []vg.Length{5, 3}}, a.Min.X, y, a.Max.X, y)
 	style := charts.Lettering(8.5, charts.Vermillion, true)
 	style.XAlign = draw.XRight
-	at := vg.Point{X: a.Max.X - 4, Y: y + 4}
-	d.canvas.FillText(style, at, "objective: "+o.String())
-	d.take(at.X-190, at.Y, 190)
+	text := "objective: " + o.String()
+	if d.Margin > 0 {
+		strict := d.at(Outcome{Quantity: o.Stricter(d.Margin).Bound}).Y
+		d.canvas.StrokeLine2(draw.LineStyle{Color: charts.Vermillion, Width: 0.7, Dashes: []vg.Length{1, 2}}, a.Min.X, strict, a.Max.X, strict)
+		text += fmt.Sprintf(" (dotted: with the margin of %.3g%%)", 100*d.Margin)
+	}
+	at, width := vg.Point{X: a.Max.X - 4, Y: y + 4}, 1.1*style.Width(text)
+	d.canvas.FillText(style, at, text)
+	d.take(at.X-width, at.Y, width)
 }
 
 // drawDot draws a setting.
@@ -252,9 +282,15 @@ func (d *drawing) drawChoice() {
 // front, where there is room.
 func (d *drawing) drawLabels() {
 	c := d.choice()
+	occupy := func(o Outcome) {
+		at := d.at(o)
+		d.taken = append(d.taken, vg.Rectangle{Min: vg.Point{X: at.X - 5, Y: at.Y - 5}, Max: vg.Point{X: at.X + 5, Y: at.Y + 5}})
+	}
 	for _, t := range d.front() {
-		at := d.at(t.Outcome)
-		d.taken = append(d.taken, vg.Rectangle{Min: vg.Point{X: at.X - 4, Y: at.Y - 4}, Max: vg.Point{X: at.X + 4, Y: at.Y + 4}})
+		occupy(t.Outcome)
+	}
+	if c.Second != nil {
+		occupy(*c.Second)
 	}
 	d.label(d.at(c.Outcome), "choice: "+shortName(*c), true)
 	if c.Second != nil {
@@ -284,10 +320,7 @@ func shortName(t Trial) string {
 // there is no such place is left out, unless it is important.
 func (d *drawing) label(at vg.Point, s string, important bool) {
 	style := charts.Lettering(7.5, charts.Ink, important)
-	width := vg.Length(4.5 * float64(len([]rune(s))))
-	if important {
-		width *= 1.1
-	}
+	width := 1.1 * style.Width(s) // the viewer of an SVG may use another font
 	for _, distance := range []vg.Length{0, 12, 24, 40} {
 		for _, place := range []vg.Point{
 			{X: at.X + 9, Y: at.Y + 4 + distance}, {X: at.X + 9, Y: at.Y - 11 - distance},
@@ -314,8 +347,8 @@ func (d *drawing) label(at vg.Point, s string, important bool) {
 
 // write writes a text on a light ground, over the dots.
 func (d *drawing) write(style text.Style, at vg.Point, width vg.Length, s string) {
-	b := box(at.X, at.Y, width)
-	d.canvas.FillPolygon(color.NRGBA{0xff, 0xff, 0xff, 0xb0}, []vg.Point{b.Min, {X: b.Max.X, Y: b.Min.Y}, b.Max, {X: b.Min.X, Y: b.Max.Y}})
+	b := box(at.X, at.Y, width/1.1)
+	d.canvas.FillPolygon(color.NRGBA{0xff, 0xff, 0xff, 0xa0}, []vg.Point{b.Min, {X: b.Max.X, Y: b.Min.Y}, b.Max, {X: b.Min.X, Y: b.Max.Y}})
 	d.canvas.FillText(style, at, s)
 }
 

@@ -154,7 +154,13 @@ func (r *Result) Verdict() string {
 		return fmt.Sprintf("THE CHOICE DOES NOT HOLD ON THE SECOND PART: %s.\nIt meets all objectives on the first part only. "+
 			"Choose a setting of the front with more reserve,\nor tune with a stricter objective.", r.violations(1))
 	default:
-		return "The choice meets all objectives on both parts."
+		s := "The choice meets all objectives on both parts."
+		if slices.ContainsFunc(r.Trials, func(t Trial) bool {
+			return t.Jobs == c.Jobs && t.Outcome.Violation == 0 && t.Outcome.Cost < c.Outcome.Cost
+		}) {
+			s += " Cheaper settings that meet them too\nhave less reserve than the margin."
+		}
+		return s
 	}
 }
 

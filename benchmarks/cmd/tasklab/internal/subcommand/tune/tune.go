@@ -128,7 +128,7 @@ func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.
 			output.English().Sprint(c.first))
 	}
 	result, err := c.tune(ctx, problem, progress.New(stderr))
-	result.Title, result.Split, result.More = c.source.String(), c.split, more
+	result.Title, result.Split, result.More = strings.ReplaceAll(c.source.String(), "\n", "; "), c.split, more
 	if err == nil {
 		err = c.format.Write(stdout, &result)
 	}
