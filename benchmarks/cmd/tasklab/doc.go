@@ -47,9 +47,8 @@
 // # The queue
 //
 // At most -limit files wait for a worker at the same time; with 0, a file must find an
-// idle worker. The discipline that -queue
-// names selects the next file to be read. It uses what the walk found out before the
-// file is read; an unknown size counts as 0.
+// idle worker. The discipline that -queue names selects the next file to be read. It
+// uses what the walk found out before the file is read; an unknown size counts as 0.
 //
 //	fifo      the order in which the files were found
 //	lifo      the reverse

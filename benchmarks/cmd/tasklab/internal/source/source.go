@@ -67,7 +67,7 @@ func (s *Source) declareTrace(flags *flag.FlagSet) {
 	flags.StringVar(&s.file, "trace", s.file, "replay the trace in `FILE`, instead of a synthetic load")
 	flags.Var(&s.format, "format", "read the trace in the format `NAME`; see below")
 	flags.DurationVar(&s.window, "window", s.window, "sort tasks of the trace that arrive up to `D` out of order")
-	flags.Var(&s.weights, "weights", "the weights of keys, such as a=3,b=1, for fair and for Jain's index; other keys have 1 (`LIST`)")
+	flags.Var(&s.weights, "weights", "give keys of the trace the weights in `LIST`, such as a=3,b=1, for fair and for Jain's index; other keys have 1")
 	s.declareColumns(flags)
 }
 
@@ -77,7 +77,7 @@ func (s *Source) declareLoad(flags *flag.FlagSet) {
 	flags.Var(&s.distribution, "distribution", "draw the times that tasks take from the distribution `NAME`; see below")
 	flags.DurationVar(&s.duration, "duration", s.duration, "let tasks arrive for `D`")
 	flags.IntVar(&s.jobs, "jobs", s.jobs, "let at most `N` tasks arrive; without -duration, exactly so many")
-	flags.Var(&s.tenants, "tenants", "the tenants in `LIST`, each as KEY:SHARE, or with a weight for fair, and a mean service time of its own: KEY:SHARE:WEIGHT:SERVICE (default a:4,b:2,c:1,d:1)")
+	flags.Var(&s.tenants, "tenants", "divide the tasks among the tenants in `LIST`: KEY:SHARE each, or KEY:SHARE:WEIGHT:SERVICE with a weight for fair and Jain's index, and a mean service time of its own (default a:4,b:2,c:1,d:1)")
 }
 
 // Explain writes the source's part of the help.
