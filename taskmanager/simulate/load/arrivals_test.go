@@ -139,3 +139,42 @@ func TestOnOffTimesArePareto(t *testing.T) {
 	kolmogorov(t, "times on", on[1:], pareto(400))
 	kolmogorov(t, "times off", off[1:], pareto(600))
 }
+
+func TestOnOffSourcesStartInTheirSteadyState(t *testing.T) {
+	// A single source is on half of the time, and then has an arrival every 10 ms.
+	const seeds, interval = 2000, 0.01
+	var on, off []float64 // how long the first state of each seed lasts, to half an interval
+	for seed := range uint64(seeds) {
+		times := arrivals(t, load.OnOff{Rate: 50, Sources: 1, On: time.Second, Off: time.Second}, 3*time.Second, 0, seed)
+		if len(times) == 0 {
+			off = append(off, 3)
+			continue
+		}
+		if times[0] >= interval {
+			off = append(off, times[0]-interval/2)
+			continue
+		}
+		i := 1
+		for i < len(times) && times[i]-times[i-1] < 1.5*interval {
+			i++
+		}
+		on = append(on, times[i-1]+interval/2)
+	}
+	proportion(t, "seeds that start on", len(on), seeds, 0.5)
+	for _, states := range [][]float64{on, off} {
+		for _, x := range []float64{0.1, 0.3, 1, 2} {
+			longer := 0
+			for _, d := range states {
+				if d > x {
+					longer++
+				}
+			}
+			// The integral of the probability that a time exceeds y, from x: times are at least 1/3 s.
+			want := 1 - x
+			if x > 1./3 {
+				want = math.Pow(3*x, -0.5) / 1.5
+			}
+			proportion(t, "first times that are longer", longer, len(states), want)
+		}
+	}
+}
