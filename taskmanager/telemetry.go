@@ -189,15 +189,15 @@ func (m *TaskManager) executionLocked(h *Handle, worker int32, began time.Durati
 // observeRun tells observers that the execution of a claimed task begins. If the task was
 // cancelled meanwhile, it does nothing and returns false.
 func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
-	h.heed()
 	set := m.observersOf(h)
+	if set.run == nil {
+		return false
+	}
+	h.heed()
 	h.word.Lock()
 	r, ctx, cancelled := m.executionLocked(h, worker, m.now()), h.ctxLocked(), h.cancelledLocked() != nil
 	h.word.Unlock()
 	if cancelled {
-		return false
-	}
-	if set.run == nil {
 		return false
 	}
 	ctx.Lazy().SetValues(set.inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {

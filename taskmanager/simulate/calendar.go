@@ -20,78 +20,89 @@ type calendar struct {
 	epoch time.Time
 	real  bool // real time: events need no instants of their own
 
-	last time.Duration // the arrival before; belongs to the goroutine that feeds the manager
-
-	mu     sync.Mutex // guards the rest
-	events map[time.Duration]*appointment
+	mu      sync.Mutex // guards the rest
+	ends    map[time.Duration]*appointment
+	arrival time.Duration // the last one, or the next one from when the feed waits for it
 }
 
-// appointment is the instant of an event. It changes if the event is put off, under the lock of the
-// calendar. An arrival is never put off.
+// appointment is the instant at which an execution ends. It changes if the end is put off, under the
+// lock of the calendar.
 type appointment struct {
 	at  time.Duration
-	job int // the number of the job that ends, or arrival
+	job int // the number of the job
 }
 
-// arrival is the number that makes an appointment that of an arrival.
-const arrival = -1
-
 func newCalendar(realTime bool) *calendar {
-	return &calendar{epoch: time.Now(), real: realTime, last: -1, events: make(map[time.Duration]*appointment)}
+	return &calendar{epoch: time.Now(), real: realTime, arrival: -1, ends: make(map[time.Duration]*appointment)}
 }
 
 // now returns the time since the start of the replay.
 func (c *calendar) now() time.Duration { return time.Since(c.epoch) }
 
-// waitUntil waits for an arrival, which is at or after the one before. It returns false if ctx has
-// ended. A replay in virtual time does not wait for ctx, which is outside the bubble.
-func (c *calendar) waitUntil(ctx context.Context, at time.Duration) bool {
+// waitUntil waits for an arrival, which is at or after the one before, and returns its instant. It
+// returns false if ctx has ended. A replay in virtual time does not wait for ctx, which is outside the
+// bubble.
+func (c *calendar) waitUntil(ctx context.Context, at time.Duration) (time.Duration, bool) {
 	if c.real {
-		return wait(ctx, at-c.now()) == nil
+		err := wait(ctx, at-c.now())
+		return c.now(), err == nil
 	}
-	c.last = max(at, c.last+1)
-	e := c.appoint(arrival, c.last)
-	time.Sleep(e.at - c.now())
-	c.cancel(e)
+	c.mu.Lock()
+	at = max(at, c.arrival+1)
+	c.arrival = at
+	if putOff := c.ends[at]; putOff != nil {
+		delete(c.ends, at)
+		c.insertLocked(putOff)
+	}
+	c.mu.Unlock()
+	time.Sleep(at - c.now())
 	synctest.Wait() // after what the manager does at this instant by itself
-	return ctx.Err() == nil
+	return at, ctx.Err() == nil
 }
 
-// workFor waits for the end of an execution that takes d. An execution that takes no time ends at
-// once.
-func (c *calendar) workFor(job int, d time.Duration) {
-	_ = c.work(job, d, func(d time.Duration) error { time.Sleep(d); return nil })
+// workFor waits for the end of an execution that began at a time and takes d, and returns the instant.
+// An execution that takes no time ends at once.
+func (c *calendar) workFor(job int, began, d time.Duration) time.Duration {
+	if d <= 0 {
+		return began
+	}
+	e := c.appoint(job, began+d)
+	for now := began; ; {
+		at := c.instantOf(e)
+		if at == now {
+			break
+		}
+		time.Sleep(at - now)
+		now = at
+	}
+	c.cancel(e)
+	synctest.Wait()
+	return e.at
 }
 
 // workUnless is workFor, but ends early with the reason of ctx if ctx ends.
-func (c *calendar) workUnless(ctx context.Context, job int, d time.Duration) error {
-	return c.work(job, d, func(d time.Duration) error { return wait(ctx, d) })
-}
-
-// work waits with the function pause, which is called again if the end has been put off meanwhile.
-func (c *calendar) work(job int, d time.Duration, pause func(time.Duration) error) (err error) {
-	if d <= 0 {
-		return nil
-	}
-	e := c.appoint(job, c.now()+d)
-	for err == nil {
-		c.mu.Lock()
-		at := e.at
-		c.mu.Unlock()
-		left := at - c.now()
+func (c *calendar) workUnless(ctx context.Context, job int, began, d time.Duration) error {
+	e := c.appoint(job, began+d)
+	defer c.cancel(e)
+	for {
+		left := c.instantOf(e) - c.now()
 		if left <= 0 {
-			break
+			return nil
 		}
-		err = pause(left)
+		if err := wait(ctx, left); err != nil {
+			return err
+		}
 	}
-	c.cancel(e)
-	if err == nil {
-		synctest.Wait()
-	}
-	return err
 }
 
-// appoint makes an appointment for an event at a time, or shortly afterwards.
+// instantOf returns the instant of an end, which may change until then.
+func (c *calendar) instantOf(e *appointment) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return e.at
+}
+
+// appoint makes an appointment for an end at a time, or shortly afterwards.
 func (c *calendar) appoint(job int, at time.Duration) *appointment {
 	e := &appointment{at: at, job: job}
 	c.mu.Lock()
@@ -104,18 +115,18 @@ func (c *calendar) appoint(job int, at time.Duration) *appointment {
 func (c *calendar) cancel(e *appointment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.events, e.at)
+	delete(c.ends, e.at)
 }
 
-// insertLocked finds an instant for an event, at or after its time, and puts off others for it.
+// insertLocked finds an instant for an end, at or after its time, and puts off others for it.
 func (c *calendar) insertLocked(e *appointment) {
 	for at := e.at; ; at++ {
-		other := c.events[at]
-		if other != nil && other.job < e.job {
+		other := c.ends[at]
+		if at == c.arrival || other != nil && other.job < e.job {
 			continue
 		}
 		e.at = at
-		c.events[at] = e
+		c.ends[at] = e
 		if other == nil {
 			return
 		}

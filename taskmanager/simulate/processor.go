@@ -40,10 +40,10 @@ func newProcessor(cores int, c *calendar) *processor {
 	return p
 }
 
-// workFor does d of work, and returns when it is done.
-func (p *processor) workFor(job int, d time.Duration) {
+// workFor does d of work, and returns when it was done.
+func (p *processor) workFor(job int, d time.Duration) time.Duration {
 	if d <= 0 {
-		return
+		return p.calendar.now()
 	}
 	s := &share{job: job, done: make(chan struct{})}
 	p.mu.Lock()
@@ -53,6 +53,7 @@ func (p *processor) workFor(job int, d time.Duration) {
 	p.appointLocked()
 	p.mu.Unlock()
 	<-s.done
+	return p.calendar.now()
 }
 
 // advanceLocked brings the progress up to now.

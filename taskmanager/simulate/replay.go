@@ -139,10 +139,11 @@ func (r *replay) feed(w Workload) {
 			return
 		}
 		last = j.At
-		if !r.calendar.waitUntil(r.ctx, j.At) || r.look() {
+		now, ok := r.calendar.waitUntil(r.ctx, j.At)
+		if !ok || r.look() {
 			return
 		}
-		r.submit(number, j)
+		r.submit(number, j, now)
 		number++
 	}
 }
@@ -171,9 +172,9 @@ func (j *Job) fault(number int, last time.Duration) error {
 
 // submit submits a job. A submit that would wait, or run the job itself, does so beside the following
 // arrivals.
-func (r *replay) submit(number int, j Job) {
+func (r *replay) submit(number int, j Job, now time.Duration) {
 	t, value := r.newTask(number, j)
-	r.record.arrives(t, r.calendar.now())
+	r.record.arrives(t, now)
 	_, err := r.manager.TrySubmit(context.Background(), value)
 	switch {
 	case err == nil:
@@ -199,24 +200,25 @@ func (r *replay) refused(t *task, err error) {
 	}
 }
 
-// workFor does the work of an execution.
-func (r *replay) workFor(ctx context.Context, t *task) error {
+// workFor does the work of an execution that began at a time, and returns when it ended.
+func (r *replay) workFor(ctx context.Context, t *task, began time.Duration) (time.Duration, error) {
 	switch {
 	case r.realTime && r.work != nil:
-		return r.work(ctx, t.job.Service)
+		err := r.work(ctx, t.job.Service)
+		return r.calendar.now(), err
 	case r.realTime:
-		return wait(ctx, t.job.Service)
-	case r.calendar.now() > longest+longest/2:
-		r.end(fmt.Errorf("simulate: job %d starts after %v; the workload is too long for its workers", t.number+1, r.calendar.now()))
-		return r.failure
+		err := wait(ctx, t.job.Service)
+		return r.calendar.now(), err
+	case began > longest+longest/2:
+		r.end(fmt.Errorf("simulate: job %d starts after %v; the workload is too long for its workers", t.number+1, began))
+		return began, r.failure
 	case r.processor != nil:
-		r.processor.workFor(t.number, t.job.Service)
-		return nil
+		return r.processor.workFor(t.number, t.job.Service), nil
 	case !r.isPlain(ctx):
-		return r.calendar.workUnless(ctx, t.number, t.job.Service)
+		err := r.calendar.workUnless(ctx, t.number, began, t.job.Service)
+		return r.calendar.now(), err
 	}
-	r.calendar.workFor(t.number, t.job.Service)
-	return nil
+	return r.calendar.workFor(t.number, began, t.job.Service), nil
 }
 
 // isPlain reports whether ctx is the manager's own. Then it ends only when the manager does, and an

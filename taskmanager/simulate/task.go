@@ -67,8 +67,8 @@ func (t *task) Execute(ctx context.Context) error {
 	r := t.replay
 	began := r.calendar.now()
 	execution := r.record.executionBegins(t, began)
-	err := r.workFor(ctx, t)
-	r.record.executionEnds(t, began, r.calendar.now())
+	now, err := r.workFor(ctx, t, began)
+	r.record.executionEnds(t, began, now)
 	r.look()
 	if err == nil && execution <= t.job.Fails {
 		err = errFails
