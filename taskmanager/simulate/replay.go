@@ -19,14 +19,14 @@ import (
 
 // ErrStalled is the error of a replay in which jobs wait and nothing happens any more, for instance
 // because the scaler asks for no workers.
-var ErrStalled = errors.New("simulate: jobs wait, but no job has run for 30 days of virtual time; check the scaler, the minimum of workers and the limits")
+var ErrStalled = errors.New("simulate: jobs wait, but no job has run for 10 days of virtual time; check the scaler, the minimum of workers and the limits")
 
 const (
 	// longest bounds the times of a workload. The clock of a bubble ends after 262 years.
 	longest = 100 * 365 * 24 * time.Hour
 
 	watchInterval = time.Hour           // between two looks for a replay that has stalled
-	patience      = 30 * 24 * time.Hour // for which nothing may happen
+	patience      = 10 * 24 * time.Hour // for which nothing may happen
 )
 
 // Run replays a workload in virtual time on a manager of its own, and reports what happened. It

@@ -1,0 +1,45 @@
+package simulate_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler/scale"
+	"github.com/seed56799101/taskmanager/taskmanager"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate/load"
+)
+
+// A program asks how long tasks would wait with a scaler: an hour of Poisson arrivals takes a moment.
+func ExampleRun() {
+	hour := load.Load{Arrivals: load.Poisson(20), Service: load.Exponential(200 * time.Millisecond), Duration: time.Hour, Seed: 1}
+	report, err := simulate.Run(context.Background(), hour.Workload(), func(with ...taskmanager.Option) (*taskmanager.TaskManager, error) {
+		return taskmanager.Start(append(with,
+			taskmanager.WithWorkers(1, 50),
+			taskmanager.WithScaler(scale.TargetWait(scale.TargetWaitConfig{Wait: 50 * time.Millisecond})),
+		)...)
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(report.Total.Jobs > 70_000, report.Total.Wait.Percentile(95) < 100*time.Millisecond, report.PeakWorkers < 20)
+	// Output: true true true
+}
+
+// A test asserts what a policy guarantees: a tenant that floods the queue does not delay another one.
+func ExampleTest() {
+	_ = func(t *testing.T) {
+		flood := load.Load{
+			Arrivals: load.Poisson(100), Service: load.Constant(90 * time.Millisecond), Duration: time.Minute,
+			Tenants: []load.Tenant{{Key: "large", Share: 0.99}, {Key: "small", Share: 0.01}},
+		}
+		report := simulate.Test(t, flood.Workload(), func(with ...taskmanager.Option) (*taskmanager.TaskManager, error) {
+			return taskmanager.Start(append(with, taskmanager.WithWorkers(8, 8), taskmanager.WithQueue(taskmanager.Fair(nil)))...)
+		})
+		if wait := report.Keys[1].Wait.Percentile(99); wait > 250*time.Millisecond {
+			t.Errorf("tasks of %s wait up to %v", report.Keys[1].Name, wait)
+		}
+	}
+}
