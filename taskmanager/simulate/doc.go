@@ -13,7 +13,7 @@
 //		)...)
 //	})
 //
-// In a test, [Test] does the same, so a policy can have a regression test: the p99 wait stays below 200 ms
+// In a test, [Test] does the same (TestFloodDelaysOnlyItself in example_test.go is one of ten lines), so a policy can have a regression test: the p99 wait stays below 200 ms
 // on last week's traffic. The program tasklab of this repository compares policies and tunes their options
 // from the command line.
 //

@@ -41,4 +41,3 @@ func TestFloodDelaysOnlyItself(t *testing.T) {
 		t.Errorf("p99 wait of tenant %s is %v", small.Name, small.Wait.Percentile(99))
 	}
 }
-
