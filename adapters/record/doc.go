@@ -46,6 +46,15 @@
 // taskmanager.task.submissions counts such submits. A task of a group that waits until the group has
 // room is not submitted yet.
 //
+// # What a replay cannot know
+//
+//   - What the arrivals depend on. A program that waits for room in the queue, or for the end of a task,
+//     before it submits the next one does so earlier if its tasks are faster. A replay submits at the
+//     recorded times.
+//   - The time between two executions on a worker: some microseconds. Where tasks take less than a
+//     hundred of them, those of a replay wait less than those that were recorded.
+//   - Which part of an execution was spent waiting for a processor.
+//
 // # Files
 //
 // The first file is Config.File. When it would exceed Config.MaxBytes, the recording continues in
