@@ -232,7 +232,7 @@
 // second, each on a new manager, and both results are shown. Settings are chosen by
 // bounds that are stricter by -margin (default 10%), because the cheapest setting that just
 // meets a bound on one part of the traffic often misses it on another. All tasks are kept in
-// memory, some 150 bytes each. Of a longer workload the first ones are used, at most -first
+// memory, some 100 bytes each. Of a longer workload the first ones are used, at most -first
 // (default one million), since a random sample of the tasks would need fewer workers.
 //
 // The search varies the queue and the scaler (the lists -queue and -scaler), those of

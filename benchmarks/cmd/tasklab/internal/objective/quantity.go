@@ -112,14 +112,10 @@ func (q Quantity) String() string {
 	if q.entry().distributed() {
 		s = q.Statistic.String() + " " + s
 	}
-	switch {
-	case !q.Keyed:
-		return s
-	case strings.EqualFold(q.Key, "key"): // the parser takes the first as a keyword
-		return s + " of key " + q.Key
-	default:
-		return s + " of " + quote(q.Key)
+	if q.Keyed {
+		s += " of " + quote(q.Key)
 	}
+	return s
 }
 
 // quote quotes a key if it would not be one word.

@@ -75,6 +75,11 @@ func TestPoliciesAreValid(t *testing.T) {
 		for range 5 {
 			check(t, l, p)
 			near := space.Near(p, rapid.SampledFrom([]float64{0.25, 0.02}).Draw(t, "step"))
+			for _, p := range near {
+				if p.Min < l.Min || p.Max > l.Max || p.Min > p.Max {
+					t.Fatalf("%v exceeds the limits %+v", p, l)
+				}
+			}
 			p = rapid.SampledFrom(near).Draw(t, "next")
 		}
 	})
@@ -96,6 +101,17 @@ func check(t *rapid.T, l policy.Limits, p policy.Policy) {
 	}
 	if err := m.Stop(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// With a fixed number of workers, the number is the maximum, and not another parameter.
+func TestFixed(t *testing.T) {
+	space := space(t, limits("fifo", "fixed", 1, 100))
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 20 {
+		if p := space.Draw(random); p.Scaler.Name != "fixed" || p.Min != p.Max {
+			t.Error(p)
+		}
 	}
 }
 
@@ -137,6 +153,20 @@ func TestNear(t *testing.T) {
 		"fifo, step:89ms, 1 to 100 workers, idle timeout 10s",
 	}, got); diff != "" {
 		t.Error("(-want +got):\n" + diff)
+	}
+}
+
+// A smaller maximum takes the minimum along.
+func TestMaximumBelowMinimum(t *testing.T) {
+	space := space(t, limits("fifo", "demand", 1, 100))
+	random := rand.New(rand.NewPCG(1, 1))
+	p := space.Draw(random)
+	for p.Min < 10 || p.Max > 2*p.Min {
+		p = space.Draw(random)
+	}
+	lower := func(q policy.Policy) bool { return q.Max < p.Min && q.Min == q.Max }
+	if near := space.Near(p, 0.25); !slices.ContainsFunc(near, lower) {
+		t.Errorf("near %v are only %v", p, near)
 	}
 }
 

@@ -108,12 +108,15 @@ func TestTheBestIsNeverDiscarded(t *testing.T) {
 			Parallel: 2,
 		}
 		seed, best := rapid.Uint64().Draw(t, "seed of the scores"), point{63, 63}
-		quality := rapid.Float64Range(0, 2).Draw(t, "quality") // which may be the worst of all
+		// Others may be cheaper and of better quality, but they violate more.
+		cost, quality := rapid.Float64Range(0, 2).Draw(t, "cost"), rapid.Float64Range(0, 2).Draw(t, "quality")
 		result, err := Run(t.Context(), grid(), plan, table(func(p point, rung int) Score {
 			if p == best {
-				return Score{Cost: -1, Quality: quality}
+				return Score{Cost: cost, Quality: quality}
 			}
-			return drawn(seed, p, rung)
+			other := drawn(seed, p, rung)
+			other.Violation++
+			return other
 		}))
 		if err != nil {
 			t.Fatal(err)
@@ -225,7 +228,7 @@ func TestInterrupted(t *testing.T) {
 			if n++; n == after {
 				cancel()
 			}
-			return n, drawn(1, p, rung), ctx.Err()
+			return n, Score{Cost: drawn(1, p, 0).Cost + float64(rung)}, ctx.Err() // larger parts cost more
 		})
 		cancel()
 		if err != nil || !result.Partial {
@@ -233,6 +236,11 @@ func TestInterrupted(t *testing.T) {
 		}
 		if after <= 1 && (len(result.Trials) > 0 || result.Best != -1) {
 			t.Errorf("after %d: %v", after, result)
+		}
+		for _, trial := range result.Trials {
+			if best := result.Trials[result.Best]; trial.Rung > best.Rung {
+				t.Errorf("after %d: the best was tried on rung %d, and another setting on rung %d", after, best.Rung, trial.Rung)
+			}
 		}
 		if after > 1 && (len(result.Trials) == 0 || result.Best < 0) {
 			t.Errorf("after %d: there is no result", after)

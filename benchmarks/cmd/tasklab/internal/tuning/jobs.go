@@ -48,7 +48,8 @@ type Part struct {
 }
 
 // Split splits a workload by time: the first part has the jobs that arrive in the given share of
-// the time between the first and the last arrival. An error says which part would be empty.
+// the time between the first and the last arrival. The parts use the memory of jobs. An error says
+// which part would be empty.
 func Split(jobs []simulate.Job, share float64) (parts [2]Part, err error) {
 	if len(jobs) == 0 {
 		return parts, fmt.Errorf("tasklab: the workload has no jobs")
@@ -63,16 +64,15 @@ func Split(jobs []simulate.Job, share float64) (parts [2]Part, err error) {
 				share, which, len(jobs), length)
 		}
 	}
-	shifted := slices.Clone(jobs[at:])
-	for i := range shifted {
-		shifted[i].At -= border
+	for i := range jobs {
+		if i < at {
+			jobs[i].At -= begin
+		} else {
+			jobs[i].At -= border
+		}
 	}
-	first := slices.Clone(jobs[:at])
-	for i := range first {
-		first[i].At -= begin
-	}
-	parts[0] = Part{Jobs: first, Length: border - begin}
-	parts[1] = Part{Jobs: shifted, Start: border - begin, Length: begin + length - border}
+	parts[0] = Part{Jobs: jobs[:at:at], Length: border - begin}
+	parts[1] = Part{Jobs: jobs[at:], Start: border - begin, Length: begin + length - border}
 	return parts, nil
 }
 
