@@ -45,6 +45,9 @@ func TestBursts(t *testing.T) {
 func TestSteps(t *testing.T) {
 	check.Equal(t, "arrivals in each second", inEachSecond(arrivals(t, load.Step{Rate: 20}, 10*time.Second, 0, 0), 10),
 		[]int{2, 2, 20, 20, 20, 20, 2, 2, 2, 2})
+	for _, n := range []int{1, 10, 90} { // ended in each of the parts
+		check.Equal(t, "arrivals", len(arrivals(t, load.Step{Rate: 20}, 10*time.Second, n, 0)), n)
+	}
 }
 
 func TestPoissonArrivals(t *testing.T) {
