@@ -140,7 +140,7 @@ func (r *replay) feed(w Workload) {
 		}
 		last = j.At
 		now, ok := r.calendar.waitUntil(r.ctx, j.At)
-		if !ok || r.look() {
+		if r.look() || !ok { // look first: this job is missing in the report
 			return
 		}
 		r.submit(number, j, now)
