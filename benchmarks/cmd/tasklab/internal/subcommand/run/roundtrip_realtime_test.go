@@ -56,11 +56,11 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatal(err)
 				}
 				c := parsed.(*command)
-				real, virtual := c.measured(t, file), c.replayed(t, file)
-				t.Logf("run %+v, replay %+v", real, virtual)
-				ratios["p50 wait"] = append(ratios["p50 wait"], virtual.p50/real.p50)
-				ratios["p95 wait"] = append(ratios["p95 wait"], virtual.p95/real.p95)
-				ratios["worker-seconds"] = append(ratios["worker-seconds"], virtual.workers/real.workers)
+				run, replay := c.measured(t, file), c.replayed(t, file)
+				t.Logf("run %+v, replay %+v", run, replay)
+				ratios["p50 wait"] = append(ratios["p50 wait"], replay.p50/run.p50)
+				ratios["p95 wait"] = append(ratios["p95 wait"], replay.p95/run.p95)
+				ratios["worker-seconds"] = append(ratios["worker-seconds"], replay.workers/run.workers)
 			}
 			for what, all := range ratios {
 				slices.Sort(all)
