@@ -187,6 +187,7 @@ func TestFailures(t *testing.T) {
 				time.Sleep(time.Duration(wait) * time.Second)
 			}
 			check.Is(t, "Stop", m.Stop(t.Context()), nil)
+			synctest.Wait() // the recorder does not use the disk now
 			if recovers {
 				fails = nil
 			}
