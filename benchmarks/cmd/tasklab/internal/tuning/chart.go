@@ -171,7 +171,11 @@ func shorten(s string, most int) string {
 	return s
 }
 
-func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+// capital returns a text with a capital letter at its beginning, which is ASCII.
+func capital(s string) string {
+	n := min(1, len(s))
+	return strings.ToUpper(s[:n]) + s[n:]
+}
 
 // drawAxes draws the lines and numbers of the axes.
 func (d *drawing) drawAxes() {
