@@ -89,10 +89,13 @@ func (p *processor) appointLocked() {
 
 // finish ends the execution whose end is due. The timer calls it.
 func (p *processor) finish() {
+	if p.putOff() {
+		return
+	}
 	synctest.Wait() // after what the manager does at this instant by itself
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.next == nil || p.next.at > p.calendar.now() {
+	if p.next == nil || p.calendar.instantOf(p.next) > p.calendar.now() {
 		return // another execution has begun at this instant, or ended
 	}
 	p.advanceLocked()
@@ -100,6 +103,21 @@ func (p *processor) finish() {
 	p.progress = max(p.progress, first.end) // the timer is rounded to nanoseconds
 	close(first.done)
 	p.appointLocked()
+}
+
+// putOff reports whether no end is due. If the end has been put off, for an arrival at this instant, it
+// sets the timer again: the arrival has the instant for itself.
+func (p *processor) putOff() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil {
+		return true
+	}
+	left := p.calendar.instantOf(p.next) - p.calendar.now()
+	if left > 0 {
+		p.timer.Reset(left)
+	}
+	return left > 0
 }
 
 // shares is a heap of executions, by their ends.
