@@ -11,8 +11,8 @@ import (
 	"github.com/seed56799101/taskmanager/internal/text"
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
-	"github.com/seed56799101/taskmanager/taskmanager/simulate"
 	"github.com/seed56799101/taskmanager/taskmanager/simulate/trace"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate/workload"
 )
 
 // Config says where a [Recorder] writes, and how much.
@@ -224,7 +224,7 @@ func (r *Recorder) TaskEnded(ctx context.Context, e observe.End) {
 		x.at, x.wait = arrival(time.Since(r.began), e.Waited)
 	}
 	r.buffer.add(trace.Record{
-		Job: simulate.Job{
+		Job: workload.Job{
 			At: x.at, Service: x.service(), Fails: x.fails(e.Outcome), Deadline: r.deadline(h, x.at),
 			Kind: text.Clean(e.Kind, text.NameLimit), Key: text.Clean(h.Key(), text.NameLimit),
 			Priority: h.Priority(), Cost: h.Cost(),

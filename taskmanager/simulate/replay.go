@@ -132,7 +132,7 @@ func (r *replay) feed(w Workload) {
 	number, last := 0, time.Duration(0)
 	for j, err := range w {
 		if err == nil {
-			err = j.fault(number, last)
+			err = fault(&j, number, last)
 		}
 		if err != nil {
 			r.end(err)
@@ -146,28 +146,6 @@ func (r *replay) feed(w Workload) {
 		r.submit(number, j, now)
 		number++
 	}
-}
-
-// fault returns what is wrong with a job.
-func (j *Job) fault(number int, last time.Duration) error {
-	wrong := func(format string, args ...any) error {
-		return fmt.Errorf("simulate: job %d: %w", number+1, fmt.Errorf(format, args...))
-	}
-	switch {
-	case j.At < last:
-		return wrong("it arrives at %v, before the previous job, at %v; sort the workload", j.At, last)
-	case j.At > longest:
-		return wrong("it arrives at %v; that must be at most %v", j.At, longest)
-	case j.Service < 0 || j.Service > longest:
-		return wrong("its service time is %v; it must be from 0 to %v", j.Service, longest)
-	case j.Deadline < 0 || j.Deadline > longest:
-		return wrong("its deadline is %v after its arrival; it must be from 0 to %v", j.Deadline, longest)
-	case j.Cost < 0:
-		return wrong("its cost is %d; it must be 0 or more", j.Cost)
-	case j.Fails < 0:
-		return wrong("it fails %d times; it must be 0 or more", j.Fails)
-	}
-	return nil
 }
 
 // submit submits a job. A submit that would wait, or run the job itself, does so beside the following

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed56799101/taskmanager/taskmanager/simulate"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate/workload"
 )
 
 // Load describes a synthetic workload. A job has
@@ -137,10 +137,10 @@ const (
 
 // Workload returns the jobs. If the Load is invalid, it yields the error of Validate. The Load must
 // not change afterwards.
-func (l Load) Workload() simulate.Workload {
-	return func(yield func(simulate.Job, error) bool) {
+func (l Load) Workload() workload.Jobs {
+	return func(yield func(workload.Job, error) bool) {
 		if err := l.Validate(); err != nil {
-			yield(simulate.Job{}, err)
+			yield(workload.Job{}, err)
 			return
 		}
 		d := newDraw(l)
@@ -191,9 +191,9 @@ func newDraw(l Load) *draw {
 }
 
 // job draws a job.
-func (d *draw) job(at time.Duration) simulate.Job {
+func (d *draw) job(at time.Duration) workload.Job {
 	t := d.tenant(d.attributes.Float64() * d.shares)
-	j := simulate.Job{
+	j := workload.Job{
 		At:       at,
 		Service:  t.service(d.service),
 		Kind:     t.Kind,

@@ -3,14 +3,14 @@ package load
 import (
 	"iter"
 
-	"github.com/seed56799101/taskmanager/taskmanager/simulate"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate/workload"
 )
 
 // Merge returns the jobs of all workloads, in order of arrival; of jobs that arrive at the same time,
 // those of an earlier workload come first. So tenants can have processes of arrivals of their own.
 // The error of a workload ends the merged one after the jobs that came before it.
-func Merge(workloads ...simulate.Workload) simulate.Workload {
-	return func(yield func(simulate.Job, error) bool) {
+func Merge(workloads ...workload.Jobs) workload.Jobs {
+	return func(yield func(workload.Job, error) bool) {
 		var heads []head
 		defer func() {
 			for _, h := range heads {
@@ -34,10 +34,10 @@ func Merge(workloads ...simulate.Workload) simulate.Workload {
 
 // head is the next job of a workload.
 type head struct {
-	next func() (simulate.Job, error, bool)
+	next func() (workload.Job, error, bool)
 	stop func()
 
-	job simulate.Job
+	job workload.Job
 	err error
 	ok  bool // there is a job or an error
 }

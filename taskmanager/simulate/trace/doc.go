@@ -2,7 +2,7 @@
 //
 //	w := trace.Open("jobs.csv.gz", trace.CSV())
 //
-// A file is read while its [simulate.Workload] is iterated, and opened anew for each iteration. A
+// A file is read while its [workload.Jobs] is iterated, and opened anew for each iteration. A
 // Workload takes constant memory, whatever the length of the file, except where it sorts: see
 // [Format.Window]. Several goroutines may iterate it at the same time.
 //

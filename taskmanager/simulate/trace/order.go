@@ -7,14 +7,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed56799101/taskmanager/taskmanager/simulate"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate/workload"
 )
 
 // order puts rows in order of arrival, checks them, and passes them on as jobs.
 type order struct {
 	in    *input
 	given *time.Duration // the window that the user has given
-	yield func(simulate.Job) bool
+	yield func(workload.Job) bool
 
 	read    int  // how many rows were read
 	latest  row  // the row with the latest arrival

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/observe"
-	"github.com/seed56799101/taskmanager/taskmanager/simulate"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate/workload"
 )
 
 // Header is the first line of a recording: a file of [Record] rows, such as the recorder writes.
@@ -17,7 +17,7 @@ const Header = "at,service,kind,key,priority,cost,deadline,fails,wait,outcome\n"
 // Record is a row of a recording: a task that has ended. In the order of their ends, rows follow
 // the [Header].
 type Record struct {
-	simulate.Job // At is relative to the begin of the recording
+	workload.Job // At is relative to the begin of the recording
 
 	NeverRan bool            // the service time is unknown, and its field is empty
 	Wait     time.Duration   // from the arrival to the first execution, or to the end if there was none
@@ -46,7 +46,7 @@ func AppendDropped(b []byte, n int64) []byte {
 }
 
 // Write writes jobs as a file that [CSV] reads. An error of jobs ends the file early, and is returned.
-func Write(w io.Writer, jobs simulate.Workload) error {
+func Write(w io.Writer, jobs workload.Jobs) error {
 	b := []byte("at,service,kind,key,priority,cost,deadline,fails\n")
 	for j, err := range jobs {
 		if err == nil {
@@ -64,7 +64,7 @@ func Write(w io.Writer, jobs simulate.Workload) error {
 }
 
 // appendJob appends the fields of a job. A field with its default is empty.
-func appendJob(b []byte, j simulate.Job, neverRan bool) []byte {
+func appendJob(b []byte, j workload.Job, neverRan bool) []byte {
 	b = appendSeconds(b, j.At)
 	b = append(b, ',')
 	if !neverRan {

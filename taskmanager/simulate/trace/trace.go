@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/seed56799101/taskmanager/taskmanager/simulate"
+	"github.com/seed56799101/taskmanager/taskmanager/simulate/workload"
 )
 
 // Format is a way to read jobs from a file. The functions of this package return Formats. A Format
@@ -66,7 +66,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // row is a line that has been read.
 type row struct {
-	simulate.Job      // At may be relative to anything
+	workload.Job      // At may be relative to anything
 	line         int  // where it begins
 	sequence     int  // its number among the rows
 	neverRan     bool // the service time is unknown
@@ -74,26 +74,26 @@ type row struct {
 
 // Open returns the jobs of a file. The file is opened when the Workload is iterated, and read
 // while it is iterated. Errors are those of the iteration, so Open itself always succeeds.
-func Open(name string, f Format) simulate.Workload {
+func Open(name string, f Format) workload.Jobs {
 	return f.workload(name, func() (fs.File, error) { return os.Open(name) })
 }
 
 // OpenFS returns the jobs of a file of fsys, such as files embedded in a test. Otherwise it is like
 // [Open].
-func OpenFS(fsys fs.FS, name string, f Format) simulate.Workload {
+func OpenFS(fsys fs.FS, name string, f Format) workload.Jobs {
 	return f.workload(name, func() (fs.File, error) { return fsys.Open(name) })
 }
 
-func (f Format) workload(name string, open func() (fs.File, error)) simulate.Workload {
-	return func(yield func(simulate.Job, error) bool) {
-		if err := f.each(name, open, func(j simulate.Job) bool { return yield(j, nil) }); err != nil {
-			yield(simulate.Job{}, err)
+func (f Format) workload(name string, open func() (fs.File, error)) workload.Jobs {
+	return func(yield func(workload.Job, error) bool) {
+		if err := f.each(name, open, func(j workload.Job) bool { return yield(j, nil) }); err != nil {
+			yield(workload.Job{}, err)
 		}
 	}
 }
 
 // each calls yield for each job, until it returns false.
-func (f Format) each(name string, open func() (fs.File, error), yield func(simulate.Job) bool) error {
+func (f Format) each(name string, open func() (fs.File, error), yield func(workload.Job) bool) error {
 	if f.read == nil {
 		return fmt.Errorf("trace: %s: the Format is empty; use one of the functions of package trace, such as CSV", name)
 	}
