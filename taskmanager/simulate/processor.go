@@ -84,7 +84,7 @@ func (p *processor) appointLocked() {
 	first := p.running[0]
 	left := time.Duration(math.Ceil(max(first.end-p.progress, 0) / p.rateLocked()))
 	p.next = p.calendar.appoint(first.job, p.at+max(left, 1))
-	p.timer.Reset(p.next.at - p.at)
+	p.timer.Reset(p.calendar.instantOf(p.next) - p.at)
 }
 
 // finish ends the execution whose end is due. The timer calls it.
