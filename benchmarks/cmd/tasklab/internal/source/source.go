@@ -39,6 +39,8 @@ type Source struct {
 	service string
 	mean    time.Duration
 	given   map[string]bool // the flags that the user set
+
+	skips *skips
 }
 
 // New returns a source with the default values.
@@ -51,6 +53,7 @@ func New() Source {
 		distribution: Distributions.Choose(),
 		duration:     25 * time.Second,
 		service:      "100ms",
+		skips:        new(skips),
 	}
 }
 

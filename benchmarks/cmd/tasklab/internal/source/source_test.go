@@ -55,6 +55,29 @@ func collect(t *testing.T, w simulate.Workload) (all []simulate.Job) {
 	return all
 }
 
+// Lines without a job are counted once, however often the trace is read.
+func TestRemark(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "jobs.swf")
+	unknown := " 0 -1 -1 1 -1 -1 1 -1 -1 1 1 1 1 -1 -1 -1 -1\n"
+	if err := os.WriteFile(file, []byte("; a comment\n1"+unknown+"2 1 -1 5 1 -1 -1 1 -1 -1 1 1 1 1 -1 -1 -1 -1\n3"+unknown), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s, err := parse(t, "-trace", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if all := collect(t, s.Workload(1)); len(all) != 1 {
+			t.Errorf("%d jobs, want 1", len(all))
+		}
+	}
+	var out strings.Builder
+	s.Remark(&out)
+	if want := "tasklab: lines of the trace without a task: 2; the first is "; !strings.HasPrefix(out.String(), want) || !strings.Contains(out.String(), "line 2") {
+		t.Errorf("the remark is %q, want %q and line 2", out.String(), want)
+	}
+}
+
 // The flags mean the loads that package load has.
 func TestLoads(t *testing.T) {
 	exponential := load.Exponential{Mean: 100 * time.Millisecond}

@@ -113,7 +113,7 @@ func (s *Source) open() simulate.Workload {
 	if s.given["window"] {
 		format = format.Window(s.window)
 	}
-	return trace.Open(s.file, format)
+	return trace.Open(s.file, format.OnSkip(s.skips.note))
 }
 
 // weights is the value of a flag that lists weights of keys.

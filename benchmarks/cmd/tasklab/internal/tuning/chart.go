@@ -226,9 +226,11 @@ func (d *drawing) drawObjective() {
 		d.canvas.StrokeLine2(draw.LineStyle{Color: charts.Vermillion, Width: 0.7, Dashes: []vg.Length{1, 2}}, a.Min.X, strict, a.Max.X, strict)
 		text += fmt.Sprintf(" (dotted: with the margin of %.3g%%)", 100*d.Margin)
 	}
-	at, width := vg.Point{X: a.Max.X - 4, Y: y + 4}, 1.1*style.Width(text)
+	// Another font of the viewer may be a quarter wider, and the text begins where this font has it begin.
+	width := 1.25 * style.Width(text)
+	at := vg.Point{X: a.Max.X - 4 - 0.2*width, Y: y + 4}
 	d.canvas.FillText(style, at, text)
-	d.take(at.X-width, at.Y, width)
+	d.take(a.Max.X-4-width, at.Y, width)
 }
 
 // drawDot draws a setting.

@@ -90,6 +90,7 @@ func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.
 	if err != nil {
 		output.Say(stderr, "tasklab: %v\n", err)
 	}
+	c.source.Remark(stderr)
 	switch {
 	case ctx.Err() != nil:
 		output.Say(stderr, "tasklab: interrupted; %d of %d settings are simulated in full\n", result.InFull(), len(c.grid.Candidates()))

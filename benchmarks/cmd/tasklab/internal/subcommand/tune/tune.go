@@ -116,6 +116,7 @@ func (c *command) Check(flags *flag.FlagSet) error {
 // Run searches and reports.
 func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.Status {
 	problem, more, err := c.problem(ctx)
+	c.source.Remark(stderr)
 	switch {
 	case ctx.Err() != nil:
 		output.Say(stderr, "tasklab: interrupted before any setting was tried\n")
