@@ -212,6 +212,10 @@ func (m *TaskManager) observeRun(worker int32, h *Handle) bool {
 // observeEnd tells observers that an execution, which began at the given time, has ended
 // with err. It returns the type of a failure, as failureType does.
 func (m *TaskManager) observeEnd(h *Handle, ctx taskContext, began time.Duration, err error) (kind string) {
+	set := m.observersOf(h)
+	if set.run == nil && err == nil {
+		return "" // no observer, and no failure
+	}
 	h.word.Lock()
 	r, result := m.executionLocked(h, h.worker, began), observe.Result{Err: err, Took: m.now() - began}
 	cancelled := h.cancelledLocked()
@@ -227,7 +231,7 @@ func (m *TaskManager) observeEnd(h *Handle, ctx taskContext, began time.Duration
 		result.Outcome = observe.Failure
 		result.Type, result.Stack = h.failureType(ctx, err)
 	}
-	if set := m.observersOf(h); set.run != nil {
+	if set.run != nil {
 		set.inform(ctx.Lazy().Values(), h, func(values context.Context) context.Context {
 			for _, o := range set.run {
 				m.tell(userCall{endRunCall, o, h.name}, func() { o.EndRun(values, r, result) })
