@@ -15,7 +15,7 @@
 //
 //	at        arrival, in seconds since New, by the monotonic clock: when the submit began, so a wait
 //	          for room in the queue is a part of the wait of the task
-//	service   seconds that an execution took; empty for a task that never ran
+//	service   seconds for which an execution occupied its worker; empty for a task that never ran
 //	kind      as in telemetry
 //	key, priority, cost
 //	          as the discipline gets them
@@ -27,6 +27,11 @@
 // A replay runs a job until fails executions have failed and one more has not. The columns follow
 // from that:
 //
+//   - Service has two parts. One is the duration of the execution. The other is the gap before it: the
+//     time since the end of the previous execution of the same worker, as far as the task waited then.
+//     In a gap the worker reports results, takes the next task, or waits for a processor. Without the
+//     gaps, the workers of a replay would be faster than the real ones. A gap counts if it is at most
+//     100 ms; a worker that executed nothing for longer was idle.
 //   - Service is the mean of all executions, so that they take as long in total as they did. The time
 //     of an execution that returned taskmanager.NotYet is added to the others, since a replay does
 //     not repeat it. The time for which a task has lent its slot counts as execution.
@@ -51,8 +56,14 @@
 //   - What the arrivals depend on. A program that waits for room in the queue, or for the end of a task,
 //     before it submits the next one does so earlier if its tasks are faster. A replay submits at the
 //     recorded times.
-//   - The time between two executions on a worker: some microseconds. Where tasks take less than a
-//     hundred of them, those of a replay wait less than those that were recorded.
+//   - That several workers were late at once. Where tasks take less time than it takes to get a processor, and
+//     the program keeps all processors busy, workers that should take the tasks of a burst wait for a
+//     processor together. Those of a replay do not, and its tasks wait less: with tasks of 20 µs and two
+//     workers on two processors, the median wait is up to a fifth too short, and with four workers it has no
+//     meaning. With one worker, or with tasks of some milliseconds, the difference is a few percent.
+//   - Whether a worker executed nothing for up to 100 ms since there was no task that it could take,
+//     although one waited: in a short pause, or for a task of taskmanager.WithOrigin that was still in its
+//     store. Such a time counts as a gap.
 //   - Which part of an execution was spent waiting for a processor.
 //
 // # Files
@@ -78,5 +89,6 @@
 // first.
 //
 // One recorder may observe several managers. A row does not say which one, so a trace of one manager
-// is usually more useful.
+// is usually more useful. Give the managers different names (see taskmanager.WithName), since the
+// recorder tells their workers apart by them.
 package record

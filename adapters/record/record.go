@@ -64,6 +64,7 @@ func fault(is bool, format string, args ...any) error {
 type Recorder struct {
 	began   time.Time // when the recording began
 	buffer  *buffer
+	gaps    gaps
 	started [shards]shard // by the hash of the handle
 	seed    maphash.Seed
 }
@@ -109,7 +110,7 @@ func (s *shard) takeLocked(h *taskmanager.Handle) (x executions, ran bool) {
 // executions is what is known of a task that has run.
 type executions struct {
 	at, wait   time.Duration // as in the row
-	total      time.Duration // the sum of their durations
+	total      time.Duration // for which they have occupied their workers
 	failed     int
 	completed  int // those that count for the mean: neither failed nor postponed
 	lastFailed bool
@@ -167,6 +168,8 @@ func (r *Recorder) EndRun(ctx context.Context, run observe.Run, result observe.R
 	if !ok {
 		return
 	}
+	start := now - result.Took
+	gap := r.gaps.ended(run, start, now)
 	s := r.shardOf(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,15 +178,15 @@ func (r *Recorder) EndRun(ctx context.Context, run observe.Run, result observe.R
 	}
 	x, again := s.tasks[h]
 	if !again {
-		x.at, x.wait = arrival(now-result.Took, run.Waited)
+		x.at, x.wait = arrival(start, run.Waited)
 	}
-	x.add(result)
+	x.add(result, gap)
 	s.noteLocked(h, x)
 }
 
-// add adds an execution.
-func (x *executions) add(result observe.Result) {
-	x.total += result.Took
+// add adds an execution, before which its worker was occupied for the time gap.
+func (x *executions) add(result observe.Result, gap time.Duration) {
+	x.total += gap + result.Took
 	x.lastFailed = result.Outcome == observe.Failure
 	switch {
 	case x.lastFailed:
