@@ -12,10 +12,10 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager/simulate/load"
 )
 
-// A program asks how long tasks would wait with a scaler: an hour of Poisson arrivals takes a moment.
+// A program asks how long tasks would wait with a scaler: ten minutes of Poisson arrivals take a moment.
 func ExampleRun() {
-	hour := load.Load{Arrivals: load.Poisson{Rate: 20}, Service: load.Exponential{Mean: 200 * time.Millisecond}, Duration: time.Hour, Seed: 1}
-	report, err := simulate.Run(context.Background(), hour.Workload(), func(with ...taskmanager.Option) (*taskmanager.TaskManager, error) {
+	w := load.Load{Arrivals: load.Poisson{Rate: 20}, Service: load.Exponential{Mean: 200 * time.Millisecond}, Duration: 10 * time.Minute, Seed: 1}
+	report, err := simulate.Run(context.Background(), w.Workload(), func(with ...taskmanager.Option) (*taskmanager.TaskManager, error) {
 		return taskmanager.Start(append(with,
 			taskmanager.WithWorkers(1, 50),
 			taskmanager.WithScaler(scale.TargetWait(scale.TargetWaitConfig{Wait: 50 * time.Millisecond})),
@@ -24,7 +24,7 @@ func ExampleRun() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	fmt.Println(report.Total.Jobs > 70_000, report.Total.Wait.Percentile(95) < 100*time.Millisecond, report.PeakWorkers < 20)
+	fmt.Println(report.Total.Jobs > 11_000, report.Total.Wait.Percentile(95) < 100*time.Millisecond, report.PeakWorkers < 20)
 	// Output: true true true
 }
 

@@ -25,7 +25,7 @@ const (
 	// longest bounds the times of a workload. The clock of a bubble ends after 262 years.
 	longest = 100 * 365 * 24 * time.Hour
 
-	watchInterval = time.Hour           // between two looks for a replay that has stalled
+	watchInterval = 24 * time.Hour      // between two looks for a replay that has stalled
 	patience      = 10 * 24 * time.Hour // for which nothing may happen
 )
 
