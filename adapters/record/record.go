@@ -22,7 +22,7 @@ type Config struct {
 	// MaxBytes is the size above which no file grows, at least 4096. 0 stands for 100 MiB.
 	MaxBytes int64
 	// MaxFiles is how many files are kept: when one more is opened, the oldest one is removed, also
-	// if it is from an earlier trace.Recording. 0: all are kept.
+	// if it is from an earlier recording. 0: all are kept.
 	MaxFiles int
 	// Buffer is how many rows may wait to be written. A row takes about 100 bytes, and up to 600
 	// with long texts. 0 stands for 65,536.

@@ -79,7 +79,7 @@ func newWriter(cfg Config, to files, began time.Time) (*writer, error) {
 	w.head = fmt.Appendf(nil, "%s# recording began %s\n", trace.Header, began.UTC().Format(time.RFC3339Nano))
 	names, err := to.List(filepath.Dir(cfg.File))
 	if err != nil {
-		return nil, fmt.Errorf("record: look for earlier trace.Recordings: %w", err)
+		return nil, fmt.Errorf("record: look for earlier recordings: %w", err)
 	}
 	for _, name := range names {
 		if n, ok := w.numberOf(name); ok {

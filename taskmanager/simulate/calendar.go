@@ -55,15 +55,19 @@ func (c *calendar) waitUntil(ctx context.Context, at time.Duration) (time.Durati
 		c.insertLocked(putOff)
 	}
 	c.mu.Unlock()
-	time.Sleep(at - c.now())
+	for left := at - c.now(); left > 0; left = at - c.now() {
+		time.Sleep(min(left, lookInterval))
+		if ctx.Err() != nil {
+			return at, false
+		}
+	}
 	settle(at)
-	return at, ctx.Err() == nil
+	return at, true
 }
 
 // settle waits, at the instant of an event, until the rest of the bubble has done what it does then by
-// itself: timers of the manager may end at this instant too. They do so at round times, if at all, because
-// they end a round time after another event. A time with random nanoseconds is the event's own, and the
-// wait, a sixth of the time of a job, is saved.
+// itself: timers of the manager may end at this instant too. That is likely at round times, since the times
+// of options are round. At a time with random nanoseconds the wait, a sixth of the time of a job, is saved.
 func settle(at time.Duration) {
 	const put = 16 // events that are due at one round time follow one another by a nanosecond
 	if at%time.Microsecond < put {

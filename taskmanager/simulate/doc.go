@@ -33,11 +33,12 @@
 //
 // # Precision
 //
-// A replay is deterministic, whatever the number of processors: with the same workload, options and
-// [WithSeed], the reports are equal to the byte. To that end, arrivals and ends of executions that are due at the same nanosecond
-// follow one another by a nanosecond, in the order of the jobs. One case is left to chance: two timers of
-// the manager itself that end at the same nanosecond, such as an idle timeout and a restart, when all times
-// of a workload and of the options are multiples of one large unit.
+// With the same workload, options and [WithSeed], the reports are equal to the byte, on any number of
+// processors, as long as no two timers of the manager itself end at the same nanosecond. Arrivals and ends of
+// executions do not count: those that are due at the same nanosecond follow one another by a nanosecond,
+// in the order of the jobs. Two timers of the manager tie, for example, if all services take one second and the
+// idle timeout is one second too: then an idle timeout and a decision of the scaler, or a restart, may be due
+// at once. The scheduler of goroutines decides which comes first, and reports of two replays may differ.
 //
 // Sums and means are exact. Percentiles are exact for up to 4096 values, and within 0.1 % for more. The
 // replays agree with the formulas of queueing theory: see the tests, and DESIGN.md for the figures.

@@ -51,7 +51,8 @@ func (o option) apply(c *config) error { return o(c) }
 
 // WithCores makes the running jobs share n cores, as computing tasks do: while more than n jobs run,
 // all of them advance equally slowly (processor sharing). By default each job has a core of its own,
-// as tasks do that wait for a remote call.
+// as tasks do that wait for a remote call. With the option, an execution does its work to the end even if a
+// middleware ends its context.
 func WithCores(n int) Option {
 	return option(func(c *config) error {
 		c.cores = n

@@ -34,7 +34,7 @@ type record struct {
 
 	waiting, running int           // jobs that have not started yet, or executions
 	active           time.Duration // when a job last began or ended
-	workerTime       time.Duration // when no job was outstanding last
+	workerTime       float64       // when no job was outstanding last
 }
 
 // progressEvery is the number of ends between two reports of the progress.
@@ -88,13 +88,8 @@ func (r *record) advanceLocked(now time.Duration) {
 	r.fairness.advance(now)
 }
 
-// workerTimeLocked returns the sum of the lifetimes of the workers so far.
-func (r *record) workerTimeLocked() time.Duration {
-	return seconds(r.manager.Snapshot().WorkerTime)
-}
-
-// seconds converts a number of seconds.
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// workerTimeLocked returns the sum of the lifetimes of the workers so far, in seconds.
+func (r *record) workerTimeLocked() float64 { return r.manager.Snapshot().WorkerTime }
 
 // arrives notes that a job arrives.
 func (r *record) arrives(t *task, now time.Duration) {
@@ -281,7 +276,7 @@ func (r *record) groupsLocked(nameOf func(tallyName) string) (groups []Group) {
 type scaling struct {
 	peak, turns, made int
 	target            int                         // of the last decision
-	falling           bool                        // it lowered the target
+	direction         int                         // of the last change of the target: 1, -1, or 0 before the first
 	early             map[uint64]observe.Decision // that came before an earlier one
 }
 
@@ -302,12 +297,11 @@ func (s *scaling) decided(d observe.Decision) {
 		}
 		s.made++
 		s.peak = max(s.peak, d.Target)
-		if d.Target != s.target {
-			falls := d.Target < s.target
-			if falls != s.falling {
+		if direction := cmp.Compare(d.Target, s.target); direction != 0 {
+			if direction == -s.direction {
 				s.turns++
 			}
-			s.falling, s.target = falls, d.Target
+			s.direction, s.target = direction, d.Target
 		}
 	}
 }

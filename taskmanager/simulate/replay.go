@@ -25,8 +25,8 @@ const (
 	// longest bounds the times of a workload. The clock of a bubble ends after 262 years.
 	longest = 100 * 365 * 24 * time.Hour
 
-	watchInterval = 24 * time.Hour      // between two looks for a replay that has stalled
-	patience      = 10 * 24 * time.Hour // for which nothing may happen
+	lookInterval = 24 * time.Hour      // of virtual time, between two looks at ctx, and for a replay that has stalled
+	patience     = 10 * 24 * time.Hour // for which nothing may happen
 )
 
 // Run replays a workload in virtual time on a manager of its own, and reports what happened. It
@@ -255,7 +255,7 @@ func (r *replay) finish() {
 		}
 		return
 	}
-	watch := time.NewTicker(watchInterval)
+	watch := time.NewTicker(lookInterval)
 	defer watch.Stop()
 	for {
 		select {

@@ -12,8 +12,8 @@ type Report struct {
 	Kinds []Group // the jobs of each kind, in the order of the kinds
 
 	Elapsed     time.Duration // from the start of the manager to the end of the last job
-	WorkerTime  time.Duration // sum of the lifetimes of the workers: the cost of the setting
-	PeakWorkers int           // the most workers at any time
+	WorkerTime  float64       // sum of the lifetimes of the workers, in worker-seconds: the cost of the setting
+	PeakWorkers int           // the largest number of workers that the scaler asked for, and so the most that there were
 	Turns       int           // how often the scaler changed from raising its target to lowering it, or back
 	Decisions   int           // decisions of the scaler that changed its target
 
@@ -47,7 +47,7 @@ type Group struct {
 	Wait     Distribution // from the arrival to the first execution, of the jobs that started
 	Run      Distribution // of the executions
 	Sojourn  Distribution // from the arrival to the end, of the jobs that succeeded or failed
-	Slowdown Ratios       // sojourn divided by the service time of all executions, of the same jobs with a service time
+	Slowdown Ratios       // sojourn divided by the service times of the executions, of the same jobs with a service time
 }
 
 // Interval is a part of the time of a replay.

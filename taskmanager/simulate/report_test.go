@@ -1,6 +1,7 @@
 package simulate_test
 
 import (
+	"math"
 	"runtime"
 	"strconv"
 	"testing"
@@ -51,7 +52,7 @@ func TestReport(t *testing.T) {
 	})
 	check.Equal(t, "the slowdown of b", r.Keys[1].Slowdown.Max(), 2.5)
 	check.Equal(t, "elapsed", r.Elapsed, 9*second)
-	check.Equal(t, "worker time", r.WorkerTime, 9*second)
+	check.Equal(t, "worker time", r.WorkerTime, 9.0)
 	check.Equal(t, "peak", r.PeakWorkers, 1)
 	// Keys a and b compete from 2 to 4 seconds, when a runs: a has one worker then, b none.
 	check.Equal(t, "Jain's index", r.Jain, 0.5)
@@ -61,6 +62,7 @@ func TestReport(t *testing.T) {
 	r = simulate.Test(t, failing, managerWith(func() []taskmanager.Option {
 		return []taskmanager.Option{taskmanager.WithWorkers(1, 1), taskmanager.WithRestart(restart.MaxAttempts(3, restart.Constant(second)))}
 	}))
+	check.Equal(t, "the slowdown of jobs that fail", math.Round(1e6*r.Total.Slowdown.Max()), 1_666_667)
 	check.Equal(t, "jobs that fail", summaryOf(r.Total), summary{
 		Jobs: 2, Done: 1, Failed: 1, Restarts: 3, MeanRun: second, MeanSojourn: 4 * second,
 	})
@@ -96,7 +98,7 @@ func TestWorkerTime(t *testing.T) {
 		return []taskmanager.Option{taskmanager.WithWorkers(0, 5), taskmanager.WithIdleTimeout(3 * second)}
 	}))
 	// Workers: 0–7, 1–5 and 19–20, where the replay ends.
-	check.Equal(t, "worker time", r.WorkerTime.Round(time.Microsecond), 12*second)
+	check.Equal(t, "worker time", math.Round(1e6*r.WorkerTime)/1e6, 12.0)
 	check.Equal(t, "peak", r.PeakWorkers, 2)
 	var seconds float64
 	arrivals := 0
@@ -236,4 +238,25 @@ func peakOf(t *testing.T, jobs int) (most uint64) {
 		t.Fatalf("%d of %d jobs, %v", r.Total.Done, jobs, err)
 	}
 	return most
+}
+
+// TestLongReplay: sums over workers and jobs may exceed the longest duration.
+func TestLongReplay(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	w := func(yield func(simulate.Job, error) bool) {
+		for range 500 { // of which 100 wait
+			if !yield(simulate.Job{Service: year}, nil) {
+				return
+			}
+		}
+	}
+	r := simulate.Test(t, w, workers(400))
+	if want := 400 * (2 * year).Seconds(); math.Abs(r.WorkerTime/want-1) > 1e-6 {
+		t.Errorf("%v worker-seconds, want %v", r.WorkerTime, want)
+	}
+	for _, i := range r.Series {
+		if i.Workers < 399 || i.Workers > 401 || i.Queued < 0 || i.Queued > 101 || i.Busy < 0 || i.Offered < 0 || i.MeanWait < 0 {
+			t.Fatalf("an interval is %+v", i)
+		}
+	}
 }

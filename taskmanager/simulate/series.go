@@ -3,6 +3,7 @@ package simulate
 import (
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"time"
 )
@@ -21,14 +22,15 @@ type series struct {
 
 	// The time of the workers is known at some moments. Between them it is interpolated.
 	workersAt  time.Duration
-	workerTime time.Duration
+	workerTime float64
 }
 
-// interval is a part of the time. Its sums are of integers.
+// interval is a part of the time. Sums over jobs are of integers, and end at the largest one. Sums over
+// time may be of floating-point numbers, since time has an order.
 type interval struct {
 	arrivals, started, decisions     int
 	offered, waited, longest         time.Duration
-	queuedTime, busyTime, workerTime int64 // nanoseconds of jobs and workers
+	queuedTime, busyTime, workerTime float64 // seconds of jobs and workers
 	number                           uint64
 	decision                         Decision
 }
@@ -47,11 +49,11 @@ func (s *series) advance(now time.Duration, queued, busy int) (begun bool) {
 	}
 	for s.at < now {
 		end := time.Duration(len(s.intervals)) * s.length
-		d := int64(min(now, end) - s.at)
+		d := min(now, end) - s.at
 		i := s.now()
-		i.queuedTime += d * int64(queued)
-		i.busyTime += d * int64(busy)
-		s.at += time.Duration(d)
+		i.queuedTime += d.Seconds() * float64(queued)
+		i.busyTime += d.Seconds() * float64(busy)
+		s.at += d
 		if s.at == end {
 			s.intervals = append(s.intervals, interval{})
 			begun = true
@@ -79,8 +81,8 @@ func (i *interval) merge(next *interval) {
 	i.arrivals += next.arrivals
 	i.started += next.started
 	i.decisions += next.decisions
-	i.offered += next.offered
-	i.waited += next.waited
+	i.offered = plus(i.offered, next.offered)
+	i.waited = plus(i.waited, next.waited)
 	i.longest = max(i.longest, next.longest)
 	i.queuedTime += next.queuedTime
 	i.busyTime += next.busyTime
@@ -92,14 +94,18 @@ func (i *interval) merge(next *interval) {
 
 func (i *interval) arrive(service time.Duration) {
 	i.arrivals++
-	i.offered += service
+	i.offered = plus(i.offered, service)
 }
 
 func (i *interval) start(waited time.Duration) {
 	i.started++
-	i.waited += waited
+	i.waited = plus(i.waited, waited)
 	i.longest = max(i.longest, waited)
 }
+
+// plus returns the sum of two durations that are not negative, or the longest duration if that is less. So
+// the sum of several does not depend on their order.
+func plus(a, b time.Duration) time.Duration { return a + min(b, math.MaxInt64-a) }
 
 func (i *interval) decide(number uint64, d Decision) {
 	i.decisions++
@@ -109,15 +115,15 @@ func (i *interval) decide(number uint64, d Decision) {
 }
 
 // workers takes the time of the workers until now into account.
-func (s *series) workers(now, workerTime time.Duration) {
+func (s *series) workers(now time.Duration, workerTime float64) {
 	if now <= s.workersAt {
 		return
 	}
-	perNanosecond := float64(workerTime-s.workerTime) / float64(now-s.workersAt)
+	mean := (workerTime - s.workerTime) / (now - s.workersAt).Seconds()
 	for at := s.workersAt; at < now; {
 		i := int(at / s.length)
 		end := min(now, time.Duration(i+1)*s.length)
-		s.intervals[i].workerTime += int64(perNanosecond * float64(end-at))
+		s.intervals[i].workerTime += mean * (end - at).Seconds()
 		at = end
 	}
 	s.workersAt, s.workerTime = now, workerTime
@@ -131,10 +137,10 @@ func (s *series) report(end time.Duration) (all []Interval) {
 		if length <= 0 {
 			break
 		}
-		mean := func(sum int64) float64 { return float64(sum) / float64(length) }
+		mean := func(sum float64) float64 { return sum / length.Seconds() }
 		one := Interval{
 			At: at, Length: length,
-			Arrivals: i.arrivals, Offered: mean(int64(i.offered)),
+			Arrivals: i.arrivals, Offered: mean(i.offered.Seconds()),
 			Workers: mean(i.workerTime), Busy: mean(i.busyTime), Queued: mean(i.queuedTime),
 			Started: i.started, MaxWait: i.longest,
 			Decisions: i.decisions, Decision: i.decision,

@@ -39,7 +39,7 @@ func (y *tally) end(t *task, outcome observe.Outcome, now time.Duration) {
 	sojourn := now - t.arrived
 	y.sojourn.add(int64(sojourn))
 	if t.job.Service > 0 {
-		y.slowdown.addRatio(float64(sojourn) / (float64(t.job.Service) * float64(1+t.job.Fails)))
+		y.slowdown.addRatio(float64(sojourn) / (float64(t.job.Service) * float64(t.executions)))
 	}
 }
 

@@ -15,14 +15,14 @@
 // be read is reported too. Other entries, such as symbolic links and sockets, are only
 // counted.
 //
-// The command simulate replays a workload, from a trace or synthetic, under several
-// settings of the manager, in virtual time: an hour takes seconds. It ends with tables
-// of the results, and a chart; see below.
-//
 // With -record, the run is recorded as a trace: a CSV file with a row for each file that was found,
 // with its arrival, its execution time, the attributes by which disciplines order, its wait and its
 // outcome. The key is the top-level folder, and the cost is the size. A trace that exists is not
 // overwritten. See package adapters/record for the columns.
+//
+// The command simulate replays a workload, from a trace or synthetic, under several
+// settings of the manager, in virtual time: an hour takes seconds. It ends with tables
+// of the results, and a chart; see below.
 //
 // The command tune searches for the cheapest setting that meets objectives on one part of
 // a workload, and checks it on the other part; see below. The guide POLICY.md goes from a
@@ -239,7 +239,7 @@
 // their parameters that the lists do not give, the bounds on the workers between -min and
 // -max, and the idle timeout unless -idle-timeout gives it. It tries -settings settings: three
 // quarters by successive halving, and a quarter around the best ones; see package search
-// for the method and its sources. The same -seed gives the same result on any machine.
+// for the method and its sources. The same -seed gives the same result, except for the ties that package simulate describes.
 //
 // The simulation starts a worker in no time. If a worker of yours is expensive to start,
 // limit turns, or fix -idle-timeout.

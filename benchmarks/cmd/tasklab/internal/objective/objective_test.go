@@ -257,7 +257,7 @@ func TestCheck(t *testing.T) {
 var report = simulate.Report{
 	Total:       simulate.Group{Jobs: 200, Late: 30, Shed: 1},
 	Keys:        []simulate.Group{{Name: "a", Jobs: 150, Late: 15}, {Name: "b", Jobs: 50, Late: 15}},
-	WorkerTime:  90 * time.Second,
+	WorkerTime:  90,
 	PeakWorkers: 7,
 	Turns:       3,
 	Jain:        0.8,

@@ -71,7 +71,7 @@ var measures = []measure{
 	{name: "failed", count: func(g simulate.Group) int { return g.Failed }},
 	{name: "late", count: func(g simulate.Group) int { return g.Late }},
 	{name: "jain", most: 1, whole: func(r simulate.Report) float64 { return r.Jain }},
-	{name: "worker-seconds", whole: func(r simulate.Report) float64 { return r.WorkerTime.Seconds() }},
+	{name: "worker-seconds", whole: func(r simulate.Report) float64 { return r.WorkerTime }},
 	{name: "peak workers", whole: func(r simulate.Report) float64 { return float64(r.PeakWorkers) }},
 	{name: "turns", whole: func(r simulate.Report) float64 { return float64(r.Turns) }},
 }

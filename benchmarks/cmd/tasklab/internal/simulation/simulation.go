@@ -109,7 +109,7 @@ func NewResult(c settings.Candidate, r simulate.Report) Result {
 	result := Result{
 		Queue: c.Queue.Name, Scaler: c.Scaler.Name, Min: c.Min, Max: c.Max,
 		Figures:       figures(r.Total),
-		WorkerSeconds: r.WorkerTime.Seconds(),
+		WorkerSeconds: r.WorkerTime,
 		PeakWorkers:   r.PeakWorkers,
 		Turns:         r.Turns,
 		Decisions:     r.Decisions,

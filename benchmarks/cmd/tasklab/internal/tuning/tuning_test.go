@@ -107,7 +107,7 @@ func TestTune(t *testing.T) {
 	}
 	// The default policy meets the objectives too, but costs more.
 	for _, one := range r.Trials {
-		if o := one.Outcome; o.Jobs == r.Reports[0].Total.Jobs && o.Violation == 0 && o.Cost < r.Reports[0].WorkerTime.Seconds() {
+		if o := one.Outcome; o.Jobs == r.Reports[0].Total.Jobs && o.Violation == 0 && o.Cost < r.Reports[0].WorkerTime {
 			t.Errorf("%s costs %v, and the choice %v", one.Policy, o.Cost, r.Reports[0].WorkerTime)
 		}
 	}

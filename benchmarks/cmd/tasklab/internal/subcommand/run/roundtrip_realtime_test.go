@@ -133,5 +133,5 @@ func (c *command) replayed(t *testing.T, file string) outturn {
 		with = append(with, c.manager.Options()...)
 		return taskmanager.Start(append(with, taskmanager.WithQueue(c.queue.Value), taskmanager.WithScaler(c.scaler.Value()), taskmanager.WithRestart(c.restart.Value()))...)
 	})
-	return outturn{r.Total.Wait.Percentile(50).Seconds(), r.Total.Wait.Percentile(95).Seconds(), r.WorkerTime.Seconds()}
+	return outturn{r.Total.Wait.Percentile(50).Seconds(), r.Total.Wait.Percentile(95).Seconds(), r.WorkerTime}
 }

@@ -18,7 +18,7 @@ import (
 type size struct {
 	tasks int
 	span  time.Duration // from the start to the last arrival
-	work  time.Duration // sum of the service times
+	work  float64       // sum of the service times, in seconds
 }
 
 // measure reads the whole workload, so that a malformed line is reported before
@@ -33,7 +33,7 @@ func measure(ctx context.Context, w simulate.Workload) (n size, err error) {
 		}
 		n.tasks++
 		n.span = j.At
-		n.work += j.Service
+		n.work += j.Service.Seconds()
 	}
 	return n, nil
 }
@@ -46,7 +46,7 @@ func (c *command) simulate(ctx context.Context, d progress.Display) (simulation.
 	if err != nil || ctx.Err() != nil {
 		return s, err
 	}
-	s.Tasks, s.Span, s.Work = first.tasks, first.span.Seconds(), first.work.Seconds()
+	s.Tasks, s.Span, s.Work = first.tasks, first.span.Seconds(), first.work
 	candidates := c.grid.Candidates()
 	watch := newWatch(len(candidates)*c.runs, first.tasks)
 	hide := progress.Show(d, watch.view)

@@ -77,7 +77,7 @@ func (c *command) Declare(flags *flag.FlagSet) {
 	flags.IntVar(&c.most, "max", c.most, "try no setting with more than `N` workers")
 	c.grid.Common.Declare(flags)
 	flags.Lookup("idle-timeout").Usage = "stop a worker above the minimum when it has been idle for `D` (default: part of the search)"
-	flags.Lookup("idle-timeout").DefValue = ""
+	flags.Lookup("idle-timeout").DefValue = "0s" // which the help leaves out
 	flags.IntVar(&c.cores, "cores", c.cores, "let tasks share `N` processor cores; 0: each has one of its own")
 	flags.StringVar(&c.chart, "chart", c.chart, "draw the settings that were tried to `FILE`, whose name ends in .svg or .png")
 	c.format.Declare(flags)
