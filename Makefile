@@ -39,7 +39,7 @@ help:
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
 	@echo 'make demo    tasklab over the source of the Go distribution'
-	@echo 'make lab-check  replays against queueing theory, and on 1, 2 and 8 processors (some minutes)'
+	@echo 'make lab-check  replays against queueing theory, on 1, 2 and 8 processors, and of MEMORY=n jobs'
 	@echo 'make stress  20 runs of the tests with the race detector, or 4 times STRESS=n'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
@@ -123,8 +123,9 @@ demo:
 
 # Without the race detector, under which replays are ten times slower; make test runs a part of them
 # with it.
+MEMORY ?= 1000000
 lab-check:
-	go test -count=1 -timeout=30m ./taskmanager/simulate -lab
+	go test -count=1 -timeout=30m ./taskmanager/simulate -lab -memory=$(MEMORY)
 
 # New processes, because the memory of a process under the race detector only grows. The
 # slowest package starts first, and runs beside the others.

@@ -207,10 +207,7 @@ func weightOf(key string) int {
 
 // TestMemory: a replay of many jobs takes no more memory than one of few.
 func TestMemory(t *testing.T) {
-	few, many := 20_000, 60_000
-	if *lab {
-		few, many = 100_000, 10_000_000
-	}
+	few, many := *memory/10, *memory
 	a, b := peakOf(t, few), peakOf(t, many)
 	t.Logf("%d jobs: %d kB; %d jobs: %d kB", few, a/1024, many, b/1024)
 	if b > a+a/4+1<<20 {
