@@ -69,8 +69,8 @@ func (c *calendar) waitUntil(ctx context.Context, at time.Duration) (time.Durati
 // itself: timers of the manager may end at this instant too. That is likely at round times, since the times
 // of options are round. At a time with random nanoseconds the wait, a sixth of the time of a job, is saved.
 func settle(at time.Duration) {
-	const put = 16 // events that are due at one round time follow one another by a nanosecond
-	if at%time.Microsecond < put {
+	const following = 16 // events that are due at one round time follow one another by a nanosecond
+	if at%time.Microsecond < following {
 		synctest.Wait()
 	}
 }

@@ -1,6 +1,10 @@
 package simulate
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // fairness measures how evenly keys share the workers while they compete: while at least two keys have
 // jobs that wait. A key competes while it has such a job and another key has one too.
@@ -77,7 +81,8 @@ func (f *fairness) runs(s *keyShare, change int) {
 // competed, divided by its weight.
 func (f *fairness) jain() float64 {
 	var n, sum, squares float64
-	for _, s := range inOrder(f.shares) {
+	for _, key := range slices.Sorted(maps.Keys(f.shares)) { // in a fixed order, since sums are rounded
+		s := f.shares[key]
 		f.update(s)
 		if s.competed == 0 {
 			continue

@@ -13,8 +13,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// record collects what happens in a replay. It observes the manager. Its sums are of integers, so
-// that what happens at one instant, on several goroutines, may come in any order.
+// record collects what happens in a replay. It observes the manager. Its sums over jobs are of
+// integers, so that what happens at one instant, on several goroutines, may come in any order.
 type record struct {
 	replay *replay
 

@@ -1,8 +1,6 @@
 package simulate
 
 import (
-	"iter"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -151,15 +149,4 @@ func (s *series) report(end time.Duration) (all []Interval) {
 		all = append(all, one)
 	}
 	return all
-}
-
-// inOrder returns the values of a map in the order of its keys.
-func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
-	return func(yield func(string, V) bool) {
-		for _, key := range slices.Sorted(maps.Keys(m)) {
-			if !yield(key, m[key]) {
-				return
-			}
-		}
-	}
 }
