@@ -7,7 +7,7 @@ import "time"
 // mu guards it.
 type alarm struct {
 	ring    func()
-	timer   *time.Timer
+	timer   Timer     // nil until it is needed
 	at      time.Time // when it fires; zero if not set
 	scaleAt time.Time // when the scaler is asked again; zero if it need not be
 

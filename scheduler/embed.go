@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler/internal/goroutine"
 )
@@ -35,6 +36,24 @@ type Hooks[T any] struct {
 	// TrackCallers enables [Pool.Caller]. It costs about two microseconds for each
 	// worker that is started, and nothing for an item.
 	TrackCallers bool
+	// Settle is called where the order of what several goroutines do at one moment matters, such
+	// as before the scaler is asked, without a lock held that others wait for. A simulator waits there
+	// until all other goroutines wait, so that the order does not depend on which was faster.
+	Settle func()
+	// Timer makes the only timer of the pool. It is for simulators, in which each event has
+	// an instant of its own. NewPool calls it once. The default is a timer of package time.
+	Timer func(ring func()) Timer
+}
+
+// Timer calls a function, on a goroutine of its own, when a time has passed: a [time.Timer] of
+// [time.AfterFunc], or that of a simulator. It is not set when it is made. The pool calls it
+// while it is locked.
+type Timer interface {
+	// Reset sets the timer, also if it is set already. A d that is not positive means at once.
+	// The result is ignored.
+	Reset(d time.Duration) bool
+	// Stop makes the timer unset. A call that has begun continues. The result is ignored.
+	Stop() bool
 }
 
 // Lend frees the slot of a worker while its item waits, so that other items can run, such as

@@ -172,6 +172,9 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 		return nil, err
 	}
 	p.alarm.ring = p.ring // once, since each method value is allocated
+	if timer := cfg.Hooks.Timer; timer != nil {
+		p.alarm.timer = timer(p.ring)
+	}
 	p.plain = p.fifo != nil && p.cfg.Limit == 0 && p.meter == nil
 	p.mu.Lock()
 	p.growToLocked(p.min)

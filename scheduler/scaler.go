@@ -21,7 +21,7 @@ func (p *Pool[T]) setScaler() (err error) {
 	if err := scale.Validate(s); err != nil {
 		return fmt.Errorf("scheduler: %w", err)
 	}
-	p.ownScaler = scale.Trusted(s)
+	p.ownScaler = scale.Trusted(s) && p.cfg.Hooks.Settle == nil
 	if !p.ownScaler {
 		p.scaling.one = make(chan struct{}, 1)
 	}
@@ -86,7 +86,17 @@ func (p *Pool[T]) askSoonLocked() {
 }
 
 // scale asks the scaler and waits for its decision. It returns the target. mu must not be held.
-func (p *Pool[T]) scale() (target int) { return p.decide(p.rescale(false)) }
+func (p *Pool[T]) scale() (target int) {
+	defer p.settle() // new workers take what waits before the caller goes on
+	return p.decide(p.rescale(false))
+}
+
+// settle lets a simulator wait until all other goroutines wait. mu must not be held.
+func (p *Pool[T]) settle() {
+	if p.cfg.Hooks.Settle != nil {
+		p.cfg.Hooks.Settle()
+	}
+}
 
 // decide reports a decision that changes the target to Config.Decided, and returns the target.
 func (p *Pool[T]) decide(target int, changed *Decided) int {
@@ -102,6 +112,7 @@ func (p *Pool[T]) decide(target int, changed *Decided) int {
 func (p *Pool[T]) rescale(soon bool) (target int, changed *Decided) {
 	p.scaling.begin()
 	defer p.scaling.end()
+	p.settle() // so that s does not depend on which goroutine was faster
 
 	p.mu.Lock()
 	if soon && !p.asking {

@@ -3,10 +3,11 @@ package taskmanager
 import (
 	"context"
 
+	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/hooks"
 )
 
-// Package batch uses these functions; see package hooks.
+// Packages batch and simulate use these functions; see package hooks.
 func init() {
 	hooks.Prepare = func(ctx context.Context, manager, handle any, name string, task any, w *hooks.Watched, options any) error {
 		m, h := manager.(*TaskManager), handle.(*Handle)
@@ -38,6 +39,9 @@ func init() {
 			return ctx
 		}
 		return context.WithValue(ctx, patientKey{}, h)
+	}
+	hooks.Simulated = func(timer func(ring func()) scheduler.Timer, settle func()) any {
+		return option{name: "hooks.Simulated", set: func(c *config) { c.timer, c.settle = timer, settle }}
 	}
 	hooks.Capacity = func(manager any) (workers, waiting int) {
 		m := manager.(*TaskManager)

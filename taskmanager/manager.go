@@ -114,7 +114,7 @@ func Start(opts ...Option) (*TaskManager, error) {
 		callerRuns: cfg.limit != 0 && cfg.overflow == CallerRuns,
 	}
 	m.describe(cfg)
-	m.delayed, m.patience = delay.NewQueue(), delay.NewQueue()
+	m.delayed, m.patience = delay.NewQueue(cfg.timer), delay.NewQueue(cfg.timer)
 	m.log = newLog(cfg.logger, cfg.name, &m.calls)
 	m.shutdown.done = make(chan struct{})
 	m.shutdown.open, m.shutdown.close = context.WithCancel(context.Background())
@@ -159,6 +159,8 @@ func (m *TaskManager) newPool(cfg config) (*scheduler.Pool[*Handle], error) {
 			Paused:        m.pauseChanged,
 			RequeuesFirst: cfg.atFront,
 			TrackCallers:  true,
+			Timer:         cfg.timer,
+			Settle:        cfg.settle,
 		},
 	}, m.run)
 }

@@ -93,6 +93,10 @@ type config struct {
 	silent      bool // WithoutTelemetry
 	times       bool // WithPoolTimes
 	profiles    bool // WithProfiling
+
+	// hooks.Simulated
+	timer  func(ring func()) scheduler.Timer
+	settle func()
 }
 
 func newConfig(opts []Option) (config, error) {

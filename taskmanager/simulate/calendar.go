@@ -7,9 +7,13 @@ import (
 	"time"
 )
 
-// calendar gives each arrival and each end of an execution an instant of its own: an event that
-// would happen at the same nanosecond as another is put off by a nanosecond. Then the order of
-// events does not depend on the scheduler of goroutines.
+// grid is the time between two instants for arrivals and ends of executions.
+const grid = 4 * time.Nanosecond
+
+// calendar gives each event an instant of its own. Then the order of events does not depend on the
+// scheduler of goroutines. Arrivals and ends of executions happen at multiples of grid, and one whose instant
+// is taken is put off to the next. Each of the three timers of the manager has one of the three nanoseconds
+// between; see [timer].
 //
 // An end is put off for an arrival, and for the end of an earlier job, in whichever order the executions
 // began. So executions that begin at the same instant, on several workers, always get the same instants.
@@ -20,9 +24,12 @@ type calendar struct {
 	epoch time.Time
 	real  bool // real time: events need no instants of their own
 
+	settling chan struct{} // of capacity 1: only one goroutine of a bubble may call synctest.Wait
+
 	mu      sync.Mutex // guards the rest
 	ends    map[time.Duration]*appointment
 	arrival time.Duration // the last one, or the next one from when the feed waits for it
+	timers  time.Duration // the number of timers so far
 }
 
 // appointment is the instant at which an execution ends. It changes if the end is put off, under the
@@ -33,7 +40,17 @@ type appointment struct {
 }
 
 func newCalendar(realTime bool) *calendar {
-	return &calendar{epoch: time.Now(), real: realTime, arrival: -1, ends: make(map[time.Duration]*appointment)}
+	return &calendar{
+		epoch: time.Now(), real: realTime, settling: make(chan struct{}, 1),
+		ends: make(map[time.Duration]*appointment), arrival: -grid,
+	}
+}
+
+// settle waits until all other goroutines of the replay wait.
+func (c *calendar) settle() {
+	c.settling <- struct{}{}
+	synctest.Wait()
+	<-c.settling
 }
 
 // now returns the time since the start of the replay.
@@ -48,7 +65,7 @@ func (c *calendar) waitUntil(ctx context.Context, at time.Duration) (time.Durati
 		return c.now(), err == nil
 	}
 	c.mu.Lock()
-	at = max(at, c.arrival+1)
+	at = max(following(at, 0), c.arrival+grid)
 	c.arrival = at
 	if putOff := c.ends[at]; putOff != nil {
 		delete(c.ends, at)
@@ -61,26 +78,16 @@ func (c *calendar) waitUntil(ctx context.Context, at time.Duration) (time.Durati
 			return at, false
 		}
 	}
-	settle(at)
 	return at, true
 }
 
-// settle waits, at the instant of an event, until the rest of the bubble has done what it does then by
-// itself: timers of the manager may end at this instant too. That is likely at round times, since the times
-// of options are round. At a time with random nanoseconds the wait, a sixth of the time of a job, is saved.
-func settle(at time.Duration) {
-	const following = 16 // events that are due at one round time follow one another by a nanosecond
-	if at%time.Microsecond < following {
-		synctest.Wait()
-	}
+// following returns the first instant at or after a time that is an offset after a multiple of grid.
+func following(at, offset time.Duration) time.Duration {
+	return at + ((offset-at)%grid+grid)%grid
 }
 
 // workFor waits for the end of an execution that began at a time and takes d, and returns the instant.
-// An execution that takes no time ends at once.
 func (c *calendar) workFor(job int, began, d time.Duration) time.Duration {
-	if d <= 0 {
-		return began
-	}
 	e := c.appoint(job, began+d)
 	for now := began; ; {
 		at := c.instantOf(e)
@@ -91,7 +98,6 @@ func (c *calendar) workFor(job int, began, d time.Duration) time.Duration {
 		now = at
 	}
 	c.cancel(e)
-	settle(e.at)
 	return e.at
 }
 
@@ -119,7 +125,7 @@ func (c *calendar) instantOf(e *appointment) time.Duration {
 
 // appoint makes an appointment for an end at a time, or shortly afterwards.
 func (c *calendar) appoint(job int, at time.Duration) *appointment {
-	e := &appointment{at: at, job: job}
+	e := &appointment{at: following(at, 0), job: job}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.insertLocked(e)
@@ -135,7 +141,7 @@ func (c *calendar) cancel(e *appointment) {
 
 // insertLocked finds an instant for an end, at or after its time, and puts off others for it.
 func (c *calendar) insertLocked(e *appointment) {
-	for at := e.at; ; at++ {
+	for at := e.at; ; at += grid {
 		other := c.ends[at]
 		if at == c.arrival || other != nil && other.job < e.job {
 			continue

@@ -34,11 +34,11 @@
 // # Precision
 //
 // With the same workload, options and [WithSeed], the reports are equal to the byte, on any number of
-// processors, as long as no two timers of the manager itself end at the same nanosecond. Arrivals and ends of
-// executions do not count: those that are due at the same nanosecond follow one another by a nanosecond,
-// in the order of the jobs. Two timers of the manager tie, for example, if all services take one second and the
-// idle timeout is one second too: then an idle timeout and a decision of the scaler, or a restart, may be due
-// at once. The scheduler of goroutines decides which comes first, and reports of two replays may differ.
+// processors. For that, every event has an instant of its own. Arrivals and ends of executions happen at
+// multiples of four nanoseconds: at their time, or at the next such instant that is free. What the manager does by
+// itself, such as a restart or the end of an idle timeout, happens at an instant between. So a time in a report may
+// be some nanoseconds longer than expected, and an execution takes at least a nanosecond. Timers that functions of
+// yours set, such as those of a middleware, may tie with others; then reports may differ.
 //
 // Sums and means are exact. Percentiles are exact for up to 4096 values, and within 0.1 % for more. The
 // replays agree with the formulas of queueing theory: see the tests, and DESIGN.md for the figures.

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -61,23 +60,18 @@ var overflows = []named[taskmanager.Option]{
 
 var restarts = []named[restart.Policy]{
 	{"Exponential", restart.Default},
-	{"Constant", func() restart.Policy { return restart.Constant(100 * time.Millisecond) }},
+	{"Constant", func() restart.Policy { return restart.Constant(time.Second) }},
 	{"Decorrelated", func() restart.Policy { return restart.Decorrelated(0, 0) }},
 	{"Never", restart.Never},
 	{"Intensity", func() restart.Policy { return restart.Intensity(1, 5*time.Second, nil) }},
 	{"Budget", func() restart.Policy { return restart.Budget(0.1, 3, nil) }},
 }
 
-// mixed is a workload with all attributes, whose load exceeds the workers now and then. If coarse, all
-// times are multiples of 100 ms, so that many events would happen at the same instant.
-func mixed(jobs int, seed uint64, coarse bool) simulate.Workload {
-	round := func(seconds float64) time.Duration {
-		d := time.Duration(seconds * 1e9)
-		if coarse {
-			d = d.Round(100 * time.Millisecond)
-		}
-		return d
-	}
+// mixed is a workload with all attributes, whose load exceeds the workers now and then. Its times are
+// multiples of a unit of at most a second. With units of a second, or a tenth, many events are due at one
+// instant, and so are timers of the manager.
+func mixed(jobs int, seed uint64, unit time.Duration) simulate.Workload {
+	round := func(seconds float64) time.Duration { return time.Duration(seconds * 1e9).Round(unit) }
 	return func(yield func(simulate.Job, error) bool) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		at := 0.0
@@ -107,36 +101,42 @@ type combination struct {
 }
 
 // TestSameReportOnAnyNumberOfProcessors: the report is the same to the byte on 1, 2 and 8 processors,
-// for each combination of a discipline, a scaler, an overflow policy and a restart policy. In every
-// other workload of a combination without restarts, many events are due at the same instant. Without
-// the flag -lab the test covers a fiftieth of the combinations.
+// for each combination of a discipline, a scaler, an overflow policy and a restart policy, with times to
+// the nanosecond and with times that tie. Without the flag -lab the test covers a fiftieth of the
+// combinations.
 func TestSameReportOnAnyNumberOfProcessors(t *testing.T) {
 	all := combinations(t)
 	if !*lab {
 		all = every(50, all)
 	}
-	const jobs = 60
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	first := make([]simulate.Report, len(all))
-	for round, procs := range []int{1, 2, 8} {
-		runtime.GOMAXPROCS(procs)
+	for _, unit := range []time.Duration{1, 100 * time.Millisecond, time.Second} {
 		for i, c := range all {
-			coarse := i%2 == 0 && strings.HasSuffix(c.name, "Never")
-			got := simulate.Test(t, mixed(jobs, uint64(i), coarse), c.start, simulate.WithSeed(7))
-			if round == 0 {
-				first[i] = got
-				if got.Total.Jobs != jobs || got.Total.Unfinished != 0 {
-					t.Errorf("%s: %d of %d jobs, %d unfinished", c.name, got.Total.Jobs, jobs, got.Total.Unfinished)
-				}
-				continue
-			}
-			if !reflect.DeepEqual(first[i], got) {
-				t.Errorf("%s: on %d processors the report differs from that on 1 (-1 +%d):\n%s", c.name, procs, procs,
-					cmp.Diff(first[i], got, cmp.AllowUnexported(simulate.Distribution{}, simulate.Ratios{}, simulate.DistributionOf{})))
-			}
+			sameReport(t, c, uint64(i), unit)
 		}
 	}
 	t.Logf("%d combinations", len(all))
+}
+
+// sameReport replays a workload on a combination, on 1, 2 and 8 processors.
+func sameReport(t *testing.T, c combination, seed uint64, unit time.Duration) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	const jobs = 60
+	var want simulate.Report
+	for _, procs := range []int{1, 2, 8} {
+		runtime.GOMAXPROCS(procs)
+		got := simulate.Test(t, mixed(jobs, seed, unit), c.start, simulate.WithSeed(7))
+		if procs == 1 {
+			want = got
+			if got.Total.Jobs != jobs || got.Total.Unfinished != 0 {
+				t.Errorf("%s: %d of %d jobs, %d unfinished", c.name, got.Total.Jobs, jobs, got.Total.Unfinished)
+			}
+			continue
+		}
+		if !reflect.DeepEqual(want, got) {
+			t.Errorf("%s, multiples of %v: on %d processors the report differs from that on 1 (-1 +%d):\n%s", c.name, unit, procs, procs,
+				cmp.Diff(want, got, cmp.AllowUnexported(simulate.Distribution{}, simulate.Ratios{}, simulate.DistributionOf{})))
+		}
+	}
 }
 
 // every returns every nth element.
@@ -147,9 +147,7 @@ func every[T any](n int, all []T) (some []T) {
 	return some
 }
 
-// combinations returns the valid combinations of strategies. Their times are not multiples of those
-// of a coarse workload: the order of two timers of the manager that end at the same instant is up to
-// the scheduler of goroutines.
+// combinations returns the valid combinations of strategies.
 func combinations(t *testing.T) (all []combination) {
 	for _, d := range disciplines {
 		for _, o := range overflows {
@@ -167,7 +165,7 @@ func combinations(t *testing.T) (all []combination) {
 						func(with ...taskmanager.Option) (*taskmanager.TaskManager, error) {
 							return taskmanager.Start(slices.Concat(with, []taskmanager.Option{
 								taskmanager.WithWorkers(1, 4), taskmanager.WithQueue(d.make()), taskmanager.WithScaler(s.make()),
-								taskmanager.WithRestart(r.make()), o.make(), taskmanager.WithIdleTimeout(1_030_107_001 * time.Nanosecond),
+								taskmanager.WithRestart(r.make()), o.make(), taskmanager.WithIdleTimeout(time.Second),
 							})...)
 						},
 					})

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"math"
 	"sync"
-	"testing/synctest"
 	"time"
 )
 
@@ -42,9 +41,6 @@ func newProcessor(cores int, c *calendar) *processor {
 
 // workFor does d of work, and returns when it was done.
 func (p *processor) workFor(job int, d time.Duration) time.Duration {
-	if d <= 0 {
-		return p.calendar.now()
-	}
 	s := &share{job: job, done: make(chan struct{})}
 	p.mu.Lock()
 	p.advanceLocked()
@@ -92,7 +88,6 @@ func (p *processor) finish() {
 	if p.putOff() {
 		return
 	}
-	synctest.Wait() // after what the manager does at this instant by itself
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.next == nil || p.calendar.instantOf(p.next) > p.calendar.now() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
+	"github.com/seed56799101/taskmanager/taskmanager/internal/hooks"
 	"github.com/seed56799101/taskmanager/taskmanager/simulate/internal/bubble"
 )
 
@@ -100,12 +101,7 @@ func run(ctx context.Context, w Workload, start Start, cfg config) (Report, erro
 		r.processor = newProcessor(cfg.cores, r.calendar)
 	}
 	r.record = newRecord(r)
-	m, err := start(
-		taskmanager.WithObserver(r.record),
-		taskmanager.WithRand(rand.NewPCG(cfg.seed, 1)),
-		taskmanager.WithPoolTimes(),
-		taskmanager.WithoutTelemetry(),
-	)
+	m, err := start(r.options()...)
 	if err == nil && m == nil {
 		err = errors.New("simulate: start returned no manager")
 	}
@@ -117,6 +113,9 @@ func run(ctx context.Context, w Workload, start Start, cfg config) (Report, erro
 	if err := r.record.begin(m); err != nil {
 		r.end(err)
 	} else {
+		if !cfg.realTime {
+			synctest.Wait() // the first job finds the first workers ready
+		}
 		r.feed(w)
 		r.finish()
 		report = r.record.report(r.ended())
@@ -127,6 +126,20 @@ func run(ctx context.Context, w Workload, start Start, cfg config) (Report, erro
 	return report, r.failure
 }
 
+// options returns the options that start gets.
+func (r *replay) options() []taskmanager.Option {
+	opts := []taskmanager.Option{
+		taskmanager.WithObserver(r.record),
+		taskmanager.WithRand(rand.NewPCG(r.seed, 1)),
+		taskmanager.WithPoolTimes(),
+		taskmanager.WithoutTelemetry(),
+	}
+	if !r.realTime {
+		opts = append(opts, hooks.Simulated(r.calendar.newTimer, r.calendar.settle).(taskmanager.Option))
+	}
+	return opts
+}
+
 // feed submits each job when it arrives.
 func (r *replay) feed(w Workload) {
 	number, last := 0, time.Duration(0)
@@ -135,7 +148,9 @@ func (r *replay) feed(w Workload) {
 			err = fault(&j, number, last)
 		}
 		if err != nil {
-			r.end(err)
+			if !r.look() { // otherwise the end of ctx may be why
+				r.end(err)
+			}
 			return
 		}
 		last = j.At
@@ -178,8 +193,11 @@ func (r *replay) refused(t *task, err error) {
 	}
 }
 
-// workFor does the work of an execution that began at a time, and returns when it ended.
+// workFor does the work of an execution that began at a time, and returns when it ended. In virtual time
+// no work takes no time: if an execution ended when it began, several could begin and end at one instant,
+// in the order in which their goroutines happen to run.
 func (r *replay) workFor(ctx context.Context, t *task, began time.Duration) (time.Duration, error) {
+	service := max(t.job.Service, 1)
 	switch {
 	case r.realTime && r.work != nil:
 		err := r.work(ctx, t.job.Service)
@@ -191,12 +209,12 @@ func (r *replay) workFor(ctx context.Context, t *task, began time.Duration) (tim
 		r.end(fmt.Errorf("simulate: job %d starts after %v; the workload is too long for its workers", t.number+1, began))
 		return began, r.failure
 	case r.processor != nil:
-		return r.processor.workFor(t.number, t.job.Service), nil
+		return r.processor.workFor(t.number, service), nil
 	case !r.isPlain(ctx):
-		err := r.calendar.workUnless(ctx, t.number, began, t.job.Service)
+		err := r.calendar.workUnless(ctx, t.number, began, service)
 		return r.calendar.now(), err
 	}
-	return r.calendar.workFor(t.number, began, t.job.Service), nil
+	return r.calendar.workFor(t.number, began, service), nil
 }
 
 // isPlain reports whether ctx is the manager's own. Then it ends only when the manager does, and an

@@ -12,7 +12,7 @@ import (
 // TestInRealTime: a replay in real time runs the same jobs, takes the time of the workload, and counts
 // what happens in the same way.
 func TestInRealTime(t *testing.T) {
-	w := mixed(60, 1, false)
+	w := mixed(60, 1, 1)
 	faster := func(yield func(simulate.Job, error) bool) { // a hundred times
 		for j, err := range w {
 			j.At, j.Service, j.Deadline = j.At/100, j.Service/100, 0

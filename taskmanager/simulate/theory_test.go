@@ -56,7 +56,7 @@ func random(jobs int, rate float64, seed uint64, service func(r *rand.Rand) floa
 		at, i := 0.0, 0
 		for gap, service := range draw {
 			at += gap * perGap
-			j := simulate.Job{At: time.Duration(at), Service: time.Duration(service * perService)}
+			j := simulate.Job{At: time.Duration(at) &^ 3, Service: time.Duration(service*perService) &^ 3} // see calendar
 			if adorn != nil {
 				adorn(i, &j)
 			}

@@ -239,7 +239,7 @@
 // their parameters that the lists do not give, the bounds on the workers between -min and
 // -max, and the idle timeout unless -idle-timeout gives it. It tries -settings settings: three
 // quarters by successive halving, and a quarter around the best ones; see package search
-// for the method and its sources. The same -seed gives the same result, except for the ties that package simulate describes.
+// for the method and its sources. The same -seed gives the same result.
 //
 // The simulation starts a worker in no time. If a worker of yours is expensive to start,
 // limit turns, or fix -idle-timeout.
@@ -336,7 +336,8 @@
 //	  queue             the discipline
 //	  scaler            the scaler
 //	  min, max          the bounds of the number of workers
-//	  tasks             tasks that arrived: the sum of the next six
+//	  tasks             tasks that arrived: the sum of the next six, without started
+//	  started           tasks that started
 //	  done              tasks that succeeded
 //	  failed            tasks whose last execution failed
 //	  shed              tasks that the discipline shed

@@ -159,7 +159,7 @@ func TestUsageErrors(t *testing.T) {
 		{"other half", []string{"simulate", "-trace", "t", "-service", "x", "-format", "csv"}, []string{"-at is missing", "-format and the flags for columns exclude each other"}},
 		{"expression", []string{"simulate", "-trace", "t", "-at", "x", "-service", "2*"}, []string{"the expression for service"}},
 		{"runs of a trace", []string{"simulate", "-trace", "t", "-runs", "3"}, []string{"-runs is for a synthetic load"}},
-		{"overflow without a limit", []string{"simulate", "-overflow", "block"}, []string{"-overflow is for a queue with a limit; leave it out, or give -limit"}},
+		{"overflow without a limit", []string{"simulate", "-overflow", "block"}, []string{"-overflow is for a queue with a limit; leave it out, or give a positive -limit"}},
 		{"clash of overflow", []string{"simulate", "-queue", "fifo,limitbykey:2", "-limit", "5", "-overflow", "caller-runs"}, []string{"limitbykey:2 with demand: ", "CallerRuns cannot be combined"}},
 		{"time", []string{"simulate", "-real", "-cores", "2"}, []string{"-cores is for virtual time; leave it out, or -real"}},
 		{"virtual time", []string{"simulate", "-cpu"}, []string{"-cpu is for real time; leave it out, or give -real"}},

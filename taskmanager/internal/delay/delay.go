@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/internal/capacity"
+	"github.com/seed56799101/taskmanager/scheduler"
 )
 
 // Queue calls functions when they are due. Functions that are due at the same moment are
@@ -21,7 +22,8 @@ type Queue struct {
 	mu      sync.Mutex
 	heap    entries
 	added   uint64 // entries so far
-	timer   *time.Timer
+	timer   scheduler.Timer
+	single  bool          // call one function when the timer fires, and set it again for the next one
 	armed   time.Duration // when the timer fires, on the clock of the queue; never: it is not set
 	pauses  pauses
 	stopped bool
@@ -38,9 +40,15 @@ type Entry struct {
 	index int // in the heap; -1: the entry has left it
 }
 
-// NewQueue returns an empty queue.
-func NewQueue() *Queue {
-	return &Queue{epoch: time.Now(), armed: never, quiet: make(chan struct{})}
+// NewQueue returns an empty queue. If timer is not nil, it makes the timer of the queue, for a
+// simulator in which each event has an instant of its own. Then the queue calls functions that are due
+// at the same moment one by one, each when the timer fires.
+func NewQueue(timer func(ring func()) scheduler.Timer) *Queue {
+	q := &Queue{epoch: time.Now(), armed: never, quiet: make(chan struct{})}
+	if timer != nil {
+		q.timer, q.single = timer(q.fire), true
+	}
+	return q
 }
 
 // never is later than any due time.
@@ -171,6 +179,9 @@ func (q *Queue) fire() {
 	b := new(batch)
 	for len(q.heap) > 0 && q.heap[0].at <= now {
 		b.calls = append(b.calls, heap.Pop(&q.heap).(*Entry).call)
+		if q.single {
+			break
+		}
 	}
 	q.firing++
 	q.armed = never // the timer has fired, or is about to be reset

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/scheduler"
 	"github.com/seed56799101/taskmanager/taskmanager/internal/delay"
 )
 
@@ -39,7 +40,7 @@ type machine struct {
 }
 
 func newMachine() *machine {
-	return &machine{q: delay.NewQueue()}
+	return &machine{q: delay.NewQueue(nil)}
 }
 
 // now returns the time on a clock that stands still during a pause.
@@ -196,7 +197,7 @@ func TestExactMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		came := make(chan time.Duration, 3)
-		q := delay.NewQueue()
+		q := delay.NewQueue(nil)
 		for _, d := range []time.Duration{3 * time.Second, time.Second, 2*time.Second + 1} {
 			q.Add(func() { came <- time.Since(begin) }, d)
 		}
@@ -208,12 +209,39 @@ func TestExactMoment(t *testing.T) {
 	})
 }
 
+// late is the timer of a simulator: it fires a nanosecond late.
+type late struct{ *time.Timer }
+
+func (l late) Reset(d time.Duration) bool { return l.Timer.Reset(max(d, 0) + 1) }
+
+// TestTimerOfASimulator: functions that are due at the same moment are called one by one, each when the
+// timer of the simulator fires.
+func TestTimerOfASimulator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := delay.NewQueue(func(ring func()) scheduler.Timer {
+			timer := time.AfterFunc(time.Hour, ring)
+			timer.Stop()
+			return late{timer}
+		})
+		begin := time.Now()
+		came := make(chan time.Duration, 3)
+		for range 3 {
+			q.Add(func() { came <- time.Since(begin) }, time.Second)
+		}
+		for i := range 3 {
+			if got, want := <-came, time.Second+time.Duration(i)+1; got != want {
+				t.Errorf("function %d was called after %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
 // TestSlowCall: a slow function does not delay a function that is due later.
 func TestSlowCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var came time.Duration
-		q := delay.NewQueue()
+		q := delay.NewQueue(nil)
 		q.Add(func() { time.Sleep(time.Minute) }, time.Second)
 		q.Add(func() { came = time.Since(begin) }, 2*time.Second)
 		time.Sleep(time.Hour)
@@ -227,7 +255,7 @@ func TestSlowCall(t *testing.T) {
 // TestAddFromCall: a function may add to the queue that calls it.
 func TestAddFromCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := delay.NewQueue()
+		q := delay.NewQueue(nil)
 		begin := time.Now()
 		var came []time.Duration
 		left := 4
@@ -258,7 +286,7 @@ func TestExactlyOneGetsAFunction(t *testing.T) {
 			var mu sync.Mutex
 			count := make([]int, n)
 			get := func(i int) { mu.Lock(); count[i]++; mu.Unlock() }
-			q := delay.NewQueue()
+			q := delay.NewQueue(nil)
 			entries := make([]*delay.Entry, n)
 			for i := range n {
 				entries[i] = q.Add(func() { get(i) }, time.Second)
@@ -289,7 +317,7 @@ func TestExactlyOneGetsAFunction(t *testing.T) {
 // TestSameMomentInTheOrderOfAdds adds functions that are due at one moment.
 func TestSameMomentInTheOrderOfAdds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := delay.NewQueue()
+		q := delay.NewQueue(nil)
 		var got, want []int
 		for i := range 100 {
 			q.Add(func() { got = append(got, i) }, time.Second)
@@ -316,7 +344,7 @@ func TestQueueShrinks(t *testing.T) {
 	}
 	for name, leave := range ways {
 		synctest.Test(t, func(t *testing.T) {
-			q := delay.NewQueue()
+			q := delay.NewQueue(nil)
 			q.Add(func() {}, 2*time.Hour)
 			entries := make([]*delay.Entry, burst)
 			for i := range entries {
@@ -335,7 +363,7 @@ func TestQueueShrinks(t *testing.T) {
 func TestDelayBeyondTheRangeOfADuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Hour)
-		q := delay.NewQueue()
+		q := delay.NewQueue(nil)
 		time.Sleep(time.Hour)
 		called := make(chan string, 2)
 		q.Add(func() { called <- "never" }, math.MaxInt64)
@@ -355,7 +383,7 @@ func TestDelayBeyondTheRangeOfADuration(t *testing.T) {
 func TestFunctionWaitsForAnotherOfTheSameMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const functions = 20
-		q := delay.NewQueue()
+		q := delay.NewQueue(nil)
 		called := make([]chan struct{}, functions+1)
 		for i := range called {
 			called[i] = make(chan struct{})

@@ -1,12 +1,16 @@
-// Package hooks has what package taskmanager offers to package batch, and does not export. Package
-// taskmanager, which package batch imports, sets the variables when it is initialised.
+// Package hooks has what package taskmanager offers to packages batch and simulate, and does not export.
+// Package taskmanager, which they import, sets the variables when it is initialised.
 //
 // The types of package taskmanager cannot be named here. A manager is a *taskmanager.TaskManager, a
 // handle a *taskmanager.Handle, a task a taskmanager.Task, and options are a
 // *[]taskmanager.TaskOption.
 package hooks
 
-import "context"
+import (
+	"context"
+
+	"github.com/seed56799101/taskmanager/scheduler"
+)
 
 // Watcher is told that a task has ended.
 type Watcher interface {
@@ -37,6 +41,11 @@ var (
 	// ctx is the context of a task of the manager, Launch waits for room nevertheless, since the task
 	// lends its slot meanwhile.
 	Patient func(ctx context.Context) context.Context
+
+	// Simulated returns an option, a taskmanager.Option, for a simulator. The manager then has the timers
+	// that timer makes: three, made when it starts, in the same order each time. It calls settle, which may
+	// wait until all other goroutines wait, before it asks its scaler.
+	Simulated func(timer func(ring func()) scheduler.Timer, settle func()) (option any)
 
 	// Capacity returns the maximum of workers, and how many tasks may wait before the overflow policy
 	// refuses or drops some. A negative number means that it does not.

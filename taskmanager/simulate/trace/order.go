@@ -125,6 +125,10 @@ func (o *order) end() error {
 	return nil
 }
 
+// latestFirst is how long after the start of a workload the first job may arrive. Later ones are
+// probably Unix times, of which 10⁸ seconds is in 1973.
+const latestFirst = 1e8 * time.Second
+
 // pass passes on a row.
 func (o *order) pass(r row) error {
 	if r.neverRan {
@@ -141,6 +145,9 @@ func (o *order) pass(r row) error {
 		o.passed = true
 		if o.in.relative {
 			o.first = r.At
+		} else if r.At > latestFirst {
+			return at(r.line, fmt.Errorf("the first job arrives %s seconds after the start of the workload; if times begin elsewhere, such as in 1970, read them with Columns (tasklab: -at at -service service)",
+				appendSeconds(nil, r.At)))
 		}
 	}
 	since := r.At - o.first

@@ -23,6 +23,14 @@ func Say(w io.Writer, format string, args ...any) {
 // English returns a printer that groups the digits of numbers.
 func English() *message.Printer { return message.NewPrinter(language.English) }
 
+// Count returns a number with a noun, which has an s unless the number is 1.
+func Count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return English().Sprintf("%d %s", n, noun)
+}
+
 // Size formats a number of bytes.
 func Size(bytes int64) string {
 	if bytes < 1024 {

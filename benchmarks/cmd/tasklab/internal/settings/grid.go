@@ -51,7 +51,7 @@ func (c *Common) Check(f *flagvalue.Faults, flags *flag.FlagSet) {
 	f.Require(c.Limit >= 0, "-limit is %d; it must be positive, or 0 for no limit", c.Limit)
 	f.Require(c.Retries >= 0, "-retries is %d; it must be 0 or more", c.Retries)
 	flags.Visit(func(given *flag.Flag) {
-		f.Require(given.Name != "overflow" || c.Limit != 0, "-overflow is for a queue with a limit; leave it out, or give -limit")
+		f.Require(given.Name != "overflow" || c.Limit != 0, "-overflow is for a queue with a limit; leave it out, or give a positive -limit")
 	})
 }
 

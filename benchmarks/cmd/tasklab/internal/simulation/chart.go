@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -46,9 +48,13 @@ func CheckChart(f *flagvalue.Faults, name string) {
 		f.Add("-chart: %s ends neither in .svg nor in .png", name)
 		return
 	}
+	_, missing := os.Stat(name)
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err == nil {
 		err = file.Close()
+	}
+	if err == nil && errors.Is(missing, fs.ErrNotExist) { // there may never be a chart
+		err = os.Remove(name)
 	}
 	if err != nil {
 		f.Add("-chart: %w", err)

@@ -55,6 +55,7 @@ type Result struct {
 // Figures are what was measured of a group of tasks. Times are in seconds.
 type Figures struct {
 	Tasks       int     `json:"tasks"`
+	Started     int     `json:"started"` // once or more
 	Done        int     `json:"done"`
 	Failed      int     `json:"failed"`
 	Shed        int     `json:"shed"`
@@ -140,7 +141,7 @@ func NewResult(c settings.Candidate, r simulate.Report) Result {
 // figures returns the figures of a group.
 func figures(g simulate.Group) Figures {
 	return Figures{
-		Tasks: g.Jobs, Done: g.Done, Failed: g.Failed, Shed: g.Shed, Dropped: g.Dropped,
+		Tasks: g.Jobs, Started: g.Wait.Count(), Done: g.Done, Failed: g.Failed, Shed: g.Shed, Dropped: g.Dropped,
 		Cancelled: g.Cancelled, Unfinished: g.Unfinished, Late: g.Late, Restarts: g.Restarts,
 		WaitMean:    g.Wait.Mean().Seconds(),
 		WaitP50:     g.Wait.Percentile(50).Seconds(),
@@ -207,7 +208,7 @@ func (s Simulation) same(prefix string, of func(r Result) string) string {
 
 // load describes the size of the workload.
 func (s Simulation) load() string {
-	text := output.English().Sprintf("%d tasks (seed %d) in %s", s.Tasks, s.Seed, output.Short(measure.Seconds(s.Span)))
+	text := output.Count(s.Tasks, "task") + fmt.Sprintf(" (seed %d) in %s", s.Seed, output.Short(measure.Seconds(s.Span)))
 	if s.Span > 0 {
 		text += fmt.Sprintf(", which would keep %.3g workers busy on average", s.Work/s.Span)
 	}

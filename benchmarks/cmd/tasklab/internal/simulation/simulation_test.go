@@ -18,11 +18,11 @@ func TestTable(t *testing.T) {
 	r := Result{
 		Queue: "fifo", Scaler: "demand", Min: 1, Max: 9, WorkerSeconds: 438.31, PeakWorkers: 9, Turns: 22, Jain: 0.5,
 		Figures: Figures{
-			Tasks: 12_345, Done: 12_345, Late: 3, WaitP50: 45.6e-6, WaitP95: 1.5e-3, WaitP99: 1.2345, SojournP99: 2, RunMean: 0.07004,
+			Tasks: 12_345, Done: 12_345, Started: 12_345, Late: 3, WaitP50: 45.6e-6, WaitP95: 1.5e-3, WaitP99: 1.2345, SojournP99: 2, RunMean: 0.07004,
 		},
 		Keys: []Key{
-			{"a", Figures{Tasks: 12_000, Done: 12_000, WaitMean: 1, WaitP50: 2, WaitP99: 3, WaitMax: 4, SojournP99: 5, SlowdownP50: 1, SlowdownP99: 12345.6}},
-			{"b", Figures{Tasks: 345, Done: 345, Late: 3, WaitP50: 2e-9}},
+			{"a", Figures{Tasks: 12_000, Done: 12_000, Started: 12_000, WaitMean: 1, WaitP50: 2, WaitP99: 3, WaitMax: 4, SojournP99: 5, SlowdownP50: 1, SlowdownP99: 12345.6}},
+			{"b", Figures{Tasks: 345, Done: 345, Started: 345, Late: 3, WaitP50: 2e-9}},
 		},
 	}
 	shedding := r
@@ -62,7 +62,7 @@ func TestTable(t *testing.T) {
 func TestManyKeys(t *testing.T) {
 	var keys []Key
 	for i := range 40 {
-		keys = append(keys, Key{fmt.Sprintf("k%02d", i), Figures{Tasks: i, Done: i, Late: 1, WaitMean: 1, WaitMax: float64(i)}})
+		keys = append(keys, Key{fmt.Sprintf("k%02d", i), Figures{Tasks: i, Done: i, Late: 1, Started: i, WaitMean: 1, WaitMax: float64(i)}})
 	}
 	table := Simulation{Settings: []Result{{Keys: keys}}}.Text()
 	for _, want := range []string{"│ k39       │    39 │", "│ k30       │    30 │", "│ 30 others │   435 │   30 │        1s │", " 29s │"} {

@@ -106,7 +106,7 @@ func (f Figures) outcomes() table.Row {
 
 // wait formats a wait, which only tasks have that started.
 func (f Figures) wait(seconds float64) string {
-	if f.RunMean == 0 && f.Done+f.Failed == 0 {
+	if f.Started == 0 {
 		return "-"
 	}
 	return short(seconds)
@@ -228,7 +228,6 @@ func find(all []named, name string) named {
 
 // others returns the sum of the groups without those that have one of the names.
 func others(all []named, names []string) (sum Figures) {
-	started := 0
 	for _, g := range all {
 		if slices.Contains(names, g.name) {
 			continue
@@ -241,11 +240,11 @@ func others(all []named, names []string) (sum Figures) {
 		sum.Cancelled += g.Cancelled
 		sum.Unfinished += g.Unfinished
 		sum.Late += g.Late
-		sum.WaitMean += g.WaitMean * float64(g.Done+g.Failed)
+		sum.WaitMean += g.WaitMean * float64(g.Started)
 		sum.WaitMax = max(sum.WaitMax, g.WaitMax)
-		started += g.Done + g.Failed
+		sum.Started += g.Started
 	}
-	sum.WaitMean /= float64(max(1, started))
+	sum.WaitMean /= float64(max(1, sum.Started))
 	return sum
 }
 

@@ -3,6 +3,7 @@
 package source
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -117,7 +118,7 @@ func (s *Source) Check(f *flagvalue.Faults, flags *flag.FlagSet) {
 	if s.given["jobs"] && !s.given["duration"] && s.shape.Name != "step" {
 		s.duration = 0
 	}
-	f.Require(s.rate > 0 && s.rate <= 1e9, "-rate is %v; it must be positive", s.rate)
+	f.Require(s.rate > 0 && s.rate <= 1e9, "-rate is %v; it must be positive, and at most 1e9", s.rate)
 	f.Require(s.duration > 0 || !s.given["duration"], "-duration is %v; it must be positive", s.duration)
 	f.Require(s.jobs > 0 || !s.given["jobs"], "-jobs is %d; it must be positive", s.jobs)
 	if len(*f) == 0 {
@@ -139,10 +140,11 @@ func (s *Source) refuse(f *flagvalue.Faults, declare func(*flag.FlagSet), reason
 // Traced reports whether the workload is a trace.
 func (s *Source) Traced() bool { return s.file != "" }
 
-// Workload returns the tasks, those of a synthetic load drawn from a seed.
-func (s *Source) Workload(seed uint64) simulate.Workload {
+// Workload returns the tasks, those of a synthetic load drawn from a seed. If ctx ends while
+// a trace is read, its error ends the tasks.
+func (s *Source) Workload(ctx context.Context, seed uint64) simulate.Workload {
 	if s.file != "" {
-		return s.open()
+		return s.open(ctx)
 	}
 	return s.load(seed).Workload()
 }

@@ -2,6 +2,8 @@ package source_test
 
 import (
 	"compress/gzip"
+	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -41,7 +43,7 @@ func jobs(t *testing.T, seed uint64, args ...string) []simulate.Job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return collect(t, s.Workload(seed))
+	return collect(t, s.Workload(t.Context(), seed))
 }
 
 func collect(t *testing.T, w simulate.Workload) (all []simulate.Job) {
@@ -53,6 +55,28 @@ func collect(t *testing.T, w simulate.Workload) (all []simulate.Job) {
 		all = append(all, j)
 	}
 	return all
+}
+
+// A trace that is read in full before its first task ends with the context.
+func TestInterruptedRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "jobs.csv")
+	if err := os.WriteFile(file, []byte("at,service\n"+strings.Repeat("2,1\n", 1<<16)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s, err := parse(t, "-trace", file, "-window", "1h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	for j, err := range s.Workload(ctx, 1) {
+		switch {
+		case err == nil:
+			t.Fatalf("the first task is %+v, and the context had ended", j)
+		case !errors.Is(err, context.Canceled):
+			t.Errorf("the error is %v, want that of the context", err)
+		}
+	}
 }
 
 // Lines without a job are counted once, however often the trace is read.
@@ -67,7 +91,7 @@ func TestRemark(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if all := collect(t, s.Workload(1)); len(all) != 1 {
+		if all := collect(t, s.Workload(t.Context(), 1)); len(all) != 1 {
 			t.Errorf("%d jobs, want 1", len(all))
 		}
 	}

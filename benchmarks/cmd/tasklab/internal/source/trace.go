@@ -1,7 +1,10 @@
 package source
 
 import (
+	"context"
 	"flag"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/flagvalue"
@@ -105,7 +108,7 @@ func (s *Source) traceFormat() (trace.Format, error) {
 }
 
 // open returns the tasks of the trace.
-func (s *Source) open() simulate.Workload {
+func (s *Source) open(ctx context.Context) simulate.Workload {
 	format, err := s.traceFormat()
 	if err != nil {
 		return func(yield func(simulate.Job, error) bool) { yield(simulate.Job{}, err) }
@@ -113,7 +116,34 @@ func (s *Source) open() simulate.Workload {
 	if s.given["window"] {
 		format = format.Window(s.window)
 	}
-	return trace.Open(s.file, format.OnSkip(s.skips.note))
+	return trace.OpenFS(files{ctx}, s.file, format.OnSkip(s.skips.note))
+}
+
+// files are the files of the system, until ctx ends. A trace that must be sorted is read in full
+// before its first task, which may take long.
+type files struct{ ctx context.Context }
+
+// Open implements [fs.FS], for any path.
+func (f files) Open(name string) (fs.File, error) {
+	opened, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return file{opened, f.ctx}, nil
+}
+
+// file is a file that cannot be read when ctx has ended.
+type file struct {
+	fs.File
+	ctx context.Context
+}
+
+// Read implements [fs.File].
+func (f file) Read(b []byte) (int, error) {
+	if f.ctx.Err() != nil {
+		return 0, context.Cause(f.ctx)
+	}
+	return f.File.Read(b)
 }
 
 // weights is the value of a flag that lists weights of keys.

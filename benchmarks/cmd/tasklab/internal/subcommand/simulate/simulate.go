@@ -42,8 +42,11 @@ func measure(ctx context.Context, w simulate.Workload) (n size, err error) {
 // result covers what was simulated until then.
 func (c *command) simulate(ctx context.Context, d progress.Display) (simulation.Simulation, error) {
 	s := c.describe()
-	first, err := measure(ctx, c.source.Workload(c.source.Seed))
-	if err != nil || ctx.Err() != nil {
+	first, err := measure(ctx, c.source.Workload(ctx, c.source.Seed))
+	if ctx.Err() != nil { // then err may be that of ctx
+		return s, nil
+	}
+	if err != nil {
 		return s, err
 	}
 	s.Tasks, s.Span, s.Work = first.tasks, first.span.Seconds(), first.work
@@ -158,7 +161,7 @@ func (c *command) replay(ctx context.Context, candidate settings.Candidate, seed
 	if c.real {
 		options = append(options, simulate.InRealTime(doing))
 	}
-	return simulate.Run(ctx, c.source.Workload(seed), candidate.Start, options...)
+	return simulate.Run(ctx, c.source.Workload(ctx, seed), candidate.Start, options...)
 }
 
 // complete returns results none of which is nil.

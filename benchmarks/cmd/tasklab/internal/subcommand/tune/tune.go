@@ -156,7 +156,7 @@ func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.
 
 // problem reads the workload and returns what to search for.
 func (c *command) problem(ctx context.Context) (p tuning.Problem, more bool, err error) {
-	jobs, more, err := tuning.Load(ctx, c.source.Workload(c.source.Seed), c.first)
+	jobs, more, err := tuning.Load(ctx, c.source.Workload(ctx, c.source.Seed), c.first)
 	if err != nil {
 		return p, more, err
 	}
