@@ -68,7 +68,7 @@ func TestHooksOfASimulator(t *testing.T) {
 		if n := p.Snapshot().Workers; n != 1 {
 			t.Errorf("%d workers before the timer fires, want 1", n)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n := p.Snapshot().Workers; n != 0 {
 			t.Errorf("%d workers after the timer has fired, want 0", n)
