@@ -47,8 +47,8 @@ const (
 //	outcome   of recordings: how the task ended
 //
 // Only at and service are required. In other columns, an empty field stands for the default: no text,
-// or 0. The time before the first arrival is part of the workload; [Columns] reads times that begin
-// elsewhere, such as Unix times. Seconds are decimal numbers, and exact to the nanosecond. Fields may be in double quotes.
+// or 0. The time before the first arrival is part of the workload, and at most 10⁸ seconds; [Columns]
+// reads times that begin elsewhere, such as Unix times. Seconds are decimal numbers, and exact to the nanosecond. Fields may be in double quotes.
 // Blanks around a field, empty lines, and lines that begin with # are skipped. A header in the middle
 // is skipped too, so that files with the same columns can be concatenated.
 //

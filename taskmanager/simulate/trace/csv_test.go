@@ -65,6 +65,7 @@ func TestWrittenJobsAreReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		jobs := rapid.SliceOfN(anyJob, 1, 20).Draw(t, "jobs")
 		slices.SortStableFunc(jobs, byArrival)
+		jobs[0].At = min(jobs[0].At, 1e8*time.Second)
 		var b bytes.Buffer
 		err := trace.Write(&b, func(yield func(simulate.Job, error) bool) {
 			for _, j := range jobs {

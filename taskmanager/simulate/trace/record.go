@@ -45,7 +45,7 @@ func AppendDropped(b []byte, n int64) []byte {
 	return append(b, '\n')
 }
 
-// Write writes jobs as a file that [CSV] reads. An error of jobs ends the file early, and is returned.
+// Write writes jobs as a file that [CSV] reads, provided that the first one arrives within 10⁸ seconds. An error of jobs ends the file early, and is returned.
 func Write(w io.Writer, jobs workload.Jobs) error {
 	b := []byte("at,service,kind,key,priority,cost,deadline,fails\n")
 	for j, err := range jobs {
