@@ -106,27 +106,38 @@ func (q *codel[T]) Push(item T) {
 
 // Pop sheds the items that have waited too long, and removes and returns the next one.
 func (q *codel[T]) Pop() (item T, ok bool) {
-	if q.draining {
-		return unstamped(q.items.Pop())
-	}
 	for {
 		front, ok := q.items.Peek()
 		if !ok {
-			q.observe(0)
+			if !q.draining {
+				q.observe(0)
+			}
 			return item, false
 		}
-		wait := q.now - front.at
-		q.observe(wait)
-		if !q.overloaded || wait <= 2*q.cfg.Target {
-			break
+		shed, newest := q.next(q.now - front.at)
+		switch {
+		case shed:
+			q.items.Pop()
+			q.shed.Push(front.item)
+		case newest:
+			return unstamped(q.items.popBack())
+		default:
+			return unstamped(q.items.Pop())
 		}
-		q.items.Pop()
-		q.shed.Push(front.item)
 	}
-	if q.overloaded && q.cfg.AdaptiveLIFO {
-		return unstamped(q.items.popBack())
+}
+
+// next updates the state with the wait of the item at the front, and says what Pop does: shed that item,
+// return the newest one, or return that one.
+func (q *codel[T]) next(wait time.Duration) (shed, newest bool) {
+	if q.draining {
+		return false, false
 	}
-	return unstamped(q.items.Pop())
+	q.observe(wait)
+	if q.overloaded && wait > 2*q.cfg.Target {
+		return true, false
+	}
+	return false, q.overloaded && q.cfg.AdaptiveLIFO
 }
 
 // observe updates the state with a wait of the item at the front.

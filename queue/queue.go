@@ -132,6 +132,18 @@ type Fronter[T any] interface {
 	PushFront(item T)
 }
 
+// Previewer is implemented by a queue that can tell which items run next.
+type Previewer[T any] interface {
+	// CanPreview reports whether Preview works. The owner asks once, before it uses the queue.
+	// The answer can depend on an inner discipline.
+	CanPreview() bool
+	// Preview returns at most n items in the order in which Pop would return them if nothing
+	// else happened. It leaves out items that are held back, and changes nothing. The owner ticks
+	// a Clocked before it. It should not cost more than O(n log n) for n items, however many
+	// there are in the queue.
+	Preview(n int) []T
+}
+
 // Clocked is implemented by a queue that depends on the time.
 type Clocked interface {
 	// NeedsTime reports whether the owner has to call Tick. The owner asks once, before
@@ -140,7 +152,7 @@ type Clocked interface {
 	// need the time.
 	NeedsTime() bool
 	// Tick sets the time for the calls that follow. The owner calls it before each
-	// Push, PushFront, Pop, Finish, Lent, Remove and Evict. The times never decrease, as measured by
+	// Push, PushFront, Pop, Preview, Finish, Lent, Remove and Evict. The times never decrease, as measured by
 	// [time.Time.Sub] and [time.Time.Before]. They have a reading of the monotonic clock;
 	// the wall time may jump between two of them.
 	//

@@ -14,6 +14,7 @@ type wrapped[T any] struct {
 	drainer   Drainer
 	fronter   Fronter[T]
 	lender    Lender[T]
+	previewer Previewer[T]
 }
 
 func wrap[T any](q Queue[T]) wrapped[T] {
@@ -27,6 +28,7 @@ func wrap[T any](q Queue[T]) wrapped[T] {
 	w.drainer, _ = q.(Drainer)
 	w.fronter, _ = q.(Fronter[T])
 	w.lender, _ = q.(Lender[T])
+	w.previewer, _ = q.(Previewer[T])
 	return w
 }
 

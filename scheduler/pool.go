@@ -38,6 +38,7 @@ type Pool[T any] struct {
 	holder    queue.Holder       // likewise
 	discarder queue.Discarder[T] // likewise
 	drainer   queue.Drainer      // likewise
+	previewer queue.Previewer[T] // nil also if the queue cannot tell its order
 	lender    queue.Lender[T]    // likewise
 	fronter   queue.Fronter[T]   // likewise, or nil if it cannot put items first
 	clocked   queue.Clocked      // likewise, or nil if it does not need the time
@@ -158,6 +159,9 @@ func NewPool[T any](cfg Config[T], run func(worker int32, item T)) (*Pool[T], er
 	p.holder, _ = p.queue.(queue.Holder)
 	p.discarder, _ = p.queue.(queue.Discarder[T])
 	p.drainer, _ = p.queue.(queue.Drainer)
+	if v, ok := p.queue.(queue.Previewer[T]); ok && v.CanPreview() {
+		p.previewer = v
+	}
 	p.lender, _ = p.queue.(queue.Lender[T])
 	if f, ok := p.queue.(queue.Fronter[T]); ok && f.CanPushFront() {
 		p.fronter, p.canFirst = f, true

@@ -14,6 +14,7 @@ import (
 type Discipline struct {
 	name    string
 	queue   queue.Factory[*Handle]
+	fair    bool                 // Fair, also inside limits
 	weight  func(key string) int // nil: equal weights
 	limit   func(key string) int // how many tasks of a key may run at once, 0: any number; nil: no limits
 	custom  bool                 // the factory is user code
@@ -117,7 +118,7 @@ func Fair(weight func(key string) int) Discipline {
 		queue: queue.Fair(queue.FairConfig[*Handle, string]{
 			Key: (*Handle).Key, Weight: (*Handle).weight, Cost: (*Handle).Cost,
 		}),
-		weight: weight,
+		fair: true, weight: weight,
 	}
 }
 

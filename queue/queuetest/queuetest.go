@@ -24,7 +24,8 @@
 // evicted as queue.Oldest must be the oldest one, a discarded item needs a reason, Pop must
 // hold back exactly the items that queue.Holder counts, also when items have lent their places in a
 // queue.Lender, a queue.Drainer must shed nothing after Drain, and an item that a queue.Fronter puts
-// first runs before all items of the same Value, unless the queue is a queue.Holder.
+// first runs before all items of the same Value, unless the queue is a queue.Holder. Pop returns what a
+// queue.Previewer has said.
 //
 // # Files of rapid
 //

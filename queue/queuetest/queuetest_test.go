@@ -68,6 +68,13 @@ var subjects = map[string]subject{
 	"allocates":             {make: func() queue.Queue[*Item] { return new(allocates) }, rule: "Allocations"},
 	"sharesOneInstance":     {make: func() queue.Queue[*Item] { return shared }, rule: "Independence"},
 
+	"correctPreviewer":    {make: func() queue.Queue[*Item] { return new(previews) }},
+	"cannotPreview":       {make: func() queue.Queue[*Item] { return new(cannotPreview) }},
+	"previewsTooMany":     {make: func() queue.Queue[*Item] { return new(previewsTooMany) }, rule: "Conservation"},
+	"previewsTooFew":      {make: func() queue.Queue[*Item] { return new(previewsTooFew) }, rule: "Conservation"},
+	"previewsBackwards":   {make: func() queue.Queue[*Item] { return new(previewsBackwards) }, rule: "Conservation"},
+	"takesWhatItPreviews": {make: func() queue.Queue[*Item] { return new(takesWhatItPreviews) }, rule: "Conservation"},
+
 	"correctFronter":                {make: func() queue.Queue[*Item] { return new(fronts) }},
 	"correctFronterWithModel":       {make: func() queue.Queue[*Item] { return new(fronts) }, opts: []Option{WithModel(newFronts)}},
 	"correctFronterAmongEquals":     {make: func() queue.Queue[*Item] { return new(frontsAmongEquals) }},
