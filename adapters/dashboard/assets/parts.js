@@ -1,0 +1,113 @@
+// Parts that several pages use. All texts become text nodes or attributes, never markup.
+import { html, nothing } from './lib/lit-html/lit-html.js';
+import { repeat } from './lib/lit-html/directives/repeat.js';
+import { clock, duration, elapsed, moment, plain, percent } from './format.js';
+import { icon } from './icons.js';
+import { link } from './route.js';
+import { now, state } from './state.js';
+
+const words = { success: 'succeeded', failure: 'failed', panic: 'panicked' };
+
+// badge shows a state or an outcome as an icon and a word. An outcome that a later server adds
+// is shown under its own name.
+export function badge(name) {
+  const known = /^[a-z_]+$/.test(name) ? name : 'ended';
+  return html`<span class="badge is-${known}">${icon(name)}${words[name] ?? name.replaceAll('_', ' ')}</span>`;
+}
+
+// outcomeOf is the outcome of an execution, with panics apart.
+export const outcomeOf = e => (e.outcome === 'failure' && e.type === 'panic' ? 'panic' : e.outcome);
+
+// text shows a name or an error on one line, in full when pointed at.
+export const text = s => (s ? html`<bdi class="cut" title=${plain(s)}>${plain(s)}</bdi>` : nothing);
+
+// exact is the name that the server knows a task by; the shown one may be escaped or clipped.
+const exact = row => row.id ?? row.name;
+
+// taskLink leads to the page of a task. Keys j and k move between these links.
+export const taskLink = row => html`<a class="cut row-link" data-row title=${plain(row.name)} href=${link('task', { name: exact(row) })}><bdi>${plain(row.name)}</bdi></a>`;
+
+// kindLink and keyLink lead to the outstanding tasks of a kind or a key.
+export const kindLink = kind => (kind ? html`<a class="cut" title=${plain(kind)} href=${link('tasks', { kind })}><bdi>${plain(kind)}</bdi></a>` : nothing);
+export const keyLink = key => (key ? html`<a class="cut" title=${plain(key)} href=${link('tasks', { key })}><bdi>${plain(key)}</bdi></a>` : nothing);
+
+// time shows a moment of the day, with the full time when pointed at.
+export function time(t) {
+  if (!(t > 0)) return nothing;
+  const iso = new Date(t * 1000).toISOString();
+  return html`<time datetime=${iso} title=${iso}>${moment(t, now())}</time>`;
+}
+
+// since shows how long ago a moment was.
+export const since = t => (t > 0 ? html`<span title="since ${clock(t)}">${elapsed(Math.max(0, now() - t))}</span>` : nothing);
+
+// until shows how far away a moment is.
+export const until = t => (t > 0 ? html`<span title="at ${moment(t, now())}">${t > now() ? `in ${elapsed(t - now())}` : 'now'}</span>` : nothing);
+
+// trace leads to the trace of an execution, if the program has told where traces are.
+export function trace(id) {
+  if (!id) return nothing;
+  const short = `${id.slice(0, 8)}…`;
+  if (!state.meta.traceURL) return html`<span class="mono" title=${id}>${short}</span>`;
+  return html`<a class="mono" href=${state.meta.traceURL.replaceAll('{trace_id}', id)} rel="noreferrer noopener" target="_blank" title="trace ${id}, in a new tab">${short}</a>`;
+}
+
+// bar shows a fraction. Its width is an SVG attribute: the policy of the page forbids style attributes.
+export const bar = (fraction, label, kind = '') => html`<svg class="bar ${kind}" role="img" aria-label=${label} viewBox="0 0 100 8" preserveAspectRatio="none"><rect class="track" width="100" height="8"/><rect class="fill" width=${100 * Math.min(1, Math.max(0, fraction))} height="8"/></svg>`;
+
+// progress shows how far a task is, or why that is unknown.
+export function progress(row) {
+  if (row.mute) return html`<span class="dim" title="Its Progress method did not answer in time.">no answer</span>`;
+  if (row.progressError) return html`<span class="cut bad-text" title=${plain(row.progressError)}>${plain(row.progressError)}</span>`;
+  if (row.progress == null) return nothing;
+  const words = percent(row.progress);
+  return html`<span class="progress">${bar(row.progress, `${words} done`)}<span>${words}</span></span>`;
+}
+
+// card is a section with a heading.
+export const card = (title, content, more = nothing) => html`<section class="card"><h2>${title}${more}</h2>${content}</section>`;
+
+// all leads from a part of the overview to its page.
+export const all = (page, what, args) => html`<a class="more" href=${link(page, args)}>All ${what}</a>`;
+
+// empty says why there is nothing to show.
+export const empty = content => html`<p class="empty">${content}</p>`;
+
+export const loading = () => empty(state.error ? 'No data yet.' : 'Loading…');
+
+// needsCollector explains what to do for a page that has no data without a collector.
+export const needsCollector = what => html`<section class="card explain"><h2>${what} needs a collector</h2>
+  <p>This manager was started without one. Create a collector, start the manager with it, and give both to the dashboard:</p>
+  <pre>c := dashboard.NewCollector()
+m, err := taskmanager.Start(taskmanager.WithObserver(c))
+d := dashboard.New(dashboard.Manager("name", m, c))</pre></section>`;
+
+// segments is a choice between a few values, as links that survive a reload.
+export const segments = (label, values, chosen, href) => html`<nav class="segments" aria-label=${label}>${values.map(([value, word]) => html`<a href=${href(value)} aria-current=${value === chosen ? 'true' : nothing}>${word}</a>`)}</nav>`;
+
+// table shows rows under columns [heading, cell, class]. On narrow screens each row becomes a block
+// whose cells carry their headings. A column may be absent; cells without content are left out there.
+export function table(caption, columns, rows, key, rowClass = () => '') {
+  const shown = columns.filter(Boolean);
+  return html`<div class="scroll"><table class="fold"><caption class="sr">${caption}</caption>
+    <thead><tr>${shown.map(([heading, , kind = '']) => html`<th scope="col" class=${kind}>${heading}</th>`)}</tr></thead>
+    <tbody>${repeat(rows, key, row => html`<tr class=${rowClass(row)}>${shown.map(([heading, cell, kind = '']) => {
+    const content = cell(row);
+    return html`<td class="${kind} ${content === nothing || content === '' ? 'none' : ''}" data-label=${heading}>${content}</td>`;
+  })}</tr>`)}</tbody></table></div>`;
+}
+
+// percentiles are the columns of the three percentiles of a row.
+export const percentiles = (name, field) => ['p50', 'p95', 'p99'].map((p, i) => [`${name} ${p}`, row => duration(row[field]?.[i]), 'r']);
+
+// search is the field that the key / leads to.
+export function search(label, value, onInput, onEnter) {
+  return html`<label class="search"><span class="sr">${label}</span><input type="search" id="search" autocomplete="off" spellcheck="false" maxlength="4000" placeholder=${label} .value=${value}
+    @input=${event => onInput(event.target.value)} @keydown=${event => { if (event.key === 'Enter') onEnter?.(); }}><kbd aria-hidden="true">/</kbd></label>`;
+}
+
+// page is the frame of each page: what it is about, in a heading and a sentence.
+export const page = (title, about, content) => html`<div class="title"><h1 id="title" tabindex="-1">${title}</h1><p>${about}</p></div>${content}`;
+
+// shortened says that only a part of a list is shown.
+export const shortened = (shown, total, what) => (total > shown ? html`<p class="note">${shown} of ${total} ${what} are shown.</p>` : nothing);
