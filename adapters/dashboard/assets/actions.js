@@ -77,12 +77,8 @@ export const resize = () => (can('resize') && state.tick ? button('Change bounds
   text: 'The scaler chooses a number within these bounds. Workers above the maximum leave when their task ends.',
 }) : nothing);
 
-// schedule offers to run a schedule now, and to pause or resume it.
-export const schedule = s => html`${can('run') ? button('Run now', {
-  action: 'run', fields: { name: s.name }, title: 'Run this schedule now?', done: `${plain(s.label)} was submitted.`,
+// runNow offers to run a schedule now.
+export const runNow = s => (can('run') ? button('Run now', {
+  action: 'run', fields: { name: s.id ?? s.name }, title: 'Run this schedule now?', done: `${plain(s.label)} was submitted.`,
   text: html`A task of <bdi>${plain(s.label)}</bdi> is submitted at once. Its timetable stays as it is.`,
-}) : nothing}${can('pause') ? button(s.paused ? 'Resume' : 'Pause', {
-  action: s.paused ? 'resume' : 'pause', fields: { name: s.name }, title: `${s.paused ? 'Resume' : 'Pause'} this schedule?`,
-  done: `${plain(s.label)} was ${s.paused ? 'resumed' : 'paused'}.`,
-  text: s.paused ? 'It runs again at its next time.' : 'It does not run until it is resumed.',
-}) : nothing}`;
+}) : nothing);

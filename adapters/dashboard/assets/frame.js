@@ -1,6 +1,6 @@
 // What surrounds all pages: header, menu, messages and help.
 import { html, nothing } from './lib/lit-html/lit-html.js';
-import { dialog, pauseManager } from './actions.js';
+import { dialog } from './actions.js';
 import { count, plain } from './format.js';
 import { icon } from './icons.js';
 import { menu, pages } from './pages.js';
@@ -35,7 +35,7 @@ const header = ({ toggleLive, toggleTheme, help }) => {
   const dark = document.documentElement.dataset.theme === 'dark';
   return html`<header><a class="brand" href=${link('overview')}><span class="logo">${icon('logo')}</span><span>${plain(state.meta.title)}</span></a>${managers()}${managerState()}
     <span class="grow"></span>
-    ${state.meta.actions.length ? pauseManager() : html`<span class="tag" title="The program has not enabled actions.">read-only</span>`}
+    ${state.meta.actions.length ? nothing : html`<span class="tag" title="The program has not enabled actions.">read-only</span>`}
     ${liveState()}
     <button type="button" class="button" aria-pressed=${!state.live} title="key l" @click=${toggleLive}>${state.live ? 'Stand still' : 'Go live'}</button>
     <button type="button" class="button square" title="key t" aria-label="Use the ${dark ? 'light' : 'dark'} theme" @click=${toggleTheme}>${icon(dark ? 'sun' : 'moon')}</button>

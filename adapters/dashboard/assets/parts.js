@@ -109,5 +109,11 @@ export function search(label, value, onInput, onEnter) {
 // page is the frame of each page: what it is about, in a heading and a sentence.
 export const page = (title, about, content) => html`<div class="title"><h1 id="title" tabindex="-1">${title}</h1><p>${about}</p></div>${content}`;
 
-// shortened says that only a part of a list is shown.
-export const shortened = (shown, total, what) => (total > shown ? html`<p class="note">${shown} of ${total} ${what} are shown.</p>` : nothing);
+// pager leads to the pages of a list of known length, by the argument skip.
+export function pager(name, skip, perPage, total) {
+  if (!skip && total <= perPage) return nothing;
+  const to = n => link(name, { ...Object.fromEntries(state.args), skip: n || '' });
+  return html`<nav class="pages" aria-label="Pages of the list">${skip ? html`<a class="button" href=${to(Math.max(0, skip - perPage))}>Previous page</a>` : nothing}
+    <span class="note">${Math.min(skip + 1, total)} to ${Math.min(skip + perPage, total)} of ${total}</span>
+    ${total > skip + perPage ? html`<a class="button" href=${to(skip + perPage)}>Next page</a>` : nothing}</nav>`;
+}

@@ -22,7 +22,7 @@ const panels = {
     title: 'Queue', unit: 'number',
     lines: [
       { column: 'queued', label: 'tasks queued', color: 'line-blue', fill: true },
-      { column: 'blocked', label: 'submitters waiting for room', color: 'line-amber', dash: 'dash' },
+      { column: 'blocked', label: 'submitters waiting', color: 'line-amber', dash: 'dash' },
     ],
   },
   wait: {
@@ -86,11 +86,11 @@ function readout() {
     const d = nearest();
     if (d) return html`<b>${clock(d.at)}</b> The scaler wanted ${d.target} instead of ${some(d.workers, 'worker')}: <bdi>${plain(d.reason)}</bdi>`;
     const t = column('t')[cursor.index];
-    return t ? html`<b>${clock(t)}</b> The values are those of this moment.` : nothing;
+    return t ? html`<b>${clock(t)}</b> No decision at this moment.` : nothing;
   }
   const changes = state.decisions.filter(d => d.target !== d.workers).length;
-  if (!changes) return 'The values are the latest ones. The scaler has not changed its mind in this time.';
-  return html`The values are the latest ones. Marks are decisions of the scaler: <span class="up">▲</span> more workers, <span class="down">▼</span> fewer, <span class="dim">◆</span> both in turn. Point at a mark for its reason.`;
+  if (!changes) return 'The scaler has not changed its mind in this time.';
+  return html`Marks are decisions of the scaler: <span class="up">▲</span> more workers, <span class="down">▼</span> fewer, <span class="dim">◆</span> both in turn. Point at one for its reason.`;
 }
 
 // timeline shows panels by their names, and the choice of the span.

@@ -44,12 +44,11 @@ export function view(data) {
     <section class="card">${!data ? loading() : list.length ? table('Remembered executions, the newest first', [
     ['Ended', e => time(e.at), 'num'],
     ['How', e => badge(outcomeOf(e))],
-    ['Task', taskLink, 'name'],
-    ['Kind', e => kindLink(e.kind), 'short'],
+    ['Task', e => html`${taskLink(e)}<span class="small">${kindLink(e.kind)}</span>`, 'name'],
     list.some(e => e.attempt > 1) && ['Attempt', e => e.attempt || nothing, 'r'],
     ['Waited', e => duration(e.waited), 'r'],
     ['Ran', e => (e.attempt ? duration(e.took) : 'never ran'), 'r'],
-    list.some(e => e.error) && ['Error', e => (e.error || e.stack ? error(e) : nothing), 'error-col'],
+    list.some(e => e.error) && ['Error', e => (e.error || e.stack ? error(e) : nothing), 'error-col block'],
     list.some(e => e.trace) && ['Trace', e => trace(e.trace)],
   ], list, e => e.seq) : none()}</section>
     ${skip() || further ? html`<nav class="pages" aria-label="Pages of the list">${skip() ? html`<a class="button" href=${link('failures', { ...wanted(), skip: Math.max(0, skip() - perPage) || '' })}>Newer</a>` : nothing}${further ? html`<a class="button" href=${link('failures', { ...wanted(), skip: skip() + perPage })}>Older</a>` : nothing}</nav>` : nothing}`);

@@ -25,7 +25,7 @@ export function view(data) {
   return page('Keys', about, card('Keys, those that wait longest first', !data ? loading() : data.keys.length ? html`${table('Keys, those that wait longest first', [
     ['Key', k => keyLink(k.key), 'name'],
     data.fair && ['Weight', k => (k.weight < 0 ? 'default' : count(k.weight)), 'r'],
-    ['Share of run time', shares, 'share-cell'],
+    ['Share of run time', shares, 'block'],
     data.fair && ['By weight', k => html`<span class=${short(k) ? 'warn-text' : ''}>${percent(k.deserved)}${short(k) ? ', got less' : ''}</span>`, 'r'],
     ['Running', k => count(k.running), 'r'],
     ['Started', k => count(k.started), 'r'],

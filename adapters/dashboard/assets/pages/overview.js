@@ -1,5 +1,6 @@
 // The first page: is all well, and if not, where to look.
 import { html, nothing } from '../lib/lit-html/lit-html.js';
+import { pauseManager } from '../actions.js';
 import { get } from '../api.js';
 import { count, clock, duration, elapsed, percent, plain, some, unknown } from '../format.js';
 import { icon } from '../icons.js';
@@ -108,7 +109,7 @@ export function view(data) {
   if (!t) return page('Overview', 'What the manager does now, and what it did.', loading());
   const [level, sentence] = verdict(t);
   return html`<h1 id="title" tabindex="-1" class="sr">Overview</h1>
-    <p class="verdict ${level}">${icon({ ok: 'success', warn: 'delayed', bad: 'panic' }[level])}<span>${sentence}</span></p>
+    <div class="bar-row between"><p class="verdict ${level}">${icon({ ok: 'success', warn: 'delayed', bad: 'panic' }[level])}<span>${sentence}</span></p>${pauseManager()}</div>
     ${tiles(t)}
     ${timeline(['workers', 'queue', 'wait', 'rate'])}
     <div class="columns">

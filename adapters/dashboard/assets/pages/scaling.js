@@ -3,12 +3,13 @@ import { html, nothing } from '../lib/lit-html/lit-html.js';
 import { get } from '../api.js';
 import { clock, plain, some } from '../format.js';
 import { icon } from '../icons.js';
-import { card, empty, loading, page, shortened, table, text, time } from '../parts.js';
+import { card, empty, loading, page, pager, table, text, time } from '../parts.js';
 import { resize } from '../actions.js';
 import { manager, state } from '../state.js';
 import { timeline } from '../timeline.js';
 
-const shownRows = 100;
+const perPage = 50;
+const skip = () => Math.max(0, Number(state.args.get('skip')) || 0);
 
 export const load = () => get('decisions');
 
@@ -26,6 +27,7 @@ export function view(data) {
     ${card('Decisions, the newest first', !data ? loading() : data.decisions.length ? html`${table('Decisions of the scaler, the newest first', [
     ['Time', d => time(d.at), 'num'],
     ['Workers', change],
-    ['Reason', d => text(d.reason), 'wide'],
-  ], data.decisions.slice(0, shownRows), d => d.number)}${shortened(Math.min(shownRows, data.decisions.length), data.decisions.length + data.forgotten, 'decisions')}` : empty(`The scaler has decided nothing yet. It is asked whenever the load changes${t ? `; there are ${some(t.workers.total, 'worker')}` : ''}.`))}`);
+    ['Reason', d => text(d.reason), 'wide block'],
+  ], data.decisions.slice(skip(), skip() + perPage), d => d.number)}${data.forgotten ? html`<p class="note">${some(data.forgotten, 'older decision')} forgotten.</p>` : nothing}` : empty(`The scaler has decided nothing yet. It is asked whenever the load changes${t ? `; there are ${some(t.workers.total, 'worker')}` : ''}.`))}
+    ${pager('scaling', skip(), perPage, data?.decisions.length ?? 0)}`);
 }

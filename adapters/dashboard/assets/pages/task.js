@@ -62,8 +62,8 @@ function timelineCard(data) {
   return card('Attempts', html`<p class="note">From ${clock(from)} to ${clock(to)}, ${duration(to - from)} in all. The thin line is the wait, the bar is the execution.</p>
     ${table('Attempts on a common time axis, the oldest first', [
     ['Attempt', a => (a.attempt ? `no. ${a.attempt}` : 'never ran'), 'num'],
-    ['How it ended', a => badge(a.outcome)],
-    ['When', a => lane(a, from, to), 'lane-cell'],
+    ['Outcome', a => badge(a.outcome)],
+    ['When', a => lane(a, from, to), 'lane-cell block'],
     ['Waited', a => duration(a.waited), 'r'],
     ['Ran', a => (a.attempt ? duration(a.took) : nothing), 'r'],
     ['Ended', a => (a.seq === 'now' ? 'still runs' : time(a.end)), 'r'],

@@ -18,7 +18,7 @@ export const load = () => get('tasks', { ...wanted(), limit: perPage });
 // when says how long a task has been in its state, or when that ends.
 function when(row) {
   if (row.due && (row.state === 'delayed' || row.state === 'restarting')) return until(row.due);
-  return html`for ${since(row.state === 'queued' ? row.queued : row.started ?? row.queued)}`;
+  return html`<span>for ${since(row.state === 'queued' ? row.queued : row.started ?? row.queued)}</span>`;
 }
 
 // rows is the table of tasks, also of those in the queue. first are columns before the name.
@@ -61,7 +61,7 @@ export function view(data) {
   const open = () => document.querySelector('[data-row]')?.click();
   const pages = data && (argument('after') || data.next);
   return page('Tasks', html`All tasks that run, wait, or will run again. Ended tasks are not kept; see <a href=${link('failures')}>Failures</a>.`, html`
-    <div class="bar-row">${search('Part of a name, or a whole one', argument('q'), type, open)}
+    <div class="bar-row">${search('Part of a name', argument('q'), type, open)}
     ${segments('State', states, argument('state'), s => link('tasks', { ...wanted(), state: s, after: '' }))}
     ${chip('kind', argument('kind'))}${chip('key', argument('key'))}<span class="note" role="status">${found(data)}</span></div>
     <section class="card">${!data ? loading() : data.tasks.length ? rows('Outstanding tasks', data.tasks, [['State', row => badge(row.state)]]) : nothingFound(data)}</section>

@@ -2,9 +2,8 @@
 import { html, nothing } from '../lib/lit-html/lit-html.js';
 import { get } from '../api.js';
 import { some } from '../format.js';
-import { badge, empty, keyLink, kindLink, loading, page, since, table, taskLink, trace } from '../parts.js';
+import { badge, empty, keyLink, kindLink, loading, page, pager, since, table, taskLink, trace } from '../parts.js';
 import { resize } from '../actions.js';
-import { link } from '../route.js';
 import { latest, state } from '../state.js';
 
 const perPage = 100;
@@ -30,5 +29,5 @@ export function view(data) {
     ['In this state for', w => since(w.since), 'r'],
     list.some(w => w.trace) && ['Trace', w => trace(w.trace)],
   ], list, w => w.id, w => (w.task ? '' : 'quiet')) : empty('No worker has been started. The first task starts one.')}</section>
-    ${data && (skip() || data.total > skip() + list.length) ? html`<nav class="pages" aria-label="Pages of the list">${skip() ? html`<a class="button" href=${link('workers', { skip: Math.max(0, skip() - perPage) || '' })}>Previous page</a>` : nothing}<span class="note">${skip() + 1} to ${skip() + list.length} of ${data.total}</span>${data.total > skip() + list.length ? html`<a class="button" href=${link('workers', { skip: skip() + perPage })}>Next page</a>` : nothing}</nav>` : nothing}`);
+    ${pager('workers', skip(), perPage, data?.total ?? 0)}`);
 }
