@@ -2,6 +2,8 @@
 LINT := .bin/golangci-lint
 COLLECTOR := .bin/otelcol
 PROMETHEUS := .bin/prometheus
+# The promtool of the system, if it has one.
+PROMTOOL := $(or $(shell command -v promtool 2>/dev/null),.bin/promtool)
 JAEGER_VERSION := v1.76.0
 JAEGER := .bin/jaeger-$(JAEGER_VERSION)
 
@@ -18,7 +20,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo lab-check stress soak e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo lab-check stress soak alerts-check e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -42,6 +44,7 @@ help:
 	@echo 'make lab-check  replays against queueing theory, on 1, 2 and 8 processors, and of MEMORY=n jobs'
 	@echo 'make stress  20 runs of the tests with the race detector, or 4 times STRESS=n'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
+	@echo 'make alerts-check  the tests of the Prometheus alerts in adapters/grafana, with promtool'
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
 	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
 
@@ -139,6 +142,10 @@ SEED ?= 0
 soak: cc
 	CGO_ENABLED=1 go test -race -count=1 -timeout=0 -run '^TestSoak$$' -v ./taskmanager -soak=$(SOAK) -soakseed=$(SEED)
 
+alerts-check: $(PROMTOOL)
+	$(PROMTOOL) check rules adapters/grafana/rules.yml
+	$(PROMTOOL) test rules adapters/grafana/rules_test.yml
+
 e2e: $(COLLECTOR) $(PROMETHEUS)
 	cd benchmarks && go test -count=1 -v -run 'TestCollector|TestPrometheus' ./e2e \
 		-collector="$(CURDIR)/$(COLLECTOR)" -prometheus="$(CURDIR)/$(PROMETHEUS)"
@@ -157,11 +164,11 @@ $(COLLECTOR): internal/tools/collector/go.mod internal/tools/collector/manifest.
 	cd .bin/otelcol.src && { go mod tidy -e && go build -buildvcs=false -o ../otelcol .; } >>../ocb.log 2>&1 || { cat ../ocb.log; exit 1; }
 	rm -rf .bin/otelcol.src
 
-# Debian's program needs only the C library, so it is unpacked, not installed.
-$(PROMETHEUS):
+# Debian's programs need only the C library, so they are unpacked, not installed.
+$(PROMETHEUS) .bin/promtool &:
 	rm -rf .bin/prometheus.deb && mkdir -p .bin/prometheus.deb
 	cd .bin/prometheus.deb && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } \
-		&& dpkg -x prometheus_*.deb . && cp usr/bin/prometheus ../prometheus
+		&& dpkg -x prometheus_*.deb . && cp usr/bin/prometheus usr/bin/promtool ..
 	rm -rf .bin/prometheus.deb
 
 # Jaeger is built with the versions in its own go.mod. A program that requires it as a module
