@@ -1,0 +1,171 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"slices"
+
+	"github.com/seed56799101/taskmanager/adapters/dashboard/internal/text"
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// bodyLimit is the length of the longest body of a request, in bytes.
+const bodyLimit = 4 << 10
+
+// command is the body of a request for an action.
+type command struct {
+	Manager string `json:"manager"`
+	Action  string `json:"action"`
+	Name    string `json:"name"`
+	Min     *int   `json:"min"`
+	Max     *int   `json:"max"`
+}
+
+// resume is the action that undoes Pause, and is allowed with it.
+const resume = "resume"
+
+// permission returns the action that must be allowed, and the task or schedule that it is about.
+func (c *command) permission() (a Action, task string) {
+	switch a = Action(c.Action); a {
+	case resume:
+		return Pause, ""
+	case Cancel, Run:
+		return a, c.Name
+	}
+	return a, ""
+}
+
+// serveAction does what a user asks for, if that is allowed.
+func (d *Dashboard) serveAction(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		refuseMethod(w, "POST")
+		return
+	}
+	if err := d.act(w, r); err != nil {
+		fail(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
+	if len(d.actions) == 0 {
+		return &failure{http.StatusForbidden, "the dashboard is read-only; the option Actions of package dashboard allows actions"}
+	}
+	c, err := readCommand(w, r)
+	if err != nil {
+		return err
+	}
+	x, err := d.manager(c.Manager)
+	if err != nil {
+		return err
+	}
+	action, task := c.permission()
+	if !slices.Contains(d.actions, action) {
+		return &failure{http.StatusForbidden, "the action is not allowed; the option Actions of package dashboard does not name it"}
+	}
+	if err := d.allow(r, action, task); err != nil {
+		d.log(r, x, c, slog.LevelWarn, "dashboard: an action was refused", err)
+		return &failure{http.StatusForbidden, "you are not allowed to do that"}
+	}
+	if err := x.do(c); err != nil {
+		d.log(r, x, c, slog.LevelWarn, "dashboard: an action failed", err)
+		return err
+	}
+	d.log(r, x, c, slog.LevelInfo, "dashboard: an action was done", nil)
+	return nil
+}
+
+// readCommand reads the body of a request.
+func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return nil, &failure{http.StatusUnsupportedMediaType, "the body must be of the type application/json"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		return nil, &failure{http.StatusRequestEntityTooLarge, "the body is longer than 4 kB"}
+	}
+	c := new(command)
+	if err != nil || json.Unmarshal(body, c) != nil {
+		return nil, badRequest("the body is no JSON object with the texts manager, action and name, and the numbers min and max")
+	}
+	switch Action(c.Action) {
+	case Cancel, Run:
+		if c.Name == "" {
+			return nil, badRequest("name is empty; it must be that of a task or schedule")
+		}
+	case Pause, resume:
+	case Resize:
+		if c.Min == nil || c.Max == nil {
+			return nil, badRequest("min or max is missing; resize needs both")
+		}
+	default:
+		return nil, badRequest("action is %.40q; it must be cancel, pause, resume, resize or run", c.Action)
+	}
+	return c, nil
+}
+
+// do does an action.
+func (x *managed) do(c *command) error {
+	switch Action(c.Action) {
+	case Cancel:
+		if !x.m.Cancel(c.Name) {
+			return &failure{http.StatusNotFound, "no task of that name is outstanding"}
+		}
+	case Pause, resume:
+		if state := x.m.Describe().State; state == observe.StateDraining || state == observe.StateStopped {
+			return refused(taskmanager.ErrStopped)
+		}
+		if c.Action == resume {
+			x.m.Resume()
+		} else {
+			x.m.Pause()
+		}
+	case Resize:
+		return refused(x.m.Resize(*c.Min, *c.Max))
+	case Run:
+		return x.run(c.Name)
+	}
+	return nil
+}
+
+// run runs a schedule now.
+func (x *managed) run(name string) error {
+	for s := range x.m.Schedules() {
+		if s.Name() == name {
+			_, err := s.RunNow()
+			return refused(err)
+		}
+	}
+	return &failure{http.StatusNotFound, "there is no schedule of that name, or it has ended"}
+}
+
+// refused returns the failure for an error of a manager, which may be nil.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{http.StatusConflict, errorText(err)}
+}
+
+// log logs an action, also one that was refused or failed.
+func (d *Dashboard) log(r *http.Request, x *managed, c *command, level slog.Level, message string, err error) {
+	attrs := []slog.Attr{
+		slog.String("manager", x.name), slog.String("action", c.Action), slog.String("remote", text.Line(r.RemoteAddr, text.NameLimit)),
+	}
+	if c.Name != "" {
+		attrs = append(attrs, slog.String("task", text.Line(c.Name, text.NameLimit)))
+	}
+	if Action(c.Action) == Resize {
+		attrs = append(attrs, slog.Int("min", *c.Min), slog.Int("max", *c.Max))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", errorText(err)))
+	}
+	slog.LogAttrs(r.Context(), level, message, attrs...)
+}

@@ -1,0 +1,238 @@
+package dashboard
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seed56799101/taskmanager/adapters/dashboard/internal/histogram"
+	"github.com/seed56799101/taskmanager/adapters/dashboard/internal/ring"
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// What a collector keeps at most.
+const (
+	groupLimit    = 64  // kinds, and keys, that have numbers of their own
+	failureLimit  = 500 // executions that failed
+	successLimit  = 200 // executions that succeeded
+	othersLimit   = 500 // executions that were cancelled, and ends of tasks that did not run
+	decisionLimit = 512
+
+	// samplesPerSecond limits the successes that are remembered, in each stripe: a manager may
+	// run more in a millisecond than a collector remembers.
+	samplesPerSecond = 50
+)
+
+// Collector is an observer that keeps, in bounded memory, what a manager does not: percentiles,
+// numbers by kind and by key, failures with their stacks, a sample of the successes, and the traces of
+// what runs. It observes one manager, and is safe for concurrent use.
+//
+// It reads the trace of an execution from the context of the observers before it, so name it after
+// an observer that makes spans. The built-in telemetry always comes first.
+//
+// An observer that wraps a collector must pass on all its methods.
+type Collector struct {
+	epoch       time.Time
+	kinds, keys groups
+	stripes     [stripes]stripe
+
+	number    atomic.Uint64 // of the last record
+	failures  *ring.Ring[*record]
+	successes *ring.Ring[*record]
+	others    *ring.Ring[*record]
+	decisions decisionLog
+	managers  atomic.Int32 // that it observes
+}
+
+// stripes is the number of parts of a collector. A worker uses one of them, so workers on several
+// processors rarely wait for each other. It is a power of two.
+const stripes = 8
+
+// stripe has the numbers of some workers.
+type stripe struct {
+	mu      sync.Mutex // guards the rest; held for the time of a few additions
+	kinds   [groupLimit + 1]*cell
+	keys    [groupLimit + 1]*cell
+	running map[int32]traced // by worker: executions that have a trace
+	second  int64            // in which the last success was remembered, since the epoch
+	sampled int              // successes remembered in that second
+	_       [64]byte         // the next stripe begins on another cache line
+}
+
+// cell has the numbers of one kind or key in one stripe.
+type cell struct {
+	started    uint64 // by key only, like running and clock
+	running    int64
+	clock      time.Duration // the ends of the executions that have ended, less the begins of all
+	failed     uint64
+	cancelled  uint64
+	postponed  uint64
+	restarts   uint64 // by kind only
+	waits      histogram.Counts
+	executions histogram.Counts
+}
+
+// traced is an execution that has a trace.
+type traced struct {
+	task    *taskmanager.Handle
+	attempt int
+	id      trace.TraceID
+}
+
+// NewCollector returns a collector. Pass it to [taskmanager.WithObserver] when the manager starts, and
+// to [Manager].
+func NewCollector() *Collector {
+	return &Collector{
+		epoch:     time.Now(),
+		failures:  ring.New[*record](failureLimit),
+		successes: ring.New[*record](successLimit),
+		others:    ring.New[*record](othersLimit),
+	}
+}
+
+// stripe returns the stripe of a worker. A submitter that runs a task itself has the number 0.
+func (c *Collector) stripe(worker int32) *stripe { return &c.stripes[uint32(worker)%stripes] } //nolint:gosec // any is fine
+
+// kindLocked returns the numbers of a kind. The lock is held.
+func (s *stripe) kindLocked(i int) *cell { return made(&s.kinds[i]) }
+
+// keyLocked returns the numbers of a key. The lock is held.
+func (s *stripe) keyLocked(i int) *cell { return made(&s.keys[i]) }
+
+func made(c **cell) *cell {
+	if *c == nil {
+		*c = new(cell)
+	}
+	return *c
+}
+
+// ObservePool notes that the collector observes a manager.
+func (c *Collector) ObservePool(observe.Pool) (stop func()) {
+	c.managers.Add(1)
+	return nil
+}
+
+// BeginRun counts an execution that begins.
+func (c *Collector) BeginRun(ctx context.Context, r observe.Run) context.Context {
+	task, key := taskOf(ctx)
+	i, id := c.keys.index(key), trace.SpanContextFromContext(ctx).TraceID()
+	s := c.stripe(r.Worker)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keyLocked(i)
+	k.started++
+	k.running++
+	k.clock -= time.Since(c.epoch)
+	if id.IsValid() && task != nil && r.Worker != 0 {
+		if s.running == nil {
+			s.running = make(map[int32]traced)
+		}
+		s.running[r.Worker] = traced{task, r.Attempt, id}
+	}
+	return ctx
+}
+
+// EndRun counts an execution that has ended, and remembers it if it failed.
+func (c *Collector) EndRun(ctx context.Context, r observe.Run, result observe.Result) {
+	_, key := taskOf(ctx)
+	sampled := c.count(key, r, result)
+	switch result.Outcome {
+	case observe.Postponed:
+	case observe.Success:
+		if sampled {
+			c.successes.TryAdd(c.executed(ctx, key, r, result))
+		}
+	case observe.Cancelled:
+		c.others.Add(c.executed(ctx, key, r, result))
+	default:
+		c.failures.Add(c.executed(ctx, key, r, result))
+	}
+}
+
+// count counts an execution that has ended, and reports whether a success should be remembered.
+func (c *Collector) count(key string, r observe.Run, result observe.Result) (sampled bool) {
+	kind, i := c.kinds.index(r.Kind), c.keys.index(key)
+	s := c.stripe(r.Worker)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Since(c.epoch)
+	s.kindLocked(kind).end(r, result)
+	k := s.keyLocked(i)
+	k.end(r, result)
+	k.running--
+	k.clock += now
+	delete(s.running, r.Worker)
+	if second := int64(now / time.Second); second != s.second {
+		s.second, s.sampled = second, 0
+	}
+	if result.Outcome == observe.Success {
+		s.sampled++
+	}
+	return s.sampled <= samplesPerSecond
+}
+
+// end counts an execution that has ended.
+func (k *cell) end(r observe.Run, result observe.Result) {
+	k.waits.Add(r.Waited)
+	k.executions.Add(result.Took)
+	switch result.Outcome {
+	case observe.Success:
+	case observe.Postponed:
+		k.postponed++
+	case observe.Cancelled:
+		k.cancelled++
+	default:
+		k.failed++
+	}
+}
+
+// TaskEnded remembers the end of a task that waited to run, such as one that was dropped. Other ends
+// are those of executions.
+func (c *Collector) TaskEnded(ctx context.Context, e observe.End) {
+	if e.Waiting {
+		_, key := taskOf(ctx)
+		c.others.Add(c.ended(ctx, key, e))
+	}
+}
+
+// BeginRestart counts a restart.
+func (c *Collector) BeginRestart(ctx context.Context, r observe.Restart) context.Context {
+	kind := c.kinds.index(r.Kind)
+	s := c.stripe(0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kindLocked(kind).restarts++
+	return ctx
+}
+
+// EndRestart does nothing.
+func (c *Collector) EndRestart(context.Context, observe.Restart, error) {}
+
+// ScalerDecided remembers a decision.
+func (c *Collector) ScalerDecided(d observe.Decision) {
+	c.decisions.add(decision{d.Number, d.At, d.Workers, d.Target, d.Reason})
+}
+
+// taskOf returns the task of an event, which may be nil, and its key.
+func taskOf(ctx context.Context) (task *taskmanager.Handle, key string) {
+	if h, ok := taskmanager.FromContext(ctx); ok {
+		return h, h.Key()
+	}
+	return nil, ""
+}
+
+// trace returns the trace of the execution that a worker runs, or "".
+func (c *Collector) trace(worker int32, name string, attempt int) string {
+	s := c.stripe(worker)
+	s.mu.Lock()
+	t := s.running[worker]
+	s.mu.Unlock()
+	if t.task == nil || t.attempt != attempt || t.task.Name() != name {
+		return ""
+	}
+	return t.id.String()
+}

@@ -1,0 +1,141 @@
+package dashboard
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed56799101/taskmanager/adapters/dashboard/internal/histogram"
+	"github.com/seed56799101/taskmanager/adapters/dashboard/internal/text"
+)
+
+// The window over which keys are compared: a minute and up to a step more.
+const (
+	windowStep  = 10 * time.Second
+	windowSteps = 6
+)
+
+// keyWindow keeps the numbers by key of the last minute. It is safe for concurrent use.
+type keyWindow struct {
+	mu    sync.Mutex // guards the rest
+	marks []keyMark  // the oldest one first
+}
+
+// keyMark are the numbers by key at some time.
+type keyMark struct {
+	at   time.Time
+	keys map[int]*sums
+}
+
+// due reports whether it is time for the next mark.
+func (w *keyWindow) due(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return now.Sub(w.marks[len(w.marks)-1].at) >= windowStep
+}
+
+// add adds a mark. Keys that have not changed share their numbers with the mark before.
+func (w *keyWindow) add(at time.Time, list []named) {
+	keys := make(map[int]*sums, len(list))
+	for _, k := range list {
+		keys[k.index] = k.sums
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.marks); n > 0 {
+		for i, before := range w.marks[n-1].keys {
+			if now := keys[i]; now != nil && *now == *before {
+				keys[i] = before
+			}
+		}
+	}
+	if len(w.marks) > windowSteps {
+		w.marks = slices.Delete(w.marks, 0, 1)
+	}
+	w.marks = append(w.marks, keyMark{at, keys})
+}
+
+// oldest returns the numbers at the begin of the window.
+func (w *keyWindow) oldest() map[int]*sums {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.marks[0].keys
+}
+
+// keyRow is the row of a key.
+type keyRow struct {
+	Key       string                `json:"key"`
+	Weight    int                   `json:"weight"`
+	Running   uint64                `json:"running"`
+	Started   uint64                `json:"started"`
+	Succeeded uint64                `json:"succeeded"`
+	Failed    uint64                `json:"failed"`
+	Share     float64               `json:"share"`
+	Deserved  float64               `json:"deserved"`
+	Wait      histogram.Percentiles `json:"wait"`
+	Run       histogram.Percentiles `json:"run"`
+}
+
+// keysAnswer is the answer to a request of the keys.
+type keysAnswer struct {
+	Available bool     `json:"available"`
+	Fair      bool     `json:"fair"`
+	Keys      []keyRow `json:"keys"`
+}
+
+// getKeys answers with the numbers of each key, that with the longest waits first. The percentiles and
+// the shares are those of the last minute.
+func (x *managed) getKeys(*http.Request) (any, error) {
+	_, fair := x.m.Weight("")
+	answer := keysAnswer{Available: x.collector != nil, Fair: fair, Keys: []keyRow{}}
+	if x.collector == nil {
+		return answer, nil
+	}
+	now, before := x.collector.byKey(), x.keys.oldest()
+	var busy time.Duration // of all keys in the window
+	var weights float64    // of those that were active
+	lately := make([]sums, len(now))
+	for i, k := range now {
+		lately[i] = k.since(cmp.Or(before[k.index], new(sums)))
+		busy += lately[i].busy
+		if lately[i].active() && !k.other() {
+			w, _ := x.m.Weight(k.name)
+			weights += float64(w)
+		}
+	}
+	for i, k := range now {
+		answer.Keys = append(answer.Keys, x.keyRow(k, &lately[i], busy, weights, fair))
+	}
+	slices.SortStableFunc(answer.Keys, func(a, b keyRow) int {
+		return cmp.Or(cmp.Compare(b.Wait[1], a.Wait[1]), cmp.Compare(b.Share, a.Share))
+	})
+	if len(answer.Keys) == 1 && answer.Keys[0].Key == "" { // no task has a key
+		answer.Keys = answer.Keys[:0]
+	}
+	return answer, nil
+}
+
+// active reports whether a key ran something in the window.
+func (s *sums) active() bool { return s.started > 0 || s.running > 0 || s.executions.Total() > 0 }
+
+// keyRow returns the row of a key. busy and weights are the sums over all keys.
+func (x *managed) keyRow(k named, lately *sums, busy time.Duration, weights float64, fair bool) keyRow {
+	r := keyRow{
+		Key: text.Line(k.name, text.NameLimit), Weight: -1, Deserved: -1,
+		Running: k.running, Started: k.started, Succeeded: k.succeeded(), Failed: k.failed,
+		Wait: lately.waits.Percentiles(), Run: lately.executions.Percentiles(),
+	}
+	if busy > 0 {
+		r.Share = min(max(lately.busy.Seconds()/busy.Seconds(), 0), 1)
+	}
+	if fair && !k.other() {
+		r.Weight, _ = x.m.Weight(k.name)
+		r.Deserved = 0
+		if lately.active() {
+			r.Deserved = float64(r.Weight) / weights
+		}
+	}
+	return r
+}

@@ -1,0 +1,137 @@
+package dashboard
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// securityPolicy lets the page load only what this server sends, and only lit-html make HTML of text.
+const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html"
+
+// headers are those of every answer.
+var headers = map[string]string{
+	"Content-Security-Policy":      securityPolicy,
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Referrer-Policy":              "no-referrer",
+	"X-Content-Type-Options":       "nosniff",
+	"X-Robots-Tag":                 "noindex",
+}
+
+// The places below that of the page.
+const (
+	apiPlace   = "/api/v1/"
+	assetPlace = "/assets/"
+)
+
+// ServeHTTP answers requests for the page, its assets and its data. It goes by the end of the path, so
+// that it can be mounted under any prefix, which may be stripped or not.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for name, value := range headers {
+		w.Header().Set(name, value)
+	}
+	if !d.serves(r.Host) {
+		fail(w, &failure{http.StatusMisdirectedRequest,
+			"the dashboard is not reached under this host name; use localhost or an IP address, or add the name to the option Hosts of package dashboard"})
+		return
+	}
+	place := "/" + strings.TrimPrefix(r.URL.Path, "/")
+	if name, ok := below(place, apiPlace); ok && !strings.Contains(name, "/") {
+		d.serveAPI(w, r, name)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		refuseMethod(w, "GET, HEAD")
+		return
+	}
+	if name, ok := below(place, assetPlace+assets().version+"/"); ok {
+		serveAsset(w, name)
+		return
+	}
+	if strings.Contains(place, assetPlace) && !strings.HasSuffix(place, "/") {
+		fail(w, &failure{http.StatusNotFound, "there is no such file; load the page again, since the program may have been updated"})
+		return
+	}
+	d.servePage(w, r, place)
+}
+
+// below returns what follows the last occurrence of a place in a path.
+func below(path, place string) (rest string, ok bool) {
+	i := strings.LastIndex(path, place)
+	if i < 0 {
+		return "", false
+	}
+	rest = path[i+len(place):]
+	return rest, rest != ""
+}
+
+// serves reports whether requests to a host are answered. A page of another site can have its own
+// name point to this server, and then read the answers as if it were of this site; but its requests
+// still have that name. Addresses and localhost cannot be redirected in this way.
+func (d *Dashboard) serves(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = canonicalHost(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	_, err := netip.ParseAddr(host)
+	return err == nil || d.hosts[host]
+}
+
+// canonicalHost returns the form of a host name by which names are compared.
+func canonicalHost(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// serveAsset answers with a file. Its path changes with the contents of the files, so a browser may
+// keep it for ever.
+func serveAsset(w http.ResponseWriter, name string) {
+	file, ok := assets().files[name]
+	if !ok {
+		fail(w, &failure{http.StatusNotFound, "there is no such file"})
+		return
+	}
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	send(w, file.mediaType, file.content)
+}
+
+// servePage answers with the page, or redirects to the path with a slash at the end, from which the
+// links of the page start.
+func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request, place string) {
+	requested := place
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && u.Path != "" {
+		requested = u.EscapedPath() // with the prefix that a router may have stripped
+	}
+	if strings.HasSuffix(requested, "/") {
+		w.Header().Set("Cache-Control", "no-cache")
+		send(w, "text/html; charset=utf-8", d.page)
+		return
+	}
+	last := path.Base(requested)
+	if strings.Contains(last, ".") {
+		fail(w, &failure{http.StatusNotFound, "there is no such file"})
+		return
+	}
+	target := url.URL{Path: "./" + last + "/", RawPath: "./" + last + "/"}
+	if unescaped, err := url.PathUnescape(target.Path); err == nil {
+		target.Path = unescaped
+	}
+	w.Header().Set("Location", target.String())
+	w.WriteHeader(http.StatusMovedPermanently)
+}
+
+// send sends an answer. An error means that the client has gone.
+func send(w http.ResponseWriter, mediaType string, content []byte) {
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	_, _ = w.Write(content)
+}
+
+// refuseMethod refuses a request with another method than the allowed ones.
+func refuseMethod(w http.ResponseWriter, allowed string) {
+	w.Header().Set("Allow", allowed)
+	fail(w, &failure{http.StatusMethodNotAllowed, "use " + allowed})
+}
