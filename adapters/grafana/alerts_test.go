@@ -2,6 +2,7 @@ package grafana_test
 
 import (
 	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -82,5 +83,23 @@ func TestAlertsHaveTests(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("tests in rules_test.yml (-want +got):\n%s", diff)
+	}
+}
+
+// The table of thresholds in the README has a row for each alert.
+func TestReadmeListsAlerts(t *testing.T) {
+	content, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(string(content), -1) {
+		got = append(got, m[1])
+	}
+	for _, a := range readAlerts(t) {
+		want = append(want, a.Alert)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows of the table of thresholds (-rules +README):\n%s", diff)
 	}
 }
