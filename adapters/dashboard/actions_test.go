@@ -1,0 +1,186 @@
+package dashboard_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed56799101/taskmanager/adapters/dashboard"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// act asks for an action, and returns the status and the answer.
+func act(t *testing.T, h http.Handler, body string, headers ...string) (status int, answer string) {
+	t.Helper()
+	w := do(t, h, http.MethodPost, "/api/v1/actions", body, append([]string{"Content-Type", "application/json"}, headers...)...)
+	return w.Code, w.Body.String()
+}
+
+func TestReadOnlyByDefault(t *testing.T) {
+	m, d := watched(t)
+	h := submit(t, m, "x", untilCancelled)
+	for _, body := range []string{
+		`{"action":"cancel","name":"x"}`, `{"action":"pause"}`, `{"action":"resume"}`,
+		`{"action":"resize","min":1,"max":2}`, `{"action":"run","name":"x"}`, `nonsense`,
+	} {
+		if status, answer := act(t, d, body); status != http.StatusForbidden || !strings.Contains(answer, "read-only") {
+			t.Errorf("%s: status %d, %s", body, status, answer)
+		}
+	}
+	equal(t, "actions", get[struct{ Actions []string }](t, d, "meta").Actions, []string{})
+	if h.Err() != nil || m.Describe().State != "running" {
+		t.Error("something was done")
+	}
+}
+
+// permit allows requests with a user, and notes what it is asked.
+type permit struct{ asked []string }
+
+func (p *permit) allow(r *http.Request, a dashboard.Action, task string) error {
+	p.asked = append(p.asked, fmt.Sprintf("%s %q", a, task))
+	if r.Header.Get("X-User") == "" {
+		return errors.New("nobody is logged in, says the secret book")
+	}
+	return nil
+}
+
+func TestActions(t *testing.T) {
+	m := start(t, taskmanager.WithWorkers(1, 1))
+	p := new(permit)
+	d := show(t, dashboard.Manager("m", m), dashboard.Actions(p.allow, dashboard.Cancel, dashboard.Resize))
+	h := submit(t, m, "x", untilCancelled)
+	const cancel = `{"manager":"m","action":"cancel","name":"x"}`
+	user := []string{"X-User", "a"}
+	with := func(headers ...string) []string { return append(headers, user...) }
+	for _, c := range []struct {
+		what, body string
+		headers    []string
+		want       int
+	}{
+		{"nobody", cancel, nil, 403},
+		{"text", cancel, with("Content-Type", "text/plain"), 415},
+		{"a form", cancel, with("Content-Type", "application/x-www-form-urlencoded"), 415},
+		{"no type", cancel, with("Content-Type", ""), 415},
+		{"another origin", cancel, with("Origin", "http://evil.example"), 403},
+		{"another site", cancel, with("Sec-Fetch-Site", "cross-site"), 403},
+		{"a sibling site", cancel, with("Sec-Fetch-Site", "same-site"), 403},
+		{"another host", cancel, with("Host", "evil.example"), 421},
+		{"long", `{"action":"cancel","name":"` + strings.Repeat("x", 4096) + `"}`, user, 413},
+		{"no JSON", `cancel x`, user, 400},
+		{"a list", `[]`, user, 400},
+		{"two values", cancel + cancel, user, 400},
+		{"another type", `{"action":"cancel","name":7}`, user, 400},
+		{"no action", `{"name":"x"}`, user, 400},
+		{"unknown action", `{"action":"delete","name":"x"}`, user, 400},
+		{"no name", `{"action":"cancel"}`, user, 400},
+		{"no bounds", `{"action":"resize","min":1}`, user, 400},
+		{"bad bounds", `{"action":"resize","min":3,"max":2}`, user, 409},
+		{"not enabled", `{"action":"pause"}`, user, 403},
+		{"not enabled either", `{"action":"resume"}`, user, 403},
+		{"unknown manager", `{"manager":"n","action":"cancel","name":"x"}`, user, 404},
+		{"unknown task", `{"action":"cancel","name":"y"}`, user, 404},
+		{"resize", `{"action":"resize","min":1,"max":7}`, user, 204},
+		{"cancel", cancel, with("Content-Type", "application/json; charset=utf-8"), 204},
+	} {
+		w := do(t, d, http.MethodPost, "/api/v1/actions", c.body, append([]string{"Content-Type", "application/json"}, c.headers...)...)
+		if w.Code != c.want {
+			t.Errorf("%s: status %d, want %d, %s", c.what, w.Code, c.want, w.Body)
+		}
+		if strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: the answer has the reason of the program: %s", c.what, w.Body)
+		}
+		if w.Code >= 400 && !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s: the answer is not JSON: %s", c.what, w.Body)
+		}
+	}
+	<-h.Done()
+	equal(t, "maximum", m.Snapshot().Max, 7)
+	equal(t, "what was asked", p.asked, []string{
+		`cancel "x"`, `resize ""`, `cancel "y"`, `resize ""`, `cancel "x"`,
+	})
+}
+
+func TestPauseAndRun(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m, err := taskmanager.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran := 0
+		report := func(context.Context) error { ran++; return nil }
+		s, err := m.Every(t.Context(), time.Hour, function{"report", report})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := new(permit)
+		d := show(t, dashboard.Manager("m", m), dashboard.Actions(p.allow, dashboard.Pause, dashboard.Run))
+		want := func(body string, want int) {
+			t.Helper()
+			if got, answer := act(t, d, body, "X-User", "a"); got != want {
+				t.Errorf("%s: status %d, want %d, %s", body, got, want, answer)
+			}
+			synctest.Wait()
+		}
+		want(`{"action":"run","name":"report"}`, 204)
+		equal(t, "runs", ran, 1)
+		want(`{"action":"run","name":"nothing"}`, 404)
+		want(`{"action":"pause"}`, 204)
+		equal(t, "state", string(m.Describe().State), "paused")
+		want(`{"action":"run","name":"report"}`, 204)
+		want(`{"action":"run","name":"report"}`, 409) // it is outstanding
+		equal(t, "runs of a paused manager", ran, 1)
+		want(`{"action":"resume"}`, 204)
+		equal(t, "runs", ran, 2)
+		s.Stop()
+		want(`{"action":"run","name":"report"}`, 404)
+		if err := m.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		want(`{"action":"pause"}`, 409)
+		equal(t, "what was asked", p.asked, []string{
+			`run "report"`, `run "nothing"`, `pause ""`, `run "report"`, `run "report"`, `pause ""`, `run "report"`, `pause ""`,
+		})
+	})
+}
+
+// function is a task that calls a function.
+type function struct {
+	name string
+	f    func(context.Context) error
+}
+
+func (f function) Name() string                      { return f.name }
+func (f function) Execute(ctx context.Context) error { return f.f(ctx) }
+
+func TestActionsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	m := start(t)
+	d := show(t, dashboard.Manager("m", m), dashboard.Actions(new(permit).allow, dashboard.Cancel))
+	h := submit(t, m, "x\n\u202ey", untilCancelled)
+	const body = `{"action":"cancel","name":"x\n\u202ey"}`
+	act(t, d, body)
+	act(t, d, `{"action":"cancel","name":"y"}`, "X-User", "a")
+	act(t, d, body, "X-User", "a")
+	<-h.Done()
+	for i, want := range []string{
+		`level=WARN msg="dashboard: an action was refused" manager=m action=cancel remote=192.0.2.1:1234 task=x\n\u202ey error="nobody is logged in, says the secret book"`,
+		`level=WARN msg="dashboard: an action failed" manager=m action=cancel remote=192.0.2.1:1234 task=y error="no task of that name is outstanding"`,
+		`level=INFO msg="dashboard: an action was done" manager=m action=cancel remote=192.0.2.1:1234 task=x\n\u202ey`,
+	} {
+		lines := strings.Split(log.String(), "\n")
+		if i >= len(lines) || !strings.Contains(lines[i], want) {
+			t.Errorf("line %d of the log does not have %s:\n%s", i+1, want, log.String())
+		}
+	}
+}
