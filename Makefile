@@ -20,7 +20,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo lab-check stress soak alerts-check e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -41,6 +41,7 @@ help:
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
 	@echo 'make demo    tasklab over the source of the Go distribution'
+	@echo 'make demo-dashboard  the live dashboard of a synthetic service, until Ctrl-C'
 	@echo 'make lab-check  replays against queueing theory, on 1, 2 and 8 processors, and of MEMORY=n jobs'
 	@echo 'make stress  20 runs of the tests with the race detector, or 4 times STRESS=n'
 	@echo 'make soak    everything at random for a minute, or for SOAK=1h, from SEED=n'
@@ -123,6 +124,11 @@ bench-against:
 demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
 	.bin/tasklab run -dir "$$(go env GOROOT)/src"
+
+# ARGS is split as by a shell: ARGS='-listen 127.0.0.1:9000 -rate 100'.
+demo-dashboard:
+	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
+	.bin/tasklab demo $(ARGS)
 
 # Without the race detector, under which replays are ten times slower; make test runs a part of them
 # with it.

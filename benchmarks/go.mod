@@ -11,6 +11,7 @@ require (
 	github.com/panjf2000/ants/v2 v2.12.1
 	github.com/prometheus/client_golang v1.24.1
 	github.com/seed56799101/taskmanager v0.1.0
+	github.com/seed56799101/taskmanager/adapters/dashboard v0.1.0
 	github.com/sourcegraph/conc v0.3.0
 	github.com/vbauerster/cupwriter v0.0.5
 	github.com/vbauerster/mpb/v8 v8.16.2

@@ -3,6 +3,7 @@
 //	tasklab run -dir DIR [flags]
 //	tasklab simulate [-trace FILE] [flags]
 //	tasklab tune -objective TEXT [-trace FILE] [flags]
+//	tasklab demo [-listen ADDRESS] [flags]
 //
 // The command run makes a named task of every regular file below DIR. The task reads
 // the file, computes its SHA-256 and counts its lines. The command ends with a table
@@ -20,6 +21,9 @@
 // outcome. The key is the top-level folder, and the cost is the size. A trace that exists is not
 // overwritten. See package adapters/record for the columns.
 //
+// With -dashboard 127.0.0.1:8080, the run has a live dashboard at that address: what the workers read, what waits,
+// what failed, and why the pool grew. See package adapters/dashboard.
+//
 // The command simulate replays a workload, from a trace or synthetic, under several
 // settings of the manager, in virtual time: an hour takes seconds. It ends with tables
 // of the results, and a chart; see below.
@@ -27,6 +31,9 @@
 // The command tune searches for the cheapest setting that meets objectives on one part of
 // a workload, and checks it on the other part; see below. The guide POLICY.md goes from a
 // recorded run to tuned options in ten minutes.
+//
+// The command demo shows the dashboard of a synthetic service with tenants, failures, restarts, schedules and
+// varying load, until it is interrupted.
 //
 // Results go to the standard output, with -json as one JSON object. Progress goes to
 // the standard error: a bar on a terminal, otherwise a line every two seconds. An
@@ -38,6 +45,7 @@
 //	tasklab run -h
 //	tasklab simulate -h
 //	tasklab tune -h
+//	tasklab demo -h
 //
 // The exit status is 0 on success; 1 if something could not be read or written or,
 // with run, if a file was shed or dropped; 2 if the arguments are wrong; and 130 after

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/demo"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/run"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/simulate"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/tune"
@@ -19,6 +20,7 @@ var subcommands = []subcommand.Subcommand{
 	run.Subcommand,
 	simulate.Subcommand,
 	tune.Subcommand,
+	demo.Subcommand,
 }
 
 func main() {

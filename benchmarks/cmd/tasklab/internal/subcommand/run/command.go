@@ -39,6 +39,9 @@ type command struct {
 	list    string
 	record  string
 	format  output.Format
+
+	dashboard string
+	live      live
 }
 
 func newCommand() *command {
@@ -69,6 +72,7 @@ func (c *command) Declare(flags *flag.FlagSet) {
 	flags.IntVar(&c.retries, "retries", c.retries, "try a file up to `N` more times")
 	flags.StringVar(&c.list, "list", c.list, "write a line \"SHA-256  lines  path\" per file to `FILE`")
 	flags.StringVar(&c.record, "record", c.record, "record the run as a trace in `FILE`, with a row per file that was found")
+	flags.StringVar(&c.dashboard, "dashboard", c.dashboard, "serve a live dashboard of the run at the loopback `ADDRESS`, such as 127.0.0.1:8080; the port 0 means any free one")
 	c.format.Declare(flags)
 }
 
@@ -95,6 +99,7 @@ func (c *command) Check(*flag.FlagSet) error {
 		f.RequireDirectory(c.dir)
 	}
 	c.checkRecord(&f)
+	c.checkDashboard(&f)
 	return f.Err()
 }
 
@@ -110,7 +115,9 @@ func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.
 		output.Say(stderr, "%v\n", errors.Join(err, export.Close(ctx)))
 		return subcommand.Failed
 	}
-	rep, err := c.read(ctx, workload.Directory(c.dir), progress.New(stderr), export.Options(rec.observers()...)...)
+	c.live = c.startDashboard(stderr)
+	observers := append(rec.observers(), c.live.observers()...)
+	rep, err := c.read(ctx, workload.Directory(c.dir), progress.New(stderr), export.Options(observers...)...)
 	if err == nil {
 		err = c.deliver(rep, stdout)
 	}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,10 @@ func (c *command) read(ctx context.Context, files fs.FS, d progress.Display, mor
 	if err != nil {
 		return Report{}, err
 	}
+	hideDashboard, err := c.live.show(s.Manager)
+	if err != nil {
+		return Report{}, errors.Join(err, s.Manager.Stop(ctx))
+	}
 	j := &job{Session: s, files: files, reader: workload.NewReader(files, c.retries, s.Load), results: newResults()}
 	hide := progress.Show(d, j.view)
 	var counting sync.WaitGroup
@@ -37,6 +42,7 @@ func (c *command) read(ctx context.Context, files fs.FS, d progress.Display, mor
 	err = j.Work(ctx, j.feed)
 	counting.Wait()
 	hide()
+	err = errors.Join(err, hideDashboard())
 	rep := c.report(j)
 	rep.Interrupted = ctx.Err() != nil
 	return rep, err
