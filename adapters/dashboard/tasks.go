@@ -218,13 +218,11 @@ func (x *managed) exact(s *search) (f found, ok bool) {
 
 // selects looks at a task, and reports whether it is outstanding and meets the conditions of the search.
 func (s *search) selects(h *taskmanager.Handle) (f found, ok bool) {
-	if !contains(h.Name(), s.text) {
-		return found{}, false
+	if !contains(h.Name(), s.text) || !s.key(h.Key()) || !s.kind(h.Kind()) {
+		return found{}, false // the status takes longer
 	}
 	f = found{h, h.Peek()}
-	ok = f.status.Status != taskmanager.Finished && (s.state == "" || s.state == stateOf(&f.status)) &&
-		s.kind(f.status.Kind) && s.key(f.status.Key)
-	return f, ok
+	return f, f.status.Status != taskmanager.Finished && (s.state == "" || s.state == stateOf(&f.status))
 }
 
 // onWorkers reports whether all tasks that meet the conditions are on workers.
