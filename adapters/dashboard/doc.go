@@ -15,9 +15,10 @@
 //
 // A [Collector] is an observer that adds what a manager does not keep: percentiles of waits and run
 // times, numbers by kind and by key, failures with their stacks, a sample of the successes, and links
-// to traces. It takes up to 8 MB with 64 kinds and 64 keys, a tenth of that with a few. Without a
-// collector the page shows the records of [taskmanager.WithHistory], and counts tasks instead of
-// executions.
+// to traces. Kinds and keys beyond the first 64 share a row. With 64 of both it takes 6 MB; with a few, a
+// tenth of that. The texts of what it remembers add 16 MB if all of them are as long as they may be.
+// Without a collector the page shows the records of [taskmanager.WithHistory], and counts tasks instead
+// of executions.
 //
 // The oldest wait in the queue is shown if the manager measures it; see [taskmanager.WithPoolTimes].
 //

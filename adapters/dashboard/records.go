@@ -182,6 +182,9 @@ func (c *Collector) records(filter string) (list []*record, forgotten uint64) {
 
 // pastOf returns what is remembered of a task, the newest first.
 func (x *managed) pastOf(name string) []*record {
+	if !linkable(name) { // records have only a part of such a name
+		return nil
+	}
 	failures, _, _ := x.records("")
 	successes, _, _ := x.records("success")
 	list := slices.DeleteFunc(slices.Concat(failures, successes), func(r *record) bool { return r.name != name })
