@@ -24,8 +24,9 @@ export const text = s => (s ? html`<bdi class="cut" title=${plain(s)}>${plain(s)
 // exact is the name that the server knows a task by; the shown one may be escaped or clipped.
 const exact = row => row.id ?? row.name;
 
-// taskLink leads to the page of a task. Keys j and k move between these links.
-export const taskLink = row => html`<a class="cut row-link" data-row title=${plain(row.name)} href=${link('task', { name: exact(row) })}><bdi>${plain(row.name)}</bdi></a>`;
+// taskLink leads to the page of a task. Keys j and k move between these links. The server leaves the
+// id empty if no address can hold the name; such a task has no page.
+export const taskLink = row => (row.id === '' ? text(row.name) : html`<a class="cut row-link" data-row title=${plain(row.name)} href=${link('task', { name: exact(row) })}><bdi>${plain(row.name)}</bdi></a>`);
 
 // kindLink and keyLink lead to the outstanding tasks of a kind or a key.
 export const kindLink = kind => (kind ? html`<a class="cut" title=${plain(kind)} href=${link('tasks', { kind })}><bdi>${plain(kind)}</bdi></a>` : nothing);
@@ -76,7 +77,7 @@ export const empty = content => html`<p class="empty">${content}</p>`;
 export const loading = () => empty(state.error ? 'No data yet.' : 'Loading…');
 
 // needsCollector explains what to do for a page that has no data without a collector.
-export const needsCollector = what => html`<section class="card explain"><h2>${what} needs a collector</h2>
+export const needsCollector = what => html`<section class="card explain"><h2>There is no collector for ${what}</h2>
   <p>This manager was started without one. Create a collector, start the manager with it, and give both to the dashboard:</p>
   <pre>c := dashboard.NewCollector()
 m, err := taskmanager.Start(taskmanager.WithObserver(c))

@@ -33,7 +33,7 @@ function none() {
 
 export function view(data) {
   const about = 'The latest executions that did not succeed, with their errors. Successes are kept as samples.';
-  if (data && !data.available) return page('Failures', about, needsCollector('The list of failures'));
+  if (data && !data.available) return page('Failures', about, needsCollector('failures'));
   const list = (data?.executions ?? []).slice(0, perPage);
   const kind = argument('kind');
   const further = data && data.executions.length > perPage;

@@ -19,11 +19,11 @@ function shares(k) {
 const short = k => k.deserved > 0 && k.share < 0.8 * k.deserved && k.wait[1] > 0;
 
 export function view(data) {
-  if (data && !data.available) return page('Keys', 'How the workers are shared between keys.', needsCollector('The list of keys'));
+  if (data && !data.available) return page('Keys', 'How the workers are shared between keys.', needsCollector('keys'));
   const about = data?.fair ? 'How the workers are shared between keys. The bar is a key’s part of the run time of the last minute, the mark is what its weight entitles it to.'
     : `How long the tasks of each key wait. The discipline is “${manager().discipline}”; only a fair one gives keys weights.`;
   return page('Keys', about, card('Keys, those that wait longest first', !data ? loading() : data.keys.length ? html`${table('Keys, those that wait longest first', [
-    ['Key', k => keyLink(k.key), 'name'],
+    ['Key', k => (k.key ? keyLink(k.key) : html`<span class="dim">no key</span>`), 'name'],
     data.fair && ['Weight', k => (k.weight < 0 ? 'default' : count(k.weight)), 'r'],
     ['Share of run time', shares, 'block'],
     data.fair && ['By weight', k => html`<span class=${short(k) ? 'warn-text' : ''}>${percent(k.deserved)}${short(k) ? ', got less' : ''}</span>`, 'r'],

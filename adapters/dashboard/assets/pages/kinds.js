@@ -10,7 +10,7 @@ export const load = () => get('kinds');
 const about = 'Counts since the start, by kind of task. p95 means that 95 % of the times are below.';
 
 export function view(data) {
-  if (data && !data.available) return page('Kinds', about, needsCollector('The list of kinds'));
+  if (data && !data.available) return page('Kinds', about, needsCollector('kinds'));
   return page('Kinds', about, card('Kinds', !data ? loading() : data.kinds.length ? table('Kinds of tasks', [
     ['Kind', k => kindLink(k.kind), 'name'],
     ['Succeeded', k => count(k.succeeded), 'r'],

@@ -75,7 +75,7 @@ function tiles(t) {
 function keysCard({ available, fair, keys }) {
   if (!available || !keys.length) return nothing;
   return card('Keys that wait longest', table('The keys whose tasks wait longest', [
-    ['Key', k => keyLink(k.key), 'name'],
+    ['Key', k => (k.key ? keyLink(k.key) : html`<span class="dim">no key</span>`), 'name'],
     fair && ['Share', k => html`<span title="of the run time of the last minute">${percent(k.share)}</span>`, 'r'],
     fair && ['By weight', k => html`<span title="what its weight entitles it to">${percent(k.deserved)}</span>`, 'r'],
     ['Running', k => count(k.running), 'r'],
@@ -119,5 +119,5 @@ export function view(data) {
       ${workersCard(t)}
     </div>
     ${card('Latest decisions of the scaler', decisions(state.decisions.slice(-worst).reverse()), all('scaling', 'decisions'))}
-    ${manager().collector ? nothing : needsCollector('More: waits, kinds, keys and failures')}`;
+    ${manager().collector ? nothing : needsCollector('waits, kinds, keys and failures')}`;
 }
