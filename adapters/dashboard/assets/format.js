@@ -37,7 +37,7 @@ export function duration(s) {
 // elapsed returns how long ago something was, in whole seconds from one second on: digits that
 // change at each tick distract.
 export function elapsed(s) {
-  if (s == null || Number.isNaN(s)) return unknown;
+  if (s == null || !(s >= 0)) return unknown;
   return s < 1 ? 'under 1 s' : duration(Math.floor(s)).replace('.0 ', ' ');
 }
 

@@ -14,10 +14,12 @@ const worst = 5; // rows of each list
 const alarming = { part: 0.1, perSecond: 0.3 }; // failed executions that are pointed out: few are no alarm
 
 export const load = async () => {
-  if (!manager().collector) return {};
   const [kinds, keys, history] = await Promise.all([get('kinds'), get('keys'), get('history', { limit: worst })]);
   return { kinds, keys, history };
 };
+
+// oldest says how long the oldest task waits, if the manager measures it.
+const oldest = () => (latest('oldest') >= 0 ? elapsed(latest('oldest')) : '');
 
 // failing returns the part of the executions of the last ten seconds that failed.
 function failing() {
@@ -42,7 +44,7 @@ function verdict(t) {
   const blocked = latest('blocked');
   if (alarm()) return ['bad', `${percent(failing())} of the executions of the last ten seconds failed.`];
   if (blocked > 0) return ['warn', `The queue is full: ${some(blocked, 'submitter waits', 'submitters wait')} for room.`];
-  if (queued > 0 && busy >= t.max) return ['warn', `All ${t.max} workers are busy, and ${some(queued, 'task waits', 'tasks wait')}. The oldest has waited for ${elapsed(latest('oldest'))}.`];
+  if (queued > 0 && busy >= t.max) return ['warn', `All ${t.max} workers are busy, and ${some(queued, 'task waits', 'tasks wait')}${oldest() ? `, the oldest for ${oldest()}` : ''}.`];
   if (queued > 0) return ['ok', `${some(busy, 'worker is', 'workers are')} busy, and ${some(queued, 'task waits', 'tasks wait')}.`];
   if (busy > 0) return ['ok', `${some(busy, 'worker is', 'workers are')} busy, and no task waits.`];
   return ['ok', 'No task runs, and none waits.'];
@@ -64,7 +66,7 @@ function tiles(t) {
   const run = t.recent.run;
   return html`<div class="tiles">
     ${tile('Workers busy', html`${count(busy)} <small>of ${count(workers)}</small>`, html`${bar(busy / Math.max(1, t.max), `${busy} of at most ${t.max} workers are busy`)}<span>${t.min} to ${t.max} allowed</span>`, link('workers'))}
-    ${tile('Tasks queued', html`${count(queued)}${t.limit > 0 ? html` <small>of ${count(t.limit)}</small>` : nothing}`, html`${queued > 0 ? `the oldest for ${elapsed(latest('oldest'))}` : 'nothing waits for a worker'}${later ? `; ${count(later)} due later` : ''}`, link('queue'), latest('blocked') > 0 ? 'warn' : '')}
+    ${tile('Tasks queued', html`${count(queued)}${t.limit > 0 ? html` <small>of ${count(t.limit)}</small>` : nothing}`, html`${queued > 0 ? (oldest() ? `the oldest for ${oldest()}` : 'wait for a worker') : 'nothing waits for a worker'}${later ? `; ${count(later)} due later` : ''}`, link('queue'), latest('blocked') > 0 ? 'warn' : '')}
     ${tile('Succeeded', html`${perSecond('succeeded')} <small>per second</small>`, `${count(t.counts.succeeded)} since the start`, link('failures', { outcome: 'success' }))}
     ${tile('Failed', percent(part), part < 0 ? 'unknown without a collector' : `${perSecond('failed')} per second`, link('failures'), alarm() ? 'bad' : '')}
     ${manager().collector ? html`${tile('Wait, 95 % under', duration(wait[1]), spread(wait), link('kinds'))}
@@ -72,6 +74,7 @@ function tiles(t) {
   </div>`;
 }
 
+// keysCard is absent if no task has a key, as in most programs.
 function keysCard({ available, fair, keys }) {
   if (!available || !keys.length) return nothing;
   return card('Keys that wait longest', table('The keys whose tasks wait longest', [
@@ -83,15 +86,15 @@ function keysCard({ available, fair, keys }) {
   ], keys.slice(0, worst), k => k.key), all('keys', 'keys'));
 }
 
-const kindsCard = ({ kinds }) => card('Kinds', kinds.length ? table('The kinds of tasks that ran most', [
+const kindsCard = ({ available, kinds }) => (!available ? nothing : card('Kinds', kinds.length ? table('The kinds of tasks that ran most', [
   ['Kind', k => kindLink(k.kind), 'name'],
   ['Executions', k => count(k.succeeded + k.failed + k.cancelled), 'r'],
   ['Failed', k => percent(k.failed / Math.max(1, k.succeeded + k.failed)), 'r'],
   ['Wait p95', k => duration(k.wait[1]), 'r'],
   ['Run p95', k => duration(k.run[1]), 'r'],
-], [...kinds].sort((a, b) => b.succeeded + b.failed - a.succeeded - a.failed).slice(0, worst), k => k.kind) : empty('No task has ended yet.'), all('kinds', 'kinds'));
+], [...kinds].sort((a, b) => b.succeeded + b.failed - a.succeeded - a.failed).slice(0, worst), k => k.kind) : empty('No task has ended yet.'), all('kinds', 'kinds')));
 
-const failuresCard = ({ executions }) => card('Latest failures', executions.length ? html`<ul class="list">${executions.map(e => html`<li><span class="dim num">${clock(e.at)}</span>${badge(outcomeOf(e))}<span class="grow">${taskLink(e)}<bdi class="cut dim" title=${plain(e.error)}>${plain(e.error)}</bdi></span></li>`)}</ul>` : empty('Nothing has failed.'), all('failures', 'failures'));
+const failuresCard = ({ available, executions }) => (!available ? nothing : card('Latest failures', executions.length ? html`<ul class="list">${executions.map(e => html`<li><span class="dim num">${clock(e.at)}</span>${badge(outcomeOf(e))}<span class="grow">${taskLink(e)}<bdi class="cut dim" title=${plain(e.error)}>${plain(e.error)}</bdi></span></li>`)}</ul>` : empty('Nothing has failed.'), all('failures', 'failures')));
 
 function workersCard(t) {
   const { total, workers } = t.workers;
