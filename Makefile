@@ -20,7 +20,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard dashboard-screens dashboard-assets chromium cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -48,6 +48,9 @@ help:
 	@echo 'make alerts-check  the tests of the Prometheus alerts in adapters/grafana, with promtool'
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
 	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
+	@echo 'make e2e-dashboard  the page of the dashboard, in Chromium (two minutes; installs it on Debian)'
+	@echo 'make dashboard-screens  take the pictures of the dashboard again (three minutes)'
+	@echo 'make dashboard-assets  fetch the libraries of the page again, and check them'
 
 # With -race, vet needs the compiled packages that the tests need too. Without, a fresh clone
 # would compile everything twice.
@@ -75,7 +78,7 @@ tidy-check:
 # goroutines are tested there, where int and small allocations differ.
 platforms:
 	@set -e; for p in $(PLATFORMS); do for m in $(filter-out ./internal/%,$(MODULES)); do \
-		case $$p:$$m in js/wasm:./benchmarks) continue ;; esac; \
+		case $$p:$$m in js/wasm:./benchmarks | js/wasm:./benchmarks/*) continue ;; esac; \
 		echo "== $$p $$m"; \
 		(cd "$$m" && CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...); \
 	done; done
@@ -159,6 +162,36 @@ e2e: $(COLLECTOR) $(PROMETHEUS)
 e2e-jaeger: $(JAEGER)
 	cd benchmarks && go test -count=1 -v -run 'TestJaeger' ./e2e \
 		-jaeger="$(CURDIR)/$(JAEGER)" -picture="$(CURDIR)/observe/trace.svg"
+
+# CHROMIUM may be any browser of its family. axe-core is only for tests, so it is fetched.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome || echo /usr/bin/chromium)
+AXE := .bin/npm/axe-core/axe.min.js
+BROWSER_TEST := go test -C benchmarks/e2edashboard -count=1 -v
+
+e2e-dashboard: $(AXE) chromium
+	$(BROWSER_TEST) . -chromium="$(CHROMIUM)" -axe="$(CURDIR)/$(AXE)"
+
+dashboard-screens: chromium
+	$(BROWSER_TEST) -run '^TestScreens$$' . -chromium="$(CHROMIUM)" -screens="$(CURDIR)/adapters/dashboard"
+
+# The program compares the packages with the hashes in its lock.
+NPM_ASSETS := go run -C adapters/dashboard ./internal/npmassets
+dashboard-assets:
+	$(NPM_ASSETS)
+
+$(AXE): benchmarks/e2edashboard/testdata/lock.json
+	$(NPM_ASSETS) -dir "$(CURDIR)/.bin/npm" -lock "$(CURDIR)/$<"
+	@touch $@
+
+# On Debian, as root, a missing browser is installed; elsewhere the error says what to do.
+chromium:
+	@command -v "$(CHROMIUM)" >/dev/null && exit; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium fonts-dejavu-core; \
+	else \
+		echo 'The test needs Chromium, and there is none. Install it, or give its path: make e2e-dashboard CHROMIUM=/path' >&2; \
+		exit 1; \
+	fi
 
 # The builder writes the source of the program, and then fails to tidy its go.mod, because a
 # test of the file exporter needs a module that cannot be downloaded. The program itself does not

@@ -86,7 +86,7 @@ func readModule(name string) (*modfile.File, error) {
 }
 
 // unpublished are directories whose modules are used in a checkout only.
-var unpublished = []string{"internal/", "taskmanager/examples"}
+var unpublished = []string{"internal/", "taskmanager/examples", "benchmarks/e2edashboard"}
 
 // published are the modules that a release tags.
 func (r *repository) published() []goModule {

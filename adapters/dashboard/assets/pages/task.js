@@ -9,12 +9,13 @@ import { manager, now, state } from '../state.js';
 
 const name = () => state.args.get('name') ?? '';
 
-// A task that has ended and left no trace is no error of the page.
+// A task that has ended and left no trace is no error of the page. It is asked for less often, since the
+// browser logs each answer that there is none.
 export const load = async () => {
   try {
     return await get('task', { name: name() });
   } catch (error) {
-    if (error.status === 404) return { task: null, past: [] };
+    if (error.status === 404) return { task: null, past: [], rest: 15 };
     throw error;
   }
 };
@@ -79,7 +80,7 @@ function failuresCard(past) {
 }
 
 function ended({ past }) {
-  if (past.length) return html`<p class="banner">This task has ended. Its latest known execution ${outcomeOf(past[0]) === 'success' ? 'succeeded' : 'did not succeed'}${past[0].at ? html`, ${since(past[0].at)} ago` : nothing}.</p>`;
+  if (past.length) return html`<p class="banner"><span>This task has ended. Its latest known execution ${outcomeOf(past[0]) === 'success' ? 'succeeded' : 'did not succeed'}${past[0].at ? html`, ${since(past[0].at)} ago` : nothing}.</span></p>`;
   return html`<section class="card explain"><h2>Nothing is known of this task</h2><p>No outstanding task has this name. ${manager().collector ? 'If it has ended, it was not among the executions that the collector remembers: failures first, and some of the others.' : 'Ended tasks are known only with a collector.'}</p>
     <p><a href=${link('tasks', { q: name() })}>Search for names that contain it</a></p></section>`;
 }
