@@ -94,14 +94,14 @@ func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, name string
 
 // read returns the answer to a GET request.
 func (d *Dashboard) read(name string, r *http.Request) (any, error) {
+	if name == "meta" {
+		return d.meta(), nil
+	}
 	x, err := d.manager(r.URL.Query().Get("m"))
 	if err != nil {
 		return nil, err
 	}
-	switch name {
-	case "meta":
-		return d.meta(), nil
-	case "schedules":
+	if name == "schedules" {
 		return d.schedules(x), nil
 	}
 	if reader := readers[name]; reader != nil {

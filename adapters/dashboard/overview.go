@@ -70,11 +70,12 @@ func (x *managed) overview(decisions []decision) overviewAnswer {
 	is, pool := x.m.Describe(), x.m.Snapshot()
 	a := overviewAnswer{Min: pool.Min, Max: pool.Max, Counts: x.m.Counts(), Failures: -1}
 	x.mu.Lock()
-	a.Point = x.latest
+	latest := x.latest
 	if t := x.before.total; t != nil {
 		a.Failures = float64(t.failed)
 	}
 	x.mu.Unlock()
+	a.Point = latest.shown()
 	a.Now, a.State, a.Limit = unix(time.Now()), is.State, is.Limit
 	a.Recent.Seconds = recentPoints
 	a.Recent.Wait, a.Recent.Run = x.lately()

@@ -25,7 +25,7 @@ type managed struct {
 
 	mu           sync.Mutex // guards the rest; held to add a point, or to copy points
 	before       sight      // the last sample
-	latest       point
+	latest       sampled
 	fine, coarse series
 	fold         fold
 	recent       [recentPoints]durations
@@ -47,7 +47,7 @@ func newManaged(g given) *managed {
 	x.announced = x.lastDecision().number
 	s := x.look()
 	x.before = s
-	x.latest = x.pointSinceLocked(s)
+	x.latest = sampled{s.at, x.pointSinceLocked(s)}
 	if x.collector != nil {
 		x.keys.add(s.at, x.collector.byKey())
 	}
@@ -96,9 +96,9 @@ func (x *managed) sample() {
 	}
 	p.setPercentiles(&d.waits, &d.executions)
 	x.samples++
-	x.before, x.latest = s, p
-	x.fine.add(p)
-	if coarse, complete := x.fold.add(p, &d.waits, &d.executions); complete {
+	x.before, x.latest = s, sampled{s.at, p}
+	x.fine.add(x.latest)
+	if coarse, complete := x.fold.add(x.latest, &d.waits, &d.executions); complete {
 		x.coarse.add(coarse)
 	}
 }
@@ -115,7 +115,6 @@ func (x *managed) sampleKeys() {
 // pointSinceLocked returns the point of a sight, without percentiles. x.mu is held.
 func (x *managed) pointSinceLocked(s sight) point {
 	p := point{
-		colTime:    unix(s.at),
 		colWorkers: float64(s.pool.Workers), colBusy: float64(s.pool.Busy), colLent: float64(s.pool.Lent),
 		colTarget: float64(s.target), colQueued: float64(s.pool.Queued), colBlocked: float64(s.pool.Blocked),
 		colDelayed: float64(s.counts.Delayed), colRestarting: float64(s.counts.Restarting), colOldest: oldest(&s.pool),
@@ -161,6 +160,3 @@ func (x *managed) lately() (wait, run histogram.Percentiles) {
 	x.mu.Unlock()
 	return d.waits.Percentiles(), d.executions.Percentiles()
 }
-
-// unix returns a time in seconds since 1970, as all times are in the JSON.
-func unix(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

@@ -103,7 +103,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer x.viewers.leave(ticks)
-	s := &stream{w: w, control: http.NewResponseController(w)}
+	s := &stream{w: w, http1: r.ProtoMajor == 1, control: http.NewResponseController(w)}
 	if err := s.begin(); err != nil {
 		fail(w, err)
 		return
@@ -146,6 +146,7 @@ func (d *Dashboard) stream(r *http.Request, x *managed, s *stream, ticks <-chan 
 // stream writes events.
 type stream struct {
 	w       http.ResponseWriter
+	http1   bool
 	control *http.ResponseController
 }
 
@@ -153,6 +154,9 @@ type stream struct {
 func (s *stream) begin() error {
 	s.w.Header().Set("Content-Type", "text/event-stream")
 	s.w.Header().Set("X-Accel-Buffering", "no") // of proxies that would collect events
+	if s.http1 {
+		s.w.Header().Set("Connection", "close") // the deadline of the last write would end the next request
+	}
 	s.deadline()
 	if err := s.control.Flush(); errors.Is(err, http.ErrNotSupported) {
 		return &failure{http.StatusNotImplemented, "the writer of a middleware cannot flush, so there is no stream; give it the method Unwrap() http.ResponseWriter"}
