@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/seed56799101/taskmanager/adapters/dashboard"
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/scheduler/scale"
@@ -18,7 +20,7 @@ import (
 )
 
 // shopTime is how long the shop runs before its picture is taken.
-const shopTime = 160 * time.Second
+const shopTime = 200 * time.Second
 
 // The pictures of the README show a shop that scales images, under a load that rises and falls.
 func TestScreens(t *testing.T) {
@@ -38,20 +40,21 @@ func TestScreens(t *testing.T) {
 	p.serve()
 	t.Cleanup(p.stop)
 
-	ctx, stop := context.WithTimeout(t.Context(), shopTime)
-	defer stop()
+	ctx, stop := context.WithCancel(t.Context())
 	var shop sync.WaitGroup
 	shop.Go(func() { order(ctx, t, m) })
-	<-ctx.Done()
+	defer shop.Wait()
+	defer stop()
+	<-time.After(shopTime)
 	for _, theme := range []string{"light", "dark"} {
 		tab := open(b, t, 1280, 1180)
 		tab.visit(p.url(""), "Longest running tasks")
 		tab.theme(theme)
 		tab.visit(p.url(""), "Longest running tasks")
 		tab.until(`document.querySelector('.link.live') && document.querySelectorAll('canvas').length === 4`)
+		tab.do(chromedp.EmulateViewport(1280, eval[int64](tab, `Math.round(document.querySelector('.columns .card').getBoundingClientRect().bottom) + 16`)))
 		tab.picture(*screensPath, "overview-"+theme+".png")
 	}
-	shop.Wait()
 }
 
 var errRefused = errors.New("dial tcp 10.0.0.7:443: connect: connection refused")

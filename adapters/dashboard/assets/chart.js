@@ -16,21 +16,18 @@ const clockTicks = (_, ticks) => ticks.map(t => {
   return `${two(d.getHours())}:${two(d.getMinutes())}${ticks.some(x => x % 60) ? `:${two(d.getSeconds())}` : ''}`;
 });
 
-// groups unites decisions whose marks would touch each other.
+// groups unites decisions whose marks would touch each other. The mark of a group says what came of
+// all its decisions.
 function groups(decisions, position, gap) {
   const all = [];
   for (const d of decisions) {
     if (d.target === d.workers) continue;
     const x = Math.round(position(d.at));
-    const direction = d.target > d.workers ? 'up' : 'down';
     const last = all.at(-1);
-    if (last && x - last.x < gap) {
-      if (last.direction !== direction) last.direction = 'mixed';
-    } else {
-      all.push({ x, direction });
-    }
+    if (last && x - last.x < gap) last.to = d.target;
+    else all.push({ x, from: d.workers, to: d.target });
   }
-  return all;
+  return all.map(({ x, from, to }) => ({ x, direction: to > from ? 'up' : to < from ? 'down' : 'mixed' }));
 }
 
 // outline is the shape of a mark around its middle.
@@ -69,7 +66,7 @@ export class Chart {
     this.plot = new uPlot({
       ...this.size(),
       legend: { show: false },
-      padding: [this.first ? 20 : 8, 14, this.last ? 0 : 8, 0],
+      padding: [this.first ? 20 : 8, 30, this.last ? 0 : 8, 0],
       cursor: { sync: { key: 'timeline' }, drag: { x: false, y: false }, y: false, points: { size: 7 } },
       scales: { x: { time: true, range: () => this.range }, y: { range: (_, low, high) => [0, this.top(high)] } },
       axes: this.axes(),

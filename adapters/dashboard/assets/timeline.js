@@ -90,7 +90,7 @@ function readout() {
   }
   const changes = state.decisions.filter(d => d.target !== d.workers).length;
   if (!changes) return 'The scaler has not changed its mind in this time.';
-  return html`Marks are decisions of the scaler: <span class="up">▲</span> more workers, <span class="down">▼</span> fewer, <span class="dim">◆</span> both in turn. Point at one for its reason.`;
+  return html`Marks are decisions of the scaler: <span class="up">▲</span> more workers, <span class="down">▼</span> fewer, <span class="dim">◆</span> more and fewer in turn. Point at one for its reason.`;
 }
 
 // timeline shows panels by their names, and the choice of the span.

@@ -23,7 +23,10 @@ function type(name) {
   typing = setTimeout(() => change({ name, skip: '' }), 200); // one request for a word, not one for each letter
 }
 
-const error = e => html`<span class="error-cell">${e.type ? html`<span class="mono dim">${plain(e.type)}</span> ` : nothing}<bdi class="clamp" title=${plain(e.error)}>${plain(e.error)}</bdi>${e.stack ? html`<details><summary>Stack</summary><pre class="stack" tabindex="0">${lines(e.stack)}</pre></details>` : nothing}</span>`;
+// telling says whether the type of an error tells more than that it is an error.
+const telling = type => type && !['*errors.errorString', '*fmt.wrapError', '*fmt.wrapErrors', '*errors.joinError'].includes(type);
+
+const error = e => html`<span class="error-cell">${telling(e.type) ? html`<span class="mono dim">${plain(e.type)}</span> ` : nothing}<bdi class="clamp" title=${plain(e.error)}>${plain(e.error)}</bdi>${e.stack ? html`<details><summary>Stack</summary><pre class="stack" tabindex="0">${lines(e.stack)}</pre></details>` : nothing}</span>`;
 
 function none() {
   if (argument('outcome') === 'success') return empty('No success is remembered that fits. Only some successes are kept, as samples.');

@@ -15,8 +15,9 @@ function shares(k) {
   return html`<span class="shares"><svg class="share" role="img" aria-label=${label} viewBox="0 0 200 14" preserveAspectRatio="none"><title>${label}</title><rect class="track" y="4" width="200" height="6"/><rect class="fill" y="4" width=${200 * Math.min(1, k.share)} height="6"/><rect class="mark" x=${k.deserved >= 0 ? x : -9} width="2.5" height="14"/></svg><span>${percent(k.share)}</span></span>`;
 }
 
-// served says whether a key got much less than its weight entitles it to while it waited.
-const short = k => k.deserved > 0 && k.share < 0.8 * k.deserved && k.wait[1] > 0;
+// short says whether a key got much less than its weight entitles it to, although it waited longer
+// than a key that got more. A key without much work gets little, and that is no fault.
+const short = (k, keys) => k.deserved > 0 && k.share < 0.8 * k.deserved && keys.some(o => o.share > o.deserved && o.wait[1] < k.wait[1]);
 
 export function view(data) {
   if (data && !data.available) return page('Keys', 'How the workers are shared between keys.', needsCollector('keys'));
@@ -26,7 +27,7 @@ export function view(data) {
     ['Key', k => (k.key ? keyLink(k.key) : html`<span class="dim">no key</span>`), 'name'],
     data.fair && ['Weight', k => (k.weight < 0 ? 'default' : count(k.weight)), 'r'],
     ['Share of run time', shares, 'block'],
-    data.fair && ['By weight', k => html`<span class=${short(k) ? 'warn-text' : ''}>${percent(k.deserved)}${short(k) ? ', got less' : ''}</span>`, 'r'],
+    data.fair && ['By weight', k => html`<span class=${short(k, data.keys) ? 'warn-text' : ''}>${percent(k.deserved)}${short(k, data.keys) ? ', got less' : ''}</span>`, 'r'],
     ['Running', k => count(k.running), 'r'],
     ['Started', k => count(k.started), 'r'],
     ['Failed', k => count(k.failed), 'r'],

@@ -7,11 +7,17 @@ import { link } from '../route.js';
 import { latest, manager, state } from '../state.js';
 import { rows } from './tasks.js';
 
+// The overflow policies in words.
+const overflows = {
+  Block: 'submitters wait for room', Reject: 'submits are refused', DropNewest: 'the new task is dropped',
+  DropOldest: 'the oldest task is dropped', DropWorst: 'the task that ranks last is dropped', CallerRuns: 'the submitter runs the task itself',
+};
+
 export const load = () => get('queue');
 
 function about(data) {
   const discipline = data?.discipline || manager().discipline;
-  const full = manager().limit > 0 ? ` The queue holds at most ${whole(manager().limit)}; if it is full: ${manager().overflow}.` : '';
+  const full = manager().limit > 0 ? ` The queue holds at most ${whole(manager().limit)}; when it is full, ${overflows[manager().overflow] ?? `the policy is ${manager().overflow}`}.` : '';
   return `The tasks that start next. The discipline “${discipline}” decides on the order.${full}`;
 }
 

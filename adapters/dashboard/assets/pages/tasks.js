@@ -1,7 +1,7 @@
 // Tasks that are outstanding: they run, or will run.
 import { html, nothing } from '../lib/lit-html/lit-html.js';
 import { get } from '../api.js';
-import { duration, percent, plain, some, whole } from '../format.js';
+import { duration, plain, some, whole } from '../format.js';
 import { badge, empty, keyLink, kindLink, loading, page, progress, search, segments, since, table, taskLink, text, until } from '../parts.js';
 import { change, link } from '../route.js';
 import { state } from '../state.js';
@@ -21,6 +21,9 @@ function when(row) {
   return html`<span>for ${since(row.state === 'queued' ? row.queued : row.started ?? row.queued)}</span>`;
 }
 
+// moves says whether the progress of a task may change.
+const moves = row => (row.state === 'running' || row.state === 'blocked') && (row.progress != null || row.mute || row.progressError);
+
 // rows is the table of tasks, also of those in the queue. first are columns before the name.
 export const rows = (caption, tasks, first) => table(caption, [
   ...first,
@@ -28,7 +31,7 @@ export const rows = (caption, tasks, first) => table(caption, [
   ['Kind', row => kindLink(row.kind), 'short'],
   tasks.some(row => row.key) && ['Key', row => keyLink(row.key), 'short'],
   tasks.some(row => row.priority) && ['Priority', row => (row.priority ? whole(row.priority) : nothing), 'r'],
-  tasks.some(row => row.progress != null || row.mute || row.progressError) && ['Progress', progress],
+  tasks.some(moves) && ['Progress', row => (moves(row) ? progress(row) : nothing)],
   tasks.some(row => row.restarts) && ['Restarts', row => row.restarts || nothing, 'r'],
   ['Time', when, 'r'],
   tasks.some(row => row.deadline) && ['Deadline', row => until(row.deadline), 'r'],
