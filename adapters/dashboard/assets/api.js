@@ -35,8 +35,9 @@ async function request(url, options = {}) {
 export const get = (path, args) => request(address(path, args), { signal: AbortSignal.timeout(10_000) });
 
 // post performs an action of the manager on show.
-export const post = (action, fields = {}) => request(new URL('actions', base), {
-  method: 'POST',
-  headers: { 'Content-Type': 'application/json' },
-  body: JSON.stringify({ manager: state.manager, action, ...fields }),
-});
+export const post = (action, fields = {}) =>
+  request(new URL('actions', base), {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ manager: state.manager, action, ...fields }),
+  });

@@ -41,7 +41,8 @@ function onTick(tick) {
   state.tick = tick;
   state.skew = tick.now - Date.now() / 1000;
   series.append(tick);
-  if (!fetching && performance.now() - lastLoad >= (state.data?.rest ?? pages[state.page].every) * 1000 - 100) load();
+  if (!fetching && performance.now() - lastLoad >= (state.data?.rest ?? pages[state.page].every) * 1000 - 100)
+    load();
   draw();
 }
 
@@ -73,7 +74,13 @@ async function connect() {
 function setTitle() {
   const { title, managers } = state.meta;
   const page = pages[state.page];
-  document.title = [plain(page.heading?.() ?? page.label), managers.length > 1 ? plain(state.manager) : '', plain(title)].filter(Boolean).join(' · ');
+  document.title = [
+    plain(page.heading?.() ?? page.label),
+    managers.length > 1 ? plain(state.manager) : '',
+    plain(title),
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 // go follows the address bar.
@@ -93,7 +100,11 @@ function go() {
   if (otherPage) Object.assign(state, { data: null, focusTitle: !otherManager });
   setTitle();
   if (otherManager) connect();
-  else if (otherSpan) series.load().catch(error => { state.error = error.message; draw(); });
+  else if (otherSpan)
+    series.load().catch(error => {
+      state.error = error.message;
+      draw();
+    });
   load();
   draw();
 }
@@ -117,7 +128,10 @@ const help = () => document.getElementById(helpId).showModal();
 
 function drawing() {
   const { page } = state;
-  render(frame(pages[page].view(state.data), { toggleLive, toggleTheme, help }), document.getElementById('app'));
+  render(
+    frame(pages[page].view(state.data), { toggleLive, toggleTheme, help }),
+    document.getElementById('app'),
+  );
   mount();
   if (!state.focusTitle) return;
   // A new page is read from its heading on. The address bar has been left, so the focus is free.
@@ -130,8 +144,16 @@ async function begin() {
   try {
     state.meta = await get('meta');
   } catch (error) {
-    render(html`<div class="boot"><p role="alert">${plain(error.message)}</p><p><button class="button" @click=${begin}>Try again</button></p></div>`, document.getElementById('app'));
-    setTimeout(() => { if (!state.meta) begin(); }, 3_000);
+    render(
+      html`<div class="boot">
+        <p role="alert">${plain(error.message)}</p>
+        <p><button class="button" @click=${begin}>Try again</button></p>
+      </div>`,
+      document.getElementById('app'),
+    );
+    setTimeout(() => {
+      if (!state.meta) begin();
+    }, 3_000);
     return;
   }
   state.skew = state.meta.now - Date.now() / 1000;

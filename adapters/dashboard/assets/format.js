@@ -30,8 +30,8 @@ export function duration(s) {
   if (s < 59.5) return `${Math.round(s)} s`;
   const whole = Math.round(s);
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole % 3600 / 60))} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor(whole % 86400 / 3600)} h`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
 // elapsed returns how long ago something was, in whole seconds from one second on: digits that
@@ -67,10 +67,15 @@ export const some = (n, one, many = `${one}s`) => `${whole(n)} ${n === 1 ? one :
 
 // plain shows characters that hide, or that turn the direction of the text, as their codes. The
 // server does the same with all names; texts of the address bar come without its help.
-export const plain = s => (s ?? '').replace(
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-  c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-);
+export const plain = s =>
+  (s ?? '').replace(
+    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 // lines is plain for texts of several lines, such as stacks.
-export const lines = s => (s ?? '').split('\n').map(l => l.split('\t').map(plain).join('\t')).join('\n');
+export const lines = s =>
+  (s ?? '')
+    .split('\n')
+    .map(l => l.split('\t').map(plain).join('\t'))
+    .join('\n');

@@ -17,9 +17,15 @@ function changeManager(event) {
   location.hash = link(state.page === 'task' ? 'tasks' : state.page, {}, event.target.value);
 }
 
-const managers = () => (state.meta.managers.length > 1
-  ? html`<label class="manager"><span>Manager</span><select @change=${changeManager}>${state.meta.managers.map(m => html`<option value=${m.name} ?selected=${m.name === state.manager}>${plain(m.name)}</option>`)}</select></label>`
-  : nothing);
+const managers = () =>
+  state.meta.managers.length > 1
+    ? html`<label class="manager"
+        ><span>Manager</span
+        ><select @change=${changeManager}>
+          ${state.meta.managers.map(m => html`<option value=${m.name} ?selected=${m.name === state.manager}>${plain(m.name)}</option>`)}
+        </select></label
+      >`
+    : nothing;
 
 const managerState = () => {
   const s = state.tick?.state ?? manager().state;
@@ -28,51 +34,154 @@ const managerState = () => {
 
 const liveState = () => {
   const kind = state.live ? state.link : 'stopped';
-  return html`<span class="link ${kind}"><span class="dot" aria-hidden="true"></span>${state.live ? links[state.link] : 'standing still'}</span>`;
+  return html`<span class="link ${kind}"
+    ><span class="dot" aria-hidden="true"></span>${state.live ? links[state.link] : 'standing still'}</span
+  >`;
 };
 
 const header = ({ toggleLive, toggleTheme, help }) => {
   const dark = document.documentElement.dataset.theme === 'dark';
-  return html`<header><a class="brand" href=${link('overview')}><span class="logo">${icon('logo')}</span><span>${plain(state.meta.title)}</span></a>${managers()}${managerState()}
+  return html`<header>
+    <a class="brand" href=${link('overview')}
+      ><span class="logo">${icon('logo')}</span><span>${plain(state.meta.title)}</span></a
+    >${managers()}${managerState()}
     <span class="grow"></span>
     ${state.meta.actions.length ? nothing : html`<span class="tag" title="The program has not enabled actions.">read-only</span>`}
     ${liveState()}
-    <button type="button" class="button" aria-pressed=${!state.live} title="key l" @click=${toggleLive}>${state.live ? 'Stand still' : 'Go live'}</button>
-    <button type="button" class="button square" title="key t" aria-label="Use the ${dark ? 'light' : 'dark'} theme" @click=${toggleTheme}>${icon(dark ? 'sun' : 'moon')}</button>
-    <button type="button" class="button square" title="key ?" aria-label="Help" @click=${help}>${icon('help')}</button></header>`;
+    <button type="button" class="button" aria-pressed=${!state.live} title="key l" @click=${toggleLive}>
+      ${state.live ? 'Stand still' : 'Go live'}
+    </button>
+    <button
+      type="button"
+      class="button square"
+      title="key t"
+      aria-label="Use the ${dark ? 'light' : 'dark'} theme"
+      @click=${toggleTheme}
+    >
+      ${icon(dark ? 'sun' : 'moon')}
+    </button>
+    <button type="button" class="button square" title="key ?" aria-label="Help" @click=${help}>
+      ${icon('help')}
+    </button>
+  </header>`;
 };
 
 // numbers stand beside the menu entries.
 function numbers() {
   const t = state.tick;
   if (!t) return {};
-  return { tasks: t.counts.running + t.counts.queued + t.counts.delayed + t.counts.restarting, workers: t.workers.total, queue: latest('queued'), failures: t.failures };
+  return {
+    tasks: t.counts.running + t.counts.queued + t.counts.delayed + t.counts.restarting,
+    workers: t.workers.total,
+    queue: latest('queued'),
+    failures: t.failures,
+  };
 }
 
 const navigation = () => {
   const n = numbers();
   const here = state.page === 'task' ? 'tasks' : state.page;
-  return html`<nav class="menu" aria-label="Pages"><ul>${menu.map((id, i) => html`<li><a href=${link(id)} aria-current=${id === here ? 'page' : nothing} title="key ${i + 1}"><span>${pages[id].label}</span>${n[id] > 0 ? html`<span class="number">${count(n[id])}</span>` : nothing}</a></li>`)}</ul></nav>`;
+  return html`<nav class="menu" aria-label="Pages">
+    <ul>
+      ${menu.map(
+        (id, i) =>
+          html`<li>
+            <a href=${link(id)} aria-current=${id === here ? 'page' : nothing} title="key ${i + 1}"
+              ><span>${pages[id].label}</span
+              >${n[id] > 0 ? html`<span class="number">${count(n[id])}</span>` : nothing}</a
+            >
+          </li>`,
+      )}
+    </ul>
+  </nav>`;
 };
 
-const messages = () => html`${state.updated ? html`<p class="banner" role="status">The program has been updated. <button type="button" class="button" @click=${() => location.reload()}>Reload the page</button></p>` : nothing}
-  ${state.live && state.link === 'offline' ? html`<p class="banner warn" role="status">The server does not answer. What you see is old. The page tries again by itself.</p>` : nothing}
+const messages = () =>
+  html`${
+    state.updated
+      ? html`<p class="banner" role="status">
+          The program has been updated.
+          <button type="button" class="button" @click=${() => location.reload()}>Reload the page</button>
+        </p>`
+      : nothing
+  }
+  ${
+    state.live && state.link === 'offline'
+      ? html`<p class="banner warn" role="status">
+          The server does not answer. What you see is old. The page tries again by itself.
+        </p>`
+      : nothing
+  }
   ${state.error && state.link !== 'offline' ? html`<p class="banner bad" role="alert">${plain(state.error)}</p>` : nothing}`;
 
-const keysOfHelp = [['/', 'search'], ['1 … 9', 'open a page of the menu'], ['j, k', 'next and previous row'], ['Enter', 'open the row'], ['l', 'stand still, or go live'], ['t', 'light or dark'], ['?', 'this help'], ['Esc', 'leave a field or a dialog']];
+const keysOfHelp = [
+  ['/', 'search'],
+  ['1 … 9', 'open a page of the menu'],
+  ['j, k', 'next and previous row'],
+  ['Enter', 'open the row'],
+  ['l', 'stand still, or go live'],
+  ['t', 'light or dark'],
+  ['?', 'this help'],
+  ['Esc', 'leave a field or a dialog'],
+];
 const terms = [
-  ['queued', 'waits for a worker'], ['running', 'has a worker'], ['blocked', 'has lent its place to others while it waits for another task'], ['delayed', 'is not due yet'],
-  ['restarting', 'failed, and waits to run again'], ['wait', 'from the moment a task is ready until it starts'], ['p50, p95, p99', '50, 95 or 99 % of the values are below'],
+  ['queued', 'waits for a worker'],
+  ['running', 'has a worker'],
+  ['blocked', 'has lent its place to others while it waits for another task'],
+  ['delayed', 'is not due yet'],
+  ['restarting', 'failed, and waits to run again'],
+  ['wait', 'from the moment a task is ready until it starts'],
+  ['p50, p95, p99', '50, 95 or 99 % of the values are below'],
 ];
 
-const helpDialog = () => html`<dialog id=${helpId} aria-labelledby="help-title"><h2 id="help-title">Help</h2><div class="columns"><section><h3>Keys</h3><dl>${keysOfHelp.map(([k, what]) => html`<div><dt><kbd>${k}</kbd></dt><dd>${what}</dd></div>`)}</dl></section>
-  <section><h3>Words</h3><dl>${terms.map(([word, what]) => html`<div><dt>${word}</dt><dd>${what}</dd></div>`)}</dl></section></div>
-  <p class="buttons"><button type="button" class="button primary" @click=${event => event.target.closest('dialog').close()}>Close</button></p></dialog>`;
+const helpDialog = () =>
+  html`<dialog id=${helpId} aria-labelledby="help-title">
+    <h2 id="help-title">Help</h2>
+    <div class="columns">
+      <section>
+        <h3>Keys</h3>
+        <dl>
+          ${keysOfHelp.map(
+            ([k, what]) =>
+              html`<div>
+                <dt><kbd>${k}</kbd></dt>
+                <dd>${what}</dd>
+              </div>`,
+          )}
+        </dl>
+      </section>
+      <section>
+        <h3>Words</h3>
+        <dl>
+          ${terms.map(
+            ([word, what]) =>
+              html`<div>
+                <dt>${word}</dt>
+                <dd>${what}</dd>
+              </div>`,
+          )}
+        </dl>
+      </section>
+    </div>
+    <p class="buttons">
+      <button type="button" class="button primary" @click=${event => event.target.closest('dialog').close()}>
+        Close
+      </button>
+    </p>
+  </dialog>`;
 
 // skip moves the focus to the content without changing the address, which is a route.
-const skip = event => { event.preventDefault(); document.getElementById('title')?.focus(); };
+const skip = event => {
+  event.preventDefault();
+  document.getElementById('title')?.focus();
+};
 
 // frame surrounds the content of a page.
-export const frame = (content, commands) => html`<a class="skip button" href="#title" @click=${skip}>Skip to the content</a>
-  ${header(commands)}<div class="body">${navigation()}<main id="main" data-page=${state.page}>${messages()}${content}</main></div>
-  <p class="sr" role="status" id="status">${state.said}</p>${helpDialog()}${dialog()}`;
+export const frame = (content, commands) =>
+  html`<a class="skip button" href="#title" @click=${skip}>Skip to the content</a> ${header(commands)}
+    <div class="body">
+      ${navigation()}
+      <main id="main" data-page=${state.page}>${messages()}${content}</main>
+    </div>
+    <p class="sr" role="status" id="status">${state.said}</p>
+    ${helpDialog()}${dialog()}`;

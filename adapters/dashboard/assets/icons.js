@@ -24,4 +24,16 @@ const shapes = {
 };
 
 // icon returns a decoration: the word beside it carries the meaning.
-export const icon = name => html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round">${shapes[name] ?? shapes.ended}</svg>`;
+export const icon = name =>
+  html`<svg
+    class="icon"
+    viewBox="0 0 16 16"
+    aria-hidden="true"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.7"
+    stroke-linecap="round"
+    stroke-linejoin="round"
+  >
+    ${shapes[name] ?? shapes.ended}
+  </svg>`;

@@ -8,7 +8,8 @@ const editable = 'input, select, textarea';
 function moveRow(step) {
   const rows = [...document.querySelectorAll('main [data-row]')];
   const at = rows.indexOf(document.activeElement);
-  const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))];
+  const next =
+    rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))];
   next?.focus();
   next?.scrollIntoView({ block: 'nearest' });
 }
@@ -22,13 +23,29 @@ function find() {
     return;
   }
   location.hash = link('tasks');
-  addEventListener('hashchange', () => requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById('search')?.focus())), { once: true });
+  addEventListener(
+    'hashchange',
+    () =>
+      requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById('search')?.focus())),
+    { once: true },
+  );
 }
 
 // listen handles keys until the page is left.
 export function listen({ toggleLive, toggleTheme, help }) {
-  const keys = { '/': find, j: () => moveRow(1), k: () => moveRow(-1), l: toggleLive, t: toggleTheme, '?': help };
-  menu.forEach((page, i) => { keys[i + 1] = () => { location.hash = link(page); }; });
+  const keys = {
+    '/': find,
+    j: () => moveRow(1),
+    k: () => moveRow(-1),
+    l: toggleLive,
+    t: toggleTheme,
+    '?': help,
+  };
+  menu.forEach((page, i) => {
+    keys[i + 1] = () => {
+      location.hash = link(page);
+    };
+  });
   addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
     if (event.target.matches?.(editable)) {

@@ -16,7 +16,10 @@ let take = () => {};
 let resync = async () => {};
 
 // setup sets what is called with each overview, and what must be fetched again after a gap.
-export function setup(onTick, onGap) { take = onTick; resync = onGap; }
+export function setup(onTick, onGap) {
+  take = onTick;
+  resync = onGap;
+}
 
 // stop ends all updates.
 export function stop() {
@@ -49,7 +52,9 @@ function open() {
   const mine = ++generation;
   let first = true;
   source = new EventSource(address('events'));
-  const broken = () => { if (mine === generation) lost(first); };
+  const broken = () => {
+    if (mine === generation) lost(first);
+  };
   watchdog = setTimeout(broken, silence);
   source.addEventListener('error', broken);
   source.addEventListener('tick', async event => {

@@ -8,7 +8,11 @@ export function link(page, args = {}, manager = state.manager) {
 }
 
 function decode(text) {
-  try { return decodeURIComponent(text); } catch { return text; } // a % that was typed by hand
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  } // a % that was typed by hand
 }
 
 // parse reads the address bar.

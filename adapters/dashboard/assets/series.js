@@ -2,7 +2,12 @@
 import { get } from './api.js';
 import { draw, state } from './state.js';
 
-export const spans = [['300', '5 min'], ['900', '15 min'], ['3600', '1 h'], ['14400', '4 h']];
+export const spans = [
+  ['300', '5 min'],
+  ['900', '15 min'],
+  ['3600', '1 h'],
+  ['14400', '4 h'],
+];
 
 const defaultSpan = 300;
 const coarse = 15; // seconds between points of long spans

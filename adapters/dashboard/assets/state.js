@@ -36,7 +36,9 @@ export const latest = name => state.tick?.point[state.meta.columns.indexOf(name)
 
 // mean is the mean of the known values among the last n points.
 export function mean(name, n) {
-  const known = column(name).slice(-n).filter(v => v >= 0);
+  const known = column(name)
+    .slice(-n)
+    .filter(v => v >= 0);
   return known.length ? known.reduce((a, b) => a + b, 0) / known.length : -1;
 }
 
@@ -44,13 +46,18 @@ let drawing = () => {};
 let due = false;
 
 // onDraw sets what draw calls.
-export const onDraw = f => { drawing = f; };
+export const onDraw = f => {
+  drawing = f;
+};
 
 // draw asks for a new picture at the next frame.
 export function draw() {
   if (due) return;
   due = true;
-  requestAnimationFrame(() => { due = false; drawing(); });
+  requestAnimationFrame(() => {
+    due = false;
+    drawing();
+  });
 }
 
 // say puts a text into the status region, which screen readers read out.

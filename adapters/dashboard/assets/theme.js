@@ -4,13 +4,19 @@
   const system = matchMedia('(prefers-color-scheme: dark)');
   const root = document.documentElement;
   const stored = () => {
-    try { return localStorage.getItem('taskmanager-theme'); } catch { return null; } // storage is off
+    try {
+      return localStorage.getItem('taskmanager-theme');
+    } catch {
+      return null;
+    } // storage is off
   };
   const store = theme => {
     try {
       if (theme) localStorage.setItem('taskmanager-theme', theme);
       else localStorage.removeItem('taskmanager-theme');
-    } catch { /* storage is off: the choice lasts until the page is closed */ }
+    } catch {
+      /* storage is off: the choice lasts until the page is closed */
+    }
   };
   const fromSystem = () => (system.matches ? 'dark' : 'light');
   const apply = theme => {
@@ -20,7 +26,9 @@
   };
 
   apply(stored() ?? fromSystem());
-  system.addEventListener('change', () => { if (!stored()) apply(fromSystem()); });
+  system.addEventListener('change', () => {
+    if (!stored()) apply(fromSystem());
+  });
 
   // A choice that equals the system's is forgotten: the page follows the system again.
   root.addEventListener('toggletheme', () => {

@@ -11,7 +11,8 @@ import { column, draw, manager, state } from './state.js';
 // are 15 seconds apart.
 const panels = {
   workers: {
-    title: 'Workers', unit: 'number',
+    title: 'Workers',
+    unit: 'number',
     lines: [
       { column: 'workers', label: 'in all', color: 'line-dim', step: true },
       { column: 'busy', label: 'busy', color: 'line-blue', fill: true, step: true },
@@ -19,14 +20,17 @@ const panels = {
     ],
   },
   queue: {
-    title: 'Queue', unit: 'number',
+    title: 'Queue',
+    unit: 'number',
     lines: [
       { column: 'queued', label: 'tasks queued', color: 'line-blue', fill: true },
       { column: 'blocked', label: 'submitters waiting', color: 'line-amber', dash: 'dash' },
     ],
   },
   wait: {
-    title: 'Wait before a task starts', unit: 'seconds', collector: true,
+    title: 'Wait before a task starts',
+    unit: 'seconds',
+    collector: true,
     lines: [
       { column: 'wait50', label: 'half below', color: 'line-teal' },
       { column: 'wait95', label: '95 % below', color: 'line-blue', dash: 'dash' },
@@ -34,7 +38,9 @@ const panels = {
     ],
   },
   rate: {
-    title: 'Executions per second', unit: 'number', perSecond: true,
+    title: 'Executions per second',
+    unit: 'number',
+    perSecond: true,
     lines: [
       { column: 'succeeded', label: 'succeeded', color: 'line-teal', fill: true },
       { column: 'failed', label: 'failed', color: 'line-red', dash: 'dash' },
@@ -47,7 +53,8 @@ const format = panel => (panel.unit === 'seconds' ? duration : count);
 let cursor = null; // what the user points at: {index, time, reach}
 
 // values returns the points of a line; unknown ones are gaps.
-const values = (panel, line) => column(line.column).map(v => (v < 0 ? null : panel.perSecond ? v / state.step : v));
+const values = (panel, line) =>
+  column(line.column).map(v => (v < 0 ? null : panel.perSecond ? v / state.step : v));
 
 // shown returns the value at the cursor, or the latest one.
 function shown(points) {
@@ -57,18 +64,39 @@ function shown(points) {
 // summary says in words what a panel shows.
 function summary(panel) {
   const f = format(panel);
-  return panel.lines.map(line => {
-    const points = values(panel, line).filter(v => v != null);
-    if (!points.length) return `${line.label}: unknown`;
-    return `${line.label}: now ${f(points.at(-1))}, highest ${f(points.reduce((a, b) => Math.max(a, b)))}`;
-  }).join('; ');
+  return panel.lines
+    .map(line => {
+      const points = values(panel, line).filter(v => v != null);
+      if (!points.length) return `${line.label}: unknown`;
+      return `${line.label}: now ${f(points.at(-1))}, highest ${f(points.reduce((a, b) => Math.max(a, b)))}`;
+    })
+    .join('; ');
 }
 
 const panelView = (id, isFirst, isLast) => {
   const panel = panels[id];
   const edges = `${isFirst ? 'first' : ''} ${isLast ? 'last' : ''}`;
-  return html`<div class="panel ${edges}"><div class="panel-head"><h3>${panel.title}</h3><ul class="legend">${panel.lines.map(line => html`<li><svg class="key ${line.color} ${line.dash ?? ''}" viewBox="0 0 22 8" aria-hidden="true"><path d="M1 4h20"/></svg><span>${line.label}</span><b>${format(panel)(shown(values(panel, line)))}</b></li>`)}</ul></div>
-    <div class="plot ${edges}" role="img" data-chart=${id} aria-label="${panel.title} over the last ${duration(state.seconds)}. ${summary(panel)}."></div></div>`;
+  return html`<div class="panel ${edges}">
+    <div class="panel-head">
+      <h3>${panel.title}</h3>
+      <ul class="legend">
+        ${panel.lines.map(
+          line =>
+            html`<li>
+              <svg class="key ${line.color} ${line.dash ?? ''}" viewBox="0 0 22 8" aria-hidden="true">
+                <path d="M1 4h20" /></svg
+              ><span>${line.label}</span><b>${format(panel)(shown(values(panel, line)))}</b>
+            </li>`,
+        )}
+      </ul>
+    </div>
+    <div
+      class="plot ${edges}"
+      role="img"
+      data-chart=${id}
+      aria-label="${panel.title} over the last ${duration(state.seconds)}. ${summary(panel)}."
+    ></div>
+  </div>`;
 };
 
 // nearest is the decision that the user points at.
@@ -84,22 +112,32 @@ function nearest() {
 function readout() {
   if (cursor) {
     const d = nearest();
-    if (d) return html`<b>${clock(d.at)}</b> The scaler wanted ${d.target} instead of ${some(d.workers, 'worker')}: <bdi>${plain(d.reason)}</bdi>`;
+    if (d)
+      return html`<b>${clock(d.at)}</b> The scaler wanted ${d.target} instead of ${some(d.workers, 'worker')}:
+        <bdi>${plain(d.reason)}</bdi>`;
     const t = column('t')[cursor.index];
     return t ? html`<b>${clock(t)}</b> No decision at this moment.` : nothing;
   }
   const changes = state.decisions.filter(d => d.target !== d.workers).length;
   if (!changes) return 'The scaler has not changed its mind in this time.';
-  return html`Marks are decisions of the scaler: <span class="up">▲</span> more workers, <span class="down">▼</span> fewer, <span class="dim">◆</span> more and fewer in turn. Point at one for its reason.`;
+  return html`Marks are decisions of the scaler: <span class="up">▲</span> more workers,
+    <span class="down">▼</span> fewer, <span class="dim">◆</span> more and fewer in turn. Point at one for its
+    reason.`;
 }
+
+const spanLink = s => link(state.page, { ...Object.fromEntries(state.args), seconds: s === '300' ? '' : s });
 
 // timeline shows panels by their names, and the choice of the span.
 export function timeline(names) {
   const available = names.filter(n => manager().collector || !panels[n].collector);
-  return html`<figure class="card timeline" aria-labelledby="timeline-title"><figcaption><h2 id="timeline-title">The last ${spans.find(([s]) => Number(s) === state.seconds)?.[1]}</h2>
-    ${segments('Time span', spans, String(state.seconds), s => link(state.page, { ...Object.fromEntries(state.args), seconds: s === '300' ? '' : s }))}
-    <p class="readout">${readout()}</p></figcaption>
-    ${available.map((id, i) => panelView(id, i === 0, i === available.length - 1))}</figure>`;
+  return html`<figure class="card timeline" aria-labelledby="timeline-title">
+    <figcaption>
+      <h2 id="timeline-title">The last ${spans.find(([s]) => Number(s) === state.seconds)?.[1]}</h2>
+      ${segments('Time span', spans, String(state.seconds), spanLink)}
+      <p class="readout">${readout()}</p>
+    </figcaption>
+    ${available.map((id, i) => panelView(id, i === 0, i === available.length - 1))}
+  </figure>`;
 }
 
 const charts = new Map(); // by element
@@ -130,7 +168,14 @@ export function mount() {
     const panel = panels[element.dataset.chart];
     if (!charts.has(element)) {
       const { classList } = element;
-      charts.set(element, new Chart(element, panel, { first: classList.contains('first'), last: classList.contains('last'), onCursor }));
+      charts.set(
+        element,
+        new Chart(element, panel, {
+          first: classList.contains('first'),
+          last: classList.contains('last'),
+          onCursor,
+        }),
+      );
     }
     charts.get(element).set([times, ...panel.lines.map(line => values(panel, line))], state.decisions, range);
   }

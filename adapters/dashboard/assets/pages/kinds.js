@@ -11,14 +11,37 @@ const about = 'Counts since the start, by kind of task. p95 means that 95 % of t
 
 export function view(data) {
   if (data && !data.available) return page('Kinds', about, needsCollector('kinds'));
-  return page('Kinds', about, card('Kinds', !data ? loading() : data.kinds.length ? table('Kinds of tasks', [
-    ['Kind', k => kindLink(k.kind), 'name'],
-    ['Succeeded', k => count(k.succeeded), 'r'],
-    ['Failed', k => (k.failed ? html`<a href=${link('failures', { kind: k.kind })}>${count(k.failed)}</a>` : '0'), 'r'],
-    ['Failure rate', k => percent(k.failed / Math.max(1, k.failed + k.succeeded)), 'r'],
-    ['Cancelled', k => count(k.cancelled), 'r'],
-    ['Restarts', k => count(k.restarts), 'r'],
-    ...percentiles('Wait', 'wait'),
-    ...percentiles('Run', 'run'),
-  ], data.kinds, k => k.kind) : empty('No task has ended yet.')));
+  return page(
+    'Kinds',
+    about,
+    card(
+      'Kinds',
+      !data
+        ? loading()
+        : data.kinds.length
+          ? table(
+              'Kinds of tasks',
+              [
+                ['Kind', k => kindLink(k.kind), 'name'],
+                ['Succeeded', k => count(k.succeeded), 'r'],
+                [
+                  'Failed',
+                  k =>
+                    k.failed
+                      ? html`<a href=${link('failures', { kind: k.kind })}>${count(k.failed)}</a>`
+                      : '0',
+                  'r',
+                ],
+                ['Failure rate', k => percent(k.failed / Math.max(1, k.failed + k.succeeded)), 'r'],
+                ['Cancelled', k => count(k.cancelled), 'r'],
+                ['Restarts', k => count(k.restarts), 'r'],
+                ...percentiles('Wait', 'wait'),
+                ...percentiles('Run', 'run'),
+              ],
+              data.kinds,
+              k => k.kind,
+            )
+          : empty('No task has ended yet.'),
+    ),
+  );
 }
