@@ -20,7 +20,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard dashboard-screens dashboard-assets chromium cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-dashboard bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard dashboard-screens dashboard-assets chromium cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -37,6 +37,7 @@ help:
 	@echo 'make bench-scaling  throughput on 1 to all processors, beside a model (a minute or two)'
 	@echo 'make bench-micro  the benchmarks of the packages'
 	@echo 'make bench-batch  an ordered map over 1,000,000 items, beside conc and errgroup (a minute)'
+	@echo 'make bench-dashboard  what a dashboard costs a task, beside none (two minutes)'
 	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
@@ -127,6 +128,10 @@ bench-against:
 demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
 	.bin/tasklab run -dir "$$(go env GOROOT)/src"
+
+# On a machine without other load.
+bench-dashboard:
+	go test -C adapters/dashboard -count=1 -run '^TestCost$$' -v . -cost
 
 # ARGS is split as by a shell: ARGS='-listen 127.0.0.1:9000 -rate 100'.
 demo-dashboard:

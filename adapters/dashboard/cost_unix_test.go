@@ -105,7 +105,7 @@ func (s *setting) ratio(to *setting) float64 {
 // viewed serves a dashboard, and reads its stream as a page does.
 func viewed(board *dashboard.Dashboard) (stop func()) {
 	server := httptest.NewServer(board)
-	answer, err := http.Get(server.URL + "/api/v1/events")
+	answer, err := http.Get(server.URL + "/api/v1/events") //nolint:bodyclose // stop closes it
 	if err != nil {
 		panic(err)
 	}
