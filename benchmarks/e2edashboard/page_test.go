@@ -182,6 +182,9 @@ func checkCancel(t *testing.T, b *tab, p *program) {
 	}
 	click(`main .danger`)
 	b.until(`document.querySelector('#ask')?.open && document.querySelector('#ask .danger')`)
+	if diff := cmp.Diff([]violation(nil), b.violations(readAxe(t)), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("accessibility of the question (-want +got):\n%s", diff)
+	}
 	click(`#ask .danger`)
 	b.untilText("This task has ended")
 	select {
@@ -235,6 +238,9 @@ func checkKeyboard(t *testing.T, b *tab, p *program) {
 
 	b.press("?")
 	b.until(`document.querySelector('#help').open`)
+	if diff := cmp.Diff([]violation(nil), b.violations(readAxe(t)), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("accessibility of the help (-want +got):\n%s", diff)
+	}
 	b.do(chromedp.KeyEvent("\u001b"))
 	b.until(`!document.querySelector('#help').open`)
 

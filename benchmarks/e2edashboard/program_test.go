@@ -36,14 +36,18 @@ type program struct {
 	address   string // host and port, which stay the same after a restart
 	managers  map[string]*taskmanager.TaskManager
 	dashboard *dashboard.Dashboard
+	through   func(http.Handler) http.Handler // what requests pass first, as a proxy; may be nil
 	server    *http.Server
 	served    chan error
 }
 
 // launch starts a program, which ends with the test.
-func launch(t *testing.T) *program {
+func launch(t *testing.T) *program { return launchBehind(t, nil) }
+
+// launchBehind starts a program behind something that all requests pass.
+func launchBehind(t *testing.T, through func(http.Handler) http.Handler) *program {
 	t.Helper()
-	p := &program{t: t, address: "127.0.0.1:0"}
+	p := &program{t: t, address: "127.0.0.1:0", through: through}
 	p.start()
 	t.Cleanup(p.stop)
 	return p
@@ -87,7 +91,11 @@ func (p *program) serve() {
 	p.address = l.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle("/debug/tasks/", p.dashboard)
-	p.server, p.served = &http.Server{Handler: mux}, make(chan error, 1)
+	var h http.Handler = mux
+	if p.through != nil {
+		h = p.through(h)
+	}
+	p.server, p.served = &http.Server{Handler: h}, make(chan error, 1)
 	go func() { p.served <- p.server.Serve(l) }()
 }
 

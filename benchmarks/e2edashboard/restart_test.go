@@ -1,6 +1,8 @@
 package e2edashboard_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -21,4 +23,23 @@ func TestRestart(t *testing.T) {
 	p.submit("after", stay)
 	tab.untilText("after")
 	tab.until(`document.querySelector('.link.live') && !document.querySelector('main').innerText.includes('does not answer')`)
+}
+
+// A proxy that lets no stream through: the page polls, and says so.
+func TestPolling(t *testing.T) {
+	b := browser(t)
+	p := launchBehind(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/events") {
+				http.Error(w, "no streams", http.StatusBadGateway)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	})
+	tab := open(b, t, 1280, 900, "status of 502 (Bad Gateway)")
+	tab.visit(p.url("#/images/overview"), "No task runs, and none waits.")
+	tab.until(`document.querySelector('.link.polling')`)
+	p.submit("polled", stay)
+	tab.untilText("polled")
 }

@@ -63,6 +63,7 @@ var errRefused = errors.New("dial tcp 10.0.0.7:443: connect: connection refused"
 func order(ctx context.Context, t *testing.T, m *taskmanager.TaskManager) {
 	random := rand.New(rand.NewPCG(1, 2))
 	kinds := []string{"thumbnail", "fetch", "resize", "transcode"}
+	seconds := map[string]float64{"thumbnail": 0.3, "fetch": 0.6, "resize": 1.2, "transcode": 5}
 	keys := []string{"tenant-gold", "tenant-silver", "tenant-3", "tenant-4", "tenant-5"}
 	started := time.Now()
 	for n := 0; ; n++ {
@@ -73,7 +74,7 @@ func order(ctx context.Context, t *testing.T, m *taskmanager.TaskManager) {
 		case <-time.After(time.Duration(random.ExpFloat64() / rate * float64(time.Second))):
 		}
 		kind := kinds[int(float64(len(kinds))*math.Pow(random.Float64(), 2))]
-		took := time.Duration((0.2 + random.ExpFloat64()) * float64(time.Second))
+		took := time.Duration((0.2 + random.ExpFloat64()) * seconds[kind] * float64(time.Second))
 		fails := kind == "fetch" && random.Float64() < 0.1
 		_, err := m.SubmitFunc(ctx, fmt.Sprintf("%s/%d.jpg", kind, 40000+n), func(ctx context.Context) error {
 			select {

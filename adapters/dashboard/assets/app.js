@@ -59,7 +59,7 @@ async function resync() {
 
 // connect shows the manager on show from scratch.
 async function connect() {
-  Object.assign(state, { tick: null, columns: null, decisions: [] });
+  Object.assign(state, { tick: null, recent: [], columns: null, decisions: [] });
   live.stop();
   try {
     const [tick] = await Promise.all([get('overview'), series.load()]);

@@ -66,15 +66,15 @@ const header = ({ toggleLive, toggleTheme, help }) => {
   </header>`;
 };
 
-// numbers stand beside the menu entries.
+// numbers stand beside the menu entries. They are of the same moment as those of the overview.
 function numbers() {
-  const t = state.tick;
-  if (!t) return {};
+  if (!state.tick) return {};
+  const tasks = ['busy', 'lent', 'queued', 'delayed', 'restarting'].map(latest);
   return {
-    tasks: t.counts.running + t.counts.queued + t.counts.delayed + t.counts.restarting,
-    workers: t.workers.total,
+    tasks: tasks.filter(n => n > 0).reduce((a, b) => a + b, 0),
+    workers: latest('workers'),
     queue: latest('queued'),
-    failures: t.failures,
+    failures: state.tick.failures,
   };
 }
 

@@ -10,6 +10,7 @@ export const spans = [
 ];
 
 const defaultSpan = 300;
+const recent = 10; // points that rates are means of
 const coarse = 15; // seconds between points of long spans
 let asked = 0; // numbers the requests, so that a late answer does not replace a newer one
 let fetched = 0; // when the series was last fetched, in milliseconds
@@ -27,25 +28,32 @@ export async function load() {
   state.step = answer.step;
   state.columns = answer.columns;
   state.decisions = [...answer.decisions].sort((a, b) => a.number - b.number);
+  if (answer.step === 1) {
+    const ends = answer.columns.map(points => points.slice(-recent));
+    state.recent = ends[0].map((_, i) => ends.map(points => points[i]));
+  }
   fetched = performance.now();
   draw();
 }
 
-// append adds what a tick tells. Long spans have points that a tick does not, so they are fetched again.
+// append adds what a tick tells. Long spans have points that a tick does not, and a clock that was set
+// back has no place on the axis: then the series is fetched again.
 export function append(tick) {
   const last = state.decisions.at(-1)?.number ?? 0;
   state.decisions.push(...(tick.decisions ?? []).filter(d => d.number > last));
+  const { point } = tick;
+  if (state.recent.at(-1)?.[0] !== point[0]) state.recent = [...state.recent, point].slice(-recent);
   if (!state.columns) return;
-  if (state.step !== 1) {
+  const [times] = state.columns;
+  if (state.step !== 1 || point[0] < times.at(-1) - coarse) {
     if (performance.now() - fetched >= coarse * 1000) {
       fetched = performance.now();
-      load().catch(() => {}); // the tick after the next answers again
+      load().catch(() => {}); // the page is not at fault, and asks again
     }
     return;
   }
-  const [times] = state.columns;
-  if (times.length && tick.point[0] <= times.at(-1)) return;
-  state.columns.forEach((points, i) => points.push(tick.point[i]));
+  if (times.length && point[0] <= times.at(-1)) return;
+  state.columns.forEach((points, i) => points.push(point[i]));
   const surplus = times.length - state.seconds - 5;
   if (surplus > 0) for (const points of state.columns) points.splice(0, surplus);
   const start = times[0];

@@ -10,6 +10,7 @@ export const state = {
   live: true, // the user wants updates
   link: 'connecting', // connecting, live, polling or offline
   tick: null, // the latest overview
+  recent: [], // points of the last ten ticks, a second each
   columns: null, // of series
   step: 1, // seconds between points
   seconds: 300, // length of the time axis
@@ -34,11 +35,10 @@ export const column = name => state.columns?.[state.meta.columns.indexOf(name)] 
 // latest is the value of a column in the latest overview; -1 means unknown.
 export const latest = name => state.tick?.point[state.meta.columns.indexOf(name)] ?? -1;
 
-// mean is the mean of the known values among the last n points.
-export function mean(name, n) {
-  const known = column(name)
-    .slice(-n)
-    .filter(v => v >= 0);
+// mean is the mean of a column over the last seconds, without unknown values.
+export function mean(name) {
+  const index = state.meta.columns.indexOf(name);
+  const known = state.recent.map(point => point[index]).filter(v => v >= 0);
   return known.length ? known.reduce((a, b) => a + b, 0) / known.length : -1;
 }
 

@@ -7,7 +7,6 @@ import { bar } from '../parts.js';
 import { link } from '../route.js';
 import { latest, manager, mean } from '../state.js';
 
-const recent = 10; // seconds that the rates cover
 const alarming = { part: 0.1, perSecond: 0.3 }; // failed executions that are pointed out: few are no alarm
 
 // oldest says how long the oldest task waits, if the manager measures it.
@@ -15,12 +14,12 @@ const oldest = () => (latest('oldest') >= 0 ? elapsed(latest('oldest')) : '');
 
 // failing returns the part of the recent executions that failed.
 function failing() {
-  const failed = mean('failed', recent);
-  const succeeded = mean('succeeded', recent);
+  const failed = mean('failed');
+  const succeeded = mean('succeeded');
   return failed < 0 ? -1 : failed / Math.max(failed + succeeded, 1e-9);
 }
 
-const alarm = () => failing() > alarming.part && mean('failed', recent) > alarming.perSecond;
+const alarm = () => failing() > alarming.part && mean('failed') > alarming.perSecond;
 
 const stopped = {
   stopped: ['bad', 'The manager has stopped. No task runs any more.'],
@@ -95,7 +94,7 @@ function queueTile(t) {
 }
 
 function perSecond(name) {
-  const v = mean(name, recent);
+  const v = mean(name);
   return v < 0 ? unknown : count(Math.round(10 * v) / 10);
 }
 
