@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,10 +116,11 @@ func TestAMuteTask(t *testing.T) {
 func TestManyMuteTasks(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		m, d := watched(t, taskmanager.WithWorkers(1, 201))
-		answer, calls := make(chan struct{}), 0
+		answer := make(chan struct{})
+		var calls atomic.Int32
 		defer func() { close(answer); synctest.Wait() }()
 		for i := range 200 {
-			report(t, m, reporter{fmt.Sprintf("mute-%03d", i), func() (float64, error) { calls++; <-answer; return 0, nil }, nil})
+			report(t, m, reporter{fmt.Sprintf("mute-%03d", i), func() (float64, error) { calls.Add(1); <-answer; return 0, nil }, nil})
 		}
 		report(t, m, reporter{"a good one", value(0.5), nil})
 		for range 100 {
@@ -131,7 +133,7 @@ func TestManyMuteTasks(t *testing.T) {
 				t.Fatalf("the first task is %s", p.Tasks[0].Name)
 			}
 		}
-		equal(t, "calls that do not return", calls, 64)
+		equal(t, "calls that do not return", calls.Load(), 64)
 	})
 }
 

@@ -17,7 +17,7 @@ func TestAMillionTasks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
-	const n = 1_000_000
+	const n = manyTasks
 	m := start(t, taskmanager.WithWorkers(1, 4))
 	d := show(t, dashboard.Manager("m", m))
 	later := taskmanager.WithDelay(time.Hour)
@@ -55,7 +55,7 @@ func TestAMillionTasks(t *testing.T) {
 	look("kind=nothing")
 	look("state=delayed&limit=200")
 
-	args, found, scanned := url.Values{"q": {"/job/0999"}, "limit": {"200"}}, 0, 0
+	args, found, scanned := url.Values{"q": {"/job/0099"}, "limit": {"200"}}, 0, 0
 	for {
 		p := get[page](t, d, "tasks?"+args.Encode())
 		found, scanned = found+len(p.Tasks), scanned+p.Scanned
