@@ -36,7 +36,8 @@ func TestPrometheus(t *testing.T) {
 
 	at := address(t)
 	config := write(t, "prometheus.yml",
-		"global: {scrape_interval: 1s}",
+		"global: {scrape_interval: 1s, evaluation_interval: 1s}",
+		"rule_files: ['"+grafanaFile(t, "rules.yml")+"']",
 		"scrape_configs:",
 		"  - job_name: album",
 		"    static_configs: [{targets: ["+strings.TrimPrefix(target.URL, "http://")+"]}]",
@@ -68,6 +69,7 @@ func TestPrometheus(t *testing.T) {
 	check(`histogram_quantile(0.5, sum by (le) (taskmanager_task_run_duration_seconds_bucket{taskmanager_task_kind="video"})) > bool 0.05`,
 		map[string]float64{"": 1})
 	checkExemplars(t, at, spans.GetSpans())
+	checkGrafana(t, at)
 }
 
 // labels has the labels of a series. String returns those that distinguish the series of a run.
