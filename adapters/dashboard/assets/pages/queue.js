@@ -65,7 +65,7 @@ export function view(data) {
   return page(
     'Queue',
     about(data),
-    html`${data ? html`<p class="bar-row"><span class="note" role="status">${sizes(data)}</span></p>` : ''}
+    html`${data ? html`<p class="bar-row"><span class="note">${sizes(data)}</span></p>` : ''}
       <section class="card">${data ? content(data) : loading()}</section>`,
   );
 }

@@ -124,7 +124,9 @@ export function view(data) {
     html` <div class="bar-row">
         ${search('Part of a name', argument('q'), type, open)}
         ${segments('State', states, argument('state'), s => link('tasks', { ...wanted(), state: s, after: '' }))}
-        ${filter('kind')}${filter('key')}<span class="note" role="status">${found(data)}</span>
+        ${filter('kind')}${filter('key')}<span class="note" role=${argument('q') ? 'status' : nothing}
+          >${found(data)}</span
+        >
       </div>
       <section class="card">
         ${!data ? loading() : data.tasks.length ? rows('Outstanding tasks', data.tasks, [['State', row => badge(row.state)]]) : nothingFound(data)}
