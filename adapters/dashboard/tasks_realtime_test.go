@@ -29,9 +29,8 @@ func TestAMillionTasks(t *testing.T) {
 	for i := range 4 {
 		<-submit(t, m, fmt.Sprint("running", i), untilCancelled).Started()
 	}
-	// The limits are for a busy machine: a portion of names and the rows come on top of the time for
-	// a search.
-	const limit = time.Second
+	// The limit is for a busy machine. To look at all tasks takes longer than that there.
+	const limit = 5 * time.Second
 	look := func(args string) page {
 		t.Helper()
 		begin := time.Now()
