@@ -49,7 +49,7 @@ const header = ({ toggleLive, toggleTheme, help }) => {
     ${state.meta.actions.length ? nothing : html`<span class="tag" title="The program has not enabled actions.">read-only</span>`}
     ${liveState()}
     <button type="button" class="button" aria-pressed=${!state.live} title="key l" @click=${toggleLive}>
-      ${state.live ? 'Stand still' : 'Go live'}
+      ${state.live ? 'Pause updates' : 'Go live'}
     </button>
     <button
       type="button"
@@ -119,7 +119,7 @@ const keysOfHelp = [
   ['1 … 9', 'open a page of the menu'],
   ['j, k', 'next and previous row'],
   ['Enter', 'open the row'],
-  ['l', 'stand still, or go live'],
+  ['l', 'pause the updates, or go live'],
   ['t', 'light or dark'],
   ['?', 'this help'],
   ['Esc', 'leave a field or a dialog'],
