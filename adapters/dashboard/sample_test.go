@@ -123,7 +123,7 @@ func TestSamplesWithoutCollector(t *testing.T) {
 // 15 seconds. The percentiles are not means of percentiles.
 func TestFolding(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		m, d := watched(t, taskmanager.WithWorkers(0, 2))
+		m, d := watched(t, taskmanager.WithWorkers(1, 1))
 		time.Sleep(half)
 		for i := range 15 {
 			n := 1
@@ -140,14 +140,14 @@ func TestFolding(t *testing.T) {
 			time.Sleep(time.Duration(i+1)*time.Second + half - time.Since(bubbleStart))
 		}
 		h := submit(t, m, "long", untilCancelled)
-		time.Sleep(15 * time.Second)
+		time.Sleep(7 * time.Second)
 		h.Cancel()
-		time.Sleep(half)
+		time.Sleep(8 * time.Second)
 		synctest.Wait()
 		fine, c := chartOf(t, d, 900), chartOf(t, d, 901)
 		equal(t, "step", c.step, 15)
 		for name, want := range map[string][]float64{
-			"started": {112, 1}, "succeeded": {112, 0}, "busy": {0, 1}, "workers": {1, 1}, "run50": {0.001, -1}, "run95": {0.1, -1}, "oldest": {0, 0},
+			"started": {112, 1}, "succeeded": {112, 0}, "busy": {0, 7.0 / 15}, "workers": {1, 1}, "run50": {0.001, 7}, "run95": {0.1, 7}, "oldest": {0, 0},
 		} {
 			equal(t, name, c.columns[name], want, roughly)
 		}
