@@ -110,7 +110,8 @@ func Deadline(horizon time.Duration) Discipline {
 //
 // Shares are measured in the costs of tasks, which [WithCost] or [TaskWithCost] set; the
 // default is 1. The function weight returns the weight of a key, which must be positive.
-// It is called when a task is submitted; if it panics, the submit fails. If weight is
+// It is called when a task is submitted, and by [TaskManager.Weight], possibly by several
+// goroutines at once; if it panics in a submit, the submit fails. If weight is
 // nil, all keys have the same weight. See [queue.Fair] for the guarantees.
 func Fair(weight func(key string) int) Discipline {
 	return Discipline{

@@ -11,8 +11,8 @@ package taskmanager
 func (m *TaskManager) Next(n int) (tasks []*Handle, ok bool) { return m.pool.Next(n) }
 
 // Weight returns the weight of a key under [Fair], also inside limits, and false under other disciplines. It
-// calls the weight function of the discipline, and returns false if that panics or returns a weight that
-// is not positive.
+// calls the weight function of the discipline. The weight is 0 if that panics or returns one that is not
+// positive: a submit with the key would fail.
 func (m *TaskManager) Weight(key string) (weight int, ok bool) {
 	if !m.queue.fair {
 		return 0, false
@@ -25,7 +25,7 @@ func (m *TaskManager) Weight(key string) (weight int, ok bool) {
 		return nil
 	})
 	if err != nil || weight < 1 {
-		return 0, false
+		return 0, true
 	}
 	return weight, true
 }

@@ -143,8 +143,8 @@ func TestWeight(t *testing.T) {
 		{taskmanager.FIFO(), "a", 0, false},
 		{taskmanager.Fair(nil), "a", 1, true},
 		{taskmanager.Fair(weight), "abc", 3, true},
-		{taskmanager.Fair(weight), "", 0, false},
-		{taskmanager.Fair(weight), "crash", 0, false},
+		{taskmanager.Fair(weight), "", 0, true},
+		{taskmanager.Fair(weight), "crash", 0, true},
 		{taskmanager.LimitByKey(1, taskmanager.Fair(weight)), "abc", 3, true},
 	} {
 		m, err := taskmanager.Start(taskmanager.WithQueue(c.d))

@@ -72,7 +72,7 @@ func (t *targetWait) Scale(s Snapshot) Decision {
 	}
 	r, ok := measure(t.window.since(s), s)
 	if !ok || r.service <= 0 {
-		return Decision{Target: s.Bound(s.Busy + s.waiting()), Again: again, Reason: "nothing measured yet: demand"}
+		return Decision{Target: s.Bound(s.Busy + s.waiting()), Again: again, Reason: "no item has ended yet: a worker for each that runs or waits"}
 	}
 	// In a shorter window too few items end to measure the load.
 	t.window.length = max(t.cfg.Window, time.Duration(5*r.service*float64(time.Second)))
@@ -82,8 +82,16 @@ func (t *targetWait) Scale(s Snapshot) Decision {
 	steady := t.staff(load, patience, s.Max)
 	return Decision{
 		Target: s.Bound(max(backlog, steady)), Again: again,
-		Reason: fmt.Sprintf("a load of %.3g, items of %.3gs: %d to clear %d waiting, %d in the long run", load, r.service, backlog, s.waiting(), steady),
+		Reason: t.reason(load, r.service, s.waiting(), backlog, steady),
 	}
+}
+
+// reason explains a decision: either the backlog or the load asks for more workers.
+func (t *targetWait) reason(load, service float64, waiting, backlog, steady int) string {
+	if backlog > steady {
+		return fmt.Sprintf("%d wait, and %.3g workers are busy on average: %d workers clear the queue in %v", waiting, load, backlog, t.cfg.Wait)
+	}
+	return fmt.Sprintf("%.3g workers are busy on average, for %.3gs an item: %d workers let %.4g %% start within %v", load, service, steady, 100*t.cfg.Share, t.cfg.Wait)
 }
 
 // staff returns the smallest number of workers, up to most, with which Share of the

@@ -49,6 +49,9 @@ func (j *job) Progress() (float64, error) { return float64(j.done.Load()) / step
 // Restart reports whether the task runs again after a failure.
 func (j *job) Restart(context.Context, error) bool { return j.again }
 
+// remotes are what tasks wait for, by kind.
+var remotes = map[string]string{"fetch": "GET from the camera", "thumbnail": "PUT to the store", "mail": "SMTP"}
+
 var errReset = errors.New("connection reset by peer")
 
 // Execute waits in steps.
@@ -66,9 +69,9 @@ func (j *job) Execute(ctx context.Context) error {
 	}
 	switch {
 	case j.crashes:
-		return fmt.Errorf("transcode %s: %d frames", j.name, frames(nil))
+		return fmt.Errorf("the film has %d frames, and no sound", frames(nil))
 	case j.fails:
-		return fmt.Errorf("%s %s: %w", j.kind, j.name, errReset)
+		return fmt.Errorf("%s: %w", remotes[j.kind], errReset)
 	}
 	return nil
 }
