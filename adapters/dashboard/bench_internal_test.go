@@ -14,7 +14,7 @@ import (
 )
 
 // busyManager starts a manager with 48 workers that run tasks of 5 kinds and 8 keys.
-func busyManager(b *testing.B) (*taskmanager.TaskManager, *Collector) {
+func busyManager(b testing.TB) (*taskmanager.TaskManager, *Collector) {
 	b.Helper()
 	c := NewCollector()
 	m, err := taskmanager.Start(taskmanager.WithWorkers(48, 48), taskmanager.WithObserver(c))

@@ -102,7 +102,8 @@ func (s *setting) ratio(to *setting) float64 {
 	return all[len(all)/2]
 }
 
-// viewed serves a dashboard, and reads its stream as a page does.
+// viewed serves a dashboard, reads its stream, and asks once for what the overview shows. A page asks every three
+// seconds, and a slice is shorter.
 func viewed(board *dashboard.Dashboard) (stop func()) {
 	server := httptest.NewServer(board)
 	answer, err := http.Get(server.URL + "/api/v1/events") //nolint:bodyclose // stop closes it
@@ -114,6 +115,14 @@ func viewed(board *dashboard.Dashboard) (stop func()) {
 		defer close(done)
 		_, _ = io.Copy(io.Discard, answer.Body) // until the dashboard closes it
 	}()
+	for _, what := range []string{"series?seconds=300", "keys", "kinds", "history?limit=6"} {
+		one, err := http.Get(server.URL + "/api/v1/" + what)
+		if err != nil {
+			panic(err)
+		}
+		_, _ = io.Copy(io.Discard, one.Body)
+		_ = one.Body.Close() // it was only read
+	}
 	return func() {
 		board.Close()
 		<-done
