@@ -91,9 +91,9 @@ const button = (word, q) =>
     ${word}
   </button>`;
 
-// cancelTask offers to cancel a task. name is the exact one.
+// cancelTask offers to cancel a task. name is the exact one, or empty if no request can hold it.
 export const cancelTask = (name, shown) =>
-  can('cancel')
+  can('cancel') && name
     ? button('Cancel task', {
         action: 'cancel',
         fields: { name },
@@ -137,9 +137,9 @@ export const resize = () =>
       })
     : nothing;
 
-// runNow offers to run a schedule now.
+// runNow offers to run a schedule now, unless no request can hold its name.
 export const runNow = s =>
-  can('run')
+  can('run') && s.id !== ''
     ? button('Run now', {
         action: 'run',
         fields: { name: s.id ?? s.name },

@@ -34,9 +34,10 @@ async function request(url, options = {}) {
 // get asks for data. The request ends after ten seconds, because the next tick asks again.
 export const get = (path, args) => request(address(path, args), { signal: AbortSignal.timeout(10_000) });
 
-// post performs an action of the manager on show.
+// post performs an action of the manager on show. The address names the manager too, so that middleware
+// and the function of the option Actions see it without reading the body.
 export const post = (action, fields = {}) =>
-  request(new URL('actions', base), {
+  request(address('actions'), {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ manager: state.manager, action, ...fields }),

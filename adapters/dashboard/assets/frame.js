@@ -35,7 +35,7 @@ const managerState = () => {
 const liveState = () => {
   const kind = state.live ? state.link : 'stopped';
   return html`<span class="link ${kind}"
-    ><span class="dot" aria-hidden="true"></span>${state.live ? links[state.link] : 'standing still'}</span
+    ><span class="dot" aria-hidden="true"></span>${state.live ? links[state.link] : 'updates are paused'}</span
   >`;
 };
 

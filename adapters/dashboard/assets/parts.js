@@ -20,6 +20,12 @@ export function badge(name) {
 // outcomeOf is the outcome of an execution, with panics apart.
 export const outcomeOf = e => (e.outcome === 'failure' && e.type === 'panic' ? 'panic' : e.outcome);
 
+// errorOf is the error of an execution, for a place that shows the name of the task already.
+export const errorOf = e => {
+  const prefix = `taskmanager: task ${JSON.stringify(exact(e))}: `;
+  return plain(e.error?.startsWith(prefix) ? e.error.slice(prefix.length) : e.error);
+};
+
 // text shows a name or an error on one line, in full when pointed at.
 export const text = s => (s ? html`<bdi class="cut" title=${plain(s)}>${plain(s)}</bdi>` : nothing);
 
@@ -92,6 +98,10 @@ export const bar = (fraction, label, kind = '') =>
 export function progress(row) {
   if (row.mute)
     return html`<span class="dim" title="Its Progress method did not answer in time.">no answer</span>`;
+  if (row.unasked)
+    return html`<span class="dim" title="There was no time left to ask this task for its progress."
+      >not asked</span
+    >`;
   if (row.progressError)
     return html`<span class="cut bad-text" title=${plain(row.progressError)}
       >${plain(row.progressError)}</span
@@ -136,10 +146,22 @@ export const segments = (label, values, chosen, href) =>
     ${values.map(([value, word]) => html`<a href=${href(value)} aria-current=${value === chosen ? 'true' : nothing}>${word}</a>`)}
   </nav>`;
 
+// keysOf returns a key for each row that no other one has: shown texts may be clipped, and then be equal.
+function keysOf(rows, key) {
+  const seen = new Set();
+  return rows.map((row, i) => {
+    const own = key(row);
+    if (seen.has(own)) return -1 - i; // other keys are texts, or numbers from 0 on
+    seen.add(own);
+    return own;
+  });
+}
+
 // table shows rows under columns [heading, cell, class]. On narrow screens each row becomes a block
 // whose cells carry their headings. A column may be absent; cells without content are left out there.
 export function table(caption, columns, rows, key, rowClass = () => '') {
   const shown = columns.filter(Boolean);
+  const keys = keysOf(rows, key);
   return html`<div class="scroll">
     <table class="fold">
       <caption class="sr">
@@ -153,7 +175,7 @@ export function table(caption, columns, rows, key, rowClass = () => '') {
       <tbody>
         ${repeat(
           rows,
-          key,
+          (_, i) => keys[i],
           row =>
             html`<tr class=${rowClass(row)}>
               ${shown.map(([heading, cell, kind = '']) => {

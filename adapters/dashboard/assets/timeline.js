@@ -119,7 +119,7 @@ function readout() {
     return t ? html`<b>${clock(t)}</b> No decision at this moment.` : nothing;
   }
   const changes = state.decisions.filter(d => d.target !== d.workers).length;
-  if (!changes) return 'The scaler has not changed its mind in this time.';
+  if (!changes) return 'The scaler made no change in this time.';
   return html`Marks are decisions of the scaler: <span class="up">▲</span> more workers,
     <span class="down">▼</span> fewer, <span class="dim">◆</span> more and fewer in turn. Point at one for its
     reason.`;

@@ -6,6 +6,7 @@ import {
   badge,
   chip,
   empty,
+  errorOf,
   kindLink,
   loading,
   needsCollector,
@@ -26,9 +27,11 @@ const perPage = 50;
 const outcomes = [
   ['', 'all but success'],
   ['failure', 'failed'],
+  ['panic', 'panicked'],
   ['cancelled', 'cancelled'],
   ['success', 'succeeded'],
 ];
+const nothings = { panic: 'Nothing has panicked.', cancelled: 'Nothing was cancelled.' };
 const filters = ['outcome', 'kind', 'name', 'skip'];
 
 const argument = name => state.args.get(name) ?? '';
@@ -53,7 +56,7 @@ const error = e =>
     >${telling(e.type) ? html`<span class="mono dim">${plain(e.type)}</span> ` : nothing}<bdi
       class="clamp"
       title=${plain(e.error)}
-      >${plain(e.error)}</bdi
+      >${errorOf(e)}</bdi
     >${
       e.stack
         ? html`<details>
@@ -65,10 +68,11 @@ const error = e =>
   >`;
 
 function none() {
-  if (argument('outcome') === 'success')
+  const outcome = argument('outcome');
+  if (outcome === 'success')
     return empty('No success is remembered that fits. Only some successes are kept, as samples.');
-  if (argument('kind') || argument('name')) return empty('No remembered execution fits.');
-  return empty('Nothing has failed.');
+  if (argument('kind') || argument('name') || skip()) return empty('No remembered execution fits.');
+  return empty(nothings[outcome] ?? 'Nothing has failed.');
 }
 
 export function view(data) {

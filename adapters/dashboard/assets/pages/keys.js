@@ -27,7 +27,7 @@ function shares(k) {
 const short = (k, keys) =>
   k.deserved > 0 &&
   k.share < 0.8 * k.deserved &&
-  keys.some(o => o.share > o.deserved && o.wait[1] < k.wait[1]);
+  keys.some(o => o.deserved >= 0 && o.share > o.deserved && o.wait[1] < k.wait[1]);
 
 export function view(data) {
   if (data && !data.available)
@@ -48,7 +48,7 @@ export function view(data) {
                 'Keys, those that wait longest first',
                 [
                   ['Key', k => (k.key ? keyLink(k.key) : html`<span class="dim">no key</span>`), 'name'],
-                  data.fair && ['Weight', k => (k.weight < 0 ? 'default' : count(k.weight)), 'r'],
+                  data.fair && ['Weight', k => count(k.weight), 'r'],
                   ['Share of run time', shares, 'block'],
                   data.fair && [
                     'By weight',
@@ -68,8 +68,8 @@ export function view(data) {
                 k => k.key,
               )}
               <p class="note">
-                ${some(data.keys.length, 'key')}. Waits and run times are those of the last minute: p95 means
-                that 95 % are below.
+                ${some(data.keys.length, 'key')}. Shares, waits and run times are those of the last minute; started and
+                failed executions are counted since the start. p95 means that 95 % are below.
               </p>`
           : empty('No task with a key has run yet. A task gets its key by WithKey, or from its Key method.'),
     ),

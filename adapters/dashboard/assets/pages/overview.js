@@ -7,6 +7,7 @@ import {
   badge,
   card,
   empty,
+  errorOf,
   kindLink,
   keyLink,
   loading,
@@ -95,8 +96,8 @@ const failuresCard = ({ available, executions }) =>
                 e =>
                   html`<li>
                     <span class="dim num">${clock(e.at)}</span>${badge(outcomeOf(e))}<span class="grow"
-                      >${taskLink(e)}<bdi class="cut dim" title=${plain(e.error)}
-                        >${plain(e.error)}</bdi
+                      >${taskLink(e)}<bdi class="clamp dim" title=${plain(e.error)}
+                        >${errorOf(e)}</bdi
                       ></span
                     >
                   </li>`,

@@ -53,9 +53,9 @@ export function view(data) {
                   can('run') && ['Action', runNow, 'block'],
                 ],
                 list,
-                s => s.id ?? s.name,
+                s => s.id || s.name,
               )
-            : empty('This manager has no schedules. A program adds them with Schedule.')
+            : empty('This manager has no schedules. A program adds them with Every or Repeat.')
       }
     </section>`,
   );

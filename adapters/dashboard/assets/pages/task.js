@@ -62,7 +62,7 @@ const nowCard = t =>
     html`Now ${badge(t.state)}`,
     html`${t.description ? html`<p class="description"><bdi>${plain(t.description)}</bdi></p>` : nothing}${facts(t)}
     ${t.error ? html`<p class="bad-text">Last error: <bdi>${plain(t.error)}</bdi></p>` : nothing}`,
-    html`<span class="more">${cancelTask(name(), t.name)}</span>`,
+    html`<span class="more">${cancelTask(t.id ?? t.name, t.name)}</span>`,
   );
 
 // attempts returns what is known of each attempt, oldest first: the wait from begin to start, and

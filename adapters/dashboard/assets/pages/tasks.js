@@ -52,7 +52,7 @@ const second = (s, before = '', kind = 'dim') =>
 // moves says whether the progress of a task may change.
 const moves = row =>
   (row.state === 'running' || row.state === 'blocked') &&
-  (row.progress != null || row.mute || row.progressError);
+  (row.progress != null || row.mute || row.unasked || row.progressError);
 
 // rows is the table of tasks, also of those in the queue. first are columns before the name.
 export const rows = (caption, tasks, first) =>
@@ -79,7 +79,7 @@ export const rows = (caption, tasks, first) =>
       tasks.some(row => row.deadline) && ['Deadline', row => until(row.deadline), 'r'],
     ],
     tasks,
-    row => row.id ?? row.name,
+    row => row.id || row.name,
   );
 
 // found says how much of the tasks the answer covers. An incomplete answer never reads as none.
@@ -103,9 +103,10 @@ function type(q) {
 function nothingFound(data) {
   if (!data.complete)
     return empty(
-      html`None among the first ${whole(data.scanned)} tasks. The next page goes on from there; a whole name
-      is found at once.`,
+      html`None among the ${whole(data.scanned)} tasks that were looked at for this page. The next page goes on
+      from there; a whole name is found at once.`,
     );
+  if (argument('after')) return empty('No further task fits.');
   if (filters.some(argument))
     return empty(
       html`No outstanding task fits. Ended tasks that failed are under
