@@ -7,13 +7,10 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // place is a page of the dashboard, with a text that it has when its data are there.
@@ -62,7 +59,7 @@ func TestDashboard(t *testing.T) {
 	t.Run("keyboard", func(t *testing.T) { checkKeyboard(t, open(b, t, 1280, 900), p) })
 	t.Run("tabulator", func(t *testing.T) { checkTabulator(t, open(b, t, 1280, 900, missing), p) })
 	t.Run("search", func(t *testing.T) { checkSearch(t, open(b, t, 1280, 900), p) })
-	t.Run("cancel", func(t *testing.T) { checkCancel(t, open(b, t, 1280, 900), p) })
+	t.Run("selector", func(t *testing.T) { checkSelector(t, open(b, t, 1280, 900), p) })
 	t.Run("hidden", func(t *testing.T) { checkHidden(t, open(b, t, 1280, 900), p) })
 }
 
@@ -172,27 +169,22 @@ func checkSearch(t *testing.T, b *tab, p *program) {
 	b.untilText("Cancel task")
 }
 
-// checkCancel cancels a task from its page.
-func checkCancel(t *testing.T, b *tab, p *program) {
-	task := p.submit("report/cancelled", stay, taskmanager.WithDelay(time.Hour))
-	b.visit(p.url("#/images/task?name=report%2Fcancelled"), "Cancel task")
-	click := func(button string) {
+// checkSelector shows the other manager and comes back: the page stays the same, but a task is of one
+// manager only.
+func checkSelector(t *testing.T, b *tab, p *program) {
+	choose := func(manager, address, text string) {
 		t.Helper()
-		b.do(chromedp.Click(button))
+		eval[any](b, `(s => { s.value = `+quote(manager)+`; s.dispatchEvent(new Event('change', {bubbles: true})); })(document.querySelector('.manager select')), null`)
+		b.until(`decodeURIComponent(location.hash) === ` + quote(address))
+		b.untilText(text)
+		b.until(`document.title.includes(` + quote(manager) + `) && document.querySelector('.manager select').value === ` + quote(manager))
 	}
-	click(`main .danger`)
-	b.until(`document.querySelector('#ask')?.open && document.querySelector('#ask .danger')`)
-	if diff := cmp.Diff([]violation(nil), b.violations(readAxe(t)), cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("accessibility of the question (-want +got):\n%s", diff)
-	}
-	click(`#ask .danger`)
-	b.untilText("This task has ended")
-	select {
-	case <-task.Done():
-	default:
-		t.Error("the task is not cancelled")
-	}
-	b.until(`document.querySelector('#status').innerText.includes('report/cancelled was cancelled')`)
+	b.visit(p.url("#/images/workers"), victim)
+	choose(mail, "#/"+mail+"/workers", "No worker has been started")
+	b.until(`document.querySelector('.link.live') && !document.querySelector('main').innerText.includes(` + quote(victim) + `)`)
+	choose(images, "#/images/workers", victim)
+	b.visit(p.url("#/images/task?name="+url.QueryEscape(victim)), "Cancel task")
+	choose(mail, "#/"+mail+"/tasks", "No task is outstanding.")
 }
 
 // checkHidden hides the tab: it closes its stream, and opens another one when it is seen again.

@@ -37,17 +37,18 @@ type program struct {
 	managers  map[string]*taskmanager.TaskManager
 	dashboard *dashboard.Dashboard
 	through   func(http.Handler) http.Handler // what requests pass first, as a proxy; may be nil
+	readOnly  bool
 	server    *http.Server
 	served    chan error
 }
 
-// launch starts a program, which ends with the test.
-func launch(t *testing.T) *program { return launchBehind(t, nil) }
-
-// launchBehind starts a program behind something that all requests pass.
-func launchBehind(t *testing.T, through func(http.Handler) http.Handler) *program {
+// launch starts a program, which ends with the test. settings change the program before.
+func launch(t *testing.T, settings ...func(*program)) *program {
 	t.Helper()
-	p := &program{t: t, address: "127.0.0.1:0", through: through}
+	p := &program{t: t, address: "127.0.0.1:0"}
+	for _, set := range settings {
+		set(p)
+	}
 	p.start()
 	t.Cleanup(p.stop)
 	return p
@@ -63,12 +64,15 @@ func (p *program) start() {
 			taskmanager.WithRestartPlain(), taskmanager.WithRestart(restart.MaxAttempts(3, restart.Constant(time.Millisecond)))),
 		mail: p.manager(taskmanager.WithWorkers(0, 2)),
 	}
-	p.dashboard = dashboard.New(
+	options := []dashboard.Option{
 		dashboard.Manager(images, p.managers[images], c), dashboard.Manager(mail, p.managers[mail]),
 		dashboard.Title("Tasks <of> the shop"), dashboard.TraceURL("https://traces.example.com/{trace_id}"),
-		dashboard.Actions(func(*http.Request, dashboard.Action, string) error { return nil },
-			dashboard.Cancel, dashboard.Pause, dashboard.Resize, dashboard.Run),
-	)
+	}
+	if !p.readOnly {
+		options = append(options, dashboard.Actions(func(*http.Request, dashboard.Action, string) error { return nil },
+			dashboard.Cancel, dashboard.Pause, dashboard.Resize, dashboard.Run))
+	}
+	p.dashboard = dashboard.New(options...)
 	p.serve()
 }
 

@@ -28,18 +28,21 @@ func TestRestart(t *testing.T) {
 // A proxy that lets no stream through: the page polls, and says so.
 func TestPolling(t *testing.T) {
 	b := browser(t)
-	p := launchBehind(t, func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "/events") {
-				http.Error(w, "no streams", http.StatusBadGateway)
-				return
-			}
-			h.ServeHTTP(w, r)
-		})
-	})
+	p := launch(t, func(p *program) { p.through = withoutStreams })
 	tab := open(b, t, 1280, 900, "status of 502 (Bad Gateway)")
 	tab.visit(p.url("#/images/overview"), "No task runs, and none waits.")
 	tab.until(`document.querySelector('.link.polling')`)
 	p.submit("polled", stay)
 	tab.untilText("polled")
+}
+
+// withoutStreams refuses streams.
+func withoutStreams(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			http.Error(w, "no streams", http.StatusBadGateway)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
