@@ -50,7 +50,7 @@ func (d *Dashboard) serveAction(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	respond(w, http.StatusNoContent, nil)
 }
 
 func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
@@ -58,6 +58,10 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
 		return &failure{http.StatusForbidden, "the dashboard is read-only; the option Actions of package dashboard allows actions"}
 	}
 	c, err := readCommand(w, r)
+	if err != nil {
+		return err
+	}
+	r, err = withManager(r, c.Manager)
 	if err != nil {
 		return err
 	}
@@ -81,6 +85,24 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// withManager returns a request that names the manager in its URL, so that the function of the program that
+// allows actions can see which one it is. The URL must not name another one.
+func withManager(r *http.Request, name string) (*http.Request, error) {
+	args, err := arguments(r)
+	if err != nil {
+		return nil, err
+	}
+	if given := args["m"]; len(given) > 1 || len(given) == 1 && given[0] != name {
+		return nil, badRequest("the argument m is %.200q, but manager is %.100q in the body; both must name the same manager", given, name)
+	}
+	args.Set("m", name)
+	r = r.WithContext(r.Context())
+	u := *r.URL
+	u.RawQuery = args.Encode()
+	r.URL = &u
+	return r, nil
+}
+
 // readCommand reads the body of a request.
 func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
@@ -93,6 +115,9 @@ func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
 	c := new(command)
 	if err != nil || json.Unmarshal(body, c) != nil {
 		return nil, badRequest("the body is no JSON object with the texts manager, action and name, and the numbers min and max")
+	}
+	if c.Manager == "" {
+		return nil, badRequest("manager is empty; it must be the name of the manager that the action is for")
 	}
 	switch Action(c.Action) {
 	case Cancel, Run:

@@ -73,21 +73,22 @@ func TestActions(t *testing.T) {
 		{"another site", cancel, with("Sec-Fetch-Site", "cross-site"), 403},
 		{"a sibling site", cancel, with("Sec-Fetch-Site", "same-site"), 403},
 		{"another host", cancel, with("Host", "evil.example"), 421},
-		{"long", `{"action":"cancel","name":"` + strings.Repeat("x", 4096) + `"}`, user, 413},
+		{"long", `{"manager":"m","action":"cancel","name":"` + strings.Repeat("x", 4096) + `"}`, user, 413},
 		{"no JSON", `cancel x`, user, 400},
 		{"a list", `[]`, user, 400},
 		{"two values", cancel + cancel, user, 400},
-		{"another type", `{"action":"cancel","name":7}`, user, 400},
-		{"no action", `{"name":"x"}`, user, 400},
-		{"unknown action", `{"action":"delete","name":"x"}`, user, 400},
-		{"no name", `{"action":"cancel"}`, user, 400},
-		{"no bounds", `{"action":"resize","min":1}`, user, 400},
-		{"bad bounds", `{"action":"resize","min":3,"max":2}`, user, 409},
-		{"not enabled", `{"action":"pause"}`, user, 403},
-		{"not enabled either", `{"action":"resume"}`, user, 403},
+		{"another type", `{"manager":"m","action":"cancel","name":7}`, user, 400},
+		{"no action", `{"manager":"m","name":"x"}`, user, 400},
+		{"unknown action", `{"manager":"m","action":"delete","name":"x"}`, user, 400},
+		{"no name", `{"manager":"m","action":"cancel"}`, user, 400},
+		{"no bounds", `{"manager":"m","action":"resize","min":1}`, user, 400},
+		{"bad bounds", `{"manager":"m","action":"resize","min":3,"max":2}`, user, 409},
+		{"not enabled", `{"manager":"m","action":"pause"}`, user, 403},
+		{"not enabled either", `{"manager":"m","action":"resume"}`, user, 403},
+		{"no manager", `{"action":"cancel","name":"x"}`, user, 400},
 		{"unknown manager", `{"manager":"n","action":"cancel","name":"x"}`, user, 404},
-		{"unknown task", `{"action":"cancel","name":"y"}`, user, 404},
-		{"resize", `{"action":"resize","min":1,"max":7}`, user, 204},
+		{"unknown task", `{"manager":"m","action":"cancel","name":"y"}`, user, 404},
+		{"resize", `{"manager":"m","action":"resize","min":1,"max":7}`, user, 204},
 		{"cancel", cancel, with("Content-Type", "application/json; charset=utf-8"), 204},
 	} {
 		w := do(t, d, http.MethodPost, "/api/v1/actions", c.body, append([]string{"Content-Type", "application/json"}, c.headers...)...)
@@ -129,22 +130,22 @@ func TestPauseAndRun(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		want(`{"action":"run","name":"report"}`, 204)
+		want(`{"manager":"m","action":"run","name":"report"}`, 204)
 		equal(t, "runs", ran, 1)
-		want(`{"action":"run","name":"nothing"}`, 404)
-		want(`{"action":"pause"}`, 204)
+		want(`{"manager":"m","action":"run","name":"nothing"}`, 404)
+		want(`{"manager":"m","action":"pause"}`, 204)
 		equal(t, "state", string(m.Describe().State), "paused")
-		want(`{"action":"run","name":"report"}`, 204)
-		want(`{"action":"run","name":"report"}`, 409) // it is outstanding
+		want(`{"manager":"m","action":"run","name":"report"}`, 204)
+		want(`{"manager":"m","action":"run","name":"report"}`, 409) // it is outstanding
 		equal(t, "runs of a paused manager", ran, 1)
-		want(`{"action":"resume"}`, 204)
+		want(`{"manager":"m","action":"resume"}`, 204)
 		equal(t, "runs", ran, 2)
 		s.Stop()
-		want(`{"action":"run","name":"report"}`, 404)
+		want(`{"manager":"m","action":"run","name":"report"}`, 404)
 		if err := m.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
-		want(`{"action":"pause"}`, 409)
+		want(`{"manager":"m","action":"pause"}`, 409)
 		equal(t, "what was asked", p.asked, []string{
 			`run "report"`, `run "nothing"`, `pause ""`, `run "report"`, `run "report"`, `pause ""`, `run "report"`, `pause ""`,
 		})
@@ -168,9 +169,9 @@ func TestActionsAreLogged(t *testing.T) {
 	m := start(t)
 	d := show(t, dashboard.Manager("m", m), dashboard.Actions(new(permit).allow, dashboard.Cancel))
 	h := submit(t, m, "x\n\u202ey", untilCancelled)
-	const body = `{"action":"cancel","name":"x\n\u202ey"}`
+	const body = `{"manager":"m","action":"cancel","name":"x\n\u202ey"}`
 	act(t, d, body)
-	act(t, d, `{"action":"cancel","name":"y"}`, "X-User", "a")
+	act(t, d, `{"manager":"m","action":"cancel","name":"y"}`, "X-User", "a")
 	act(t, d, body, "X-User", "a")
 	<-h.Done()
 	for i, want := range []string{
@@ -183,4 +184,32 @@ func TestActionsAreLogged(t *testing.T) {
 			t.Errorf("line %d of the log does not have %s:\n%s", i+1, want, log.String())
 		}
 	}
+}
+
+// The URL of the request that allow gets always names the manager of the action, so it can decide by that.
+func TestAllowSeesTheManager(t *testing.T) {
+	m, n := start(t), start(t)
+	var asked []string
+	allow := func(r *http.Request, _ dashboard.Action, _ string) error {
+		asked = append(asked, r.URL.Query().Get("m"))
+		if r.URL.Query().Get("m") != "m&n" {
+			return errors.New("no")
+		}
+		return nil
+	}
+	d := show(t, dashboard.Manager("m", m), dashboard.Manager("m&n", n), dashboard.Actions(allow, dashboard.Pause))
+	for _, c := range []struct {
+		args, manager string
+		want          int
+	}{
+		{"", "m&n", 204}, {"?m=m%26n", "m&n", 204}, {"?x=y&m=m%26n", "m&n", 204}, {"", "m", 403}, {"?m=m", "m", 403},
+		{"?m=m%26n", "m", 400}, {"?m=", "m", 400}, {"?m=m%26n&m=m", "m", 400}, {"?m=m%26n&m=m", "m&n", 400}, {"?m=m;x", "m", 400}, {"?m=n", "n", 404},
+	} {
+		body := fmt.Sprintf(`{"manager":%q,"action":"pause"}`, c.manager)
+		if w := do(t, d, http.MethodPost, "/api/v1/actions"+c.args, body, "Content-Type", "application/json"); w.Code != c.want {
+			t.Errorf("actions%s for %s: status %d, want %d, %s", c.args, c.manager, w.Code, c.want, w.Body)
+		}
+	}
+	equal(t, "what allow saw", asked, []string{"m&n", "m&n", "m&n", "m", "m"})
+	equal(t, "states", []string{string(m.Describe().State), string(n.Describe().State)}, []string{"running", "paused"})
 }

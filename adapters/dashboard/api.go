@@ -37,9 +37,7 @@ func fail(w http.ResponseWriter, err error) {
 		Error string `json:"error"`
 	}{text.Block(err.Error(), text.ErrorLimit)})
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // an error means that the client has gone
+	respond(w, status, body)
 }
 
 // readers are the answers to GET requests about a manager.
@@ -121,21 +119,30 @@ func (d *Dashboard) manager(name string) (*managed, error) {
 	return nil, &failure{http.StatusNotFound, "there is no manager of that name"}
 }
 
+// arguments returns the arguments of a request.
+func arguments(r *http.Request) (url.Values, error) {
+	args, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("the arguments in the URL are malformed: %v", err)
+	}
+	return args, nil
+}
+
 // number returns an argument within bounds, or the default if the request does not have it.
 func number(args url.Values, name string, otherwise, least, most int) (int, error) {
 	given := args.Get(name)
 	if given == "" {
 		return otherwise, nil
 	}
-	n, err := strconv.Atoi(given)
+	n, err := strconv.ParseInt(given, 10, 64) // so that all processors accept the same numbers
 	if err != nil {
 		return 0, badRequest("%s is %.40q; it must be a number from %d to %d", name, given, least, most)
 	}
-	return min(max(n, least), most), nil
+	return int(min(max(n, int64(least)), int64(most))), nil
 }
 
-// mostSkipped bounds the argument skip.
-const mostSkipped = 1<<31 - 1
+// mostSkipped bounds the argument skip. The sum with a limit is an int on all processors.
+const mostSkipped = 1 << 30
 
 // span is a part of a list.
 type span struct{ skip, limit int }
@@ -184,9 +191,8 @@ func (d *Dashboard) meta() metaAnswer {
 	}
 	for _, x := range d.managers {
 		is := x.m.Describe()
-		_, fair := x.m.Weight("")
 		answer.Managers = append(answer.Managers, managerInfo{
-			Name: x.name, Collector: x.collector != nil, Fair: fair, State: is.State, Limit: is.Limit,
+			Name: x.name, Collector: x.collector != nil, Fair: x.fair(time.Now().Add(askingTime)), State: is.State, Limit: is.Limit,
 			Discipline: text.Line(is.Discipline, text.NameLimit), Scaler: text.Line(is.Scaler, text.NameLimit),
 			Overflow: text.Line(is.Overflow, text.NameLimit),
 		})

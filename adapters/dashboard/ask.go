@@ -40,6 +40,18 @@ const (
 	unasked          // the code was not called: there is no time, or too many calls do not return
 )
 
+// String returns what is shown in place of a text that the code did not give.
+func (v verdict) String() string {
+	switch v {
+	case mute:
+		return "(no answer)"
+	case unasked:
+		return "(not asked)"
+	case answered:
+	}
+	return ""
+}
+
 // ask returns the result of a call of foreign code that belongs to whom, which must be comparable.
 // A panic and a Goexit count as an answer: the zero value.
 func ask[V any](a *asker, whom any, until time.Time, call func() V) (v V, how verdict) {

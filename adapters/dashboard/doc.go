@@ -47,8 +47,9 @@
 //   - Texts of the program are clipped, and characters that control the output are escaped: names, keys
 //     and kinds at 400 bytes, errors at 2,000 and stacks at 16 kB.
 //   - There are at most 32 streams for each manager. A client that does not read for five seconds is cut
-//     off. A search ends after 100 ms, and says so.
-//   - Methods of tasks, errors and timetables are called apart, and have 50 ms to answer. A task whose
+//     off, whatever it asked for. A search ends after 100 ms, and says so.
+//   - Methods of tasks, errors and timetables, and the weight function of a discipline, are called apart, and
+//     have 50 ms to answer. A task whose
 //     method does not answer is shown as such, and left alone for 30 seconds. At most 64 calls are
 //     pending at a time.
 //
@@ -63,7 +64,7 @@
 //	series?seconds=         points by column: each second for 15 minutes, otherwise every 15 seconds
 //	tasks?q=&state=&kind=&key=&skip=&limit=&after=
 //	                        outstanding tasks; next is the argument after of the next page
-//	task?name=              a task and what is remembered of it
+//	task?name=              a task, or null, and what is remembered of it
 //	workers?skip=&limit=    the workers and what they run
 //	queue                   the next tasks in the order of the discipline
 //	history?outcome=&kind=&name=&skip=&limit=
@@ -74,7 +75,8 @@
 //	schedules               the schedules and their next runs
 //
 // A POST of {"manager", "action", "name", "min", "max"} to actions does something: cancel, pause, resume,
-// resize or run. An error is answered with {"error"} and a status.
+// resize or run. The manager is required; if the URL has the argument m too, both must be the same. An error
+// is answered with {"error"} and a status.
 //
 // A progress is shown as a share from 0 to 1; one above counts as 1.
 package dashboard

@@ -76,7 +76,7 @@ func ExampleActions() {
 		log.Fatal(err)
 	}
 	for _, user := range []string{"guest", "operator"} {
-		r := httptest.NewRequest(http.MethodPost, "http://localhost/api/v1/actions", strings.NewReader(`{"action":"cancel","name":"thumbnail/42"}`))
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/api/v1/actions", strings.NewReader(`{"manager":"images","action":"cancel","name":"thumbnail/42"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.SetBasicAuth(user, "secret")
 		w := httptest.NewRecorder()

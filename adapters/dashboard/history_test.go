@@ -3,7 +3,9 @@ package dashboard_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,5 +148,51 @@ func TestHistoryWithoutCollector(t *testing.T) {
 			t.Errorf("the panic is %+v", e)
 		}
 		equal(t, "successes", get[history](t, d, "history?outcome=success").summary(), []string{"success good 1"})
+	})
+}
+
+// Without a collector, answers read the errors of records. An error that does not answer delays them for a moment.
+func TestErrorsOfRecordsAreAskedApart(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m := start(t, taskmanager.WithWorkers(1, 1), taskmanager.WithHistory(10), taskmanager.WithLogger(nil))
+		d := show(t, dashboard.Manager("m", m))
+		var stuck atomic.Bool
+		release := make(chan struct{})
+		run(t, m, "stuck", func(context.Context) error {
+			return badError{func() string {
+				if stuck.Load() {
+					<-release
+				}
+				return "out of paper"
+			}}
+		})
+		run(t, m, "exits", func(context.Context) error {
+			return badError{func() string {
+				if stuck.Load() {
+					runtime.Goexit()
+				}
+				return ""
+			}}
+		})
+		run(t, m, "broken", breakDown)
+		stuck.Store(true)
+		look := func(place string, took time.Duration, want ...string) {
+			t.Helper()
+			begin := time.Now()
+			var texts []string
+			v := get[struct{ Executions, Past []execution }](t, d, place)
+			for _, e := range append(v.Executions, v.Past...) {
+				texts = append(texts, e.Name+": "+e.Error)
+			}
+			equal(t, place, texts, want)
+			equal(t, "duration of "+place, time.Since(begin), took)
+		}
+		const mute = "stuck: (no answer)"
+		look("history", 50*time.Millisecond, "broken: it is broken", "exits: ", mute)
+		look("history", 0, "broken: it is broken", "exits: ", mute)
+		look("task?name=stuck", 0, mute)
+		close(release)
+		time.Sleep(time.Minute)
+		look("history", 0, "broken: it is broken", "exits: ", "stuck: out of paper")
 	})
 }

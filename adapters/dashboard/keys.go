@@ -88,7 +88,8 @@ type keysAnswer struct {
 // getKeys answers with the numbers of each key, that with the longest waits first. The percentiles and
 // the shares are those of the last minute.
 func (x *managed) getKeys(*http.Request) (any, error) {
-	_, fair := x.m.Weight("")
+	until := time.Now().Add(askingTime)
+	fair := x.fair(until)
 	answer := keysAnswer{Available: x.collector != nil, Fair: fair, Keys: []keyRow{}}
 	if x.collector == nil {
 		return answer, nil
@@ -96,17 +97,19 @@ func (x *managed) getKeys(*http.Request) (any, error) {
 	now, before := x.collector.byKey(), x.keys.oldest()
 	var busy time.Duration // of all keys in the window
 	var weights float64    // of those that were active
-	lately := make([]sums, len(now))
+	lately, weightOf := make([]sums, len(now)), make([]int, len(now))
 	for i, k := range now {
 		lately[i] = k.since(cmp.Or(before[k.index], new(sums)))
 		busy += lately[i].busy
-		if lately[i].active() && !k.other() {
-			w, _ := x.m.Weight(k.name)
-			weights += float64(w)
+		if weightOf[i] = -1; fair && !k.other() {
+			weightOf[i] = x.weight(k.name, until)
+		}
+		if lately[i].active() {
+			weights += float64(max(weightOf[i], 0))
 		}
 	}
 	for i, k := range now {
-		answer.Keys = append(answer.Keys, x.keyRow(k, &lately[i], busy, weights, fair))
+		answer.Keys = append(answer.Keys, rowOfKey(k, &lately[i], busy, weightOf[i], weights))
 	}
 	slices.SortStableFunc(answer.Keys, func(a, b keyRow) int {
 		return cmp.Or(cmp.Compare(b.Wait[1], a.Wait[1]), cmp.Compare(b.Share, a.Share))
@@ -120,21 +123,21 @@ func (x *managed) getKeys(*http.Request) (any, error) {
 // active reports whether a key ran something in the window.
 func (s *sums) active() bool { return s.started > 0 || s.running > 0 || s.executions.Total() > 0 }
 
-// keyRow returns the row of a key. busy and weights are the sums over all keys.
-func (x *managed) keyRow(k named, lately *sums, busy time.Duration, weights float64, fair bool) keyRow {
+// rowOfKey returns the row of a key, whose weight is -1 if it is unknown. busy and weights are the sums over all
+// keys.
+func rowOfKey(k named, lately *sums, busy time.Duration, weight int, weights float64) keyRow {
 	r := keyRow{
-		Key: text.Line(k.name, text.NameLimit), Weight: -1, Deserved: -1,
+		Key: text.Line(k.name, text.NameLimit), Weight: weight, Deserved: -1,
 		Running: k.running, Started: k.started, Succeeded: k.succeeded(), Failed: k.failed,
 		Wait: lately.waits.Percentiles(), Run: lately.executions.Percentiles(),
 	}
 	if busy > 0 {
 		r.Share = min(max(lately.busy.Seconds()/busy.Seconds(), 0), 1)
 	}
-	if fair && !k.other() {
-		r.Weight, _ = x.m.Weight(k.name)
+	if weight > 0 {
 		r.Deserved = 0
 		if lately.active() {
-			r.Deserved = float64(r.Weight) / weights
+			r.Deserved = float64(weight) / weights
 		}
 	}
 	return r

@@ -147,7 +147,8 @@ const (
 // Actions allows actions. Without this option the dashboard is read-only.
 //
 // The dashboard calls allow for each action, with the request, the action, and the exact name of the
-// task or schedule, which is empty for Pause and Resize. An error refuses the action; its text is
+// task or schedule, which is empty for Pause and Resize. The argument m in the URL of that request is always the name
+// of the manager: r.URL.Query().Get("m"). The body has been read. An error refuses the action; its text is
 // logged, and not shown to the user. The dashboard does not know who its users are: they are
 // authenticated by a middleware of the program, or by allow. Every action is logged with
 // [log/slog.Default].

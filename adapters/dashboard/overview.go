@@ -245,9 +245,14 @@ type executionRow struct {
 	Trace   string          `json:"trace,omitempty"`
 }
 
-func rowsOfRecords(list []*record) []executionRow {
+// rowsOfRecords returns the rows of executions. It asks errors for their texts, within a limit for all.
+func (x *managed) rowsOfRecords(list []*record) []executionRow {
 	rows := make([]executionRow, len(list))
+	until := time.Now().Add(askingTime)
 	for i, r := range list {
+		if r.lastError != nil {
+			x.readError(r, until)
+		}
 		rows[i] = executionRow{
 			Seq: r.number, At: unix(r.at), Kind: r.kind, Key: r.key, Attempt: r.attempt, Worker: r.worker, Outcome: r.outcome,
 			Type: r.errorType, Error: r.err, Stack: r.stack, Waited: secondsOf(r.waited), Took: secondsOf(r.took), Trace: r.trace,
@@ -289,5 +294,5 @@ func (x *managed) getHistory(r *http.Request) (any, error) {
 	list, forgotten, ok := x.records(outcome)
 	kind, name := matcher(args.Get("kind")), args.Get("name")
 	list = slices.DeleteFunc(list, func(r *record) bool { return !kind(r.kind) || !contains(r.name, name) })
-	return historyAnswer{rowsOfRecords(of(s, list)), ok, forgotten}, nil
+	return historyAnswer{x.rowsOfRecords(of(s, list)), ok, forgotten}, nil
 }

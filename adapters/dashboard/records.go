@@ -20,8 +20,8 @@ import (
 // idLimit is the length up to which a name is kept whole, so that it can be linked to.
 const idLimit = 4 << 10
 
-// record is an execution, or the end of a task that waited to run. It never changes, and refers to
-// nothing of the task.
+// record is an execution, or the end of a task that waited to run. That of a collector never changes, and refers
+// to nothing of the task.
 type record struct {
 	number       uint64
 	at           time.Time
@@ -34,6 +34,8 @@ type record struct {
 	err, stack   string
 	waited, took time.Duration // -1: unknown
 	trace        string
+
+	lastError error // whose texts have not been read; only for an answer, without a collector
 }
 
 // executed returns the record of an execution.
@@ -102,11 +104,13 @@ func errorTypeOf(err error) (errorType string) {
 	return observe.ErrorType(err)
 }
 
-// recordOf returns the record for one of the history of a manager.
+// recordOf returns the record for one of the history of a manager, for one answer. The texts of its error are
+// still to be read.
 func recordOf(r *taskmanager.Record) *record {
 	x := &record{
 		at: r.EndedAt, name: keptName(r.Name), kind: text.Line(r.Kind, text.NameLimit), key: text.Line(r.Key, text.NameLimit),
 		attempt: r.Attempt, worker: r.Worker, outcome: r.Outcome, waited: -1, took: -1, trace: r.TraceID,
+		errorType: text.Line(r.ErrorType, text.NameLimit), lastError: r.LastError,
 	}
 	switch {
 	case r.StartedAt.IsZero():
@@ -114,8 +118,28 @@ func recordOf(r *taskmanager.Record) *record {
 	case !r.StartedAt.Before(r.QueuedAt):
 		x.waited, x.took = r.StartedAt.Sub(r.QueuedAt), r.EndedAt.Sub(r.StartedAt)
 	}
-	x.setError(r.LastError, r.ErrorType, stackOf(r.LastError))
 	return x
+}
+
+// recordID identifies the record of a manager.
+type recordID struct {
+	name    string
+	at      int64 // microseconds since 1970
+	attempt int
+}
+
+// readError reads the texts of the error of a record, which is foreign code.
+func (x *managed) readError(r *record, until time.Time) {
+	whom := recordID{r.name, r.at.UnixMicro(), r.attempt}
+	texts, how := ask(&x.asker, whom, until, func() (texts record) {
+		texts.setError(r.lastError, r.errorType, stackOf(r.lastError))
+		return texts
+	})
+	if how != answered {
+		r.err = how.String()
+		return
+	}
+	r.err, r.errorType, r.stack = texts.err, cmp.Or(texts.errorType, r.errorType), texts.stack
 }
 
 // stackOf returns the stack of a panic, or "".

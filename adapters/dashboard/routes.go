@@ -1,13 +1,16 @@
 package dashboard
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // securityPolicy lets the page load only what this server sends, and only lit-html make HTML of text.
@@ -120,14 +123,38 @@ func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request, place stri
 		target.Path = unescaped
 	}
 	w.Header().Set("Location", target.String())
-	w.WriteHeader(http.StatusMovedPermanently)
+	respond(w, http.StatusMovedPermanently, nil)
 }
 
-// send sends an answer. An error means that the client has gone.
+// send sends an answer.
 func send(w http.ResponseWriter, mediaType string, content []byte) {
 	w.Header().Set("Content-Type", mediaType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	_, _ = w.Write(content)
+	respond(w, http.StatusOK, content)
+}
+
+// chunk is the number of bytes for which a client has writeTime.
+const chunk = 64 << 10
+
+// respond sends the head and the content of an answer. It cuts off a client that does not read. The writer of a
+// middleware may not support that; then the limits of the server hold.
+func respond(w http.ResponseWriter, status int, content []byte) {
+	if status != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	}
+	control := http.NewResponseController(w)
+	limit := func() { _ = control.SetWriteDeadline(time.Now().Add(writeTime)) }
+	limit()
+	w.WriteHeader(status)
+	for part := range slices.Chunk(content, chunk) {
+		limit()
+		if _, err := w.Write(part); err != nil {
+			return // the client has gone
+		}
+	}
+	// The end of the answer is in a buffer, which the server would write without a limit.
+	if err := control.Flush(); err == nil || errors.Is(err, http.ErrNotSupported) {
+		_ = control.SetWriteDeadline(time.Time{}) // for the next request of the connection
+	}
 }
 
 // refuseMethod refuses a request with another method than the allowed ones.

@@ -21,6 +21,7 @@ type managed struct {
 	asker     asker
 	viewers   viewers
 	keys      keyWindow
+	weights   weights
 	announced uint64 // number of the last decision that a tick has had; only for the sampling goroutine
 
 	mu           sync.Mutex // guards the rest; held to add a point, or to copy points

@@ -324,18 +324,16 @@ type taskAnswer struct {
 	Past []executionRow `json:"past"`
 }
 
-// getTask answers with a task and what is remembered of it.
+// getTask answers with a task and what is remembered of it. That there is neither is no error: a task may end
+// at any time, and browsers would report it.
 func (x *managed) getTask(r *http.Request) (any, error) {
 	name := r.URL.Query().Get("name")
-	answer := taskAnswer{Past: rowsOfRecords(x.pastOf(name))}
+	answer := taskAnswer{Past: x.rowsOfRecords(x.pastOf(name))}
 	if h, ok := x.m.Lookup(name); ok {
 		if f := (found{h, h.Peek()}); f.status.Status != taskmanager.Finished {
 			row := x.row(&f, time.Now().Add(askingTime))
 			answer.Task = &row
 		}
-	}
-	if answer.Task == nil && len(answer.Past) == 0 {
-		return nil, &failure{http.StatusNotFound, "no task of that name is outstanding, and none is remembered"}
 	}
 	return answer, nil
 }
