@@ -15,9 +15,7 @@ export function address(path, args = {}) {
 async function answer(response) {
   if (response.ok) return response.status === 204 ? null : response.json();
   const body = await response.json().catch(() => null); // a proxy answers with other things than JSON
-  const error = new Error(body?.error ?? `The server answered with status ${response.status}.`);
-  error.status = response.status;
-  throw error;
+  throw new Error(body?.error ?? `The server answered with status ${response.status}.`);
 }
 
 // request turns the texts that browsers have for a failed connection into one that helps.

@@ -41,8 +41,7 @@ function onTick(tick) {
   state.tick = tick;
   state.skew = tick.now - Date.now() / 1000;
   series.append(tick);
-  if (!fetching && performance.now() - lastLoad >= (state.data?.rest ?? pages[state.page].every) * 1000 - 100)
-    load();
+  if (!fetching && performance.now() - lastLoad >= pages[state.page].every * 1000 - 100) load();
   draw();
 }
 

@@ -24,16 +24,7 @@ import { manager, now, state } from '../state.js';
 
 const name = () => state.args.get('name') ?? '';
 
-// A task that has ended and left no trace is no error of the page. It is asked for less often, since the
-// browser logs each answer that there is none.
-export const load = async () => {
-  try {
-    return await get('task', { name: name() });
-  } catch (error) {
-    if (error.status === 404) return { task: null, past: [], rest: 15 };
-    throw error;
-  }
-};
+export const load = () => get('task', { name: name() });
 
 const fact = (label, value) =>
   value === nothing || value === '' || value == null

@@ -122,7 +122,7 @@ const timeTile = (name, p) =>
   tile(
     `${name}, 95 % under`,
     duration(p[1]),
-    p[0] >= 0 ? `half under ${duration(p[0])}, 99 % under ${duration(p[2])}` : 'none in the last 10 s',
+    p[0] >= 0 ? `half under ${duration(p[0])}, 99\u00a0% under ${duration(p[2])}` : 'none in the last 10\u00a0s',
     link('kinds'),
   );
 
