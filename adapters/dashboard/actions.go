@@ -3,10 +3,12 @@ package dashboard
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
+	"runtime/debug"
 	"slices"
 
 	"github.com/seed56799101/taskmanager/adapters/dashboard/internal/text"
@@ -14,8 +16,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// bodyLimit is the length of the longest body of a request, in bytes.
-const bodyLimit = 4 << 10
+// bodyLimit is the length of the longest body of a request, in bytes. There is room for each name that has a page,
+// of which JSON may escape each byte as six.
+const bodyLimit = 8 << 10
 
 // command is the body of a request for an action.
 type command struct {
@@ -55,7 +58,9 @@ func (d *Dashboard) serveAction(w http.ResponseWriter, r *http.Request) {
 
 func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
 	if len(d.actions) == 0 {
-		return &failure{http.StatusForbidden, "the dashboard is read-only; the option Actions of package dashboard allows actions"}
+		err := &failure{http.StatusForbidden, "the dashboard is read-only; the option Actions of package dashboard allows actions"}
+		logRefusal(r, nil, err)
+		return err
 	}
 	c, err := readCommand(w, r)
 	if err != nil {
@@ -71,18 +76,35 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
 	}
 	action, task := c.permission()
 	if !slices.Contains(d.actions, action) {
-		return &failure{http.StatusForbidden, "the action is not allowed; the option Actions of package dashboard does not name it"}
+		err := &failure{http.StatusForbidden, "the action is not allowed; the option Actions of package dashboard does not name it"}
+		logRefusal(r, c, err)
+		return err
 	}
-	if err := d.allow(r, action, task); err != nil {
-		d.log(r, x, c, slog.LevelWarn, "dashboard: an action was refused", err)
+	if err := d.allows(r, action, task); err != nil {
+		logRefusal(r, c, err)
 		return &failure{http.StatusForbidden, "you are not allowed to do that"}
 	}
 	if err := x.do(c); err != nil {
-		d.log(r, x, c, slog.LevelWarn, "dashboard: an action failed", err)
+		log(r, c, slog.LevelWarn, "dashboard: an action failed", err)
 		return err
 	}
-	d.log(r, x, c, slog.LevelInfo, "dashboard: an action was done", nil)
+	log(r, c, slog.LevelInfo, "dashboard: an action was done", nil)
 	return nil
+}
+
+// allows asks the function of the program. A panic of it refuses the action.
+func (d *Dashboard) allows(r *http.Request, a Action, task string) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the function that allows actions panicked: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return d.allow(r, a, task)
+}
+
+// logRefusal logs an action that was refused.
+func logRefusal(r *http.Request, c *command, err error) {
+	log(r, c, slog.LevelWarn, "dashboard: an action was refused", err)
 }
 
 // withManager returns a request that names the manager in its URL, so that the function of the program that
@@ -110,7 +132,7 @@ func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return nil, &failure{http.StatusRequestEntityTooLarge, "the body is longer than 4 kB"}
+		return nil, &failure{http.StatusRequestEntityTooLarge, "the body is longer than 8 kB"}
 	}
 	c := new(command)
 	if err != nil || json.Unmarshal(body, c) != nil {
@@ -178,11 +200,15 @@ func refused(err error) error {
 	return &failure{http.StatusConflict, errorText(err)}
 }
 
-// log logs an action, also one that was refused or failed.
-func (d *Dashboard) log(r *http.Request, x *managed, c *command, level slog.Level, message string, err error) {
-	attrs := []slog.Attr{
-		slog.String("manager", x.name), slog.String("action", c.Action), slog.String("remote", text.Line(r.RemoteAddr, text.NameLimit)),
+// log logs an action, also one that was refused or failed. The command is nil if it was not read.
+func log(r *http.Request, c *command, level slog.Level, message string, err error) {
+	var attrs []slog.Attr
+	if c == nil {
+		c = new(command)
+	} else {
+		attrs = []slog.Attr{slog.String("manager", c.Manager), slog.String("action", c.Action)}
 	}
+	attrs = append(attrs, slog.String("remote", text.Line(r.RemoteAddr, text.NameLimit)))
 	if c.Name != "" {
 		attrs = append(attrs, slog.String("task", text.Line(c.Name, text.NameLimit)))
 	}

@@ -73,7 +73,7 @@ func TestActions(t *testing.T) {
 		{"another site", cancel, with("Sec-Fetch-Site", "cross-site"), 403},
 		{"a sibling site", cancel, with("Sec-Fetch-Site", "same-site"), 403},
 		{"another host", cancel, with("Host", "evil.example"), 421},
-		{"long", `{"manager":"m","action":"cancel","name":"` + strings.Repeat("x", 4096) + `"}`, user, 413},
+		{"long", `{"manager":"m","action":"cancel","name":"` + strings.Repeat("x", 8<<10) + `"}`, user, 413},
 		{"no JSON", `cancel x`, user, 400},
 		{"a list", `[]`, user, 400},
 		{"two values", cancel + cancel, user, 400},
@@ -212,4 +212,51 @@ func TestAllowSeesTheManager(t *testing.T) {
 	}
 	equal(t, "what allow saw", asked, []string{"m&n", "m&n", "m&n", "m", "m"})
 	equal(t, "states", []string{string(m.Describe().State), string(n.Describe().State)}, []string{"running", "paused"})
+}
+
+// Each name that has a page can be cancelled, however JSON escapes it.
+func TestLongNamesCanBeCancelled(t *testing.T) {
+	m := start(t)
+	d := show(t, dashboard.Manager("m", m), dashboard.Actions(new(permit).allow, dashboard.Cancel))
+	for length, page := range map[int]bool{1000: true, 1001: false} {
+		name := strings.Repeat("\x01", length)
+		h := submit(t, m, name, untilCancelled)
+		<-h.Started()
+		id := get[struct{ Workers []struct{ TaskID string } }](t, d, "workers").Workers[0].TaskID
+		equal(t, "there is a page", id != "", page)
+		if page {
+			body := `{"manager":"m","action":"cancel","name":"` + strings.Repeat("\\u0001", length) + `"}`
+			if status, answer := act(t, d, body, "X-User", "a"); status != http.StatusNoContent {
+				t.Errorf("status %d, %s", status, answer)
+			}
+		}
+		h.Cancel()
+		<-h.Done()
+	}
+}
+
+// A refusal that the function of the program does not decide, and a panic of it, are logged too.
+func TestRefusalsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	m := start(t)
+	allow := func(*http.Request, dashboard.Action, string) error { panic("the list of users is lost") }
+	readOnly := show(t, dashboard.Manager("m", m))
+	d := show(t, dashboard.Manager("m", m), dashboard.Actions(allow, dashboard.Cancel))
+	for _, c := range []struct {
+		d          *dashboard.Dashboard
+		body, want string
+	}{
+		{readOnly, `nonsense`, `level=WARN msg="dashboard: an action was refused" remote=192.0.2.1:1234 error="the dashboard is read-only`},
+		{d, `{"manager":"m","action":"pause"}`, `level=WARN msg="dashboard: an action was refused" manager=m action=pause remote=192.0.2.1:1234 error="the action is not allowed`},
+		{d, `{"manager":"m","action":"cancel","name":"x"}`, `task=x error="the function that allows actions panicked: the list of users is lost`},
+	} {
+		log.Reset()
+		status, answer := act(t, c.d, c.body)
+		if status != http.StatusForbidden || strings.Contains(answer, "users") || !strings.Contains(log.String(), c.want) || !strings.Contains(log.String(), "level=WARN") {
+			t.Errorf("%s: status %d, %s; the log has no %s:\n%s", c.body, status, answer, c.want, log.String())
+		}
+	}
 }

@@ -41,7 +41,7 @@ func fail(w http.ResponseWriter, err error) {
 }
 
 // readers are the answers to GET requests about a manager.
-var readers = map[string]func(x *managed, r *http.Request) (any, error){
+var readers = map[string]func(x *managed, args url.Values) (any, error){
 	"overview":  (*managed).getOverview,
 	"series":    (*managed).getSeries,
 	"tasks":     (*managed).getTasks,
@@ -57,11 +57,9 @@ var readers = map[string]func(x *managed, r *http.Request) (any, error){
 // serveAPI answers a request for data, or for an action. No other site may make one.
 func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 	w.Header().Set("Cache-Control", "no-store")
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		fail(w, &failure{http.StatusForbidden, "requests from pages of other sites are refused"})
-		return
-	}
-	if err := d.origins.Check(r); err != nil {
+	asWrite := r.WithContext(r.Context())
+	asWrite.Method = http.MethodPost // other sites may not read either
+	if err := d.origins.Check(asWrite); err != nil {
 		fail(w, &failure{http.StatusForbidden, "requests from pages of other sites are refused"})
 		return
 	}
@@ -77,7 +75,12 @@ func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, name string
 		d.serveEvents(w, r)
 		return
 	}
-	answer, err := d.read(name, r)
+	args, err := arguments(r)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	answer, err := d.read(name, args)
 	if err != nil {
 		fail(w, err)
 		return
@@ -91,19 +94,19 @@ func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, name string
 }
 
 // read returns the answer to a GET request.
-func (d *Dashboard) read(name string, r *http.Request) (any, error) {
-	if name == "meta" {
-		return d.meta(), nil
-	}
-	x, err := d.manager(r.URL.Query().Get("m"))
+func (d *Dashboard) read(name string, args url.Values) (any, error) {
+	x, err := d.manager(args.Get("m"))
 	if err != nil {
 		return nil, err
+	}
+	if name == "meta" {
+		return d.meta(), nil
 	}
 	if name == "schedules" {
 		return d.schedules(x), nil
 	}
 	if reader := readers[name]; reader != nil {
-		return reader(x, r)
+		return reader(x, args)
 	}
 	return nil, &failure{http.StatusNotFound, "there is no such data; see the documentation of package dashboard"}
 }

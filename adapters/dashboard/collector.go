@@ -18,6 +18,8 @@ import (
 const (
 	groupLimit    = 64  // kinds, and keys, that have numbers of their own
 	failureLimit  = 500 // executions that failed
+	panicLimit    = 200 // executions that panicked
+	finalLimit    = 200 // executions whose failure was the end of their tasks
 	successLimit  = 200 // executions that succeeded
 	othersLimit   = 500 // executions that were cancelled, and ends of tasks that did not run
 	decisionLimit = 512
@@ -42,10 +44,13 @@ type Collector struct {
 
 	number    atomic.Uint64 // of the last record
 	failures  *ring.Ring[*record]
+	panics    *ring.Ring[*record] // also in failures at first, like those in finals
+	finals    *ring.Ring[*record]
 	successes *ring.Ring[*record]
 	others    *ring.Ring[*record]
 	decisions decisionLog
-	managers  atomic.Int32 // that it observes
+	managers  atomic.Int32                    // that it observes
+	observed  atomic.Pointer[observe.Manager] // the last one, as it was at its start
 }
 
 // stripes is the number of parts of a collector. A worker uses one of them, so workers on several
@@ -89,6 +94,8 @@ func NewCollector() *Collector {
 	return &Collector{
 		epoch:     time.Now(),
 		failures:  ring.New[*record](failureLimit),
+		panics:    ring.New[*record](panicLimit),
+		finals:    ring.New[*record](finalLimit),
 		successes: ring.New[*record](successLimit),
 		others:    ring.New[*record](othersLimit),
 	}
@@ -111,9 +118,24 @@ func made(c **cell) *cell {
 }
 
 // ObservePool notes that the collector observes a manager.
-func (c *Collector) ObservePool(observe.Pool) (stop func()) {
+func (c *Collector) ObservePool(p observe.Pool) (stop func()) {
+	if p.Describe != nil {
+		is := p.Describe()
+		c.observed.Store(&is)
+	}
 	c.managers.Add(1)
 	return nil
+}
+
+// mayObserve reports whether the manager that the collector observes may be the given one. Managers that
+// are configured alike cannot be told apart.
+func (c *Collector) mayObserve(m *taskmanager.TaskManager) bool {
+	observed, is := c.observed.Load(), m.Describe()
+	if observed == nil {
+		return true
+	}
+	is.State = observed.State // the only field that changes
+	return is == *observed
 }
 
 // BeginRun counts an execution that begins.
@@ -149,7 +171,11 @@ func (c *Collector) EndRun(ctx context.Context, r observe.Run, result observe.Re
 	case observe.Cancelled:
 		c.others.Add(c.executed(ctx, key, r, result))
 	default:
-		c.failures.Add(c.executed(ctx, key, r, result))
+		x := c.executed(ctx, key, r, result)
+		c.failures.Add(x)
+		if x.panicked {
+			c.panics.Add(x)
+		}
 	}
 }
 
@@ -191,11 +217,20 @@ func (k *cell) end(r observe.Run, result observe.Result) {
 }
 
 // TaskEnded remembers the end of a task that waited to run, such as one that was dropped. Other ends
-// are those of executions.
+// are those of executions. If the last one failed, it is remembered for longer than those before a restart.
 func (c *Collector) TaskEnded(ctx context.Context, e observe.End) {
 	if e.Waiting {
 		_, key := taskOf(ctx)
 		c.others.Add(c.ended(ctx, key, e))
+		return
+	}
+	if e.Outcome != observe.Failure && e.Outcome != observe.TimedOut {
+		return
+	}
+	name := e.Name[:min(len(e.Name), idLimit+1)]
+	last := func(x *record) bool { return x.attempt == e.Attempts && x.name == name }
+	if x, ok := c.failures.Last(last); ok { // nearly always one of the last few
+		c.finals.Add(x)
 	}
 }
 

@@ -16,7 +16,7 @@
 // A [Collector] is an observer that adds what a manager does not keep: percentiles of waits and run
 // times, numbers by kind and by key, failures with their stacks, a sample of the successes, and links
 // to traces. Kinds and keys beyond the first 64 share a row. With 64 of both it takes 6 MB; with a few, a
-// tenth of that. The texts of what it remembers add 16 MB if all of them are as long as they may be.
+// tenth of that. The texts of what it remembers add 21 MB if all of them are as long as they may be.
 // Without a collector the page shows the records of [taskmanager.WithHistory], and counts tasks instead
 // of executions.
 //
@@ -38,7 +38,7 @@
 // these rules:
 //
 //   - The dashboard is read-only, unless [Actions] names what is allowed and decides on each action. Every
-//     action is logged.
+//     action is logged, also one that is refused.
 //   - It answers only under localhost, IP addresses and the names of [Hosts], so that no other site
 //     can read it through a name of its own (DNS rebinding).
 //   - It refuses requests that pages of other sites make, reads as well as actions.
@@ -63,12 +63,13 @@
 //	events                  that state each second, as server-sent events named tick
 //	series?seconds=         points by column: each second for 15 minutes, otherwise every 15 seconds
 //	tasks?q=&state=&kind=&key=&skip=&limit=&after=
-//	                        outstanding tasks; next is the argument after of the next page
+//	                        outstanding tasks; next is the argument after of the next page, in place of skip
 //	task?name=              a task, or null, and what is remembered of it
 //	workers?skip=&limit=    the workers and what they run
 //	queue                   the next tasks in the order of the discipline
 //	history?outcome=&kind=&name=&skip=&limit=
-//	                        executions, and ends of tasks that did not run, newest first
+//	                        executions, and ends of tasks that did not run, newest first; outcome is
+//	                        success, failure, panic, cancelled, or empty for all but successes
 //	kinds                   numbers and percentiles by kind, since the start
 //	keys                    numbers by key, with shares and percentiles of the last minute
 //	decisions               the last 512 decisions of the scaler
@@ -78,5 +79,9 @@
 // resize or run. The manager is required; if the URL has the argument m too, both must be the same. An error
 // is answered with {"error"} and a status.
 //
-// A progress is shown as a share from 0 to 1; one above counts as 1.
+// A task whose name is longer than 1,000 bytes, or no valid UTF-8, has no page and cannot be cancelled here.
+//
+// A progress is shown as a share from 0 to 1; one above counts as 1. A row is mute if the task does not answer, and
+// unasked if there was no time to ask it. Percentiles of the last seconds and numbers of the last
+// minute become -1 after Close, and after the end of all managers.
 package dashboard

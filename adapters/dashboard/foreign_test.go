@@ -132,6 +132,11 @@ func TestManyMuteTasks(t *testing.T) {
 			if p.Tasks[0].Name != "a good one" {
 				t.Fatalf("the first task is %s", p.Tasks[0].Name)
 			}
+			for _, r := range p.Tasks[1:] {
+				if r.Mute == r.Unasked {
+					t.Fatalf("a task that does not answer is %+v", r)
+				}
+			}
 		}
 		equal(t, "calls that do not return", calls.Load(), 64)
 	})
@@ -167,7 +172,7 @@ func TestErrorsThatBlockOrAreLong(t *testing.T) {
 		for _, r := range get[page](t, d, "tasks").Tasks {
 			rows[r.Name] = r
 		}
-		if r := rows["slow"]; !r.Mute || r.Error != "" || r.State != "restarting" {
+		if r := rows["slow"]; r.Mute || r.Error != "(no answer)" || r.State != "restarting" {
 			t.Errorf("with an error that blocks: %+v", r)
 		}
 		if r := rows["long"]; r.Mute || len(r.Error) > 2000 || !strings.HasSuffix(r.Error, "…") {
@@ -253,6 +258,39 @@ func TestATimetableThatDoesNotAnswer(t *testing.T) {
 			t.Errorf("after %v: %+v", time.Since(begin), got)
 		}
 		close(s.release)
+		synctest.Wait()
+	})
+}
+
+// failing is a task that fails once, and then runs with a Progress that does not answer.
+type failing struct{ failed, answer chan struct{} }
+
+func (failing) Name() string                 { return "failing" }
+func (failing) Description() string          { return "" }
+func (f failing) Progress() (float64, error) { <-f.answer; return 0, nil }
+
+func (f failing) Execute(ctx context.Context) error {
+	select {
+	case f.failed <- struct{}{}:
+		return errBroken
+	default:
+		return untilCancelled(ctx)
+	}
+}
+
+// A Progress that does not answer does not hide the last error.
+func TestTheErrorOfAMuteTask(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m, d := watched(t)
+		f := failing{make(chan struct{}, 1), make(chan struct{})}
+		if _, err := m.Submit(t.Context(), f, taskmanager.WithRestart(restart.Constant(time.Second))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if r := get[page](t, d, "tasks").Tasks[0]; r.State != "running" || !r.Mute || r.Unasked || r.Error != errBroken.Error() {
+			t.Errorf("the row is %+v", r)
+		}
+		close(f.answer)
 		synctest.Wait()
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed56799101/taskmanager/adapters/dashboard"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -148,6 +149,8 @@ func TestHistoryWithoutCollector(t *testing.T) {
 			t.Errorf("the panic is %+v", e)
 		}
 		equal(t, "successes", get[history](t, d, "history?outcome=success").summary(), []string{"success good 1"})
+		run(t, kept, "broken", breakDown)
+		equal(t, "panics", get[history](t, d, "history?outcome=panic").summary(), []string{"failure crashed 1"})
 	})
 }
 
@@ -194,5 +197,30 @@ func TestErrorsOfRecordsAreAskedApart(t *testing.T) {
 		close(release)
 		time.Sleep(time.Minute)
 		look("history", 0, "broken: it is broken", "exits: ", "stuck: out of paper")
+	})
+}
+
+// Panics, and failures that were the end of their tasks, are remembered for longer than failures before restarts.
+func TestPanicsAndEndsAreNotForgottenAmongRestarts(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m, d := watched(t, taskmanager.WithWorkers(1, 1), taskmanager.WithLogger(nil))
+		crashed := false
+		h := submit(t, m, "crashed once", func(context.Context) error {
+			if !crashed {
+				crashed = true
+				panic("out of paper")
+			}
+			return nil
+		}, taskmanager.WithRestart(restart.MaxAttempts(2, restart.Constant(1))))
+		<-h.Done()
+		run(t, m, "given up", breakDown, taskmanager.WithRestart(restart.MaxAttempts(2, restart.Constant(1))))
+		run(t, m, "timed out", untilCancelled, taskmanager.WithTimeout(time.Second))
+		run(t, m, "flaky", breakDown, taskmanager.WithRestart(restart.MaxAttempts(600, restart.Constant(1))))
+		equal(t, "panics", get[history](t, d, "history?outcome=panic").summary(), []string{"failure crashed once 1"})
+		for _, place := range []string{"history?limit=200&skip=499", "history?outcome=failure&limit=200&skip=499"} {
+			v := get[history](t, d, place)
+			equal(t, place, v.summary(), []string{"failure flaky 101", "failure timed out 1", "failure given up 2", "failure crashed once 1"})
+			equal(t, "forgotten", v.Forgotten, 101) // the first execution that was given up, and 100 flaky ones
+		}
 	})
 }

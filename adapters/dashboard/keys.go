@@ -2,7 +2,7 @@ package dashboard
 
 import (
 	"cmp"
-	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -57,11 +57,20 @@ func (w *keyWindow) add(at time.Time, list []named) {
 	w.marks = append(w.marks, keyMark{at, keys})
 }
 
-// oldest returns the numbers at the begin of the window.
-func (w *keyWindow) oldest() map[int]*sums {
+// windowTime is the age from which a mark is not in the window. A mark may be late.
+const windowTime = (windowSteps+1)*windowStep + 2*fineStep
+
+// oldest returns the numbers at the begin of the window, or false if there were no marks lately because the
+// sampling has ended.
+func (w *keyWindow) oldest(now time.Time) (keys map[int]*sums, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.marks[0].keys
+	for _, mark := range w.marks {
+		if now.Sub(mark.at) <= windowTime {
+			return mark.keys, true
+		}
+	}
+	return nil, false
 }
 
 // keyRow is the row of a key.
@@ -87,19 +96,22 @@ type keysAnswer struct {
 
 // getKeys answers with the numbers of each key, that with the longest waits first. The percentiles and
 // the shares are those of the last minute.
-func (x *managed) getKeys(*http.Request) (any, error) {
+func (x *managed) getKeys(url.Values) (any, error) {
 	until := time.Now().Add(askingTime)
 	fair := x.fair(until)
 	answer := keysAnswer{Available: x.collector != nil, Fair: fair, Keys: []keyRow{}}
 	if x.collector == nil {
 		return answer, nil
 	}
-	now, before := x.collector.byKey(), x.keys.oldest()
+	now := x.collector.byKey()
+	before, known := x.keys.oldest(time.Now())
 	var busy time.Duration // of all keys in the window
 	var weights float64    // of those that were active
 	lately, weightOf := make([]sums, len(now)), make([]int, len(now))
 	for i, k := range now {
-		lately[i] = k.since(cmp.Or(before[k.index], new(sums)))
+		if known {
+			lately[i] = k.since(cmp.Or(before[k.index], new(sums)))
+		}
 		busy += lately[i].busy
 		if weightOf[i] = -1; fair && !k.other() {
 			weightOf[i] = x.weight(k.name, until)
@@ -109,7 +121,11 @@ func (x *managed) getKeys(*http.Request) (any, error) {
 		}
 	}
 	for i, k := range now {
-		answer.Keys = append(answer.Keys, rowOfKey(k, &lately[i], busy, weightOf[i], weights))
+		row := rowOfKey(k, &lately[i], busy, weightOf[i], weights)
+		if !known {
+			row.Share, row.Deserved = -1, -1
+		}
+		answer.Keys = append(answer.Keys, row)
 	}
 	slices.SortStableFunc(answer.Keys, func(a, b keyRow) int {
 		return cmp.Or(cmp.Compare(b.Wait[1], a.Wait[1]), cmp.Compare(b.Share, a.Share))

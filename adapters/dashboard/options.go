@@ -103,6 +103,7 @@ func Title(title string) Option {
 func Hosts(names ...string) Option {
 	return func(s *settings) {
 		s.hosts = nil
+		s.fault(len(names) == 0, "Hosts: there is no name; leave the option out to answer under localhost and IP addresses only")
 		for _, name := range names {
 			s.fault(!isHost(name), "Hosts: %.100q is no host name; write it as in tasks.example.com, without a scheme, a port or a wildcard, and other alphabets in their xn-- form", name)
 			s.hosts = append(s.hosts, canonicalHost(name))
@@ -149,14 +150,15 @@ const (
 // The dashboard calls allow for each action, with the request, the action, and the exact name of the
 // task or schedule, which is empty for Pause and Resize. The argument m in the URL of that request is always the name
 // of the manager: r.URL.Query().Get("m"). The body has been read. An error refuses the action; its text is
-// logged, and not shown to the user. The dashboard does not know who its users are: they are
+// logged, and not shown to the user. A panic refuses it too. The dashboard does not know who its users are: they are
 // authenticated by a middleware of the program, or by allow. Every action is logged with
-// [log/slog.Default].
+// [log/slog.Default], at the level Warn if it was refused or failed.
 func Actions(allow func(r *http.Request, a Action, task string) error, actions ...Action) Option {
 	return func(s *settings) {
 		s.fault(allow == nil, "Actions: the function that allows actions is nil; pass one that checks the user of each request")
 		s.fault(len(actions) == 0, "Actions: there is no action; leave the option out for a read-only dashboard")
-		for _, a := range actions {
+		for i, a := range actions {
+			s.fault(slices.Contains(actions[:i], a), "Actions: %.100q is given twice; name each action once", string(a))
 			s.fault(!slices.Contains([]Action{Cancel, Pause, Resize, Run}, a), "Actions: %.100q is no action; use Cancel, Pause, Resize or Run", string(a))
 		}
 		s.allow, s.actions = allow, actions
@@ -174,10 +176,11 @@ func newSettings(opts []Option) (*settings, error) {
 		o(s)
 	}
 	s.fault(len(s.managers) == 0, "there is no manager to show; pass one with the option Manager")
-	names, collectors := make(map[string]bool), make(map[*Collector]bool)
+	names, managers, collectors := make(map[string]bool), make(map[*taskmanager.TaskManager]bool), make(map[*Collector]bool)
 	for _, g := range s.managers {
 		s.fault(names[g.name], "Manager: the name %.100q is given twice; give each manager a name of its own", g.name)
-		names[g.name] = true
+		s.fault(g.m != nil && managers[g.m], "Manager: the manager of %.100q has another name too; show each manager once", g.name)
+		names[g.name], managers[g.m] = true, true
 		if g.collector == nil {
 			continue
 		}
@@ -186,6 +189,7 @@ func newSettings(opts []Option) (*settings, error) {
 		n := g.collector.managers.Load()
 		s.fault(n == 0, "Manager: the collector of %.100q observes no manager; start the manager with taskmanager.WithObserver(collector)", g.name)
 		s.fault(n > 1, "Manager: the collector of %.100q observes %d managers; make one for each", g.name, n)
+		s.fault(n == 1 && g.m != nil && !g.collector.mayObserve(g.m), "Manager: the collector of %.100q observes another manager; pass the one with which this manager was started", g.name)
 	}
 	return s, errors.Join(s.faults...)
 }

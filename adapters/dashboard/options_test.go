@@ -15,6 +15,7 @@ func TestInvalidOptionsPanic(t *testing.T) {
 	shared := dashboard.NewCollector()
 	start(t, taskmanager.WithObserver(shared))
 	start(t, taskmanager.WithObserver(shared))
+	other := start(t, taskmanager.WithQueue(taskmanager.Fair(nil)))
 	ok := dashboard.Manager("m", m)
 	allow := func(*http.Request, dashboard.Action, string) error { return nil }
 	for _, c := range []struct {
@@ -49,6 +50,10 @@ func TestInvalidOptionsPanic(t *testing.T) {
 		{`"ä.example" is no host name`, []dashboard.Option{ok, dashboard.Hosts("ä.example")}},
 		{"the function that allows actions is nil", []dashboard.Option{ok, dashboard.Actions(nil, dashboard.Cancel)}},
 		{"there is no action", []dashboard.Option{ok, dashboard.Actions(allow)}},
+		{`"cancel" is given twice`, []dashboard.Option{ok, dashboard.Actions(allow, dashboard.Cancel, dashboard.Pause, dashboard.Cancel)}},
+		{"there is no name; leave the option out", []dashboard.Option{ok, dashboard.Hosts()}},
+		{`the manager of "n" has another name too`, []dashboard.Option{ok, dashboard.Manager("n", m)}},
+		{`the collector of "n" observes another manager`, []dashboard.Option{dashboard.Manager("n", other, collector)}},
 		{`"resume" is no action`, []dashboard.Option{ok, dashboard.Actions(allow, "resume")}},
 	} {
 		func() {

@@ -2,7 +2,7 @@ package dashboard
 
 import (
 	"cmp"
-	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -60,7 +60,7 @@ func rowsOf(list []decision) []decisionRow {
 }
 
 // getOverview answers with the state of the manager.
-func (x *managed) getOverview(*http.Request) (any, error) {
+func (x *managed) getOverview(url.Values) (any, error) {
 	list, _ := x.decisions.after(0)
 	return x.overview(list[max(0, len(list)-overviewDecisions):]), nil
 }
@@ -92,9 +92,9 @@ type seriesAnswer struct {
 }
 
 // getSeries answers with the points of the last seconds, and the decisions of the same time.
-func (x *managed) getSeries(r *http.Request) (any, error) {
+func (x *managed) getSeries(args url.Values) (any, error) {
 	const least, most = 60, coarsePoints * int(coarseStep/time.Second)
-	seconds, err := number(r.URL.Query(), "seconds", finePoints, least, most)
+	seconds, err := number(args, "seconds", finePoints, least, most)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +132,8 @@ type workersAnswer struct {
 }
 
 // getWorkers answers with the workers.
-func (x *managed) getWorkers(r *http.Request) (any, error) {
-	s, err := spanOf(r.URL.Query(), overviewWorkers, mostWorkers)
+func (x *managed) getWorkers(args url.Values) (any, error) {
+	s, err := spanOf(args, overviewWorkers, mostWorkers)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ type kindsAnswer struct {
 
 // getKinds answers with the numbers of each kind since the start, that with the most executions
 // first.
-func (x *managed) getKinds(*http.Request) (any, error) {
+func (x *managed) getKinds(url.Values) (any, error) {
 	answer := kindsAnswer{Available: x.collector != nil, Kinds: []kindRow{}}
 	if x.collector == nil {
 		return answer, nil
@@ -220,7 +220,7 @@ type decisionsAnswer struct {
 }
 
 // getDecisions answers with the decisions, the newest first.
-func (x *managed) getDecisions(*http.Request) (any, error) {
+func (x *managed) getDecisions(url.Values) (any, error) {
 	list, forgotten := x.decisions.after(0)
 	slices.Reverse(list)
 	return decisionsAnswer{rowsOf(list), forgotten}, nil
@@ -281,15 +281,14 @@ type historyAnswer struct {
 const mostExecutions = 200
 
 // getHistory answers with executions, the newest first.
-func (x *managed) getHistory(r *http.Request) (any, error) {
-	args := r.URL.Query()
+func (x *managed) getHistory(args url.Values) (any, error) {
 	s, err := spanOf(args, 50, mostExecutions)
 	if err != nil {
 		return nil, err
 	}
 	outcome := args.Get("outcome")
 	if _, ok := outcomes[outcome]; !ok {
-		return nil, badRequest("outcome is %.40q; it must be success, failure, cancelled, or empty for all but successes", outcome)
+		return nil, badRequest("outcome is %.40q; it must be success, failure, panic, cancelled, or empty for all but successes", outcome)
 	}
 	list, forgotten, ok := x.records(outcome)
 	kind, name := matcher(args.Get("kind")), args.Get("name")

@@ -18,7 +18,7 @@ import (
 )
 
 // idLimit is the length up to which a name is kept whole, so that it can be linked to.
-const idLimit = 4 << 10
+const idLimit = 1000
 
 // record is an execution, or the end of a task that waited to run. That of a collector never changes, and refers
 // to nothing of the task.
@@ -32,6 +32,7 @@ type record struct {
 	outcome      observe.Outcome
 	errorType    string
 	err, stack   string
+	panicked     bool
 	waited, took time.Duration // -1: unknown
 	trace        string
 
@@ -42,7 +43,7 @@ type record struct {
 func (c *Collector) executed(ctx context.Context, key string, r observe.Run, result observe.Result) *record {
 	x := c.record(ctx, r.Task, key)
 	x.attempt, x.worker, x.waited, x.took = r.Attempt, r.Worker, r.Waited, result.Took
-	x.outcome = result.Outcome
+	x.outcome, x.panicked = result.Outcome, result.Type == observe.TypePanic
 	x.setError(result.Err, result.Type, string(result.Stack[:min(len(result.Stack), 2*text.StackLimit)]))
 	return x
 }
@@ -110,7 +111,7 @@ func recordOf(r *taskmanager.Record) *record {
 	x := &record{
 		at: r.EndedAt, name: keptName(r.Name), kind: text.Line(r.Kind, text.NameLimit), key: text.Line(r.Key, text.NameLimit),
 		attempt: r.Attempt, worker: r.Worker, outcome: r.Outcome, waited: -1, took: -1, trace: r.TraceID,
-		errorType: text.Line(r.ErrorType, text.NameLimit), lastError: r.LastError,
+		errorType: text.Line(r.ErrorType, text.NameLimit), lastError: r.LastError, panicked: r.ErrorType == observe.TypePanic,
 	}
 	switch {
 	case r.StartedAt.IsZero():
@@ -156,6 +157,7 @@ var outcomes = map[string][]observe.Outcome{
 	"":          nil, // all but successes
 	"success":   {observe.Success, observe.HandedOver},
 	"failure":   {observe.Failure, observe.TimedOut},
+	"panic":     {observe.Failure, observe.TimedOut}, // if it panicked
 	"cancelled": {observe.Cancelled, observe.Stopped},
 }
 
@@ -164,7 +166,7 @@ func (x *record) selected(filter string) bool {
 	if filter == "" {
 		return !slices.Contains(outcomes["success"], x.outcome)
 	}
-	return slices.Contains(outcomes[filter], x.outcome)
+	return slices.Contains(outcomes[filter], x.outcome) && (x.panicked || filter != "panic")
 }
 
 // records returns what is remembered of outcomes, the newest first, and how many others there were.
@@ -187,20 +189,39 @@ func (x *managed) records(filter string) (list []*record, forgotten uint64, ok b
 }
 
 func (c *Collector) records(filter string) (list []*record, forgotten uint64) {
-	if filter == "success" {
+	switch filter {
+	case "success":
 		list, forgotten = c.successes.Values(), c.successes.Forgotten()
-	}
-	if filter == "" || filter == "failure" {
-		list, forgotten = c.failures.Values(), c.failures.Forgotten()
-	}
-	if filter != "success" {
-		list = append(list, c.others.Values()...)
-	}
-	if filter == "" || filter == "cancelled" {
-		forgotten += c.others.Forgotten()
+	case "panic":
+		list, forgotten = c.panics.Values(), c.panics.Forgotten()
+	case "cancelled":
+		list, forgotten = c.others.Values(), c.others.Forgotten()
+	case "failure":
+		list, forgotten = c.failed()
+		list = append(list, c.others.Values()...) // tasks that timed out in the queue
+	default:
+		list, forgotten = c.failed()
+		list, forgotten = append(list, c.others.Values()...), forgotten+c.others.Forgotten()
 	}
 	list = slices.DeleteFunc(list, func(x *record) bool { return !x.selected(filter) })
 	slices.SortFunc(list, func(a, b *record) int { return cmp.Compare(b.number, a.number) })
+	return list, forgotten
+}
+
+// failed returns the executions that failed and are remembered, and how many others there were.
+func (c *Collector) failed() (list []*record, forgotten uint64) {
+	forgotten = c.failures.Forgotten() // before the values, so that no record counts as forgotten that is among them
+	known := make(map[*record]bool)
+	list = c.failures.Values()
+	for _, x := range list {
+		known[x] = true
+	}
+	for _, x := range slices.Concat(c.panics.Values(), c.finals.Values()) {
+		if !known[x] {
+			known[x] = true
+			list, forgotten = append(list, x), max(forgotten, 1)-1
+		}
+	}
 	return list, forgotten
 }
 

@@ -57,11 +57,19 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serveAsset(w, name)
 		return
 	}
-	if strings.Contains(place, assetPlace) && !strings.HasSuffix(place, "/") {
-		fail(w, &failure{http.StatusNotFound, "there is no such file; load the page again, since the program may have been updated"})
+	if strings.Contains(place, assetPlace) && !strings.HasSuffix(place, "/") || strayed(r, place) {
+		fail(w, &failure{http.StatusNotFound, "there is nothing here; load the page again, since the program may have been updated"})
 		return
 	}
 	d.servePage(w, r, place)
+}
+
+// strayed reports whether a path with a slash at its end is below that of the data or of the files, and is not that
+// of the page. The page may be mounted there: then the mux has such a pattern or, with another router, a browser
+// asks for the page.
+func strayed(r *http.Request, place string) bool {
+	i := max(strings.LastIndex(place, apiPlace), strings.LastIndex(place, assetPlace))
+	return i >= 0 && !strings.HasSuffix(r.Pattern, place[i:]) && !strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // below returns what follows the last occurrence of a place in a path.

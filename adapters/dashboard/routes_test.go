@@ -40,6 +40,13 @@ func TestMounts(t *testing.T) {
 		for place, want := range map[string]int{
 			"/api/v1/overview":                             http.StatusOK,
 			"/api/v1/nothing":                              http.StatusNotFound,
+			"/api/v1/":                                     http.StatusNotFound,
+			"/api/v1/meta/":                                http.StatusNotFound,
+			"/assets/":                                     http.StatusNotFound,
+			"/assets/x/":                                   http.StatusNotFound,
+			"/api/v1/meta?m=nope":                          http.StatusNotFound,
+			"/api/v1/meta?m=%zz":                           http.StatusBadRequest,
+			"/api/v1/events?m=%zz":                         http.StatusBadRequest,
 			"/assets/" + version + "/nothing.js":           http.StatusNotFound,
 			"/assets/" + version + "/index.html":           http.StatusNotFound,
 			"/assets/" + version + "/..%2fdashboard.go":    http.StatusNotFound,
@@ -143,6 +150,10 @@ func TestOtherSitesAreRefused(t *testing.T) {
 		{http.MethodPost, []string{"Origin", "null"}, true},
 		{http.MethodPost, []string{"Origin", "http://localhost"}, false},
 		{http.MethodHead, []string{"Sec-Fetch-Site", "cross-site"}, true},
+		{http.MethodGet, []string{"Origin", "http://evil.example"}, true},
+		{http.MethodGet, []string{"Origin", "null"}, true},
+		{http.MethodGet, []string{"Origin", "http://localhost"}, false},
+		{http.MethodHead, []string{"Origin", "null"}, true},
 	} {
 		for _, place := range []string{"overview", "tasks", "meta"} {
 			got := do(t, d, c.method, "/api/v1/"+place, "", c.headers...).Code
@@ -176,5 +187,13 @@ func TestMethods(t *testing.T) {
 		if w.Code != c.want || w.Code == http.StatusMethodNotAllowed && w.Header().Get("Allow") == "" {
 			t.Errorf("%s %s: status %d, Allow %q, want %d", c.method, c.target, w.Code, w.Header().Get("Allow"), c.want)
 		}
+	}
+}
+
+// With a router that tells no pattern, the page may still be below a place that is called like one of the dashboard.
+func TestThePageBelowAPlaceOfTheAPI(t *testing.T) {
+	_, d := watched(t)
+	for _, target := range []string{"/api/v1/tasks/", "/assets/tasks/"} {
+		equal(t, "status of "+target, do(t, d, http.MethodGet, target, "", "Accept", "text/html,*/*").Code, http.StatusOK)
 	}
 }

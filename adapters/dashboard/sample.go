@@ -12,6 +12,9 @@ import (
 // recentPoints is the number of points over which the overview tells percentiles.
 const recentPoints = 10
 
+// recentTime is the age from which a point is not recent. A sample may be late.
+const recentTime = recentPoints*fineStep + fineStep/2
+
 // managed is a manager that a dashboard shows.
 type managed struct {
 	name      string
@@ -34,7 +37,10 @@ type managed struct {
 }
 
 // durations are those of one step.
-type durations struct{ waits, executions histogram.Counts }
+type durations struct {
+	at                time.Time // the end of the step
+	waits, executions histogram.Counts
+}
 
 // newManaged takes the first sample, from which the numbers of the next one count.
 func newManaged(g given) *managed {
@@ -91,7 +97,7 @@ func (x *managed) sample() {
 	defer x.mu.Unlock()
 	p := x.pointSinceLocked(s)
 	d := &x.recent[x.samples%recentPoints]
-	*d = durations{}
+	*d = durations{at: s.at}
 	if s.total != nil {
 		d.waits, d.executions = s.total.waits.Since(&x.before.total.waits), s.total.executions.Since(&x.before.total.executions)
 	}
@@ -150,11 +156,14 @@ func oldest(s *scale.Snapshot) float64 {
 }
 
 // lately returns the percentiles of the last ten seconds. They are those of all durations, not of
-// other percentiles.
+// other percentiles. Steps from before the last ten seconds do not count, since there may be no more samples.
 func (x *managed) lately() (wait, run histogram.Percentiles) {
 	var d durations
 	x.mu.Lock()
 	for i := range x.recent {
+		if time.Since(x.recent[i].at) > recentTime {
+			continue
+		}
 		d.waits.Plus(&x.recent[i].waits)
 		d.executions.Plus(&x.recent[i].executions)
 	}

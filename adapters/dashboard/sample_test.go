@@ -278,3 +278,25 @@ func TestDecisions(t *testing.T) {
 		}
 	})
 }
+
+// When there are no more samples, what was recent becomes unknown.
+func TestNothingIsRecentForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		m, d := watched(t)
+		type recent struct{ Wait, Run []float64 }
+		look := func() recent { return get[struct{ Recent recent }](t, d, "overview").Recent }
+		zero, none := []float64{0, 0, 0}, []float64{-1, -1, -1}
+		time.Sleep(half)
+		run(t, m, "x", succeed, taskmanager.WithKey("a"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		d.Close()
+		time.Sleep(5 * time.Second)
+		equal(t, "recently", look(), recent{zero, zero}, roughly)
+		equal(t, "share", get[keys](t, d, "keys").Keys[0].Wait, zero, roughly)
+		time.Sleep(10 * time.Second)
+		equal(t, "ten seconds later", look(), recent{none, none})
+		time.Sleep(time.Minute)
+		equal(t, "the key", get[keys](t, d, "keys").Keys[0], key{"a", -1, 0, 1, 1, 0, -1, -1, none, none})
+	})
+}

@@ -87,7 +87,12 @@ func tick(o overviewAnswer) []byte {
 // serveEvents sends ticks to a client, until it leaves, the dashboard is closed, or the time for a
 // stream is over. Then the browser makes a new stream.
 func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
-	x, err := d.manager(r.URL.Query().Get("m"))
+	args, err := arguments(r)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	x, err := d.manager(args.Get("m"))
 	if err != nil {
 		fail(w, err)
 		return
@@ -108,7 +113,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	o, _ := x.getOverview(r)
+	o, _ := x.getOverview(nil)
 	if s.write([]byte("retry: 3000\n\n")) && s.write(tick(o.(overviewAnswer))) {
 		d.stream(r, x, s, ticks)
 	}

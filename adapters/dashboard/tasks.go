@@ -3,7 +3,6 @@ package dashboard
 import (
 	"cmp"
 	"math"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -52,7 +51,8 @@ type taskRow struct {
 	Due           float64  `json:"due,omitempty"`
 	Deadline      float64  `json:"deadline,omitempty"`
 	Trace         string   `json:"trace,omitempty"`
-	Mute          bool     `json:"mute,omitempty"`
+	Mute          bool     `json:"mute,omitempty"`    // its Progress does not answer
+	Unasked       bool     `json:"unasked,omitempty"` // its Progress was not asked
 }
 
 // found is a task with its status, for which no code of the task was called.
@@ -86,10 +86,15 @@ func (x *managed) row(f *found, until time.Time) taskRow {
 	if x.collector != nil && s.Worker != 0 {
 		row.Trace = x.collector.trace(s.Worker, s.Name, s.Attempt)
 	}
-	told, how := ask(&x.asker, weak.Make(f.h), until, func() told { return tell(f.h, s.LastError) })
-	row.Mute = how == mute
+	of := weak.Make(f.h)
+	told, how := ask(&x.asker, of, until, func() told { return tell(f.h) })
+	row.Mute, row.Unasked = how == mute, how == unasked
 	row.Description = cmp.Or(row.Description, told.description)
-	row.Progress, row.ProgressError, row.Error = told.progress, told.progressError, told.err
+	row.Progress, row.ProgressError = told.progress, told.progressError
+	if s.LastError != nil { // another type of code, which may answer if the progress does not
+		row.Error, how = ask(&x.asker, errorOf{of}, until, func() string { return errorText(s.LastError) })
+		row.Error = cmp.Or(row.Error, how.String())
+	}
 	return row
 }
 
@@ -101,18 +106,22 @@ func unixOrZero(t time.Time) float64 {
 	return unix(t)
 }
 
-// told is what methods of a task, and of its errors, return.
+// errorOf stands for the errors of a task.
+type errorOf struct {
+	weak.Pointer[taskmanager.Handle]
+}
+
+// told is what methods of a task return.
 type told struct {
 	progress      *float64
 	description   string
 	progressError string
-	err           string
 }
 
 // tell calls foreign code.
-func tell(h *taskmanager.Handle, last error) (t told) {
+func tell(h *taskmanager.Handle) (t told) {
 	progress, description, err := h.Progress()
-	t.description, t.progressError, t.err = text.Line(description, text.NameLimit), errorText(err), errorText(last)
+	t.description, t.progressError = text.Line(description, text.NameLimit), errorText(err)
 	switch {
 	case math.IsNaN(progress) || math.IsInf(progress, 0):
 		t.progressError = cmp.Or(t.progressError, "the progress is not a finite number")
@@ -160,6 +169,9 @@ func searchOf(args url.Values) (s search, err error) {
 	if s.state != "" && !slices.Contains(states, s.state) {
 		return s, badRequest("state is %.40q; it must be one of %s, or empty", s.state, strings.Join(states, ", "))
 	}
+	if s.after != "" && args.Get("skip") != "" {
+		return s, badRequest("both after and skip are given; after continues behind a page, and skip counts from the begin, so use one of them")
+	}
 	s.span, err = spanOf(args, defaultTasks, mostTasks)
 	return s, err
 }
@@ -178,8 +190,8 @@ func matcher(shown string) func(string) bool {
 func contains(name, part string) bool { return strings.Contains(name, part) }
 
 // getTasks answers with outstanding tasks.
-func (x *managed) getTasks(r *http.Request) (any, error) {
-	s, err := searchOf(r.URL.Query())
+func (x *managed) getTasks(args url.Values) (any, error) {
+	s, err := searchOf(args)
 	if err != nil {
 		return nil, err
 	}
@@ -326,8 +338,8 @@ type taskAnswer struct {
 
 // getTask answers with a task and what is remembered of it. That there is neither is no error: a task may end
 // at any time, and browsers would report it.
-func (x *managed) getTask(r *http.Request) (any, error) {
-	name := r.URL.Query().Get("name")
+func (x *managed) getTask(args url.Values) (any, error) {
+	name := args.Get("name")
 	answer := taskAnswer{Past: x.rowsOfRecords(x.pastOf(name))}
 	if h, ok := x.m.Lookup(name); ok {
 		if f := (found{h, h.Peek()}); f.status.Status != taskmanager.Finished {
@@ -347,7 +359,7 @@ type queueAnswer struct {
 }
 
 // getQueue answers with the next tasks in the order of the discipline.
-func (x *managed) getQueue(*http.Request) (any, error) {
+func (x *managed) getQueue(url.Values) (any, error) {
 	tasks, ok := x.m.Next(defaultTasks)
 	list := make([]found, len(tasks))
 	for i, h := range tasks {

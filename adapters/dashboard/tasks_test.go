@@ -36,7 +36,7 @@ type row struct {
 	Queued, Started   float64
 	Due, Deadline     float64
 	Trace             string
-	Mute              bool
+	Mute, Unasked     bool
 }
 
 type page struct {
@@ -101,7 +101,7 @@ func TestTasks(t *testing.T) {
 			}
 		}
 		equal(t, "outstanding", m.Counts().Outstanding(), 7)
-		for _, c := range []string{"state=finished", "skip=x", "limit=x", "after=x", "after=worker-1", "state=running&after=x"} {
+		for _, c := range []string{"state=finished", "skip=x", "limit=x", "after=x", "after=worker-1", "after=worker-1&state=running&skip=1", "q=%zz", "state=running&after=x"} {
 			if w := do(t, d, http.MethodGet, "/api/v1/tasks?"+c, ""); w.Code != http.StatusBadRequest {
 				t.Errorf("tasks?%s: status %d, %s", c, w.Code, w.Body)
 			}

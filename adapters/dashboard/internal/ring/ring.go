@@ -53,6 +53,19 @@ func (r *Ring[T]) Values() []T {
 	return slices.Concat(r.list[oldest:], r.list[:oldest])
 }
 
+// Last returns the newest value that meets a condition, if there is one. The condition must not use the ring.
+func (r *Ring[T]) Last(is func(T) bool) (v T, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range len(r.list) {
+		v := r.list[(r.added-1-uint64(i))%uint64(r.size)] //nolint:gosec // not negative, and positive
+		if is(v) {
+			return v, true
+		}
+	}
+	return v, false
+}
+
 // Forgotten returns the number of values that others have replaced.
 func (r *Ring[T]) Forgotten() uint64 {
 	r.mu.Lock()

@@ -28,6 +28,11 @@ func TestTheLastValuesAreKept(t *testing.T) {
 			if diff := cmp.Diff(model[max(0, len(model)-size):], r.Values(), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("after %d values (-want +got):\n%s", i+1, diff)
 			}
+			wanted := rapid.IntRange(0, i).Draw(t, "wanted")
+			last, ok := r.Last(func(v int) bool { return v <= wanted })
+			if wantOK := wanted > i-size; ok != wantOK || ok && last != wanted {
+				t.Errorf("after %d values the last one up to %d is %d, %t; want %t", i+1, wanted, last, ok, wantOK)
+			}
 			if got, want := r.Forgotten(), uint64(max(0, len(model)-size)); got != want {
 				t.Errorf("after %d values %d are forgotten, want %d", i+1, got, want)
 			}
