@@ -34,15 +34,21 @@ func (passive) TaskEnded(context.Context, observe.End)                          
 func (passive) BeginRestart(ctx context.Context, _ observe.Restart) context.Context { return ctx }
 func (passive) EndRestart(context.Context, observe.Restart, error)                  {}
 
-// setting is a manager with 100,000 outstanding tasks, and how it is watched.
-type setting struct {
+// subject is a manager with 100,000 outstanding tasks.
+type subject struct {
 	manager *taskmanager.TaskManager
-	watch   func(m *taskmanager.TaskManager) (stop func()) // while it is measured
-	tasks   int                                            // so far, besides those that are outstanding
-	costs   []float64                                      // of a task in each round, in seconds of processor time
+	tasks   int // so far, besides those that are outstanding
 }
 
-func newSetting(t *testing.T, watch func(*taskmanager.TaskManager) func(), observers ...observe.Observer) *setting {
+// setting is a subject and how it is watched. Settings share a subject if they can: two managers may differ by
+// some percent, as their memory lies elsewhere.
+type setting struct {
+	*subject
+	watch func(m *taskmanager.TaskManager) (stop func()) // while it is measured
+	costs []float64                                      // of a task in each round, in seconds of processor time
+}
+
+func newSubject(t *testing.T, observers ...observe.Observer) *subject {
 	t.Helper()
 	opts := []taskmanager.Option{taskmanager.WithWorkers(2, 2)}
 	if len(observers) > 0 {
@@ -58,7 +64,7 @@ func newSetting(t *testing.T, watch func(*taskmanager.TaskManager) func(), obser
 			t.Fatal(err)
 		}
 	}
-	return &setting{manager: m, watch: watch}
+	return &subject{manager: m}
 }
 
 func nothing(context.Context) error { return nil }
@@ -139,24 +145,24 @@ func TestCost(t *testing.T) {
 		t.Skip("a measurement; see -cost")
 	}
 	alone := func(*taskmanager.TaskManager) func() { return func() {} }
-	collectors := [2]*dashboard.Collector{dashboard.NewCollector(), dashboard.NewCollector()}
-	with := func(c ...*dashboard.Collector) func(m *taskmanager.TaskManager) func() {
-		return func(m *taskmanager.TaskManager) func() { return dashboard.New(dashboard.Manager("m", m, c...)).Close }
+	c := dashboard.NewCollector()
+	board := func(m *taskmanager.TaskManager) *dashboard.Dashboard { return dashboard.New(dashboard.Manager("m", m)) }
+	boardWith := func(m *taskmanager.TaskManager) *dashboard.Dashboard {
+		return dashboard.New(dashboard.Manager("m", m, c))
 	}
-	bare := newSetting(t, alone)
-	handler := newSetting(t, with())
-	client := newSetting(t, func(m *taskmanager.TaskManager) func() { return viewed(dashboard.New(dashboard.Manager("m", m))) })
-	observed := newSetting(t, alone, passive{})
-	collector := newSetting(t, with(collectors[0]), collectors[0])
-	clientToo := newSetting(t, func(m *taskmanager.TaskManager) func() {
-		return viewed(dashboard.New(dashboard.Manager("m", m, collectors[1])))
-	}, collectors[1])
+	plain, watched, collected := newSubject(t), newSubject(t, passive{}), newSubject(t, c)
+	bare := &setting{subject: plain, watch: alone}
+	handler := &setting{subject: plain, watch: func(m *taskmanager.TaskManager) func() { return board(m).Close }}
+	client := &setting{subject: plain, watch: func(m *taskmanager.TaskManager) func() { return viewed(board(m)) }}
+	observed := &setting{subject: watched, watch: alone}
+	collector := &setting{subject: collected, watch: func(m *taskmanager.TaskManager) func() { return boardWith(m).Close }}
+	clientToo := &setting{subject: collected, watch: func(m *taskmanager.TaskManager) func() { return viewed(boardWith(m)) }}
 	for range *rounds {
 		for _, s := range []*setting{bare, handler, client, observed, collector, clientToo} {
 			s.measure(t)
 		}
 	}
-	for _, c := range []struct {
+	for _, r := range []struct {
 		what   string
 		s, to  *setting
 		bound  float64
@@ -168,10 +174,10 @@ func TestCost(t *testing.T) {
 		{"a collector with a viewer", clientToo, collector, 1.10, "a collector"},
 		{"an observer that does nothing", observed, bare, 0, "nothing"},
 	} {
-		got := c.s.ratio(c.to)
-		t.Logf("%s: %.3f of %s (bound %.2f)", c.what, got, c.toWhat, c.bound)
-		if c.bound > 0 && got > c.bound {
-			t.Errorf("%s costs %.3f of %s, want %.2f at most", c.what, got, c.toWhat, c.bound)
+		got := r.s.ratio(r.to)
+		t.Logf("%s: %.3f of %s (bound %.2f)", r.what, got, r.toWhat, r.bound)
+		if r.bound > 0 && got > r.bound {
+			t.Errorf("%s costs %.3f of %s, want %.2f at most", r.what, got, r.toWhat, r.bound)
 		}
 	}
 }
