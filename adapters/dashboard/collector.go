@@ -62,10 +62,10 @@ type stripe struct {
 	mu      sync.Mutex // guards the rest; held for the time of a few additions
 	kinds   [groupLimit + 1]*cell
 	keys    [groupLimit + 1]*cell
-	running map[int32]traced // by worker: executions that have a trace
-	second  int64            // in which the last success was remembered, since the epoch
-	sampled int              // successes remembered in that second
-	_       [64]byte         // the next stripe begins on another cache line
+	slots   []slot   // of its workers, by their number divided by stripes
+	second  int64    // in which the last success was remembered, since the epoch
+	sampled int      // successes remembered in that second
+	_       [64]byte // the next stripe begins on another cache line
 }
 
 // cell has the numbers of one kind or key in one stripe.
@@ -81,9 +81,13 @@ type cell struct {
 	executions histogram.Counts
 }
 
-// traced is an execution that has a trace.
-type traced struct {
-	task    *taskmanager.Handle
+// slot is what a worker runs. It saves the end of an execution the look-ups of its begin: they took half of
+// the time of the collector.
+type slot struct {
+	runs    bool
+	key     int // its number
+	began   time.Duration
+	task    *taskmanager.Handle // nil unless it has a trace
 	attempt int
 	id      trace.TraceID
 }
@@ -109,6 +113,19 @@ func (s *stripe) kindLocked(i int) *cell { return made(&s.kinds[i]) }
 
 // keyLocked returns the numbers of a key. The lock is held.
 func (s *stripe) keyLocked(i int) *cell { return made(&s.keys[i]) }
+
+// slotLocked returns the slot of a worker, or nil for the number 0, with which several submitters may run tasks
+// at once. The lock is held.
+func (s *stripe) slotLocked(worker int32) *slot {
+	if worker <= 0 {
+		return nil
+	}
+	i := int(worker / stripes)
+	if i >= len(s.slots) {
+		s.slots = append(s.slots, make([]slot, i+1-len(s.slots))...)
+	}
+	return &s.slots[i]
+}
 
 func made(c **cell) *cell {
 	if *c == nil {
@@ -145,33 +162,33 @@ func (c *Collector) BeginRun(ctx context.Context, r observe.Run) context.Context
 	s := c.stripe(r.Worker)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Since(c.epoch)
 	k := s.keyLocked(i)
 	k.started++
 	k.running++
-	k.clock -= time.Since(c.epoch)
-	if id.IsValid() && task != nil && r.Worker != 0 {
-		if s.running == nil {
-			s.running = make(map[int32]traced)
+	k.clock -= now
+	if w := s.slotLocked(r.Worker); w != nil {
+		*w = slot{runs: true, key: i, began: now}
+		if id.IsValid() {
+			w.task, w.attempt, w.id = task, r.Attempt, id
 		}
-		s.running[r.Worker] = traced{task, r.Attempt, id}
 	}
 	return ctx
 }
 
 // EndRun counts an execution that has ended, and remembers it if it failed.
 func (c *Collector) EndRun(ctx context.Context, r observe.Run, result observe.Result) {
-	_, key := taskOf(ctx)
-	sampled := c.count(key, r, result)
+	sampled := c.count(ctx, r, result)
 	switch result.Outcome {
 	case observe.Postponed:
 	case observe.Success:
 		if sampled {
-			c.successes.TryAdd(c.executed(ctx, key, r, result))
+			c.successes.TryAdd(c.executed(ctx, r, result))
 		}
 	case observe.Cancelled:
-		c.others.Add(c.executed(ctx, key, r, result))
+		c.others.Add(c.executed(ctx, r, result))
 	default:
-		x := c.executed(ctx, key, r, result)
+		x := c.executed(ctx, r, result)
 		c.failures.Add(x)
 		if x.panicked {
 			c.panics.Add(x)
@@ -180,18 +197,25 @@ func (c *Collector) EndRun(ctx context.Context, r observe.Run, result observe.Re
 }
 
 // count counts an execution that has ended, and reports whether a success should be remembered.
-func (c *Collector) count(key string, r observe.Run, result observe.Result) (sampled bool) {
-	kind, i := c.kinds.index(r.Kind), c.keys.index(key)
+func (c *Collector) count(ctx context.Context, r observe.Run, result observe.Result) (sampled bool) {
+	kind := c.kinds.index(r.Kind)
 	s := c.stripe(r.Worker)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Since(c.epoch)
+	var i int
+	var now time.Duration
+	if w := s.slotLocked(r.Worker); w != nil && w.runs {
+		i, now = w.key, w.began+result.Took
+		*w = slot{}
+	} else {
+		_, key := taskOf(ctx)
+		i, now = c.keys.index(key), time.Since(c.epoch)
+	}
 	s.kindLocked(kind).end(r, result)
 	k := s.keyLocked(i)
 	k.end(r, result)
 	k.running--
 	k.clock += now
-	delete(s.running, r.Worker)
 	if second := int64(now / time.Second); second != s.second {
 		s.second, s.sampled = second, 0
 	}
@@ -220,8 +244,7 @@ func (k *cell) end(r observe.Run, result observe.Result) {
 // are those of executions. If the last one failed, it is remembered for longer than those before a restart.
 func (c *Collector) TaskEnded(ctx context.Context, e observe.End) {
 	if e.Waiting {
-		_, key := taskOf(ctx)
-		c.others.Add(c.ended(ctx, key, e))
+		c.others.Add(c.ended(ctx, e))
 		return
 	}
 	if e.Outcome != observe.Failure && e.Outcome != observe.TimedOut {
@@ -263,11 +286,14 @@ func taskOf(ctx context.Context) (task *taskmanager.Handle, key string) {
 // trace returns the trace of the execution that a worker runs, or "".
 func (c *Collector) trace(worker int32, name string, attempt int) string {
 	s := c.stripe(worker)
+	var w slot
 	s.mu.Lock()
-	t := s.running[worker]
+	if at := s.slotLocked(worker); at != nil {
+		w = *at
+	}
 	s.mu.Unlock()
-	if t.task == nil || t.attempt != attempt || t.task.Name() != name {
+	if w.task == nil || w.attempt != attempt || w.task.Name() != name {
 		return ""
 	}
-	return t.id.String()
+	return w.id.String()
 }

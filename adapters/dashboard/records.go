@@ -40,8 +40,8 @@ type record struct {
 }
 
 // executed returns the record of an execution.
-func (c *Collector) executed(ctx context.Context, key string, r observe.Run, result observe.Result) *record {
-	x := c.record(ctx, r.Task, key)
+func (c *Collector) executed(ctx context.Context, r observe.Run, result observe.Result) *record {
+	x := c.record(ctx, r.Task)
 	x.attempt, x.worker, x.waited, x.took = r.Attempt, r.Worker, r.Waited, result.Took
 	x.outcome, x.panicked = result.Outcome, result.Type == observe.TypePanic
 	x.setError(result.Err, result.Type, string(result.Stack[:min(len(result.Stack), 2*text.StackLimit)]))
@@ -49,14 +49,15 @@ func (c *Collector) executed(ctx context.Context, key string, r observe.Run, res
 }
 
 // ended returns the record of the end of a task that waited to run.
-func (c *Collector) ended(ctx context.Context, key string, e observe.End) *record {
-	x := c.record(ctx, e.Task, key)
+func (c *Collector) ended(ctx context.Context, e observe.End) *record {
+	x := c.record(ctx, e.Task)
 	x.attempt, x.waited, x.outcome = e.Attempts, e.Waited, e.Outcome
 	x.setError(e.Err, e.Type, "")
 	return x
 }
 
-func (c *Collector) record(ctx context.Context, t observe.Task, key string) *record {
+func (c *Collector) record(ctx context.Context, t observe.Task) *record {
+	_, key := taskOf(ctx)
 	x := &record{
 		number: c.number.Add(1), at: time.Now(), name: keptName(t.Name),
 		kind: kept(text.Line(t.Kind, text.NameLimit)), key: kept(text.Line(key, text.NameLimit)),
