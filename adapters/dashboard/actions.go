@@ -18,7 +18,7 @@ import (
 
 // bodyLimit is the length of the longest body of a request, in bytes. There is room for each name that has a page,
 // of which JSON may escape each byte as six.
-const bodyLimit = 8 << 10
+const bodyLimit = 4 << 10
 
 // command is the body of a request for an action.
 type command struct {
@@ -132,7 +132,7 @@ func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return nil, &failure{http.StatusRequestEntityTooLarge, "the body is longer than 8 kB"}
+		return nil, &failure{http.StatusRequestEntityTooLarge, "the body is longer than 4 kB"}
 	}
 	c := new(command)
 	if err != nil || json.Unmarshal(body, c) != nil {

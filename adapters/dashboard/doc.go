@@ -79,7 +79,7 @@
 // resize or run. The manager is required; if the URL has the argument m too, both must be the same. An error
 // is answered with {"error"} and a status.
 //
-// A task whose name is longer than 1,000 bytes, or no valid UTF-8, has no page and cannot be cancelled here.
+// A task whose name is longer than 600 bytes, or no valid UTF-8, has no page and cannot be cancelled here.
 //
 // A progress is shown as a share from 0 to 1; one above counts as 1. A row is mute if the task does not answer, and
 // unasked if there was no time to ask it. Percentiles of the last seconds and numbers of the last

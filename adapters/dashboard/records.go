@@ -18,7 +18,7 @@ import (
 )
 
 // idLimit is the length up to which a name is kept whole, so that it can be linked to.
-const idLimit = 1000
+const idLimit = 600
 
 // record is an execution, or the end of a task that waited to run. That of a collector never changes, and refers
 // to nothing of the task.
