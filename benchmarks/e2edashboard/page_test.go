@@ -35,6 +35,7 @@ var places = []place{
 	{"#/images/failures", flaky},
 	{"#/images/failures?outcome=success", "resize/done"},
 	{"#/images/failures?name=panic", "resize/panic"},
+	{"#/images/failures?outcome=panic", "resize/panic"},
 	{"#/images/schedules", "Run now"},
 	{"#/images/scaling", "Decisions"},
 	{"#/" + url.PathEscape(mail) + "/overview", "none waits"},
