@@ -40,7 +40,7 @@ const (
 	unasked          // the code was not called: there is no time, or too many calls do not return
 )
 
-// String returns what is shown in place of a text that the code did not give.
+// String returns the text that the page shows if the code gave none.
 func (v verdict) String() string {
 	switch v {
 	case mute:

@@ -63,7 +63,7 @@
 //	events                  that state each second, as server-sent events named tick
 //	series?seconds=         points by column: each second for 15 minutes, otherwise every 15 seconds
 //	tasks?q=&state=&kind=&key=&skip=&limit=&after=
-//	                        outstanding tasks; next is the argument after of the next page, in place of skip
+//	                        outstanding tasks; a further page has after=, the field next of the page before, and no skip
 //	task?name=              a task, or null, and what is remembered of it
 //	workers?skip=&limit=    the workers and what they run
 //	queue                   the next tasks in the order of the discipline

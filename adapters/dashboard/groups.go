@@ -18,7 +18,7 @@ type groups struct {
 	mu    sync.Mutex                     // held to add a name
 }
 
-// otherGroups is shown in place of the names that share a number.
+// otherGroups is the name of the row that all names beyond the limit share.
 const otherGroups = "(other)"
 
 // index returns the number of a name. Names that only differ beyond the limit of what is shown

@@ -16,8 +16,17 @@ import (
 
 var limitsFile = flag.String("limits", "", "the `file` of the limits; without it, tests that depend on the speed are skipped")
 
-// The guard detects 75 % more time, and one more allocation, on each path. It accepts the
-// paths as they are.
+// seenFrom returns from which factor on the guard detects that a path takes more time. The ratio of
+// Submit to a channel differs by half between processors, so its limit is far from the least one.
+func seenFrom(p path) float64 {
+	if p.name == "scheduler.Pool.Submit" {
+		return 1.75
+	}
+	return 1.5
+}
+
+// The guard detects 50 % more time (see seenFrom), and one more allocation, on each path. It
+// accepts the paths as they are.
 func TestGuardSeesWhatItShould(t *testing.T) {
 	if *limitsFile == "" {
 		t.Skip("make bench-guard runs it, without the race detector")
@@ -39,7 +48,7 @@ func TestGuardSeesWhatItShould(t *testing.T) {
 			}
 		}
 		if err != nil {
-			t.Errorf("%s: 75 %% more time is not seen: %v", p.name, err)
+			t.Errorf("%s: %.2f times its time is not seen: %v", p.name, seenFrom(p), err)
 		}
 		if more, err := seen(p, hindrance{allocs: true}, limit, "allocations"); err != nil {
 			t.Errorf("%s: one more allocation, %.2f after %.2f, is not seen: %v", p.name, more.Allocs, c.Allocs, err)
@@ -48,13 +57,13 @@ func TestGuardSeesWhatItShould(t *testing.T) {
 }
 
 // slowed slows a path down more and more until the guard detects it. That must happen before
-// the path takes 75 % more time. (The effect of additional work depends on the path: if the
+// the path takes as much time as seenFrom says. (The effect of additional work depends on the path: if the
 // processors wait for each other, it is small.)
 func slowed(p path, c, limit cost) error {
 	for eighths := 1; eighths <= 40; eighths++ {
 		slower, err := seen(p, hindrance{spin: int(float64(eighths) / 8 * c.seconds / turn())}, limit, "takes")
 		switch {
-		case slower.Ratio > 1.75*c.Ratio:
+		case slower.Ratio > seenFrom(p)*c.Ratio:
 			return fmt.Errorf("%.2f after %.2f; that it is seen there is %v", slower.Ratio, c.Ratio, err == nil)
 		case err == nil:
 			return nil
