@@ -66,7 +66,8 @@
 //
 // A task that was stored elsewhere, and submitted with taskmanager.WithOrigin, has no span of the
 // submit. Its executions are related to the span that is current in the context of the submit, which
-// may be a remote one, as they otherwise are to the span of the submit.
+// may be a remote one, as they otherwise are to the span of the submit. [ContextWithPrevious] links its
+// next execution to the one before.
 //
 // A sampler receives the name of the span, which contains the kind, the parent and the links. The
 // attributes are added after the sampling decision, and only to recorded spans.

@@ -123,8 +123,11 @@ func (o *OTel) BeginRun(ctx context.Context, r Run) context.Context {
 
 func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
 	opts := o.related(ctx, consumer)
-	if r.Previous != nil {
+	switch {
+	case r.Previous != nil:
 		opts = appendLink(opts, o.span(r.Previous, running))
+	case r.Attempt > 1: // the previous execution was elsewhere
+		opts = appendLink(opts, previous(ctx))
 	}
 	ctx, span := o.tracer.Start(ctx, o.name(running, r.Kind), opts...)
 	if !span.IsRecording() { // EndRun has nothing to do for it
@@ -133,6 +136,22 @@ func (o *OTel) startRun(ctx context.Context, r Run) context.Context {
 	span.SetAttributes(append(attributes(r.Task), attemptKey.Int(r.Attempt), workerKey.Int(int(r.Worker)),
 		waitedKey.Float64(r.Waited.Seconds()))...)
 	return o.with(ctx, running, span)
+}
+
+type previousKey struct{}
+
+// ContextWithPrevious returns a context for the submit of a task with taskmanager.WithOrigin that has
+// run before, perhaps in another process. Its next execution is linked to span, that of the execution
+// before. A program that stores such a task reads the span from the context of its execution, and
+// stores it with the history.
+func ContextWithPrevious(ctx context.Context, span trace.SpanContext) context.Context {
+	return context.WithValue(ctx, previousKey{}, trace.SpanFromContext(trace.ContextWithRemoteSpanContext(context.Background(), span)))
+}
+
+// previous returns the span of ContextWithPrevious, or nil.
+func previous(ctx context.Context) trace.Span {
+	span, _ := ctx.Value(previousKey{}).(trace.Span)
+	return span
 }
 
 // related adds a link to the submit's span, unless the submit's span is the parent.

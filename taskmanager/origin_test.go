@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -182,8 +183,13 @@ func TestOriginTelemetry(t *testing.T) {
 			_, submit := b.tracer.Start(t.Context(), "remote")
 			submit.End()
 			ctx := trace.ContextWithRemoteSpanContext(t.Context(), submit.SpanContext())
+			var last trace.SpanContext
 			for i, err := range []error{errFailed, taskmanager.NotYet(0), nil} {
-				h, refused := m.SubmitFunc(ctx, "a", func(context.Context) error { return err },
+				run := func(ctx context.Context) error {
+					last = trace.SpanContextFromContext(ctx)
+					return err
+				}
+				h, refused := m.SubmitFunc(observe.ContextWithPrevious(ctx, last), "a", run,
 					taskmanager.WithOrigin(restart.State{Attempts: i}), taskmanager.WithRestart(restart.Constant(0)))
 				check.Is(t, "SubmitFunc", refused, nil)
 				await(t, h)
@@ -196,11 +202,12 @@ func TestOriginTelemetry(t *testing.T) {
 				links = []string{"remote"}
 			case observe.None:
 			}
+			second, third := append(slices.Clip(links), "run func 1"), append(slices.Clip(links), "run func 2")
 			check.Equal(t, "spans", b.all(t), []emitted{
 				{Name: "remote", Kind: "internal"},
 				{Name: "run func", Kind: "consumer", Parent: parent, Links: links, Outcome: "failure", Attempt: 1, Status: codes.Error, ErrorType: "*errors.errorString"},
-				{Name: "run func", Kind: "consumer", Parent: parent, Links: links, Outcome: "postponed", Attempt: 2},
-				{Name: "run func", Kind: "consumer", Parent: parent, Links: links, Outcome: "success", Attempt: 3},
+				{Name: "run func", Kind: "consumer", Parent: parent, Links: second, Outcome: "postponed", Attempt: 2},
+				{Name: "run func", Kind: "consumer", Parent: parent, Links: third, Outcome: "success", Attempt: 3},
 			})
 			check.Equal(t, "ends", b.counts(t, "taskmanager.task.ends", "taskmanager.task.outcome"), map[string]int64{"handed_over": 2, "success": 1})
 			check.Equal(t, "submissions", b.counts(t, "taskmanager.task.submissions", "taskmanager.submission.result"), map[string]int64{})
