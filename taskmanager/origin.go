@@ -31,6 +31,8 @@ import (
 // WithOrigin is an option of Submit, SubmitFunc and Async, and of TrySubmit, TrySubmitFunc and TryAsync.
 // Since only the keeper of the task can delay it, [WithDelay] and [WithNotBefore] are not allowed with it.
 // A history whose numbers or times no task can have is refused, see [restart.State.Validate].
+//
+// The program taskmanager/examples/store shows an adapter to a store from end to end.
 func WithOrigin(s restart.State) TaskOption {
 	s.Recent = slices.Clone(s.Recent)
 	return taskOption(func(c *taskConfig) error {

@@ -7,6 +7,7 @@ require (
 	github.com/seed56799101/taskmanager v0.1.0
 	github.com/vbauerster/mpb/v8 v8.16.2
 	go.uber.org/goleak v1.3.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -3,68 +3,56 @@ package main
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler/restart"
-	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// store keeps tasks between their executions. A database would take its place: it would store the
-// histories as JSON, and mark a task as taken until some time. Here a task that was taken is lost with
-// its process.
-type store struct {
-	mu      sync.Mutex
-	waiting map[string]restart.State // the histories of tasks by name
-	over    map[string]error         // how tasks have ended
+// Errors of a store. All others mean that the store could not be reached, and that nobody knows
+// whether the call has had an effect.
+var (
+	errExists = errors.New("store: a task of that name is outstanding")
+	errLost   = errors.New("store: the lease belongs to somebody else now")
+)
+
+// store is what an adapter needs of an engine. README.md says how to do it with PostgreSQL and with
+// Redis. A store is safe for concurrent use, also by several processes.
+//
+// An outstanding task is one row, with the name as its primary key. So the row itself keeps the name
+// unique, for as long as the task exists and no longer.
+type store interface {
+	// insert stores a task, which is due at once, or returns errExists.
+	insert(ctx context.Context, name string) error
+
+	// lease takes at most n tasks that are due and that no valid lease holds, those first that have
+	// been due for longest. A lease is valid for the given time, and then another call may take the task.
+	lease(ctx context.Context, n int, valid time.Duration) ([]lease, error)
+
+	// renew makes leases valid for the given time from now, and returns those that are lost: their tasks
+	// have other leases now, or are no longer outstanding.
+	renew(ctx context.Context, ls []lease, valid time.Duration) (lost []lease, err error)
+
+	// complete removes a task that has succeeded. It and the methods below return errLost, and change
+	// nothing, if the lease is lost.
+	complete(ctx context.Context, l lease) error
+
+	// giveBack stores the history of a task that is to run again, and ends the lease. The task is due
+	// after the delay of the history.
+	giveBack(ctx context.Context, l lease, history restart.State) error
+
+	// bury removes a task that has failed for good, and keeps the reason for those who look after it.
+	bury(ctx context.Context, l lease, reason string) error
 }
 
-// pull runs tasks of the store on a manager until ctx ends or the manager is drained. It takes a task
-// only when a worker is free.
-func (st *store) pull(ctx context.Context, m *taskmanager.TaskManager, run func(ctx context.Context, name string) error) error {
-	for {
-		if _, err := m.WaitRoom(ctx, 0); err != nil {
-			return err
-		}
-		name, s, ok := st.take()
-		if !ok {
-			time.Sleep(100 * time.Millisecond) // and ask the store again
-			continue
-		}
-		_, err := m.SubmitFunc(ctx, name, func(ctx context.Context) error { return run(ctx, name) },
-			taskmanager.WithOrigin(s),
-			taskmanager.WithRestart(restart.MaxAttempts(3, restart.Constant(time.Second))),
-			taskmanager.WithOnEnd(func(h *taskmanager.Handle) { st.settle(name, s, h.Err()) }))
-		if err != nil {
-			st.settle(name, s, taskmanager.ErrStopped) // it has not run: another manager will take it
-		}
-	}
-}
-
-// take removes a task that is due.
-func (st *store) take() (name string, s restart.State, ok bool) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for name, s := range st.waiting {
-		if !s.QueuedAt.After(time.Now()) {
-			delete(st.waiting, name)
-			return name, s, true
-		}
-	}
-	return "", restart.State{}, false
-}
-
-// settle stores what became of a task with the history s, which ended with err.
-func (st *store) settle(name string, s restart.State, err error) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	again, handedOver := errors.AsType[*taskmanager.HandedOver](err)
-	switch {
-	case handedOver: // it failed, or returned NotYet
-		st.waiting[name] = again.State
-	case errors.Is(err, taskmanager.ErrStopped):
-		st.waiting[name] = s
-	default:
-		st.over[name] = err
-	}
+// lease is the right to run a task for a while.
+type lease struct {
+	name string
+	// token differs between all leases of the store. A holder whose lease has run out cannot settle
+	// the task of its successor, since the store compares tokens.
+	token int64
+	// history is what the last giveBack has stored.
+	history restart.State
+	// crashes is the number of leases that have run out since then: the task may have killed its
+	// process each time.
+	crashes int
 }
