@@ -86,7 +86,10 @@ func readModule(name string) (*modfile.File, error) {
 }
 
 // unpublished are directories whose modules are used in a checkout only.
-var unpublished = []string{"internal/", "taskmanager/examples", "benchmarks/e2edashboard"}
+var unpublished = []string{
+	"internal/", "adapters/nats/internal/", "taskmanager/examples",
+	"benchmarks/benchcluster", "benchmarks/e2ecluster", "benchmarks/e2edashboard",
+}
 
 // published are the modules that a release tags.
 func (r *repository) published() []goModule {
