@@ -1,0 +1,147 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed56799101/taskmanager/observe"
+)
+
+// Client gives access to the tasks of one namespace. It is safe for concurrent use. [Open] makes it.
+type Client struct {
+	cfg   config
+	nc    *natsgo.Conn
+	js    jetstream.JetStream
+	tasks jetstream.Stream // the outstanding tasks
+	dead  jetstream.Stream // the dead letters
+
+	state   jetstream.KeyValue // histories of tasks that have run, by name
+	cancels jetstream.KeyValue // ids of cancelled tasks
+	results jetstream.KeyValue // outcomes by id
+	cron    jetstream.KeyValue // marks of schedules by name
+	slots   jetstream.KeyValue // slots of keys, and the lock of the audit
+	procs   jetstream.KeyValue // presence of worker processes
+
+	clock     *serverClock
+	log       logger
+	observers []observe.SubmitObserver
+
+	// life ends with Close. What the client has started is counted in running, to which nothing is added
+	// after that: both under mu.
+	life    context.Context
+	end     context.CancelFunc
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// openTimeout bounds Open if its context has no deadline, and each attempt of a request.
+const openTimeout = 10 * time.Second
+
+// Open returns a client for a namespace, and creates its streams if there are none. It never
+// changes the streams of a newer version; those of this version keep their settings, except those that
+// options give explicitly.
+//
+// The errors are [ErrNoJetStream], [ErrLayout], the reason for the end of ctx, and those of the
+// server and of invalid options. If ctx has no deadline, Open waits ten seconds for the server.
+//
+// The connection stays the caller's: [Client.Close] does not close it. Make it with
+// [ConnOptions].
+func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error) {
+	if err := checkContext(ctx, "open"); err != nil {
+		return nil, err
+	}
+	if nc == nil {
+		return nil, errors.New("nats: Open: nil connection; make one with natsgo.Connect")
+	}
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("nats: open: %w", err)
+	}
+	c := &Client{cfg: cfg, nc: nc, js: js, log: logger{cfg.logger}, clock: newServerClock(cfg.clock)}
+	if c.observers, err = submitObservers(cfg.observers); err != nil {
+		return nil, err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, openTimeout)
+		defer stop()
+	}
+	if err := c.bind(ctx); err != nil {
+		return nil, fmt.Errorf("nats: open namespace %q: %w", cfg.namespace, c.translate(err))
+	}
+	c.life, c.end = context.WithCancel(context.Background())
+	c.clock.refresh = c.readClock
+	return c, nil
+}
+
+// submitObservers returns the observers of submits, with the one for the installed providers unless
+// the user has given one.
+func submitObservers(all []observe.Observer) (out []observe.SubmitObserver, err error) {
+	given := false
+	for _, o := range all {
+		if s, ok := o.(observe.SubmitObserver); ok {
+			out = append(out, s)
+		}
+		_, otel := o.(*observe.OTel)
+		given = given || otel
+	}
+	if given {
+		return out, nil
+	}
+	installed, err := observe.Installed()
+	if err != nil {
+		return nil, fmt.Errorf("nats: open: %w", err)
+	}
+	if installed != nil {
+		out = append(out, installed)
+	}
+	return out, nil
+}
+
+// Close stops what the client has started: waits for results and schedules. It waits for their
+// goroutines, closes no connection, and may be called again. Workers of the client are stopped by
+// [Worker.Drain].
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.end()
+	c.running.Wait()
+}
+
+// start runs fn on a goroutine that Close ends, and waits for. It returns false after Close.
+func (c *Client) start(fn func(ctx context.Context)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.running.Go(func() { fn(c.life) })
+	return true
+}
+
+// readClock takes a new reading of the server's clock in the background.
+func (c *Client) readClock() {
+	started := c.start(func(ctx context.Context) {
+		defer c.clock.learned()
+		ctx, stop := context.WithTimeout(ctx, openTimeout)
+		defer stop()
+		if _, err := c.clock.learnFrom(ctx, c.js, c.cfg.namespace); err != nil && ctx.Err() == nil {
+			c.log.errorf("nats: read the clock of the server: %s", clean(err.Error(), errorLimit))
+		}
+	})
+	if !started {
+		c.clock.learned()
+	}
+}

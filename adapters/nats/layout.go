@@ -1,0 +1,237 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// layoutVersion is the version of the streams that this package makes and uses.
+const layoutVersion = 1
+
+const (
+	metaLayout = "taskmanager.layout"
+	metaPart   = "taskmanager.part" // which stream of the namespace it is
+	partTasks  = "tasks"
+)
+
+// The times for which the server keeps things.
+const (
+	dedupeWindow = 2 * time.Minute // in which a repeated message id is recognised
+	cancelFor    = time.Hour
+	procsFor     = 30 * time.Second // a process is present for that long after its last sign
+	markerFor    = time.Second
+)
+
+// bind finds the streams of the namespace, or makes them.
+//
+// The stream of the tasks is made last: where it exists, the others do too, unless somebody
+// deleted them. Two processes may make the streams at the same time, since a stream that exists is
+// as good as one that was made.
+func (c *Client) bind(ctx context.Context) error {
+	var err error
+	if c.tasks, err = c.firstInfo(ctx); err == nil {
+		if err := c.checkLayout(c.tasks.CachedInfo(), partTasks); err != nil {
+			return err // before anything of it is touched
+		}
+	} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	for _, want := range c.streams() {
+		st, err := c.ensure(ctx, want)
+		if err != nil {
+			return err
+		}
+		switch want.Name {
+		case c.cfg.namespace:
+			c.tasks = st
+		case c.cfg.namespace + "_DEAD":
+			c.dead = st
+		}
+	}
+	return c.bindBuckets(ctx)
+}
+
+// firstInfo asks for the stream of the tasks, and waits for a cluster that has no leader yet. It
+// learns the time of the server on the way.
+func (c *Client) firstInfo(ctx context.Context) (jetstream.Stream, error) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		st, err := c.clock.learnFrom(ctx, c.js, c.cfg.namespace)
+		if errors.Is(err, natsgo.ErrNoResponders) {
+			return nil, fmt.Errorf("%w: %w", ErrNoJetStream, err)
+		}
+		if err == nil || !transient(err) {
+			return st, err
+		}
+		if !pause(ctx, wait) {
+			return nil, err
+		}
+	}
+}
+
+// pause waits. It returns false if ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// bindBuckets opens the buckets, whose streams exist.
+func (c *Client) bindBuckets(ctx context.Context) error {
+	for part, to := range map[string]*jetstream.KeyValue{
+		"STATE": &c.state, "CANCEL": &c.cancels, "RESULTS": &c.results,
+		"CRON": &c.cron, "SLOTS": &c.slots, "PROCS": &c.procs,
+	} {
+		kv, err := c.js.KeyValue(ctx, c.cfg.namespace+"_"+part)
+		if err != nil {
+			return fmt.Errorf("bucket %s_%s: %w", c.cfg.namespace, part, err)
+		}
+		*to = kv
+	}
+	return nil
+}
+
+// streams returns the streams of the namespace in the order in which they are made.
+func (c *Client) streams() []jetstream.StreamConfig {
+	ns, replicas := c.cfg.namespace, max(1, c.cfg.replicas)
+	deadFor := c.cfg.deadFor
+	if deadFor == 0 {
+		deadFor = defaultDeadFor
+	}
+	return []jetstream.StreamConfig{
+		bucket(ns, "STATE", replicas, 0, false),
+		bucket(ns, "CANCEL", replicas, cancelFor, false),
+		bucket(ns, "RESULTS", replicas, 0, true),
+		bucket(ns, "CRON", replicas, 0, false),
+		bucket(ns, "SLOTS", replicas, 0, true),
+		bucket(ns, "PROCS", replicas, procsFor, false),
+		{
+			Name: ns + "_DEAD", Description: "dead letters", Subjects: []string{ns + ".dead.>"},
+			Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage, Replicas: replicas,
+			MaxAge: deadFor, Duplicates: dedupeWindow, AllowDirect: true, MaxMsgs: -1, MaxBytes: -1,
+			Metadata: metadata("dead"),
+		},
+		{
+			Name: ns, Description: "outstanding tasks", Subjects: []string{ns + ".run.>"},
+			Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: replicas,
+			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1,
+			MaxMsgs: orUnlimited(c.cfg.maxTasks), MaxBytes: orUnlimited(c.cfg.maxBytes),
+			Duplicates: dedupeWindow, AllowDirect: true, AllowAtomicPublish: true,
+			Metadata: metadata(partTasks),
+		},
+	}
+}
+
+func orUnlimited(n int64) int64 {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+func metadata(part string) map[string]string {
+	return map[string]string{metaLayout: strconv.Itoa(layoutVersion), metaPart: part}
+}
+
+// bucket returns the stream of a bucket, as the client of NATS makes it. With keyTTL, each key may
+// have a time to live of its own.
+func bucket(ns, part string, replicas int, ttl time.Duration, keyTTL bool) jetstream.StreamConfig {
+	cfg := jetstream.StreamConfig{
+		Name: "KV_" + ns + "_" + part, Subjects: []string{"$KV." + ns + "_" + part + ".>"},
+		Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew,
+		MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxAge: ttl,
+		AllowRollup: true, DenyDelete: true, AllowDirect: true, Metadata: metadata(part),
+		Duplicates: dedupeWindow,
+	}
+	if 0 < ttl && ttl < dedupeWindow {
+		cfg.Duplicates = ttl
+	}
+	if keyTTL {
+		cfg.AllowMsgTTL, cfg.SubjectDeleteMarkerTTL = true, markerFor
+	}
+	return cfg
+}
+
+// ensure returns a stream, and makes it if it is missing. It gives an existing one the settings that
+// the user has named, and no other ones.
+func (c *Client) ensure(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	part := want.Metadata[metaPart]
+	st, err := c.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		st, err = c.js.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process was faster
+			st, err = c.js.Stream(ctx, want.Name)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", want.Name, err)
+	}
+	if err := c.checkLayout(st.CachedInfo(), part); err != nil {
+		return nil, err
+	}
+	have := st.CachedInfo().Config
+	if !c.adjust(&have, part) {
+		return st, nil
+	}
+	if st, err = c.js.UpdateStream(ctx, have); err != nil {
+		return nil, fmt.Errorf("stream %s: change its settings: %w", want.Name, err)
+	}
+	return st, nil
+}
+
+// adjust sets what the user has named, and reports whether that changes anything.
+func (c *Client) adjust(have *jetstream.StreamConfig, part string) bool {
+	changed := false
+	set := func(to *int64, value int64) {
+		if value != 0 && *to != value {
+			*to, changed = value, true
+		}
+	}
+	if n := c.cfg.replicas; n != 0 && have.Replicas != n {
+		have.Replicas, changed = n, true
+	}
+	switch part {
+	case partTasks:
+		set(&have.MaxMsgs, c.cfg.maxTasks)
+		set(&have.MaxBytes, c.cfg.maxBytes)
+	case "dead":
+		set((*int64)(&have.MaxAge), int64(c.cfg.deadFor))
+	}
+	return changed
+}
+
+// checkLayout returns an ErrLayout for a stream that this package cannot use.
+func (c *Client) checkLayout(info *jetstream.StreamInfo, part string) error {
+	cfg := info.Config
+	version, err := strconv.Atoi(cfg.Metadata[metaLayout])
+	switch {
+	case err != nil || cfg.Metadata[metaPart] != part:
+		return fmt.Errorf("%w: stream %q exists and was not made by this package; use another WithNamespace", ErrLayout, cfg.Name)
+	case version > layoutVersion:
+		return fmt.Errorf("%w: stream %q has version %d, and this program knows %d; update the program", ErrLayout, cfg.Name, version, layoutVersion)
+	case version < layoutVersion:
+		return fmt.Errorf("%w: stream %q has the unknown version %d", ErrLayout, cfg.Name, version)
+	case part == partTasks && !keepsPromises(cfg, c.cfg.namespace):
+		return fmt.Errorf("%w: somebody has changed stream %q so that names would not be unique; restore its settings", ErrLayout, cfg.Name)
+	}
+	return nil
+}
+
+// keepsPromises reports whether the stream of the tasks still has the settings on which the
+// guarantees rest.
+func keepsPromises(cfg jetstream.StreamConfig, ns string) bool {
+	return slices.Equal(cfg.Subjects, []string{ns + ".run.>"}) && cfg.Retention == jetstream.WorkQueuePolicy &&
+		cfg.Discard == jetstream.DiscardNew && cfg.DiscardNewPerSubject && cfg.MaxMsgsPerSubject == 1 &&
+		cfg.AllowAtomicPublish && !cfg.NoAck && cfg.MaxAge == 0
+}

@@ -1,0 +1,223 @@
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+
+	"github.com/seed56799101/taskmanager/observe"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// Option configures the client that [Open] makes. If an option is given twice, the last one counts,
+// except for [WithObserver].
+type Option func(*config) error
+
+// config holds the options of a client. It does not change after Open.
+type config struct {
+	namespace string
+	replicas  int           // 0: not given
+	lease     time.Duration // of a task that a worker has taken
+	crashes   int
+	maxTasks  int64         // 0: not given
+	maxBytes  int64         // 0: not given
+	deadFor   time.Duration // 0: not given
+	codec     Codec
+	observers []observe.Observer
+	logger    taskmanager.Logger
+	clock     func() time.Time
+}
+
+const (
+	defaultNamespace = "tasks"
+	defaultLease     = 30 * time.Second
+	defaultCrashes   = 5
+	defaultDeadFor   = 30 * 24 * time.Hour
+)
+
+func newConfig(opts []Option) (config, error) {
+	cfg := config{namespace: defaultNamespace, lease: defaultLease, crashes: defaultCrashes, codec: JSON, clock: time.Now}
+	var errs []error
+	for _, o := range opts {
+		if o == nil {
+			errs = append(errs, errors.New("nats: nil Option; leave it out"))
+			continue
+		}
+		errs = append(errs, o(&cfg))
+	}
+	return cfg, errors.Join(errs...)
+}
+
+// WithNamespace sets the prefix of all streams and subjects. Programs with different namespaces
+// do not see each other's tasks. It has at most 32 ASCII letters, digits and the characters - and _.
+// The default is "tasks".
+func WithNamespace(name string) Option {
+	return func(c *config) error {
+		if name == "" || len(name) > 32 || !validNamespace(name) {
+			return fmt.Errorf("nats: WithNamespace(%s): use 1 to 32 ASCII letters, digits, - and _", quote(name))
+		}
+		c.namespace = name
+		return nil
+	}
+}
+
+func validNamespace(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !plain(c) || c == '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// WithReplicas sets on how many servers of a cluster each task is stored: 1, 3 or 5. Without it, new
+// streams have one replica, and existing ones keep theirs.
+func WithReplicas(n int) Option {
+	return func(c *config) error {
+		if n < 1 || n > 5 {
+			return fmt.Errorf("nats: WithReplicas(%d): use 1 to 5, and an odd number", n)
+		}
+		c.replicas = n
+		return nil
+	}
+}
+
+// WithLease sets how long a worker may be silent before its tasks are given to other workers. A
+// worker extends its leases while it runs; a short lease finds dead workers sooner and costs more
+// messages. All workers of a kind should have the same. It is at least 100 ms; the default is 30 s.
+func WithLease(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 100*time.Millisecond {
+			return fmt.Errorf("nats: WithLease(%v): use at least 100ms", d)
+		}
+		c.lease = d
+		return nil
+	}
+}
+
+// WithCrashes sets how often a task may end its worker's process, or outlast its lease, before it
+// is a dead letter. The default is 5.
+func WithCrashes(n int) Option {
+	return func(c *config) error {
+		if n < 1 {
+			return fmt.Errorf("nats: WithCrashes(%d): use at least 1", n)
+		}
+		c.crashes = n
+		return nil
+	}
+}
+
+// WithMaxTasks limits the number of outstanding tasks of the namespace. Further submits return
+// [taskmanager.ErrQueueFull]. The limit belongs to the namespace: it stays until another client
+// sets another one. A negative n removes it.
+func WithMaxTasks(n int64) Option {
+	return func(c *config) error {
+		if n == 0 {
+			return errors.New("nats: WithMaxTasks(0): use at least 1, or a negative number for no limit")
+		}
+		c.maxTasks = max(n, -1)
+		return nil
+	}
+}
+
+// WithMaxBytes limits the size of the outstanding tasks of the namespace, with their
+// headers, in bytes. It is otherwise like [WithMaxTasks].
+func WithMaxBytes(n int64) Option {
+	return func(c *config) error {
+		if n == 0 {
+			return errors.New("nats: WithMaxBytes(0): use at least 1, or a negative number for no limit")
+		}
+		c.maxBytes = max(n, -1)
+		return nil
+	}
+}
+
+// WithDeadFor sets how long dead letters are kept: 30 days without it. Like [WithMaxTasks], it
+// belongs to the namespace. It is at least a second.
+func WithDeadFor(d time.Duration) Option {
+	return func(c *config) error {
+		if d < time.Second {
+			return fmt.Errorf("nats: WithDeadFor(%v): use at least 1s", d)
+		}
+		c.deadFor = d
+		return nil
+	}
+}
+
+// WithCodec sets how payloads and results are stored. The default is [JSON].
+func WithCodec(codec Codec) Option {
+	return func(c *config) error {
+		c.codec = codec
+		return validCodec(codec)
+	}
+}
+
+// WithObserver adds observers of submits: those that implement [observe.SubmitObserver]. An
+// [observe.OTel] emits the spans. Without one, the client uses the providers of
+// OpenTelemetry that the program has installed when it calls [Open]. The observers of executions belong
+// to the manager of the worker.
+func WithObserver(observers ...observe.Observer) Option {
+	return func(c *config) error {
+		for _, o := range observers {
+			if o == nil {
+				return errors.New("nats: WithObserver: nil observer; leave it out")
+			}
+		}
+		c.observers = append(c.observers, observers...)
+		return nil
+	}
+}
+
+// WithLogger sets the logger. The default, nil, is silent. Payloads are never logged.
+func WithLogger(l taskmanager.Logger) Option {
+	return func(c *config) error {
+		c.logger = l
+		return nil
+	}
+}
+
+// WithClock sets the clock of this process, for tests: the default is [time.Now]. The package compares
+// it with the clock of the server, and compensates the difference. It does not affect timeouts.
+func WithClock(now func() time.Time) Option {
+	return func(c *config) error {
+		if now == nil {
+			return errors.New("nats: WithClock: nil clock; pass time.Now")
+		}
+		c.clock = now
+		return nil
+	}
+}
+
+// ConnOptions returns options for [natsgo.Connect] that suit this package: the connection is
+// restored for ever after it was lost, with random waits, and events are logged to l, which may be nil. Add
+// your own for credentials and TLS:
+//
+//	nc, err := natsgo.Connect(url, append(nats.ConnOptions(log), natsgo.UserCredentials(file))...)
+//
+// The first connection is not retried, so that wrong credentials are reported at once.
+func ConnOptions(l taskmanager.Logger) []natsgo.Option {
+	log := logger{l}
+	return []natsgo.Option{
+		natsgo.MaxReconnects(-1),
+		natsgo.ReconnectWait(250 * time.Millisecond),
+		natsgo.ReconnectJitter(250*time.Millisecond, time.Second),
+		natsgo.IgnoreAuthErrorAbort(), // credentials may be exchanged while the server restarts
+		natsgo.PingInterval(10 * time.Second),
+		natsgo.MaxPingsOutstanding(2),
+		natsgo.DisconnectErrHandler(func(_ *natsgo.Conn, err error) {
+			if err != nil {
+				log.errorf("nats: connection lost: %s", clean(err.Error(), errorLimit))
+			}
+		}),
+		natsgo.ReconnectHandler(func(nc *natsgo.Conn) { log.infof("nats: connected again to %s", nc.ConnectedUrlRedacted()) }),
+		natsgo.ErrorHandler(func(_ *natsgo.Conn, sub *natsgo.Subscription, err error) {
+			subject := ""
+			if sub != nil {
+				subject = " of subscription " + quote(sub.Subject)
+			}
+			log.errorf("nats: error%s: %s", subject, clean(err.Error(), errorLimit))
+		}),
+	}
+}

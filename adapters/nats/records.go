@@ -1,0 +1,147 @@
+package nats
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// Status is the status of a task, wherever it is. Times are those of this process's clock. What
+// runs is described by the process that runs it; of a task that waits, the number of the worker and
+// the progress are unknown. A task that is due and waits for a worker has the status
+// [taskmanager.NotAssigned], one that waits to run again [taskmanager.Restarted].
+//
+// In JSON it has the fields of [taskmanager.TaskStatus] and process, id and level.
+type Status struct {
+	taskmanager.TaskStatus
+
+	Kind    string   // the kind; it equals TaskStatus.Kind
+	Process string   // the id of the process that has the task, or empty; see [Client.Processes]
+	ID      string   // the id; see [WithID]
+	Level   Priority // the level; see [WithPriority]
+}
+
+// statusExtra is what Status adds in JSON.
+type statusExtra struct {
+	Process string   `json:"process,omitempty"`
+	ID      string   `json:"id,omitempty"`
+	Level   Priority `json:"level,omitempty"`
+}
+
+// MarshalJSON returns the JSON of the embedded status with the fields that Status adds.
+func (s Status) MarshalJSON() ([]byte, error) {
+	s.TaskStatus.Kind = s.Kind
+	base, err := json.Marshal(s.TaskStatus)
+	if err != nil {
+		return nil, err
+	}
+	extra, err := json.Marshal(statusExtra{s.Process, s.ID, s.Level})
+	if err != nil || len(extra) == len("{}") {
+		return base, err
+	}
+	// Both are objects, and the first one has at least a name.
+	return append(append(base[:len(base)-1], ','), extra[1:]...), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON has written.
+func (s *Status) UnmarshalJSON(data []byte) error {
+	var extra statusExtra
+	if err := json.Unmarshal(data, &s.TaskStatus); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, &extra); err != nil {
+		return err
+	}
+	s.Kind, s.Process, s.ID, s.Level = s.TaskStatus.Kind, extra.Process, extra.ID, extra.Level
+	return nil
+}
+
+// Process is a worker process that is present, as it described itself last. A process that has died
+// is in the list for up to 30 seconds more.
+type Process struct {
+	ID      string    `json:"id"`      // unique among all processes, also earlier ones
+	Name    string    `json:"name"`    // as the program chose; the host and the process id by default
+	Host    string    `json:"host"`    // the name of the machine
+	PID     int       `json:"pid"`     // the number of the process on it
+	Kinds   []string  `json:"kinds"`   // the kinds that it handles, sorted
+	Workers int       `json:"workers"` // how many tasks it can run at once
+	Running int       `json:"running"` // how many it had at that time
+	Started time.Time `json:"started"` // when it began to pull, by the server's clock
+	Seen    time.Time `json:"seen"`    // when it described itself, by the server's clock
+}
+
+// KindInfo tells what there is of one kind. See [Client.Kinds].
+type KindInfo struct {
+	Kind        string `json:"kind"`
+	Waiting     uint64 `json:"waiting"`      // tasks that no worker has been given yet
+	Running     uint64 `json:"running"`      // tasks that workers were given, or that wait to run again
+	Dead        uint64 `json:"dead"`         // dead letters
+	HasConsumer bool   `json:"has_consumer"` // whether workers have ever asked for the kind
+}
+
+// DeadLetter is a task that has failed for good. [Client.DeadLetters] lists them.
+type DeadLetter struct {
+	Sequence uint64   // identifies the dead letter, for [Client.Retry] and [Client.Delete]
+	Name     string   // of the task
+	Kind     string   // of the task
+	ID       string   // of the task; see [WithID]
+	Level    Priority // of the task
+	Key      string   // see [WithKey]
+
+	Description string
+	Reason      string    // why it has failed: the text of an error
+	Attempts    int       // the number of executions
+	Process     string    // the id of the process that gave it up
+	At          time.Time // when it was given up, by the clock of this process
+	Payload     []byte    // in the format of Codec
+	Codec       string    // the name of the codec; see [WithCodec]
+}
+
+// outcome is how a task ended, for those who wait for it. It is the value in the bucket of results,
+// under encode(id), and expires after the time of WithResult.
+type outcome struct {
+	Err       string `json:"err,omitempty"`       // empty: success
+	Cancelled bool   `json:"cancelled,omitempty"` // with or without Err
+	Out       []byte `json:"out,omitempty"`       // in the format of the codec of the task
+	Process   string `json:"process,omitempty"`
+}
+
+// history is what the bucket of states keeps of a task that has run or was given back, under
+// encode(name). It belongs to one task: that of its ID.
+type history struct {
+	ID         string        `json:"id"`
+	State      restart.State `json:"state"`
+	NotBefore  int64         `json:"not_before,omitempty"` // Unix time in ns by the server's clock; 0: at once
+	Deliveries uint64        `json:"deliveries"`           // those that are accounted for: they were no crashes
+	Tries      int           `json:"tries,omitempty"`      // to find a slot, or a free name
+	Decodes    int           `json:"decodes,omitempty"`    // failures to read the payload
+	Trace      string        `json:"trace,omitempty"`      // traceparent of the last execution
+	Err        string        `json:"err,omitempty"`        // why it was given back, if no execution says so
+}
+
+// cancelAnswer is the answer of a process to a request to cancel a task.
+type cancelAnswer struct {
+	Process string `json:"process"`
+	Held    bool   `json:"held"` // the process has the task, or had it just now
+}
+
+// statusAnswer is a part of the answer of a process to a request for the status of its tasks.
+type statusAnswer struct {
+	Process string       `json:"process"`
+	Part    int          `json:"part"`  // from 0
+	Parts   int          `json:"parts"` // at least 1
+	Tasks   []taskAnswer `json:"tasks"`
+}
+
+// taskAnswer is one task of a statusAnswer.
+type taskAnswer struct {
+	ID     string                 `json:"id"`
+	Kind   string                 `json:"kind"`
+	Status taskmanager.TaskStatus `json:"status"`
+}
+
+// The subjects on which all worker processes listen.
+func (c *Client) cancelSubject() string { return c.cfg.namespace + ".ctl.cancel" }
+func (c *Client) statusSubject() string { return c.cfg.namespace + ".ctl.status" }
