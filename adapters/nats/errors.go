@@ -94,8 +94,8 @@ const (
 	codeServerLimit    jetstream.ErrorCode = 10023 // insufficient resources, after a full disk too
 	codeMemoryLimit    jetstream.ErrorCode = 10028
 	codeStorageLimit   jetstream.ErrorCode = 10047
-	codeNotFoundToDrop jetstream.ErrorCode = 10057 // a delete of a message that is not there
 	codeSequence       jetstream.ErrorCode = 10063 // the leader catches up
+	codeWrongLastID    jetstream.ErrorCode = 10070
 	codeStoreFailed    jetstream.ErrorCode = 10077 // a limit of the stream; the text tells which
 	codeHeaderSize     jetstream.ErrorCode = 10097
 	codeOffline        jetstream.ErrorCode = 10118
