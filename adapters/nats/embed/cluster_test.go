@@ -102,3 +102,34 @@ func TestClusterRefusesStranger(t *testing.T) {
 		nc.Close()
 	}
 }
+
+// With TLS, the servers reach one another only by certificates that they trust.
+func TestClusterTLS(t *testing.T) {
+	own, other := certificate(t), certificate(t)
+	join := func(identities ...identity) []*embed.Server {
+		t.Helper()
+		routes := addresses(t, len(identities))
+		servers := make([]*embed.Server, len(identities))
+		for i, id := range identities {
+			config := id.server()
+			config.RootCAs, config.ClientCAs = id.pool, id.pool
+			servers[i] = start(t, embed.Options{
+				Name: fmt.Sprint("s", i), Listen: "127.0.0.1:0", Token: "secret",
+				Cluster: &embed.Cluster{Name: "c", Listen: routes[i], Routes: routes, User: "u", Password: "p", TLS: config},
+			})
+		}
+		return servers
+	}
+	for _, s := range join(own, own) {
+		if err := s.Ready(within(t, time.Minute)); err != nil {
+			t.Errorf("with a certificate that they share: %v", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	for _, s := range join(own, other) {
+		if err := s.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with certificates that they do not trust: %v, want the end of the context", err)
+		}
+	}
+}

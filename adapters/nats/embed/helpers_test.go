@@ -2,6 +2,7 @@ package embed_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -45,6 +46,9 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
+// noPeers is the error of a cluster of which not enough servers are known to be online.
+const noPeers jetstream.ErrorCode = 10005
+
 // stream makes a stream for a subject.
 func stream(t *testing.T, nc *natsgo.Conn, subject string, replicas int) (jetstream.JetStream, jetstream.Stream) {
 	t.Helper()
@@ -52,13 +56,20 @@ func stream(t *testing.T, nc *natsgo.Conn, subject string, replicas int) (jetstr
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := js.CreateStream(within(t, 20*time.Second), jetstream.StreamConfig{
-		Name: "S", Subjects: []string{subject}, Storage: jetstream.FileStorage, Replicas: replicas,
-	})
-	if err != nil {
-		t.Fatalf("CreateStream: %v", err)
+	ctx := within(t, time.Minute)
+	for tick := time.NewTicker(20 * time.Millisecond); ; {
+		st, err := js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: "S", Subjects: []string{subject}, Storage: jetstream.FileStorage, Replicas: replicas,
+		})
+		if err == nil {
+			tick.Stop()
+			return js, st
+		}
+		if e, ok := errors.AsType[*jetstream.APIError](err); !ok || e.ErrorCode != noPeers {
+			t.Fatalf("CreateStream: %v", err)
+		}
+		<-tick.C
 	}
-	return js, st
 }
 
 // lines is a logger.
