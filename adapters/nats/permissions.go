@@ -1,0 +1,141 @@
+package nats
+
+import "slices"
+
+// Role is what a process may do in a namespace. [Permissions] lists its subjects. Each role includes
+// those before it.
+type Role int
+
+// The roles.
+const (
+	// RoleSubmitter submits tasks, waits for results, looks tasks up, cancels them, and runs
+	// schedules ([Repeat]). It cannot run tasks, nor see dead letters.
+	RoleSubmitter Role = iota + 1
+
+	// RoleWorker runs tasks too. It can make consumers, and delete tasks and dead letters one by one. It
+	// cannot make, change, purge or delete streams: an operator must have opened the namespace.
+	RoleWorker
+
+	// RoleOperator may do everything in the namespace, and nothing outside of it. [Open] needs it for
+	// the first time, and to change settings such as [WithMaxTasks].
+	RoleOperator
+)
+
+// Permissions returns the subjects to which a user in a role publishes and subscribes, for
+// the configuration of a server, a JWT, or the Users of package embed. For an invalid namespace or
+// role the lists are empty, but not nil, which allows nothing.
+//
+// The answers to requests arrive at inboxes, so all roles subscribe to _INBOX.>, and could read
+// answers to others. Where that matters, give each user an inbox of its own with
+// [natsgo.CustomInboxPrefix], and replace _INBOX in both lists.
+func Permissions(namespace string, r Role) (publish, subscribe []string) {
+	if namespace == "" || len(namespace) > 32 || !validNamespace(namespace) || r < RoleSubmitter || r > RoleOperator {
+		return []string{}, []string{}
+	}
+	p := permissions{namespace}
+	publish, subscribe = p.submitter()
+	if r >= RoleWorker {
+		pub, sub := p.worker()
+		publish, subscribe = append(publish, pub...), append(subscribe, sub...)
+	}
+	if r >= RoleOperator {
+		publish, subscribe = p.operator(), append(subscribe, namespace+".>")
+	}
+	return compact(publish), compact(subscribe)
+}
+
+// compact sorts a list and removes what is there twice.
+func compact(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// permissions are the subjects of a namespace.
+type permissions struct{ namespace string }
+
+// bucket returns the stream of a bucket.
+func (p permissions) bucket(part string) string { return "KV_" + p.namespace + "_" + part }
+
+// key returns the subjects of the keys of a bucket.
+func (p permissions) key(part string) string { return "$KV." + p.namespace + "_" + part + ".>" }
+
+// streams returns all streams.
+func (p permissions) streams() []string {
+	all := []string{p.namespace, p.namespace + "_DEAD"}
+	for _, part := range []string{"STATE", "CANCEL", "RESULTS", "CRON", "SLOTS", "PROCS"} {
+		all = append(all, p.bucket(part))
+	}
+	return all
+}
+
+// api returns the subjects of a request of the JetStream API for streams.
+func api(request string, streams ...string) []string {
+	list := make([]string, 0, len(streams))
+	for _, s := range streams {
+		list = append(list, "$JS.API."+request+"."+s)
+	}
+	return list
+}
+
+// read returns the subjects of requests for single messages.
+func (p permissions) read(streams ...string) []string {
+	direct := api("DIRECT.GET", streams...)
+	for _, s := range direct {
+		direct = append(direct, s+".>")
+	}
+	return append(direct, api("STREAM.MSG.GET", streams...)...)
+}
+
+// watch returns the subjects of requests for a consumer that follows a stream.
+func watch(streams ...string) []string {
+	list := []string{"$JS.FC.>"}
+	for _, s := range streams {
+		list = append(list, "$JS.API.CONSUMER.CREATE."+s+".>", "$JS.API.CONSUMER.INFO."+s+".>", "$JS.API.CONSUMER.DELETE."+s+".>")
+	}
+	return list
+}
+
+func (p permissions) submitter() (publish, subscribe []string) {
+	publish = slices.Concat(
+		[]string{p.namespace + ".run.>", p.namespace + ".ctl.cancel", p.namespace + ".ctl.status"},
+		[]string{p.key("CANCEL"), p.key("RESULTS"), p.key("CRON")},
+		api("STREAM.INFO", p.streams()...),
+		api("CONSUMER.LIST", p.namespace), // which kinds somebody runs
+		// A cancelled task is deleted with its history. The sequence alone names a message.
+		api("STREAM.MSG.DELETE", p.namespace, p.bucket("STATE")),
+		p.read(p.namespace, p.bucket("STATE"), p.bucket("RESULTS"), p.bucket("CRON"), p.bucket("PROCS")),
+		watch(p.bucket("PROCS"), p.bucket("RESULTS"), p.bucket("CRON")),
+	)
+	return publish, []string{"_INBOX.>", p.key("RESULTS")}
+}
+
+func (p permissions) worker() (publish, subscribe []string) {
+	consumers := "." + p.namespace + ".>"
+	publish = slices.Concat(
+		[]string{p.namespace + ".dead.>", "_INBOX.>"}, // it answers requests
+		[]string{p.key("STATE"), p.key("SLOTS"), p.key("PROCS")},
+		[]string{"$JS.ACK" + consumers},
+		[]string{"$JS.API.CONSUMER.CREATE" + consumers, "$JS.API.CONSUMER.DURABLE.CREATE" + consumers},
+		[]string{"$JS.API.CONSUMER.INFO" + consumers, "$JS.API.CONSUMER.DELETE" + consumers, "$JS.API.CONSUMER.MSG.NEXT" + consumers},
+		api("CONSUMER.NAMES", p.namespace),
+		api("STREAM.MSG.DELETE", p.bucket("SLOTS")),
+		p.read(p.bucket("CANCEL"), p.bucket("SLOTS"), p.namespace+"_DEAD"),
+		watch(p.bucket("CANCEL"), p.bucket("STATE"), p.bucket("SLOTS")),
+	)
+	return publish, []string{p.namespace + ".ctl.>"}
+}
+
+func (p permissions) operator() (publish []string) {
+	publish = []string{p.namespace + ".>", "_INBOX.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"}
+	for _, s := range p.streams() {
+		publish = append(publish,
+			"$JS.API.STREAM.*."+s, "$JS.API.STREAM.MSG.*."+s, "$JS.API.STREAM.PEER.*."+s, "$JS.API.STREAM.LEADER.*."+s,
+			"$JS.API.CONSUMER.*."+s, "$JS.API.CONSUMER.*."+s+".>", "$JS.API.CONSUMER.DURABLE.CREATE."+s+".>",
+			"$JS.API.CONSUMER.MSG.NEXT."+s+".>", "$JS.API.DIRECT.GET."+s, "$JS.API.DIRECT.GET."+s+".>", "$JS.ACK."+s+".>",
+		)
+	}
+	for _, part := range []string{"STATE", "CANCEL", "RESULTS", "CRON", "SLOTS", "PROCS"} {
+		publish = append(publish, p.key(part))
+	}
+	return publish
+}
