@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -31,6 +32,9 @@ type Client struct {
 	clock     *serverClock
 	log       logger
 	observers []observe.SubmitObserver
+
+	// connected is a context that ends when the present connection is lost.
+	connected atomic.Pointer[context.Context]
 
 	// life ends with Close. What the client has started is counted in running, to which nothing is added
 	// after that: both under mu.
@@ -82,8 +86,38 @@ func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error)
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.clock.refresh = c.readClock
+	c.watchConnection()
 	return c, nil
 }
+
+// watchConnection keeps the context of [Client.connection] until the client is closed.
+func (c *Client) watchConnection() {
+	lost := c.nc.StatusChanged(natsgo.DISCONNECTED, natsgo.RECONNECTING)
+	ctx, end := context.WithCancel(c.life)
+	c.connected.Store(&ctx)
+	c.start(func(life context.Context) {
+		defer c.nc.RemoveStatusListener(lost)
+		defer func() { end() }()
+		for {
+			select {
+			case <-lost:
+			case <-life.Done():
+				// Requests after Close do without.
+				forever := context.WithoutCancel(life)
+				c.connected.Store(&forever)
+				return
+			}
+			old := end
+			var next context.Context
+			next, end = context.WithCancel(life)
+			c.connected.Store(&next)
+			old()
+		}
+	})
+}
+
+// connection returns a context that ends when the present connection is lost.
+func (c *Client) connection() context.Context { return *c.connected.Load() }
 
 // submitObservers returns the observers of submits, with the one for the installed providers unless
 // the user has given one.

@@ -169,6 +169,23 @@ func (c *Client) translate(err error) error {
 	return err
 }
 
+// named adds the name of a task to an error.
+func named(name string, err error) error { return &namedError{name, err} }
+
+// namedError is an error about a task.
+type namedError struct {
+	name string
+	err  error
+}
+
+// Error returns the text of the error with the name.
+func (e *namedError) Error() string {
+	return fmt.Sprintf("nats: task %s: %s", quote(e.name), strings.TrimPrefix(e.err.Error(), "nats: "))
+}
+
+// Unwrap returns the error without the name.
+func (e *namedError) Unwrap() error { return e.err }
+
 // ended returns the reason for the end of ctx, as an error that matches it.
 func ended(ctx context.Context, doing string) error {
 	return fmt.Errorf("nats: %s: %w", doing, context.Cause(ctx))

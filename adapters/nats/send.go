@@ -55,7 +55,7 @@ func (c *Client) send(ctx context.Context, e *envelope, m *natsgo.Msg, userID bo
 	case nameTaken(err):
 		return &taskmanager.TaskError{Name: e.Name, Err: taskmanager.ErrAlreadyExists}
 	}
-	return &taskmanager.TaskError{Name: e.Name, Err: err}
+	return named(e.Name, err)
 }
 
 // request sends a message to a stream and returns the answer.
@@ -105,6 +105,8 @@ func (a *attempts) once(ctx context.Context, fn func(ctx context.Context) error)
 	}
 	ctx, stop := context.WithTimeout(ctx, timeout)
 	defer stop()
+	// An answer that has not come before the connection was lost does not come any more.
+	defer context.AfterFunc(a.c.connection(), stop)()
 	return fn(ctx)
 }
 
@@ -219,7 +221,7 @@ func (c *Client) settle(ctx context.Context, e *envelope, m *natsgo.Msg, unknown
 	case unknown:
 		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	}
-	return &taskmanager.TaskError{Name: e.Name, Err: err}
+	return named(e.Name, err)
 }
 
 // known reports whether the server has stored a message with this id in the last two minutes. The
