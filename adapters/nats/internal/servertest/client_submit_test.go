@@ -88,7 +88,9 @@ func TestSubmitRefusesBadInput(t *testing.T) {
 		"kind":       {nats.ErrNoKind, func() (*nats.Task, error) { return nats.Submit(soon(t), c, "a", 1) }},
 		"empty kind": {nats.ErrNoKind, func() (*nats.Task, error) { return nats.Submit(soon(t), c, "a", 1, nats.WithKind("")) }},
 		"long kind":  {nats.ErrTooLarge, func() (*nats.Task, error) { return nats.Submit(soon(t), c, "a", 1, nats.WithKind(long[:65])) }},
-		"payload":    {nats.ErrTooLarge, func() (*nats.Task, error) { return nats.Submit(soon(t), c, "a", make([]byte, 1<<20), nats.WithKind("k")) }},
+		"payload": {nats.ErrTooLarge, func() (*nats.Task, error) {
+			return nats.Submit(soon(t), c, "a", make([]byte, 1<<20), nats.WithKind("k"))
+		}},
 		"nil client": {nil, func() (*nats.Task, error) { return nats.Submit(soon(t), nil, "a", 1, nats.WithKind("k")) }},
 		"channel":    {nil, func() (*nats.Task, error) { return nats.Submit(soon(t), c, "a", make(chan int), nats.WithKind("k")) }},
 		"panic":      {nil, func() (*nats.Task, error) { return nats.Submit(soon(t), c, "a", unruly{}) }},
