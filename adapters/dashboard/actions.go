@@ -16,15 +16,17 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// bodyLimit is the length of the longest body of a request, in bytes. There is room for each name that has a page,
-// of which JSON may escape each byte as six.
-const bodyLimit = 4 << 10
+// bodyLimit is the length of the longest body of a request, in bytes. There is room for each name that has a page
+// and for a kind as long, of which JSON may escape each byte as six.
+const bodyLimit = 8 << 10
 
 // command is the body of a request for an action.
 type command struct {
 	Manager string `json:"manager"`
 	Action  string `json:"action"`
 	Name    string `json:"name"`
+	Kind    string `json:"kind"`   // of a dead letter
+	Letter  string `json:"letter"` // the ID of a dead letter
 	Min     *int   `json:"min"`
 	Max     *int   `json:"max"`
 }
@@ -37,7 +39,7 @@ func (c *command) permission() (a Action, task string) {
 	switch a = Action(c.Action); a {
 	case resume:
 		return Pause, ""
-	case Cancel, Run:
+	case Cancel, Run, Retry, Delete:
 		return a, c.Name
 	}
 	return a, ""
@@ -70,7 +72,7 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x, err := d.manager(c.Manager)
+	x, err := d.doer(c.Manager)
 	if err != nil {
 		return err
 	}
@@ -90,6 +92,17 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) error {
 	}
 	log(r, c, slog.LevelInfo, "dashboard: an action was done", nil)
 	return nil
+}
+
+// doer is a manager or a cluster.
+type doer interface{ do(c *command) error }
+
+// doer returns the manager or the cluster with a name.
+func (d *Dashboard) doer(name string) (doer, error) {
+	if x, err := d.cluster(name); err == nil {
+		return x, nil
+	}
+	return d.manager(name)
 }
 
 // allows asks the function of the program. A panic of it refuses the action.
@@ -132,19 +145,23 @@ func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return nil, &failure{http.StatusRequestEntityTooLarge, "the body is longer than 4 kB"}
+		return nil, &failure{http.StatusRequestEntityTooLarge, "the body is longer than 8 kB"}
 	}
 	c := new(command)
 	if err != nil || json.Unmarshal(body, c) != nil {
-		return nil, badRequest("the body is no JSON object with the texts manager, action and name, and the numbers min and max")
+		return nil, badRequest("the body is no JSON object with the texts manager, action, name, kind and letter, and the numbers min and max")
 	}
 	if c.Manager == "" {
-		return nil, badRequest("manager is empty; it must be the name of the manager that the action is for")
+		return nil, badRequest("manager is empty; it must be the name of the manager or cluster that the action is for")
 	}
 	switch Action(c.Action) {
 	case Cancel, Run:
 		if c.Name == "" {
 			return nil, badRequest("name is empty; it must be that of a task or schedule")
+		}
+	case Retry, Delete:
+		if c.Name == "" || !isLetterID(c.Letter) {
+			return nil, badRequest("name or letter is missing; a dead letter is named by both, and by its kind")
 		}
 	case Pause, resume:
 	case Resize:
@@ -152,7 +169,7 @@ func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
 			return nil, badRequest("min or max is missing; resize needs both")
 		}
 	default:
-		return nil, badRequest("action is %.40q; it must be cancel, pause, resume, resize or run", c.Action)
+		return nil, badRequest("action is %.40q; it must be cancel, pause, resume, resize, run, retry or delete", c.Action)
 	}
 	return c, nil
 }
@@ -160,6 +177,8 @@ func readCommand(w http.ResponseWriter, r *http.Request) (*command, error) {
 // do does an action.
 func (x *managed) do(c *command) error {
 	switch Action(c.Action) {
+	case Retry, Delete:
+		return badRequest("%.100q is a manager, which has no dead letters; name a cluster", x.name)
 	case Cancel:
 		if !x.m.Cancel(c.Name) {
 			return &failure{http.StatusNotFound, "no task of that name is outstanding"}
@@ -211,6 +230,9 @@ func log(r *http.Request, c *command, level slog.Level, message string, err erro
 	attrs = append(attrs, slog.String("remote", text.Line(r.RemoteAddr, text.NameLimit)))
 	if c.Name != "" {
 		attrs = append(attrs, slog.String("task", text.Line(c.Name, text.NameLimit)))
+	}
+	if isLetterID(c.Letter) {
+		attrs = append(attrs, slog.String("letter", c.Letter))
 	}
 	if Action(c.Action) == Resize {
 		attrs = append(attrs, slog.Int("min", *c.Min), slog.Int("max", *c.Max))

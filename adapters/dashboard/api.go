@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,7 +81,7 @@ func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, name string
 		fail(w, err)
 		return
 	}
-	answer, err := d.read(name, args)
+	answer, err := d.read(r.Context(), name, args)
 	if err != nil {
 		fail(w, err)
 		return
@@ -94,13 +95,20 @@ func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, name string
 }
 
 // read returns the answer to a GET request.
-func (d *Dashboard) read(name string, args url.Values) (any, error) {
+func (d *Dashboard) read(ctx context.Context, name string, args url.Values) (any, error) {
+	if name == "meta" && d.shows(args.Get("m")) {
+		return d.meta(), nil
+	}
+	if reader := clusterReaders[name]; reader != nil {
+		x, err := d.cluster(args.Get("m"))
+		if err != nil {
+			return nil, err
+		}
+		return reader(x, ctx, args)
+	}
 	x, err := d.manager(args.Get("m"))
 	if err != nil {
 		return nil, err
-	}
-	if name == "meta" {
-		return d.meta(), nil
 	}
 	if name == "schedules" {
 		return d.schedules(x), nil
@@ -113,13 +121,30 @@ func (d *Dashboard) read(name string, args url.Values) (any, error) {
 
 // manager returns the manager with a name, or the first one if the name is empty.
 func (d *Dashboard) manager(name string) (*managed, error) {
-	if name == "" {
+	if name == "" && len(d.managers) > 0 {
 		return d.managers[0], nil
 	}
 	if x := d.byName[name]; x != nil {
 		return x, nil
 	}
 	return nil, &failure{http.StatusNotFound, "there is no manager of that name"}
+}
+
+// cluster returns the cluster with a name, or the first one if the name is empty.
+func (d *Dashboard) cluster(name string) (*clustered, error) {
+	for _, x := range d.clusters {
+		if name == "" || x.name == name {
+			return x, nil
+		}
+	}
+	return nil, &failure{http.StatusNotFound, "there is no cluster of that name"}
+}
+
+// shows reports whether there is a manager or a cluster with a name. An empty name stands for the first one.
+func (d *Dashboard) shows(name string) bool {
+	_, noManager := d.manager(name)
+	_, noCluster := d.cluster(name)
+	return noManager == nil || noCluster == nil
 }
 
 // arguments returns the arguments of a request.
@@ -185,12 +210,22 @@ type metaAnswer struct {
 	Columns  []string      `json:"columns"`
 	Actions  []Action      `json:"actions"`
 	Managers []managerInfo `json:"managers"`
+	Clusters []clusterInfo `json:"clusters"`
+}
+
+// clusterInfo describes a cluster.
+type clusterInfo struct {
+	Name string `json:"name"`
 }
 
 func (d *Dashboard) meta() metaAnswer {
 	answer := metaAnswer{
 		Title: d.title, Version: assets().version, Now: unix(time.Now()), TraceURL: d.traceURL,
 		Columns: columns[:], Actions: append([]Action{}, d.actions...),
+		Managers: []managerInfo{}, Clusters: []clusterInfo{},
+	}
+	for _, x := range d.clusters {
+		answer.Clusters = append(answer.Clusters, clusterInfo{x.name})
 	}
 	for _, x := range d.managers {
 		is := x.m.Describe()

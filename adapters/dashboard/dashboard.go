@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -8,11 +9,12 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Dashboard shows managers in a browser. It is an [http.Handler], safe for concurrent use. [New] makes
+// Dashboard shows managers and clusters in a browser. It is an [http.Handler], safe for concurrent use. [New] makes
 // one.
 type Dashboard struct {
 	managers []*managed
 	byName   map[string]*managed
+	clusters []*clustered
 	labels   map[*taskmanager.Schedule]string
 	title    string
 	traceURL string
@@ -23,11 +25,12 @@ type Dashboard struct {
 	origins  *http.CrossOriginProtection
 
 	closing sync.Once
-	closed  chan struct{} // closed by Close
-	sampled chan struct{} // closed when no further sample is taken
+	stop    context.CancelFunc // ends calls of sources of clusters
+	closed  chan struct{}      // closed by Close
+	sampled chan struct{}      // closed when no further sample is taken
 }
 
-// New returns a dashboard of one or more managers, and begins to sample them. Call [Dashboard.Close]
+// New returns a dashboard of one or more managers and clusters, and begins to sample the managers. Call [Dashboard.Close]
 // when it is no longer used. New panics if an option is invalid, with an error that says what to
 // do.
 func New(opts ...Option) *Dashboard {
@@ -49,17 +52,25 @@ func New(opts ...Option) *Dashboard {
 		d.managers = append(d.managers, x)
 		d.byName[x.name] = x
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	d.stop = stop
+	for _, g := range s.clusters {
+		d.clusters = append(d.clusters, &clustered{name: g.name, source: g.source, turns: turns{ctx: ctx}})
+	}
 	go d.sample()
 	return d
 }
 
-// Close ends the sampling and the streams to browsers, and waits for the former. The handler
+// Close ends the sampling, the streams to browsers and the calls of sources of clusters, and waits for the sampling. The handler
 // continues to answer, without further points in its charts. To shut a server down, close the dashboard
 // first, since [http.Server.Shutdown] waits for streams:
 //
 //	server.RegisterOnShutdown(d.Close)
 func (d *Dashboard) Close() {
-	d.closing.Do(func() { close(d.closed) })
+	d.closing.Do(func() {
+		d.stop()
+		close(d.closed)
+	})
 	<-d.sampled
 }
 

@@ -1,4 +1,5 @@
-// Package dashboard shows in a browser what the task managers of a program do.
+// Package dashboard shows in a browser what the task managers of a program do, and what several processes do that
+// share tasks.
 //
 //	c := dashboard.NewCollector() // optional
 //	m, err := taskmanager.Start(taskmanager.WithObserver(c))
@@ -21,6 +22,13 @@
 // of executions.
 //
 // The oldest wait in the queue is shown if the manager measures it; see [taskmanager.WithPoolTimes].
+//
+// # Clusters
+//
+// Tasks that several processes share are shown next to the managers: a [Cluster] has pages with its processes and
+// kinds, the outstanding tasks and those that were given up, which can be retried and deleted. The dashboard gets
+// all that from a [ClusterSource], and asks only while somebody looks, once a second in all. Package
+// adapters/nats/cluster has a source for the tasks of package adapters/nats.
 //
 // # Mounting
 //
@@ -51,14 +59,15 @@
 //   - Methods of tasks, errors and timetables, and the weight function of a discipline, are called apart, and
 //     have 50 ms to answer. A task whose
 //     method does not answer is shown as such, and left alone for 30 seconds. At most 64 calls are
-//     pending at a time.
+//     pending at a time. The source of a cluster has five seconds for a call, and 8 calls may be pending.
+//   - What a dead letter works on is never shown. Whoever may retry one submits that input again.
 //
 // # Data
 //
-// The page reads JSON below api/v1/, which programs may read too. The argument m names the manager; the
+// The page reads JSON below api/v1/, which programs may read too. The argument m names the manager or cluster; the
 // default is the first one. All times are Unix seconds and all durations seconds. A number that is unknown is -1.
 //
-//	meta                    the managers, the columns of points, and what is allowed
+//	meta                    the managers and clusters, the columns of points, and what is allowed
 //	overview                the present state
 //	events                  that state each second, as server-sent events named tick
 //	series?seconds=         points by column: each second for 15 minutes, otherwise every 15 seconds
@@ -75,8 +84,20 @@
 //	decisions               the last 512 decisions of the scaler
 //	schedules               the schedules and their next runs
 //
+// These are of clusters:
+//
+//	cluster                 the processes, and the numbers of tasks by kind
+//	cluster-tasks?q=&kind=&limit=
+//	                        outstanding tasks, or a part of them; q is a part of the name or the whole name
+//	dead?q=&kind=&limit=    tasks that were given up, newest first, or a part of them
+//
+// Answers about a cluster may be a second old. A request may wait four seconds for its turn, and is answered with
+// status 503 if that is not enough, with 502 if the source has an error, and with 504 if it does not answer.
+//
 // A POST of {"manager", "action", "name", "min", "max"} to actions does something: cancel, pause, resume,
-// resize or run. The manager is required; if the URL has the argument m too, both must be the same. An error
+// resize or run. The manager is required; if the URL has the argument m too, both must be the same. For a cluster,
+// manager is its name, and the actions are cancel and, with the fields name, kind and letter of a dead letter, retry and
+// delete. Where an answer has the fields id and kindID, these are the exact name and kind. An error
 // is answered with {"error"} and a status.
 //
 // A task whose name is longer than 600 bytes, or no valid UTF-8, has no page and cannot be cancelled here.

@@ -16,13 +16,14 @@ import (
 )
 
 // Option configures the dashboard that [New] makes. The functions of this package that return an
-// Option are the options. If one other than [Manager] and [Schedule] is given twice, the last one
+// Option are the options. If one other than [Manager], [Cluster] and [Schedule] is given twice, the last one
 // counts.
 type Option func(*settings)
 
 // settings are what the options set. The faults are reported by New.
 type settings struct {
 	managers []given
+	clusters []givenCluster
 	labels   map[*taskmanager.Schedule]string
 	title    string
 	traceURL string
@@ -46,8 +47,8 @@ func (s *settings) fault(is bool, format string, args ...any) {
 	}
 }
 
-// Manager shows a manager under a name, which is that of the links to its pages. A dashboard has one
-// or more managers, each under a name of its own. If the manager was started with a [Collector] as an
+// Manager shows a manager under a name, which is that of the links to its pages. Each manager and each [Cluster]
+// has a name of its own. If the manager was started with a [Collector] as an
 // observer, pass it too; nil is no collector.
 func Manager(name string, m *taskmanager.TaskManager, c ...*Collector) Option {
 	return func(s *settings) {
@@ -139,17 +140,20 @@ type Action string
 
 // The actions.
 const (
-	Cancel Action = "cancel" // cancel a task
+	Cancel Action = "cancel" // cancel a task, of a manager or a cluster
 	Pause  Action = "pause"  // pause and resume a manager
 	Resize Action = "resize" // change the bounds on the workers of a manager
 	Run    Action = "run"    // run a schedule now
+	Retry  Action = "retry"  // submit the task of a dead letter of a cluster again
+	Delete Action = "delete" // remove a dead letter of a cluster
 )
 
 // Actions allows actions. Without this option the dashboard is read-only.
 //
 // The dashboard calls allow for each action, with the request, the action, and the exact name of the
-// task or schedule, which is empty for Pause and Resize. The argument m in the URL of that request is always the name
-// of the manager: r.URL.Query().Get("m"). The body has been read. An error refuses the action; its text is
+// task or schedule, which is empty for Pause and Resize. For Retry and Delete it is the name of the task that was
+// given up. The argument m in the URL of that request is always the name
+// of the manager or cluster: r.URL.Query().Get("m"). The body has been read. An error refuses the action; its text is
 // logged, and not shown to the user. A panic refuses it too. The dashboard does not know who its users are: they are
 // authenticated by a middleware of the program, or by allow. Every action is logged with
 // [log/slog.Default], at the level Warn if it was refused or failed.
@@ -159,7 +163,7 @@ func Actions(allow func(r *http.Request, a Action, task string) error, actions .
 		s.fault(len(actions) == 0, "Actions: there is no action; leave the option out for a read-only dashboard")
 		for i, a := range actions {
 			s.fault(slices.Contains(actions[:i], a), "Actions: %.100q is given twice; name each action once", string(a))
-			s.fault(!slices.Contains([]Action{Cancel, Pause, Resize, Run}, a), "Actions: %.100q is no action; use Cancel, Pause, Resize or Run", string(a))
+			s.fault(!slices.Contains([]Action{Cancel, Pause, Resize, Run, Retry, Delete}, a), "Actions: %.100q is no action; use Cancel, Pause, Resize, Run, Retry or Delete", string(a))
 		}
 		s.allow, s.actions = allow, actions
 	}
@@ -175,10 +179,14 @@ func newSettings(opts []Option) (*settings, error) {
 		}
 		o(s)
 	}
-	s.fault(len(s.managers) == 0, "there is no manager to show; pass one with the option Manager")
+	s.fault(len(s.managers)+len(s.clusters) == 0, "there is no manager to show; pass one with the option Manager")
 	names, managers, collectors := make(map[string]bool), make(map[*taskmanager.TaskManager]bool), make(map[*Collector]bool)
+	for _, g := range s.clusters {
+		s.fault(names[g.name], "Cluster: the name %.100q is given twice; give each cluster a name of its own", g.name)
+		names[g.name] = true
+	}
 	for _, g := range s.managers {
-		s.fault(names[g.name], "Manager: the name %.100q is given twice; give each manager a name of its own", g.name)
+		s.fault(names[g.name], "Manager: the name %.100q is given twice; give each manager and cluster a name of its own", g.name)
 		s.fault(g.m != nil && managers[g.m], "Manager: the manager of %.100q has another name too; show each manager once", g.name)
 		names[g.name], managers[g.m] = true, true
 		if g.collector == nil {

@@ -54,6 +54,11 @@ func TestInvalidOptionsPanic(t *testing.T) {
 		{"there is no name; leave the option out", []dashboard.Option{ok, dashboard.Hosts()}},
 		{`the manager of "n" has another name too`, []dashboard.Option{ok, dashboard.Manager("n", m)}},
 		{`the collector of "n" observes another manager`, []dashboard.Option{dashboard.Manager("n", other, collector)}},
+		{"Cluster: the name is empty", []dashboard.Option{dashboard.Cluster("", new(fakeCluster))}},
+		{"use printable characters", []dashboard.Option{dashboard.Cluster("a\nb", new(fakeCluster))}},
+		{`the source of "c" is nil`, []dashboard.Option{dashboard.Cluster("c", nil)}},
+		{`the name "c" is given twice`, []dashboard.Option{dashboard.Cluster("c", new(fakeCluster)), dashboard.Cluster("c", new(fakeCluster))}},
+		{`the name "m" is given twice`, []dashboard.Option{ok, dashboard.Cluster("m", new(fakeCluster))}},
 		{`"resume" is no action`, []dashboard.Option{ok, dashboard.Actions(allow, "resume")}},
 	} {
 		func() {

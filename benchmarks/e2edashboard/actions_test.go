@@ -15,7 +15,7 @@ import (
 )
 
 // words are those on the buttons of actions.
-var words = []string{"Cancel task", "Pause manager", "Change bounds", "Run now"}
+var words = []string{"Cancel task", "Pause manager", "Change bounds", "Run now", "Retry", "Delete"}
 
 // buttons are the words on the buttons of the page.
 const buttons = `[...document.querySelectorAll('main button')].map(b => b.innerText)`
@@ -160,6 +160,8 @@ func TestReadOnly(t *testing.T) {
 		{"#/images/workers", "no. 1"},
 		{"#/images/schedules", "schedule"},
 		{"#/images/scaling", "Decisions"},
+		{"#/" + url.PathEscape(shop) + "/tasks", victim},
+		{"#/" + url.PathEscape(shop) + "/dead", escaped},
 	} {
 		tab.visit(p.url(at.route), at.text)
 		tab.until(`document.querySelector('header').innerText.includes('read-only')`)

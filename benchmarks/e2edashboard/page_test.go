@@ -38,6 +38,12 @@ var places = []place{
 	{"#/images/failures?outcome=panic", "resize/panic"},
 	{"#/images/schedules", "Run now"},
 	{"#/images/scaling", "Decisions"},
+	{"#/" + url.PathEscape(shop) + "/overview", "No process runs the kind"},
+	{"#/" + url.PathEscape(shop) + "/tasks", victim},
+	{"#/" + url.PathEscape(shop) + "/tasks?q=vict&kind=" + url.QueryEscape(hostile), "1 task"},
+	{"#/" + url.PathEscape(shop) + "/tasks?q=nobody", "No outstanding task fits"},
+	{"#/" + url.PathEscape(shop) + "/dead", escaped},
+	{"#/" + url.PathEscape(shop) + "/dead?kind=" + url.QueryEscape(hostile), "there may be more that fit"},
 	{"#/" + url.PathEscape(mail) + "/overview", "none waits"},
 	{"#/" + url.PathEscape(mail) + "/keys", "There is no collector"},
 }
@@ -183,6 +189,9 @@ func checkSelector(t *testing.T, b *tab, p *program) {
 	choose(images, "#/images/workers", victim)
 	b.visit(p.url("#/images/task?name="+url.QueryEscape(victim)), "Cancel task")
 	choose(mail, "#/"+mail+"/tasks", "No task is outstanding.")
+	choose(shop, "#/"+shop+"/tasks", "thumbnail/7")
+	choose(images, "#/images/tasks", victim)
+	choose(shop, "#/"+shop+"/tasks", "thumbnail/7")
 }
 
 // checkHidden hides the tab: it closes its stream, and opens another one when it is seen again.

@@ -21,7 +21,8 @@ const hostile = `"><img src=x onerror="document.title='owned'"><script>document.
 // The names of tasks and managers in the program.
 const (
 	images  = "images"
-	mail    = `mail <b>"&amp;` // a hostile name of a manager
+	mail    = `mail <b>"&amp;`    // a hostile name of a manager
+	shop    = `shop <b>%2f"&amp;` // a hostile name of a cluster
 	victim  = "transcode/victim.mp4"
 	flaky   = "fetch/flaky.jpg"
 	hidden  = "invoice\u202efdp.exe" // it reads as another name where its character has effect
@@ -35,6 +36,7 @@ type program struct {
 	t         *testing.T
 	address   string // host and port, which stay the same after a restart
 	managers  map[string]*taskmanager.TaskManager
+	cluster   *cluster
 	dashboard *dashboard.Dashboard
 	through   func(http.Handler) http.Handler // what requests pass first, as a proxy; may be nil
 	readOnly  bool
@@ -64,13 +66,14 @@ func (p *program) start() {
 			taskmanager.WithRestartPlain(), taskmanager.WithRestart(restart.MaxAttempts(3, restart.Constant(time.Millisecond)))),
 		mail: p.manager(taskmanager.WithWorkers(0, 2)),
 	}
+	p.cluster = newCluster()
 	options := []dashboard.Option{
-		dashboard.Manager(images, p.managers[images], c), dashboard.Manager(mail, p.managers[mail]),
+		dashboard.Manager(images, p.managers[images], c), dashboard.Manager(mail, p.managers[mail]), dashboard.Cluster(shop, p.cluster),
 		dashboard.Title("Tasks <of> the shop"), dashboard.TraceURL("https://traces.example.com/{trace_id}"),
 	}
 	if !p.readOnly {
 		options = append(options, dashboard.Actions(func(*http.Request, dashboard.Action, string) error { return nil },
-			dashboard.Cancel, dashboard.Pause, dashboard.Resize, dashboard.Run))
+			dashboard.Cancel, dashboard.Pause, dashboard.Resize, dashboard.Run, dashboard.Retry, dashboard.Delete))
 	}
 	p.dashboard = dashboard.New(options...)
 	p.serve()

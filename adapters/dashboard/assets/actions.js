@@ -85,16 +85,18 @@ export const dialog = () =>
 const button = (word, q) =>
   html`<button
     type="button"
-    class="button ${q.danger ? 'danger' : ''}"
+    class="button ${q.danger && !q.quiet ? 'danger' : ''}"
     @click=${() => ask({ verb: word, ...q })}
   >
     ${word}
   </button>`;
 
-// cancelTask offers to cancel a task. name is the exact one, or empty if no request can hold it.
-export const cancelTask = (name, shown) =>
+// cancelTask offers to cancel a task. name is the exact one, or empty if no request can hold it. quiet is for
+// buttons in each row of a list: only the question is red then.
+export const cancelTask = (name, shown, quiet = false) =>
   can('cancel') && name
     ? button('Cancel task', {
+        quiet,
         action: 'cancel',
         fields: { name },
         danger: true,
@@ -104,6 +106,29 @@ export const cancelTask = (name, shown) =>
           it will not run. It is not restarted.`,
       })
     : nothing;
+
+// ofLetter offers an action for a dead letter, unless no request can name it.
+const ofLetter = (action, word, l, q) =>
+  can(action) && l.letter
+    ? button(word, { action, fields: { name: l.id ?? l.name, kind: l.kindID ?? l.kind, letter: l.letter }, ...q })
+    : nothing;
+
+// retryLetter and deleteLetter offer what can be done with a task that was given up.
+export const retryLetter = l =>
+  ofLetter('retry', 'Retry', l, {
+    title: 'Run this task again?',
+    done: `Task ${plain(l.name)} was submitted again.`,
+    text: html`<bdi class="mono">${plain(l.name)}</bdi> is submitted again, with the same input. Its dead letter is
+      removed.`,
+  });
+export const deleteLetter = l =>
+  ofLetter('delete', 'Delete', l, {
+    danger: true,
+    quiet: true,
+    title: 'Delete this dead letter?',
+    done: `The dead letter of ${plain(l.name)} was deleted.`,
+    text: html`The input of <bdi class="mono">${plain(l.name)}</bdi> is lost. The task does not run again.`,
+  });
 
 // pauseManager offers to pause or resume the manager.
 export function pauseManager() {

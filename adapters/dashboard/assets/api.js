@@ -24,7 +24,7 @@ async function request(url, options = {}) {
   try {
     response = await fetch(url, { credentials: 'same-origin', ...options });
   } catch (cause) {
-    throw new Error('The server does not answer.', { cause });
+    throw Object.assign(new Error('The server does not answer.', { cause }), { offline: true });
   }
   return answer(response);
 }

@@ -8,7 +8,7 @@ import * as live from './live.js';
 import { pages } from './pages.js';
 import { link, parse } from './route.js';
 import * as series from './series.js';
-import { draw, onDraw, say, state } from './state.js';
+import { cluster, draw, names, onDraw, say, state } from './state.js';
 import { mount } from './timeline.js';
 import { plain } from './format.js';
 
@@ -18,7 +18,7 @@ let lastLoad = 0; // in milliseconds
 
 // load fetches the data of the page.
 async function load() {
-  const page = pages[state.page];
+  const page = pages()[state.page];
   if (!page.load) return;
   const mine = ++asked;
   fetching = true;
@@ -40,8 +40,8 @@ async function load() {
 function onTick(tick) {
   state.tick = tick;
   state.skew = tick.now - Date.now() / 1000;
-  series.append(tick);
-  if (!fetching && performance.now() - lastLoad >= pages[state.page].every * 1000 - 100) load();
+  if (!cluster()) series.append(tick);
+  if (!fetching && performance.now() - lastLoad >= pages()[state.page].every * 1000 - 100) load();
   draw();
 }
 
@@ -52,30 +52,41 @@ async function resync() {
   state.updated = meta.version !== state.meta.version;
   state.meta = { ...meta, version: state.meta.version };
   state.skew = meta.now - Date.now() / 1000;
-  await series.load();
+  if (!cluster()) await series.load();
   load();
 }
 
-// connect shows the manager on show from scratch.
+// connect shows the manager or cluster on show from scratch.
 async function connect() {
-  Object.assign(state, { tick: null, recent: [], columns: null, decisions: [] });
+  const mine = state.manager;
+  Object.assign(state, { tick: null, silence: '', recent: [], columns: null, decisions: [] });
   live.stop();
   try {
-    const [tick] = await Promise.all([get('overview'), series.load()]);
+    const tick = await first();
+    if (mine !== state.manager) return; // the user has chosen another one
     onTick(tick);
   } catch (error) {
-    state.error = error.message;
+    if (mine !== state.manager) return;
+    if (cluster()) state.silence = error.message;
+    else state.error = error.message;
   }
   live.start();
   draw();
 }
 
+// first fetches the state. A cluster is asked once a second, so what the page itself shows is asked for before.
+async function first() {
+  if (!cluster()) return (await Promise.all([get('overview'), series.load()]))[0];
+  await null;
+  return get('cluster');
+}
+
 function setTitle() {
-  const { title, managers } = state.meta;
-  const page = pages[state.page];
+  const { title } = state.meta;
+  const page = pages()[state.page];
   document.title = [
     plain(page.heading?.() ?? page.label),
-    managers.length > 1 ? plain(state.manager) : '',
+    names().length > 1 ? plain(state.manager) : '',
     plain(title),
   ]
     .filter(Boolean)
@@ -85,17 +96,18 @@ function setTitle() {
 // go follows the address bar.
 function go() {
   const to = parse();
-  const name = to.manager || state.meta.managers[0].name;
-  if (!state.meta.managers.some(m => m.name === name)) {
+  const name = to.manager || names()[0];
+  if (!names().includes(name)) {
     say(`There is no manager ${plain(name)}.`);
-    location.replace(link('overview', {}, state.meta.managers[0].name));
+    location.replace(link('overview', {}, names()[0]));
     return;
   }
-  const page = Object.hasOwn(pages, to.page) ? to.page : 'overview';
   const otherManager = name !== state.manager;
+  state.manager = name;
+  const page = Object.hasOwn(pages(), to.page) ? to.page : 'overview';
   const otherPage = otherManager || page !== state.page || to.args.get('name') !== state.args.get('name');
   const otherSpan = state.columns && String(state.args.get('seconds')) !== String(to.args.get('seconds'));
-  Object.assign(state, { manager: name, page, args: to.args, error: '' });
+  Object.assign(state, { page, args: to.args, error: '' });
   if (otherPage) Object.assign(state, { data: null, focusTitle: !otherManager });
   setTitle();
   if (otherManager) connect();
@@ -128,7 +140,7 @@ const help = () => document.getElementById(helpId).showModal();
 function drawing() {
   const { page } = state;
   render(
-    frame(pages[page].view(state.data), { toggleLive, toggleTheme, help }),
+    frame(pages()[page].view(state.data), { toggleLive, toggleTheme, help }),
     document.getElementById('app'),
   );
   mount();

@@ -5,27 +5,35 @@ import { count, plain } from './format.js';
 import { icon } from './icons.js';
 import { menu, pages } from './pages.js';
 import { link } from './route.js';
-import { latest, manager, state } from './state.js';
+import { cluster, latest, manager, names, state } from './state.js';
 
 export const helpId = 'help';
 
 const links = { connecting: 'connecting', live: 'live', polling: 'live, by polling', offline: 'no answer' };
 const managerStates = { running: 'running', paused: 'paused', draining: 'draining', stopped: 'stopped' };
 
-// changeManager keeps the page, except that of a task, which the other manager does not have.
+// changeManager keeps the page, except that of a task, which the other manager does not have. A cluster
+// has other pages than a manager: those that it lacks lead to its overview.
 function changeManager(event) {
   location.hash = link(state.page === 'task' ? 'tasks' : state.page, {}, event.target.value);
 }
 
-const managers = () =>
-  state.meta.managers.length > 1
-    ? html`<label class="manager"
-        ><span>Manager</span
-        ><select @change=${changeManager}>
-          ${state.meta.managers.map(m => html`<option value=${m.name} ?selected=${m.name === state.manager}>${plain(m.name)}</option>`)}
-        </select></label
-      >`
-    : nothing;
+const option = ({ name }) =>
+  html`<option value=${name} ?selected=${name === state.manager}>${plain(name)}</option>`;
+
+const group = (label, list) =>
+  list.length ? html`<optgroup label=${label}>${list.map(option)}</optgroup>` : nothing;
+
+function managers() {
+  if (names().length < 2) return nothing;
+  const { managers, clusters } = state.meta;
+  return html`<label class="manager"
+    ><span>${clusters.length ? 'Show' : 'Manager'}</span
+    ><select @change=${changeManager}>
+      ${clusters.length ? html`${group('Managers', managers)}${group('Clusters', clusters)}` : managers.map(option)}
+    </select></label
+  >`;
+}
 
 const managerState = () => {
   const s = state.tick?.state ?? manager().state;
@@ -69,6 +77,10 @@ const header = ({ toggleLive, toggleTheme, help }) => {
 // numbers stand beside the menu entries. They are of the same moment as those of the overview.
 function numbers() {
   if (!state.tick) return {};
+  if (cluster()) {
+    const { waiting, running, dead } = state.tick;
+    return { tasks: waiting < 0 || running < 0 ? -1 : waiting + running, dead };
+  }
   const tasks = ['busy', 'lent', 'queued', 'delayed', 'restarting'].map(latest);
   return {
     tasks: tasks.filter(n => n > 0).reduce((a, b) => a + b, 0),
@@ -83,11 +95,11 @@ const navigation = () => {
   const here = state.page === 'task' ? 'tasks' : state.page;
   return html`<nav class="menu" aria-label="Pages">
     <ul>
-      ${menu.map(
+      ${menu().map(
         (id, i) =>
           html`<li>
             <a href=${link(id)} aria-current=${id === here ? 'page' : nothing} title="key ${i + 1}"
-              ><span>${pages[id].label}</span
+              ><span>${pages()[id].label}</span
               >${n[id] > 0 ? html`<span class="number">${count(n[id])}</span>` : nothing}</a
             >
           </li>`,
@@ -112,6 +124,13 @@ const messages = () =>
         </p>`
       : nothing
   }
+  ${
+    state.silence && state.link !== 'offline'
+      ? html`<p class="banner warn" role="status">
+          <bdi>${plain(state.silence)}</bdi> What you see is old. The page tries again by itself.
+        </p>`
+      : nothing
+  }
   ${state.error && state.link !== 'offline' ? html`<p class="banner bad" role="alert">${plain(state.error)}</p>` : nothing}`;
 
 const keysOfHelp = [
@@ -130,6 +149,7 @@ const terms = [
   ['blocked', 'has lent its place to others while it waits for another task'],
   ['delayed', 'is not due yet'],
   ['restarting', 'failed, and waits to run again'],
+  ['dead letter', 'a task of a cluster that was given up'],
   ['wait', 'from the moment a task is ready until it starts'],
   ['p50, p95, p99', '50, 95 or 99 % of the values are below'],
 ];

@@ -41,19 +41,16 @@ export function listen({ toggleLive, toggleTheme, help }) {
     t: toggleTheme,
     '?': help,
   };
-  menu.forEach((page, i) => {
-    keys[i + 1] = () => {
-      location.hash = link(page);
-    };
-  });
   addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
     if (event.target.matches?.(editable)) {
       if (event.key === 'Escape') event.target.blur();
       return;
     }
-    if (!Object.hasOwn(keys, event.key)) return;
+    const page = menu()[Number(event.key) - 1];
+    if (!page && !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
-    keys[event.key]();
+    if (page) location.hash = link(page);
+    else keys[event.key]();
   });
 }

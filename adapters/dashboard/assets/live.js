@@ -1,6 +1,7 @@
-// Keeps the overview up to date: by a stream, or by polling where streams do not get through.
+// Keeps the overview up to date: by a stream, or by polling where streams do not get through. The state of
+// a cluster is polled, because the server asks the cluster only when somebody asks the server.
 import { address, get } from './api.js';
-import { draw, say, state } from './state.js';
+import { cluster, draw, say, state } from './state.js';
 
 const silence = 6_000; // a stream that says nothing for so long is broken, as a tick comes each second
 const pollEvery = 2_000;
@@ -50,6 +51,10 @@ function status(link) {
 
 function open() {
   const mine = ++generation;
+  if (cluster()) {
+    poller = setTimeout(poll, 0);
+    return;
+  }
   let first = true;
   source = new EventSource(address('events'));
   const broken = () => {
@@ -88,14 +93,18 @@ function lost(early) {
 
 async function poll() {
   const mine = poller;
-  let next = 'polling';
+  let next = cluster() ? 'live' : 'polling';
   try {
-    const overview = await get('overview');
+    const overview = await get(cluster() ? 'cluster' : 'overview');
     if (mine !== poller) return;
     if (state.link === 'offline') await resync().catch(() => {});
+    state.silence = '';
     take(overview);
-  } catch {
-    next = 'offline';
+  } catch (error) {
+    if (mine !== poller) return;
+    if (cluster() && !error.offline) state.silence = error.message;
+    else next = 'offline';
+    draw();
   }
   if (mine !== poller) return; // a stream has been opened, or the user has left
   status(next);

@@ -55,6 +55,16 @@ export const keyLink = key =>
     ? html`<a class="cut" title=${plain(key)} href=${link('tasks', { key })}><bdi>${plain(key)}</bdi></a>`
     : nothing;
 
+// clusterKindLink leads to the tasks of a kind of a cluster, or to its dead letters. kindID is empty if no
+// address can hold the kind.
+export const clusterKindLink = (row, to = 'tasks') => {
+  const kind = row.kindID ?? row.kind;
+  if (!row.kind) return nothing;
+  return kind
+    ? html`<a class="cut" title=${plain(row.kind)} href=${link(to, { kind })}><bdi>${plain(row.kind)}</bdi></a>`
+    : text(row.kind);
+};
+
 // time shows a moment of the day, with the full time when pointed at.
 export function time(t) {
   if (!(t > 0)) return nothing;

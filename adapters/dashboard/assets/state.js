@@ -2,7 +2,7 @@
 
 export const state = {
   meta: null, // answer of meta
-  manager: '', // name of the manager on show
+  manager: '', // name of the manager or cluster on show
   page: 'overview',
   args: new URLSearchParams(), // of the page
   data: null, // answer for the page; null until it is there
@@ -10,6 +10,7 @@ export const state = {
   live: true, // the user wants updates
   link: 'connecting', // connecting, live, polling or offline
   tick: null, // the latest overview
+  silence: '', // why the cluster on show does not answer
   recent: [], // points of the last ten ticks, a second each
   columns: null, // of series
   step: 1, // seconds between points
@@ -25,6 +26,12 @@ export const now = () => Date.now() / 1000 + state.skew;
 
 // manager is the entry of meta for the manager on show.
 export const manager = () => state.meta.managers.find(m => m.name === state.manager) ?? {};
+
+// cluster tells whether a cluster is on show, not a manager.
+export const cluster = (name = state.manager) => state.meta.clusters.some(c => c.name === name);
+
+// names are those of all managers and clusters.
+export const names = () => [...state.meta.managers, ...state.meta.clusters].map(one => one.name);
 
 // can tells whether the server offers an action.
 export const can = action => state.meta.actions.includes(action);
