@@ -52,8 +52,9 @@ const openTimeout = 10 * time.Second
 // changes the streams of a newer version; those of this version keep their settings, except those that
 // options give explicitly.
 //
-// The errors are [ErrNoJetStream], [ErrLayout], the reason for the end of ctx, and those of the
-// server and of invalid options. If ctx has no deadline, Open waits ten seconds for the server.
+// The errors are [ErrNoJetStream], [ErrLayout], [natsgo.ErrPermissionViolation] (see [Permissions]), the
+// reason for the end of ctx, and those of the server and of invalid options. If ctx has no deadline, Open
+// waits ten seconds for the server.
 //
 // The connection stays the caller's: [Client.Close] does not close it. Make it with
 // [ConnOptions].
@@ -81,7 +82,9 @@ func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error)
 		ctx, stop = context.WithTimeout(ctx, openTimeout)
 		defer stop()
 	}
-	if err := c.bind(ctx); err != nil {
+	ctx, stop := refusable(ctx, nc)
+	defer stop()
+	if err := refused(ctx, c.bind(ctx)); err != nil {
 		return nil, fmt.Errorf("nats: open namespace %q: %w", cfg.namespace, c.translate(err))
 	}
 	c.life, c.end = context.WithCancel(context.Background())

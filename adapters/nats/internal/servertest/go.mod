@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/nats-io/nats.go v1.55.0
-	github.com/seed56799101/taskmanager/adapters/nats v0.0.0-00010101000000-000000000000
+	github.com/seed56799101/taskmanager/adapters/nats v0.1.0
 	github.com/seed56799101/taskmanager/adapters/nats/embed v0.1.0
 	go.uber.org/goleak v1.3.0
 )
