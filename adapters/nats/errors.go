@@ -95,7 +95,7 @@ const (
 	codeMemoryLimit    jetstream.ErrorCode = 10028
 	codeStorageLimit   jetstream.ErrorCode = 10047
 	codeSequence       jetstream.ErrorCode = 10063 // the leader catches up
-	codeWrongLastID    jetstream.ErrorCode = 10070
+	codeRollup         jetstream.ErrorCode = 10111 // an invalid header Nats-Rollup
 	codeStoreFailed    jetstream.ErrorCode = 10077 // a limit of the stream; the text tells which
 	codeHeaderSize     jetstream.ErrorCode = 10097
 	codeOffline        jetstream.ErrorCode = 10118

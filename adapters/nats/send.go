@@ -203,8 +203,8 @@ func (c *Client) forbidden() error {
 	return fmt.Errorf("nats: the credentials of the connection do not allow it; see Permissions: %w", err)
 }
 
-// noLastID is the id of no message.
-const noLastID = "none of taskmanager"
+// refusedRollup is a value of the header Nats-Rollup that no server accepts.
+const refusedRollup = "question of taskmanager"
 
 // settle finds out whether the message with our id, or with the id of the user, was stored before the server
 // said that the name is taken.
@@ -225,15 +225,17 @@ func (c *Client) settle(ctx context.Context, e *envelope, m *natsgo.Msg, unknown
 }
 
 // known reports whether the server has stored a message with this id in the last two minutes. The
-// question is a message that it cannot store, because of what it expects of the stream. The id is checked
-// before that.
+// question is a message that it never stores, because of a header that is invalid. The id is checked
+// before that, by a server alone and by a cluster. Most other headers will not do: a server alone checks
+// Nats-Expected-Last-Sequence before the id, and a cluster checks Nats-Expected-Last-Msg-Id so late that the failure stops
+// the stream.
 func (c *Client) known(ctx context.Context, m *natsgo.Msg) (bool, error) {
 	question := &natsgo.Msg{Subject: m.Subject, Header: natsgo.Header{
-		headMsgID: m.Header[headMsgID], "Nats-Expected-Last-Msg-Id": {noLastID},
+		headMsgID: m.Header[headMsgID], jetstream.MsgRollup: {refusedRollup},
 	}}
 	a := c.newAttempts(ctx)
 	err := a.run(ctx, func(ctx context.Context) error { return c.request(ctx, question) })
-	if nameTaken(err) || hasCode(err, codeWrongLastID) {
+	if nameTaken(err) || hasCode(err, codeRollup) {
 		return false, nil
 	}
 	return err == nil, err
