@@ -59,10 +59,12 @@ func (p permissions) bucket(part string) string { return "KV_" + p.namespace + "
 // key returns the subjects of the keys of a bucket.
 func (p permissions) key(part string) string { return "$KV." + p.namespace + "_" + part + ".>" }
 
+func buckets() []string { return []string{"STATE", "CANCEL", "RESULTS", "CRON", "SLOTS", "PROCS"} }
+
 // streams returns all streams.
 func (p permissions) streams() []string {
 	all := []string{p.namespace, p.namespace + "_DEAD"}
-	for _, part := range []string{"STATE", "CANCEL", "RESULTS", "CRON", "SLOTS", "PROCS"} {
+	for _, part := range buckets() {
 		all = append(all, p.bucket(part))
 	}
 	return all
@@ -125,17 +127,29 @@ func (p permissions) worker() (publish, subscribe []string) {
 	return publish, []string{p.namespace + ".ctl.>"}
 }
 
+// The commands have no wildcards: in a namespace that is called like a part of a command, such as CREATE, a
+// wildcard would match commands for other namespaces.
 func (p permissions) operator() (publish []string) {
 	publish = []string{p.namespace + ".>", "_INBOX.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"}
-	for _, s := range p.streams() {
-		publish = append(publish,
-			"$JS.API.STREAM.*."+s, "$JS.API.STREAM.MSG.*."+s, "$JS.API.STREAM.PEER.*."+s, "$JS.API.STREAM.LEADER.*."+s,
-			"$JS.API.CONSUMER.*."+s, "$JS.API.CONSUMER.*."+s+".>", "$JS.API.CONSUMER.DURABLE.CREATE."+s+".>",
-			"$JS.API.CONSUMER.MSG.NEXT."+s+".>", "$JS.API.DIRECT.GET."+s, "$JS.API.DIRECT.GET."+s+".>", "$JS.ACK."+s+".>",
-		)
+	for _, command := range []string{
+		"STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.INFO", "STREAM.PURGE", "STREAM.SNAPSHOT", "STREAM.RESTORE",
+		"STREAM.MSG.GET", "STREAM.MSG.DELETE", "STREAM.LEADER.STEPDOWN", "CONSUMER.CREATE", "CONSUMER.NAMES", "CONSUMER.LIST",
+	} {
+		publish = append(publish, api(command, p.streams()...)...)
 	}
-	for _, part := range []string{"STATE", "CANCEL", "RESULTS", "CRON", "SLOTS", "PROCS"} {
+	for _, command := range []string{
+		"CONSUMER.CREATE", "CONSUMER.DURABLE.CREATE", "CONSUMER.INFO", "CONSUMER.DELETE", "CONSUMER.PAUSE", "CONSUMER.RESET",
+		"CONSUMER.UNPIN", "CONSUMER.LEADER.STEPDOWN", "CONSUMER.MSG.NEXT",
+	} {
+		for _, s := range api(command, p.streams()...) {
+			publish = append(publish, s+".>")
+		}
+	}
+	for _, s := range p.streams() {
+		publish = append(publish, "$JS.ACK."+s+".>")
+	}
+	for _, part := range buckets() {
 		publish = append(publish, p.key(part))
 	}
-	return publish
+	return append(publish, p.read(p.streams()...)...)
 }

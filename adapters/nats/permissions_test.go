@@ -31,3 +31,37 @@ func TestPermissionsStayInTheNamespace(t *testing.T) {
 		}
 	}
 }
+
+// A namespace that is called like a part of the API gives no access to another one.
+func TestPermissionsOfOddNamespaces(t *testing.T) {
+	requests := []string{
+		"$JS.API.STREAM.DELETE.victim", "$JS.API.STREAM.MSG.DELETE.victim", "$JS.API.STREAM.INFO.victim",
+		"$JS.API.CONSUMER.DURABLE.CREATE.victim.c", "$JS.API.CONSUMER.CREATE.victim.c.f", "$JS.API.CONSUMER.CREATE.victim",
+		"$JS.API.CONSUMER.MSG.NEXT.victim.c", "$JS.API.DIRECT.GET.victim", "$JS.API.DIRECT.GET.victim.s", "$JS.ACK.victim.c.1.1.1.1.1",
+		"$JS.API.CONSUMER.LEADER.STEPDOWN.victim.c", "victim.run.a.b.c", "$KV.victim_STATE.a", "$JS.API.SERVER.REMOVE",
+	}
+	for _, namespace := range []string{"JS", "API", "STREAM", "CONSUMER", "CREATE", "DURABLE", "NEXT", "MSG", "GET", "DELETE", "ACK", "KV", "INFO"} {
+		publish, _ := nats.Permissions(namespace, nats.RoleOperator)
+		for _, r := range requests {
+			for _, s := range publish {
+				if matches(s, r) {
+					t.Errorf("an operator of %s may publish to %s by %s", namespace, r, s)
+				}
+			}
+		}
+	}
+}
+
+// matches reports whether a subject with wildcards matches one without.
+func matches(pattern, subject string) bool {
+	p, s := strings.Split(pattern, "."), strings.Split(subject, ".")
+	for i, token := range p {
+		switch {
+		case token == ">":
+			return len(s) > i
+		case i >= len(s) || token != "*" && token != s[i]:
+			return false
+		}
+	}
+	return len(p) == len(s)
+}
