@@ -84,8 +84,8 @@ func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error)
 	}
 	ctx, stop := refusable(ctx, nc)
 	defer stop()
-	if err := refused(ctx, c.bind(ctx)); err != nil {
-		return nil, fmt.Errorf("nats: open namespace %q: %w", cfg.namespace, c.translate(err))
+	if err := refused(ctx, c.bindPatiently(ctx)); err != nil {
+		return nil, fmt.Errorf("nats: open namespace %q: %w", cfg.namespace, err)
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.clock.refresh = c.readClock

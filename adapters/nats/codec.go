@@ -39,7 +39,7 @@ func marshal(codec Codec, v any) (data []byte, err error) {
 }
 
 // unmarshal is marshal for the other direction.
-func unmarshal(codec Codec, data []byte, v any) (err error) { //nolint:unused // the workers use it
+func unmarshal(codec Codec, data []byte, v any) (err error) {
 	defer recovered("the codec or a method of the payload", &err)
 	return codec.Unmarshal(data, v)
 }

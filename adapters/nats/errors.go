@@ -52,6 +52,9 @@ var (
 	ErrNoResult = newError("no_result", "nats: there is no result; submit the task with WithResult, and wait for it before the result expires")
 )
 
+// ErrClosed is returned by calls that need the client after [Client.Close].
+var ErrClosed = newError("closed", "nats: the client is closed")
+
 // mark is a sentinel error of this package.
 type mark struct{ kind, text string }
 
@@ -89,11 +92,15 @@ func (e *ResultError) Error() string { return fmt.Sprintf("nats: task %s: %s", q
 // The errors of the server that matter here. The server has no constants that a client can import.
 const (
 	codeAccountLimit   jetstream.ErrorCode = 10002 // limits of the account
+	codeNoPeers        jetstream.ErrorCode = 10005 // fewer servers of the cluster run than replicas are wanted
+	codeNoCluster      jetstream.ErrorCode = 10074 // replicas without a cluster
 	codeUnavailable    jetstream.ErrorCode = 10008 // no leader of the cluster
 	codeNotLeader      jetstream.ErrorCode = 10009
 	codeServerLimit    jetstream.ErrorCode = 10023 // insufficient resources, after a full disk too
 	codeMemoryLimit    jetstream.ErrorCode = 10028
 	codeStorageLimit   jetstream.ErrorCode = 10047
+	codeNoSequence     jetstream.ErrorCode = 10043
+	codeDeleteFailed   jetstream.ErrorCode = 10057
 	codeSequence       jetstream.ErrorCode = 10063 // the leader catches up
 	codeRollup         jetstream.ErrorCode = 10111 // an invalid header Nats-Rollup
 	codeStoreFailed    jetstream.ErrorCode = 10077 // a limit of the stream; the text tells which

@@ -19,6 +19,7 @@ const (
 	metaLayout = "taskmanager.layout"
 	metaPart   = "taskmanager.part" // which stream of the namespace it is
 	partTasks  = "tasks"
+	partDead   = "dead"
 )
 
 // The times for which the server keeps things.
@@ -29,50 +30,60 @@ const (
 	markerFor    = time.Second
 )
 
+// bindPatiently binds the streams, and waits for a cluster that is about to start.
+func (c *Client) bindPatiently(ctx context.Context) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		err := c.bind(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, natsgo.ErrNoResponders):
+			return fmt.Errorf("%w: %w", ErrNoJetStream, err)
+		case transient(err), hasCode(err, codeNoPeers):
+			if pause(ctx, wait) {
+				continue
+			}
+		}
+		return c.explain(err)
+	}
+}
+
+// explain adds what may be the reason for an error of bind.
+func (c *Client) explain(err error) error {
+	if hasCode(err, codeNoPeers, codeNoCluster) {
+		return fmt.Errorf("WithReplicas(%d) needs as many running servers of a cluster: %w", c.cfg.replicas, err)
+	}
+	return c.translate(err)
+}
+
 // bind finds the streams of the namespace, or makes them.
 //
 // The stream of the tasks is made last: where it exists, the others do too, unless somebody
 // deleted them. Two processes may make the streams at the same time, since a stream that exists is
 // as good as one that was made.
 func (c *Client) bind(ctx context.Context) error {
-	var err error
-	if c.tasks, err = c.firstInfo(ctx); err == nil {
-		if err := c.checkLayout(c.tasks.CachedInfo(), partTasks); err != nil {
-			return err // before anything of it is touched
-		}
-	} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
+	st, err := c.clock.learnFrom(ctx, c.js, c.cfg.namespace)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
+	}
+	if err == nil { // before anything of a newer layout is touched
+		if err := c.checkLayout(st.CachedInfo(), partTasks); err != nil {
+			return err
+		}
 	}
 	for _, want := range c.streams() {
 		st, err := c.ensure(ctx, want)
 		if err != nil {
 			return err
 		}
-		switch want.Name {
-		case c.cfg.namespace:
+		switch want.Metadata[metaPart] {
+		case partTasks:
 			c.tasks = st
-		case c.cfg.namespace + "_DEAD":
+		case partDead:
 			c.dead = st
 		}
 	}
 	return c.bindBuckets(ctx)
-}
-
-// firstInfo asks for the stream of the tasks, and waits for a cluster that has no leader yet. It
-// learns the time of the server on the way.
-func (c *Client) firstInfo(ctx context.Context) (jetstream.Stream, error) {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		st, err := c.clock.learnFrom(ctx, c.js, c.cfg.namespace)
-		if errors.Is(err, natsgo.ErrNoResponders) {
-			return nil, fmt.Errorf("%w: %w", ErrNoJetStream, err)
-		}
-		if err == nil || !transient(err) {
-			return st, err
-		}
-		if !pause(ctx, wait) {
-			return nil, err
-		}
-	}
 }
 
 // pause waits. It returns false if ctx ends first.
@@ -110,17 +121,17 @@ func (c *Client) streams() []jetstream.StreamConfig {
 		deadFor = defaultDeadFor
 	}
 	return []jetstream.StreamConfig{
-		bucket(ns, "STATE", replicas, 0, false),
+		deletable(bucket(ns, "STATE", replicas, 0, false)),
 		bucket(ns, "CANCEL", replicas, cancelFor, false),
 		bucket(ns, "RESULTS", replicas, 0, true),
 		bucket(ns, "CRON", replicas, 0, false),
-		bucket(ns, "SLOTS", replicas, 0, true),
+		deletable(bucket(ns, "SLOTS", replicas, 0, true)),
 		bucket(ns, "PROCS", replicas, procsFor, false),
 		{
 			Name: ns + "_DEAD", Description: "dead letters", Subjects: []string{ns + ".dead.>"},
 			Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage, Replicas: replicas,
 			MaxAge: deadFor, Duplicates: dedupeWindow, AllowDirect: true, MaxMsgs: -1, MaxBytes: -1,
-			Metadata: metadata("dead"),
+			Metadata: metadata(partDead),
 		},
 		{
 			Name: ns, Description: "outstanding tasks", Subjects: []string{ns + ".run.>"},
@@ -160,6 +171,13 @@ func bucket(ns, part string, replicas int, ttl time.Duration, keyTTL bool) jetst
 	if keyTTL {
 		cfg.AllowMsgTTL, cfg.SubjectDeleteMarkerTTL = true, markerFor
 	}
+	return cfg
+}
+
+// deletable lets entries of a bucket be deleted by their sequence, which leaves no marker behind. A marker
+// for each name that ever was would fill the bucket.
+func deletable(cfg jetstream.StreamConfig) jetstream.StreamConfig {
+	cfg.DenyDelete = false
 	return cfg
 }
 
@@ -205,7 +223,7 @@ func (c *Client) adjust(have *jetstream.StreamConfig, part string) bool {
 	case partTasks:
 		set(&have.MaxMsgs, c.cfg.maxTasks)
 		set(&have.MaxBytes, c.cfg.maxBytes)
-	case "dead":
+	case partDead:
 		set((*int64)(&have.MaxAge), int64(c.cfg.deadFor))
 	}
 	return changed

@@ -24,6 +24,12 @@ const (
 	headResult       = "Task-Result" // for how long the result is kept, in ns
 	headCodec        = "Task-Codec"  // unless it is json
 
+	// In dead letters only.
+	headLevel        = "Task-Level"
+	headDeadReason   = "Task-Dead-Reason"
+	headDeadAttempts = "Task-Dead-Attempts"
+	headDeadProcess  = "Task-Dead-Process"
+
 	headMsgID       = "Nats-Msg-Id"
 	headExpectedSeq = "Nats-Expected-Last-Subject-Sequence"
 	headExpectedFor = "Nats-Expected-Last-Subject-Sequence-Subject"

@@ -101,7 +101,7 @@ type DeadLetter struct {
 
 // outcome is how a task ended, for those who wait for it. It is the value in the bucket of results,
 // under encode(id), and expires after the time of WithResult.
-type outcome struct { //nolint:unused // the workers use it
+type outcome struct {
 	Err       string `json:"err,omitempty"`       // empty: success
 	Cancelled bool   `json:"cancelled,omitempty"` // with or without Err
 	Out       []byte `json:"out,omitempty"`       // in the format of the codec of the task
@@ -110,7 +110,7 @@ type outcome struct { //nolint:unused // the workers use it
 
 // history is what the bucket of states keeps of a task that has run or was given back, under
 // encode(name). It belongs to one task: that of its ID.
-type history struct { //nolint:unused // the workers use it
+type history struct {
 	ID         string        `json:"id"`
 	State      restart.State `json:"state"`
 	NotBefore  int64         `json:"not_before,omitempty"` // Unix time in ns by the server's clock; 0: at once
@@ -122,13 +122,13 @@ type history struct { //nolint:unused // the workers use it
 }
 
 // cancelAnswer is the answer of a process to a request to cancel a task.
-type cancelAnswer struct { //nolint:unused // the workers use it
+type cancelAnswer struct {
 	Process string `json:"process"`
 	Held    bool   `json:"held"` // the process has the task, or had it just now
 }
 
 // statusAnswer is a part of the answer of a process to a request for the status of its tasks.
-type statusAnswer struct { //nolint:unused // the workers use it
+type statusAnswer struct {
 	Process string       `json:"process"`
 	Part    int          `json:"part"`  // from 0
 	Parts   int          `json:"parts"` // at least 1
@@ -136,12 +136,12 @@ type statusAnswer struct { //nolint:unused // the workers use it
 }
 
 // taskAnswer is one task of a statusAnswer.
-type taskAnswer struct { //nolint:unused // the workers use it
+type taskAnswer struct {
 	ID     string                 `json:"id"`
 	Kind   string                 `json:"kind"`
 	Status taskmanager.TaskStatus `json:"status"`
 }
 
 // The subjects on which all worker processes listen.
-func (c *Client) cancelSubject() string { return c.cfg.namespace + ".ctl.cancel" } //nolint:unused // the workers use it
-func (c *Client) statusSubject() string { return c.cfg.namespace + ".ctl.status" } //nolint:unused // the workers use it
+func (c *Client) cancelSubject() string { return c.cfg.namespace + ".ctl.cancel" }
+func (c *Client) statusSubject() string { return c.cfg.namespace + ".ctl.status" }

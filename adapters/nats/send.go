@@ -244,12 +244,12 @@ func (c *Client) known(ctx context.Context, m *natsgo.Msg) (bool, error) {
 // stored reports whether the outstanding task of a name has the id of e. It may be older than what
 // the server remembers of ids.
 func (c *Client) stored(ctx context.Context, e *envelope) (bool, error) {
-	m, err := c.tasks.GetLastMsgForSubject(ctx, c.anySubject(e.Name))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	m, err := c.last(ctx, e.Name)
+	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, c.translate(err)
+		return false, err
 	}
 	return m.Header.Get(headID) == e.ID, nil
 }

@@ -1,0 +1,95 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Cancel cancels the outstanding task of a name, wherever it is, as
+// [taskmanager.TaskManager.Cancel] does within a process. It returns false if there is none.
+//
+// A task that runs ends as soon as it returns from its handler; Cancel does not wait for that. A task that waits is
+// removed. If a process that may have the task does not answer, the task ends when it is delivered the next
+// time, at the latest at the end of its lease.
+func (c *Client) Cancel(ctx context.Context, name string) (bool, error) {
+	if err := checkClient(ctx, c, "cancel"); err != nil {
+		return false, err
+	}
+	return c.cancelTask(ctx, name, "")
+}
+
+// cancelTask cancels the outstanding task of a name, if it has the given id, or any if that is empty.
+func (c *Client) cancelTask(ctx context.Context, name, id string) (bool, error) {
+	m, err := c.last(ctx, name)
+	if errors.Is(err, ErrNotFound) && !hasCode(err, jetstream.JSErrCodeStreamNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("nats: cancel: %w", err)
+	}
+	found := m.Header.Get(headID)
+	if id != "" && id != found {
+		return false, nil
+	}
+	// The mark comes first: whoever is given the task from now on sees it.
+	if _, err := c.cancels.PutString(ctx, encode(found), found); err != nil {
+		return false, fmt.Errorf("nats: cancel: %w", c.translate(err))
+	}
+	held := false
+	silent, err := c.askAll(ctx, c.cancelSubject(), []byte(found), func(data []byte) (string, bool) {
+		var a cancelAnswer
+		if json.Unmarshal(data, &a) != nil {
+			return "", false
+		}
+		held = held || a.Held
+		return a.Process, true
+	})
+	if err != nil {
+		return false, fmt.Errorf("nats: cancel: %w", err)
+	}
+	if held || len(silent) > 0 {
+		return true, nil
+	}
+	return true, c.removeCancelled(ctx, m)
+}
+
+// removeCancelled removes a task that no process has.
+func (c *Client) removeCancelled(ctx context.Context, m *jetstream.RawStreamMsg) error {
+	e, err := c.parse(m.Subject, m.Header)
+	if err == nil && e.Result > 0 { // before the task, so that who waits finds one of them
+		if err := c.putOutcome(ctx, e, outcome{Cancelled: true}); err != nil {
+			return err
+		}
+	}
+	if err := c.deleteMsg(ctx, c.cfg.namespace, m.Sequence); err != nil && !errors.Is(err, errGone) {
+		return fmt.Errorf("nats: cancel: %w", err)
+	}
+	if err != nil {
+		return nil // the message is not in our format, so there is no history
+	}
+	_, revision, err := c.history(ctx, e)
+	if err == nil && revision > 0 {
+		err = c.deleteMsg(ctx, "KV_"+c.cfg.namespace+"_STATE", revision)
+	}
+	if err != nil && !errors.Is(err, errGone) {
+		return fmt.Errorf("nats: cancel: remove the history: %w", err)
+	}
+	return nil
+}
+
+// putOutcome stores the outcome of a task. The first one stays.
+func (c *Client) putOutcome(ctx context.Context, e envelope, o outcome) error {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	_, err = c.results.Create(ctx, encode(e.ID), body, jetstream.KeyTTL(e.Result))
+	if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+		return fmt.Errorf("nats: store the outcome of task %s: %w", quote(e.Name), c.translate(err))
+	}
+	return nil
+}
