@@ -162,7 +162,9 @@ func bucket(ns, part string, replicas int, ttl time.Duration, keyTTL bool) jetst
 		Name: "KV_" + ns + "_" + part, Subjects: []string{"$KV." + ns + "_" + part + ".>"},
 		Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew,
 		MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxAge: ttl,
-		AllowRollup: true, DenyDelete: true, AllowDirect: true, Metadata: metadata(part),
+		AllowRollup: true, AllowDirect: true, Metadata: metadata(part),
+		// Workers remove single histories and slots, so that no markers of deleted keys pile up.
+		DenyDelete: part != "STATE" && part != "SLOTS",
 		Duplicates: dedupeWindow,
 	}
 	if 0 < ttl && ttl < dedupeWindow {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -106,19 +105,6 @@ type outcome struct {
 	Cancelled bool   `json:"cancelled,omitempty"` // with or without Err
 	Out       []byte `json:"out,omitempty"`       // in the format of the codec of the task
 	Process   string `json:"process,omitempty"`
-}
-
-// history is what the bucket of states keeps of a task that has run or was given back, under
-// encode(name). It belongs to one task: that of its ID.
-type history struct {
-	ID         string        `json:"id"`
-	State      restart.State `json:"state"`
-	NotBefore  int64         `json:"not_before,omitempty"` // Unix time in ns by the server's clock; 0: at once
-	Deliveries uint64        `json:"deliveries"`           // those that are accounted for: they were no crashes
-	Tries      int           `json:"tries,omitempty"`      // to find a slot, or a free name
-	Decodes    int           `json:"decodes,omitempty"`    // failures to read the payload
-	Trace      string        `json:"trace,omitempty"`      // traceparent of the last execution
-	Err        string        `json:"err,omitempty"`        // why it was given back, if no execution says so
 }
 
 // cancelAnswer is the answer of a process to a request to cancel a task.

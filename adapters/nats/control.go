@@ -1,0 +1,139 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+const (
+	// statusPart is how many tasks one message of an answer describes, at most.
+	statusPart = 500
+	// recentIDs is for how many ended tasks a worker remembers that it had them.
+	recentIDs = 1024
+)
+
+// listen subscribes for the requests that all worker processes answer.
+func (w *Worker) listen() error {
+	cancels, err1 := w.c.nc.Subscribe(w.c.cancelSubject(), w.answerCancel)
+	states, err2 := w.c.nc.Subscribe(w.c.statusSubject(), func(m *natsgo.Msg) {
+		w.spawn(func() { w.answerStatus(m) }) // it calls methods of tasks
+	})
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("nats: listen for requests: %w", err)
+	}
+	w.subs = append(w.subs, cancels, states)
+	return nil
+}
+
+// answerCancel cancels a task if this process has it, and says whether it does.
+func (w *Worker) answerCancel(m *natsgo.Msg) {
+	held := w.cancel(string(m.Data))
+	if body, err := json.Marshal(cancelAnswer{Process: w.id, Held: held}); err == nil {
+		_ = m.Respond(body) // whoever asks sees a missing answer
+	}
+}
+
+// cancel marks a task as cancelled, and cancels it if this process has it. It reports whether it
+// has it, or had it just now.
+func (w *Worker) cancel(id string) bool {
+	w.mu.Lock()
+	w.cancels[id] = time.Now()
+	d := w.byID[id]
+	_, recent := w.recent[id]
+	w.mu.Unlock()
+	if d != nil {
+		d.stop(taskmanager.ErrCancelled)
+	}
+	return d != nil || recent
+}
+
+// watchCancels follows the marks of cancelled tasks until ctx ends. known is closed once all marks of before are
+// known.
+func (w *Worker) watchCancels(ctx context.Context, watcher jetstream.KeyWatcher, known chan<- struct{}) {
+	for wait := firstBackoff; ; {
+		for entry := range watcher.Updates() {
+			switch {
+			case entry == nil && known != nil:
+				close(known)
+				known = nil
+			case entry != nil && entry.Operation() == jetstream.KeyValuePut:
+				w.cancel(string(entry.Value()))
+			}
+		}
+		for {
+			if !pause(ctx, wait) {
+				return
+			}
+			var err error
+			if watcher, err = w.c.cancels.WatchAll(ctx); err == nil {
+				wait = firstBackoff
+				break
+			}
+			wait = min(2*wait, mostBackoff)
+			w.logs.errorf("cancels", "nats: follow the cancelled tasks: %s", clean(err.Error(), errorLimit))
+		}
+	}
+}
+
+// forgetCancels drops the marks that the server has dropped too.
+func (w *Worker) forgetCancels(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, at := range w.cancels {
+		if now.Sub(at) > cancelFor {
+			delete(w.cancels, id)
+		}
+	}
+}
+
+// answerStatus describes the task of a name, or all tasks that this process has.
+func (w *Worker) answerStatus(m *natsgo.Msg) {
+	name, err := "", error(nil)
+	if len(m.Data) > 0 {
+		if name, err = decode(string(m.Data)); err != nil {
+			return
+		}
+	}
+	tasks := []taskAnswer{}
+	for _, d := range w.submitted(name) {
+		s := d.handle.Status()
+		if len(m.Data) == 0 {
+			s.Description = strings.ToValidUTF8(s.Description, "\uFFFD")
+			s.Description = s.Description[:min(len(s.Description), descriptionLimit)]
+		}
+		tasks = append(tasks, taskAnswer{ID: d.env.ID, Kind: d.k.name, Status: s})
+	}
+	parts := max(1, (len(tasks)+statusPart-1)/statusPart)
+	for i := range parts {
+		from := i * statusPart
+		body, err := json.Marshal(statusAnswer{Process: w.id, Part: i, Parts: parts, Tasks: tasks[from:min(from+statusPart, len(tasks))]})
+		if err == nil {
+			err = m.Respond(body)
+		}
+		if err != nil {
+			w.logs.errorf("status", "nats: answer a request for the status: %s", clean(err.Error(), errorLimit))
+			return
+		}
+	}
+}
+
+// submitted returns the deliveries that the manager has accepted and that have not ended: all, or those of a name.
+func (w *Worker) submitted(name string) (list []*delivery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for d := range w.held {
+		if d.handle != nil && !d.over && (name == "" || d.env.Name == name) {
+			list = append(list, d)
+		}
+	}
+	return list
+}

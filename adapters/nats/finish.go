@@ -1,0 +1,191 @@
+package nats
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// mostUnsettled bounds the tasks that have run and whose acknowledgement the server has not confirmed,
+// beside those that run: they would run again if the process died.
+const mostUnsettled = 1024
+
+// allowed returns how many tasks may be asked for, if the manager has room for so many.
+func (w *Worker) allowed(room int) int {
+	room -= int(w.transit.Load())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	room = min(room, mostUnsettled+w.cfg.ahead-len(w.held))
+	w.full = room <= 0
+	return room
+}
+
+// release ends a delivery: it is settled, or left to the server.
+func (w *Worker) release(d *delivery) {
+	w.mu.Lock()
+	delete(w.held, d)
+	if id := d.env.ID; w.byID[id] == d {
+		delete(w.byID, id)
+		if old := w.ring[w.next]; old != "" && w.recent[old] == w.next {
+			delete(w.recent, old)
+		}
+		w.ring[w.next], w.recent[id] = id, w.next
+		w.next = (w.next + 1) % recentIDs
+	}
+	if len(w.held) == 0 && w.emptied != nil {
+		close(w.emptied)
+		w.emptied = nil
+	}
+	full := w.full
+	w.full = false
+	w.mu.Unlock()
+	if full {
+		w.puller.signal()
+	}
+}
+
+// waitEmpty waits until no delivery is held, or a channel is closed. It reports whether none is held.
+func (w *Worker) waitEmpty(until ...<-chan struct{}) bool {
+	w.mu.Lock()
+	if len(w.held) == 0 {
+		w.mu.Unlock()
+		return true
+	}
+	if w.emptied == nil {
+		w.emptied = make(chan struct{})
+	}
+	emptied := w.emptied
+	w.mu.Unlock()
+	var first, second <-chan struct{}
+	switch len(until) {
+	case 2:
+		second = until[1]
+		fallthrough
+	case 1:
+		first = until[0]
+	}
+	select {
+	case <-emptied:
+		return true
+	case <-first:
+	case <-second:
+	}
+	return false
+}
+
+// grace returns how long tasks may take to return when they are cancelled.
+func (w *Worker) grace() time.Duration { return max(w.c.cfg.lease/10, 100*time.Millisecond) }
+
+// settleAll waits until all deliveries are settled. When the time of the drain is over, it cancels what runs,
+// and gives up what does not return. The result names that, or is nil.
+func (w *Worker) settleAll(ctx context.Context) *taskmanager.DrainError {
+	if w.waitEmpty(ctx.Done(), w.force) {
+		return nil
+	}
+	for _, d := range w.running() {
+		d.stop(ErrDraining)
+	}
+	timer, stop := context.WithTimeout(context.Background(), w.grace())
+	empty := w.waitEmpty(timer.Done())
+	stop()
+	if empty {
+		return nil
+	}
+	left := w.abandon(ctx)
+	timer, stop = context.WithTimeout(context.Background(), settleTimeout)
+	defer stop()
+	if !w.waitEmpty(timer.Done()) {
+		w.logs.errorf("settle", "nats: the server could not be told how some tasks have ended; they may run again")
+	}
+	return left
+}
+
+// running returns the deliveries that are executed, or are about to be.
+func (w *Worker) running() (list []*delivery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for d := range w.held {
+		if !d.over {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// abandon gives up the tasks that have not returned. A record keeps their deliveries from counting as crashes.
+func (w *Worker) abandon(ctx context.Context) *taskmanager.DrainError {
+	var names []string
+	for _, d := range w.running() {
+		w.mu.Lock()
+		mine := d.handle != nil && !d.over && !d.lost
+		d.lost = d.lost || mine
+		w.mu.Unlock()
+		if !mine {
+			continue
+		}
+		names = append(names, d.env.Name)
+		w.spawn(func() {
+			record := &delivery{w: w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, hist: d.hist, rev: d.rev, began: true}
+			record.excuse(w.life)
+			w.release(d)
+		})
+	}
+	if names == nil {
+		return nil
+	}
+	slices.Sort(names)
+	err := context.Cause(ctx)
+	if err == nil {
+		err = context.Canceled
+	}
+	return &taskmanager.DrainError{Running: names, Err: err}
+}
+
+// tick does what is to be done regularly, until ctx ends.
+func (w *Worker) tick(ctx context.Context) {
+	t := time.NewTicker(max(w.c.cfg.lease/20, 5*time.Millisecond))
+	defer t.Stop()
+	hourly := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := time.Now()
+		w.keepLeases(now)
+		w.asks.expire(now)
+		w.puller.check(now)
+		if now.Sub(hourly) > time.Minute {
+			hourly = now
+			w.forgetCancels(now)
+		}
+	}
+}
+
+// followConnection begins anew what was lost with a connection, whenever there is a new one.
+func (w *Worker) followConnection(ctx context.Context) {
+	changed := w.c.nc.StatusChanged(natsgo.CONNECTED, natsgo.CLOSED)
+	defer w.c.nc.RemoveStatusListener(changed)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s, ok := <-changed:
+			if !ok {
+				return
+			}
+			if s == natsgo.CLOSED {
+				w.logs.errorf("closed", "nats: the connection of the worker is closed; it takes no more tasks")
+			}
+			w.asks.expire(time.Time{})
+			w.puller.reset()
+		}
+	}
+}
+
+func (w *Worker) auditRegularly(ctx context.Context) { <-ctx.Done() }

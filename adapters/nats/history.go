@@ -1,0 +1,215 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+)
+
+// crashesSince returns how many deliveries before the one with the number delivered ended without a
+// record, in addition to those that h counts: their workers died, or lost the lease.
+//
+// The server counts deliveries from 1, and begins again when the consumer is made again. A number that
+// is not above the accounted ones shows that; if it is above them nevertheless, some crashes are missed, and none
+// is invented. A task that was stored with a delay is given back before it is due, and that is not recorded.
+func (h history) crashesSince(delivered uint64, delayed bool) int {
+	base := h.Deliveries
+	if delivered <= base {
+		base = 0
+	}
+	if base == 0 && delayed {
+		base = 1
+	}
+	if delivered <= base+1 {
+		return 0
+	}
+	return int(min(delivered-base-1, 1<<20))
+}
+
+// account records that the deliveries up to delivered are no crashes, apart from those that
+// crashesSince found.
+func (h history) account(delivered uint64, delayed bool) history {
+	n := h.crashesSince(delivered, delayed)
+	h.Crashes += n
+	h.State.Attempts += n
+	h.Deliveries = delivered
+	return h
+}
+
+// origin returns the history for the manager, of a delivery for which account has been called.
+func (h history) origin(queued time.Time) restart.State {
+	s := h.State
+	s.Delay = 0
+	s.QueuedAt = queued
+	return s
+}
+
+// history is what the bucket of states keeps of a task that has run or was given back, under
+// encode(name). It belongs to one task: that of its ID.
+type history struct {
+	ID         string        `json:"id"`
+	Seq        uint64        `json:"seq"` // of the task in the stream: that of a later task of the name is higher
+	State      restart.State `json:"state"`
+	NotBefore  int64         `json:"not_before,omitempty"` // Unix time in ns by the server's clock; 0: at once
+	Deliveries uint64        `json:"deliveries"`           // those that are accounted for
+	Crashes    int           `json:"crashes,omitempty"`    // deliveries in a row that ended without a record, before the accounted ones
+	Tries      int           `json:"tries,omitempty"`      // vain attempts to start, for want of a slot or the name
+	Decodes    int           `json:"decodes,omitempty"`    // failures to read the payload
+	Trace      string        `json:"trace,omitempty"`      // traceparent of the last execution
+	Err        string        `json:"err,omitempty"`        // why it was given back, if no execution says so
+	Dead       string        `json:"dead,omitempty"`       // why it is dead, if the dead letter could not be stored yet
+}
+
+// stateTimeout bounds each request for a history.
+const stateTimeout = 5 * time.Second
+
+// errSuperseded is the error of a record of a task whose name a later task has.
+var errSuperseded = errors.New("nats: a later task has the name")
+
+// readHistory loads the history of the task of a delivery, which stays empty if there is none. After
+// an error nothing is known.
+func (d *delivery) readHistory(ctx context.Context) error {
+	if d.read {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, stateTimeout)
+	defer stop()
+	value, revision, err := d.w.stateEntry(ctx, encode(d.env.Name))
+	if err != nil {
+		return fmt.Errorf("nats: read the history of task %s: %w", quote(d.env.Name), err)
+	}
+	d.read, d.rev = true, revision
+	var h history
+	if revision == 0 || json.Unmarshal(value, &h) != nil {
+		return nil // without a valid history, the task begins anew
+	}
+	if h.Seq > d.seq {
+		return errSuperseded
+	}
+	if h.ID == d.env.ID && h.State.Validate() == nil {
+		d.hist = h
+	}
+	return nil
+}
+
+// stateEntry returns the value of a history and its revision, or the revision 0. In a cluster it asks the
+// leader: another server may not have what was stored a moment ago.
+func (w *Worker) stateEntry(ctx context.Context, key string) ([]byte, uint64, error) {
+	if w.replicas <= 1 {
+		e, err := w.c.state.Get(ctx, key)
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			return nil, 0, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		return e.Value(), e.Revision(), nil
+	}
+	bucket := w.c.cfg.namespace + "_STATE"
+	request, err := json.Marshal(map[string]string{"last_by_subj": "$KV." + bucket + "." + key})
+	if err != nil {
+		return nil, 0, err
+	}
+	m, err := w.c.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET.KV_"+bucket, request)
+	if err != nil {
+		return nil, 0, err
+	}
+	var answer struct {
+		Message struct {
+			Data []byte `json:"data"`
+			Seq  uint64 `json:"seq"`
+		} `json:"message"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, 0, err
+	}
+	switch {
+	case answer.Error == nil:
+		return answer.Message.Data, answer.Message.Seq, nil
+	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return nil, 0, nil
+	}
+	return nil, 0, answer.Error
+}
+
+// writeHistory stores the history of the task of a delivery. It never replaces that of a later task of the name.
+// After an error the delivery must not be given back: it would count as a crash then, or run
+// too early. The lease ends by itself.
+func (d *delivery) writeHistory(ctx context.Context) error {
+	d.hist.ID, d.hist.Seq = d.env.ID, d.seq
+	value, err := json.Marshal(d.hist)
+	if err != nil {
+		return err
+	}
+	key := encode(d.env.Name)
+	for range 3 {
+		revision, err := d.putHistory(ctx, key, value)
+		if err == nil {
+			d.rev = revision
+			return nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyExists) && !hasCode(err, jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+			return fmt.Errorf("nats: store the history of task %s: %w", quote(d.env.Name), err)
+		}
+		// Another worker has written, or this is the first record here: learn the revision.
+		mine := d.hist
+		d.read = false
+		if err := d.readHistory(ctx); err != nil {
+			return err
+		}
+		d.hist = mine
+	}
+	return fmt.Errorf("nats: store the history of task %s: others store it at the same time", quote(d.env.Name))
+}
+
+func (d *delivery) putHistory(ctx context.Context, key string, value []byte) (uint64, error) {
+	ctx, stop := context.WithTimeout(ctx, stateTimeout)
+	defer stop()
+	if d.rev == 0 {
+		return d.w.c.state.Create(ctx, key, value)
+	}
+	return d.w.c.state.Update(ctx, key, value, d.rev)
+}
+
+// dropHistory removes the history of a task that has ended, unless it has changed since. What is
+// left over, the audit removes.
+func (d *delivery) dropHistory(ctx context.Context) {
+	if d.rev == 0 {
+		return
+	}
+	if err := d.w.deleteEntry(ctx, "STATE", d.rev); err != nil {
+		d.w.logs.errorf("drop", "nats: remove the history of task %s: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+	}
+}
+
+// deleteEntry removes one revision of a key from a bucket. It leaves no marker, and removes nothing if
+// the key has another revision now.
+func (w *Worker) deleteEntry(ctx context.Context, bucket string, revision uint64) error {
+	ctx, stop := context.WithTimeout(ctx, stateTimeout)
+	defer stop()
+	request, err := json.Marshal(map[string]any{"seq": revision, "no_erase": true})
+	if err != nil {
+		return err
+	}
+	m, err := w.c.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.DELETE.KV_"+w.c.cfg.namespace+"_"+bucket, request)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return err
+	}
+	if answer.Error != nil && answer.Error.ErrorCode != codeNotFoundToDrop && answer.Error.ErrorCode != codeNoSequence {
+		return answer.Error
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package nats
+
+import (
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+)
+
+// lease is the right of a worker to run a task for a time. The server measures it from the delivery, and again
+// from each extension. The worker cannot know those moments, only earlier ones: when it asked for the task,
+// and when it sent the request to extend. So its own count ends before that of the server. All times have a
+// reading of the monotonic clock.
+type lease struct {
+	length time.Duration
+	from   time.Time // not after the moment from which the server counts
+	sent   time.Time // when the last request to extend it was sent
+}
+
+// leaseStep says what is to be done with a lease.
+type leaseStep int
+
+const (
+	leaseHolds leaseStep = iota
+	leaseExtend
+	leaseLost
+)
+
+// The shares of a lease at which the holder acts.
+const (
+	extendAt = 0.25 // of the time since the last request to extend it
+	doubtAt  = 0.3  // of its age when a task arrives: whether it is still ours must be confirmed first
+	loseAt   = 0.6  // of the time since the last confirmation
+)
+
+func share(d time.Duration, of float64) time.Duration { return time.Duration(float64(d) * of) }
+
+// step returns what is to be done now. After leaseExtend it expects that a request is sent.
+func (l *lease) step(now time.Time) leaseStep {
+	switch {
+	case now.Sub(l.from) >= share(l.length, loseAt):
+		return leaseLost
+	case now.Sub(l.from) >= share(l.length, extendAt) && now.Sub(l.sent) >= share(l.length, extendAt):
+		l.sent = now
+		return leaseExtend
+	}
+	return leaseHolds
+}
+
+// confirm records that the server has answered a request to extend the lease, which was sent at a time.
+func (l *lease) confirm(sent time.Time) {
+	if sent.After(l.from) {
+		l.from = sent
+	}
+}
+
+// arrival is what is known about the time at which the server delivered a task.
+type arrival struct {
+	received time.Time
+	asked    time.Time // the pull request that it may answer; zero: unknown
+	ready    time.Time // not before this time could the server deliver it; zero: unknown
+	exact    bool      // the server delivered it at once when it was ready and asked for
+}
+
+// doubt is how sure it is that the lease of a task that has just arrived runs.
+type doubt int
+
+const (
+	leaseFresh doubt = iota
+	leaseDoubtful
+	leaseStale
+)
+
+// judge returns the time from which the lease counts, and whether it may be over already: the message may
+// have waited in a buffer while the process or the network stood still.
+func (a arrival) judge(now time.Time, length time.Duration) (from time.Time, d doubt) {
+	from = a.asked
+	if a.ready.After(from) {
+		from = a.ready
+	}
+	if from.After(a.received) {
+		from = a.received
+	}
+	age := now.Sub(from)
+	switch {
+	case from.IsZero() || age >= share(length, loseAt) && !a.exact:
+		return from, leaseDoubtful
+	case age >= share(length, loseAt):
+		return from, leaseStale
+	case age >= share(length, doubtAt):
+		return from, leaseDoubtful
+	}
+	return from, leaseFresh
+}
+
+// progressMark extends a lease.
+var progressMark = []byte("+WPI")
+
+// keepLeases extends the leases that need it, and cancels the tasks whose lease is lost.
+func (w *Worker) keepLeases(now time.Time) {
+	var extend, lost []*delivery
+	w.mu.Lock()
+	for d := range w.held {
+		if d.lost {
+			continue
+		}
+		switch d.lease.step(now) {
+		case leaseExtend:
+			extend = append(extend, d)
+		case leaseLost:
+			d.lost = true
+			lost = append(lost, d)
+		case leaseHolds:
+		}
+	}
+	w.mu.Unlock()
+	for _, d := range extend {
+		d.extend(now)
+	}
+	for _, d := range lost {
+		w.logs.errorf("lease", "nats: the lease of task %s is lost: the server has not confirmed it in time", quote(d.env.Name))
+		d.stop(ErrLeaseLost)
+	}
+}
+
+// extend asks the server to extend the lease, and the slot of the key with it. now is the time before
+// which nothing was sent.
+func (d *delivery) extend(now time.Time) {
+	d.sending.Lock()
+	defer d.sending.Unlock()
+	if d.sealed {
+		return
+	}
+	d.w.asks.send(&natsgo.Msg{Subject: d.ack, Data: progressMark}, d.lease.length, func(answer *natsgo.Msg) {
+		if answer == nil {
+			return
+		}
+		d.w.mu.Lock()
+		d.lease.confirm(now)
+		d.w.mu.Unlock()
+	})
+	d.extendSlotLocked()
+}

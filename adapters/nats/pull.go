@@ -1,0 +1,327 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed56799101/taskmanager/observe"
+)
+
+// puller asks the consumers for tasks. It sends its requests itself and has one subscription for all answers, which
+// lasts until the worker drains: a task that comes late is taken or given back. With the pull calls of the
+// client of NATS, each of which has its own subscription, a task that comes when the call has ended is lost until its
+// lease ends, and counts as a crash.
+//
+// When there is room for tasks, the sources are polled in the order of their levels. When all are
+// empty, each is asked to send a task as soon as it has one, and the worker is silent until then. These waits
+// cannot be taken back, so a task may arrive when the room is used up; it is given back.
+type puller struct {
+	w     *Worker
+	inbox string // the prefix of the subjects of answers
+	sub   *natsgo.Subscription
+	wake  chan struct{} // has a token if something has changed for the goroutine of run
+
+	mu      sync.Mutex // guards the fields of the sources that change
+	sources []*source  // from the highest level, the kinds of a level next to each other
+	byName  map[string]int
+	turn    int // of the order of kinds; only the goroutine of run uses it
+}
+
+const (
+	// pollTimeout is when a poll without an answer is taken for lost.
+	pollTimeout = 2 * time.Second
+	// consumerTimeout bounds a request about a consumer.
+	consumerTimeout = 5 * time.Second
+	// waitBeat is how often the server shows a sign of life while a request waits.
+	waitBeat = 5 * time.Second
+)
+
+// start subscribes for the answers. The sources are complete.
+func (p *puller) start() error {
+	p.inbox = p.w.c.nc.NewInbox() + "."
+	p.wake = make(chan struct{}, 1)
+	sub, err := p.w.c.nc.Subscribe(p.inbox+"*", p.received)
+	if err != nil {
+		return fmt.Errorf("nats: subscribe for tasks: %w", err)
+	}
+	p.sub = sub
+	return sub.SetPendingLimits(-1, -1)
+}
+
+// signal wakes the goroutine of run.
+func (p *puller) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run pulls until ctx ends or the manager stops, and returns the reason.
+func (p *puller) run(ctx context.Context) error {
+	for {
+		room, err := p.w.m.WaitRoom(ctx, p.w.cfg.ahead)
+		if err != nil {
+			return err
+		}
+		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() {
+			p.sleep(ctx, 100*time.Millisecond)
+			continue
+		}
+		if room = p.round(ctx, room); room > 0 && ctx.Err() == nil {
+			p.sleep(ctx, p.parkAll(room))
+		}
+	}
+}
+
+// sleep waits until something has changed, for a time, or until ctx ends.
+func (p *puller) sleep(ctx context.Context, most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-p.wake:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// round polls the sources for at most room tasks, and returns how much room is left. What was empty
+// a moment ago is left out as long as other sources fill the room.
+func (p *puller) round(ctx context.Context, room int) (left int) {
+	p.turn++
+	for i := range p.sources {
+		s, index := p.pick(i)
+		if room <= 0 || ctx.Err() != nil {
+			break
+		}
+		if p.revive(ctx, s) {
+			room -= p.poll(ctx, s, index, room)
+		}
+	}
+	return room
+}
+
+// pick returns the source at a place of the order: by levels, and the kinds of a level in turn.
+func (p *puller) pick(i int) (*source, int) {
+	first := i
+	for first > 0 && p.sources[first-1].level == p.sources[i].level {
+		first--
+	}
+	n := 1
+	for first+n < len(p.sources) && p.sources[first+n].level == p.sources[i].level {
+		n++
+	}
+	index := first + (i-first+p.turn)%n
+	return p.sources[index], index
+}
+
+// revive makes the consumer of a source again if it has been deleted. It reports whether the source
+// can be asked.
+func (p *puller) revive(ctx context.Context, s *source) bool {
+	now := time.Now()
+	p.mu.Lock()
+	gone, early := s.gone, now.Before(s.retryAt)
+	p.mu.Unlock()
+	if early || !gone {
+		return !early
+	}
+	ctx, stop := context.WithTimeout(ctx, consumerTimeout)
+	defer stop()
+	created, err := p.w.ensureConsumer(ctx, s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		s.fail(time.Now())
+		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+			p.w.logs.errorf("consumer "+s.durable, "nats: cannot pull tasks of kind %s: %s", quote(s.kind.name), clean(p.w.c.translate(err).Error(), errorLimit))
+		}
+		return false
+	}
+	s.gone, s.fails, s.created = false, 0, created
+	return true
+}
+
+// poll asks a source for what it has at once, and waits for the answer. It returns how many tasks
+// came. A source with a limit is only asked: its tasks come when the limit permits.
+func (p *puller) poll(ctx context.Context, s *source, index, room int) int {
+	now := time.Now()
+	p.mu.Lock()
+	if s.asking() || s.limited || now.Sub(s.emptyAt) < emptyFor {
+		p.mu.Unlock()
+		return 0
+	}
+	token := s.open(request{left: room, poll: true, sent: now, expires: now.Add(pollTimeout)}, index)
+	p.mu.Unlock()
+	p.ask(s, token, pullRequest{Batch: room, NoWait: true})
+	for {
+		p.mu.Lock()
+		if s.asking() && time.Since(now) > pollTimeout {
+			s.fail(time.Now())
+		}
+		done, got := !s.asking() || s.request.token != token, s.request.got
+		p.mu.Unlock()
+		if done || ctx.Err() != nil {
+			return got
+		}
+		p.sleep(ctx, pollTimeout)
+	}
+}
+
+// parkAll asks each source that is not asked yet to send tasks when it has some. It returns how
+// long there is nothing to do unless something happens.
+func (p *puller) parkAll(room int) (idle time.Duration) {
+	idle = time.Minute
+	// All requests together make less than one message in two seconds.
+	most := max(30*time.Second, time.Duration(len(p.sources))*2*time.Second)
+	for i, s := range p.sources {
+		now := time.Now()
+		p.mu.Lock()
+		switch {
+		case s.asking():
+			p.mu.Unlock()
+			continue
+		case s.gone || now.Before(s.retryAt):
+			idle = min(idle, max(s.retryAt.Sub(now), time.Millisecond))
+			p.mu.Unlock()
+			continue
+		}
+		n := min(max(s.batch, 1), max(1, room/len(p.sources)))
+		if s.limited {
+			n = min(room, s.kind.limit)
+		}
+		wait := most - rand.N(most/5)
+		token := s.open(request{left: n, sent: now, beat: waitBeat, expires: now.Add(wait)}, i)
+		p.mu.Unlock()
+		p.ask(s, token, pullRequest{Batch: n, Expires: wait, Heartbeat: waitBeat})
+	}
+	return idle
+}
+
+// pullRequest is the body of a request to a consumer. Times are in nanoseconds.
+type pullRequest struct {
+	Batch     int           `json:"batch"`
+	Expires   time.Duration `json:"expires,omitempty"`
+	NoWait    bool          `json:"no_wait,omitempty"`
+	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
+}
+
+func (p *puller) ask(s *source, token string, r pullRequest) {
+	body, err := json.Marshal(r)
+	if err == nil {
+		err = p.w.c.nc.PublishRequest(s.next, p.inbox+token, body)
+	}
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	s.fail(time.Now())
+	p.mu.Unlock()
+	p.w.logs.errorf("pull", "nats: ask for tasks: %s", clean(err.Error(), errorLimit))
+}
+
+// received gets all answers: tasks, and status messages about requests.
+func (p *puller) received(m *natsgo.Msg) {
+	if token, ok := strings.CutPrefix(m.Subject, p.inbox); ok {
+		p.status(token, m)
+		return
+	}
+	now := time.Now()
+	md, err := m.Metadata()
+	if err != nil {
+		return
+	}
+	p.mu.Lock()
+	index, ok := p.byName[md.Consumer]
+	if !ok {
+		p.mu.Unlock()
+		return
+	}
+	s := p.sources[index]
+	asked, polled := s.arrived(now)
+	// A consumer that is younger than the task has forgotten earlier deliveries.
+	forgot := md.Timestamp.Before(s.created)
+	limited, done := s.limited, !s.asking()
+	p.mu.Unlock()
+	d := &delivery{w: p.w, k: s.kind, msg: m, ack: m.Reply, seq: md.Sequence.Stream, delivered: md.NumDelivered, stored: md.Timestamp}
+	d.arrival = arrival{received: now, asked: asked, exact: md.NumDelivered == 1 && !limited && !forgot}
+	p.w.take(d, polled, forgot)
+	if done {
+		p.signal()
+	}
+}
+
+func (p *puller) status(token string, m *natsgo.Msg) {
+	text := m.Header.Get("Description")
+	index := -1
+	if _, err := fmt.Sscanf(token, "%d-", &index); err != nil || index < 0 || index >= len(p.sources) {
+		return
+	}
+	p.mu.Lock()
+	s := p.sources[index]
+	meaning := s.status(token, m.Header.Get("Status"), text, time.Now())
+	p.mu.Unlock()
+	if meaning == answerIgnored {
+		return
+	}
+	if meaning == answerFailed {
+		p.w.logs.errorf("pull "+s.durable, "nats: the server cannot send tasks of kind %s now: %s", quote(s.kind.name), clean(text, errorLimit))
+	}
+	p.signal()
+}
+
+// reset takes all requests for lost, when the connection was lost.
+func (p *puller) reset() {
+	p.mu.Lock()
+	for _, s := range p.sources {
+		s.lose()
+		s.retryAt, s.fails = time.Time{}, 0
+	}
+	p.mu.Unlock()
+	p.signal()
+}
+
+// check takes the requests for lost of which nothing is heard.
+func (p *puller) check(now time.Time) {
+	lost := false
+	p.mu.Lock()
+	for _, s := range p.sources {
+		if s.silent(now) {
+			s.fail(now)
+			lost = true
+		}
+	}
+	p.mu.Unlock()
+	if lost {
+		p.signal()
+	}
+}
+
+// ensureConsumer returns when the consumer of a source was made, and makes it if it is missing.
+func (w *Worker) ensureConsumer(ctx context.Context, s *source) (created time.Time, err error) {
+	want := jetstream.ConsumerConfig{
+		Durable: s.durable, FilterSubject: s.filter, AckPolicy: jetstream.AckExplicitPolicy,
+		AckWait: w.c.cfg.lease, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 8192,
+	}
+	if s.limited {
+		want.MaxAckPending = s.kind.limit
+	}
+	c, err := w.c.tasks.CreateOrUpdateConsumer(ctx, want)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return c.CachedInfo().Created, nil
+}
+
+// hasRoom reports whether a task that arrives without having been polled for can run.
+func (w *Worker) hasRoom() bool {
+	s := w.m.Snapshot()
+	return s.Busy+s.Queued+s.Blocked+int(w.transit.Load()) < s.Max+w.cfg.ahead && w.m.Describe().State == observe.StateRunning
+}

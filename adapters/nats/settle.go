@@ -1,0 +1,359 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// The texts that settle a delivery.
+var (
+	ackMark  = []byte("+ACK")
+	termMark = []byte("+TERM")
+)
+
+const (
+	// settleTimeout bounds each request that settles a delivery.
+	settleTimeout = 5 * time.Second
+	// settleTries is how often something is tried that settles a delivery and does no harm twice.
+	settleTries = 6
+)
+
+// onEnd is called by the manager when the task has ended here, on the goroutine of the worker as a
+// rule, which must not wait.
+func (d *delivery) onEnd(h *taskmanager.Handle) {
+	w := d.w
+	w.ends.mu.Lock()
+	w.ends.list = append(w.ends.list, end{d, h.Err()})
+	first := len(w.ends.list) == 1
+	w.ends.mu.Unlock()
+	if first {
+		select {
+		case w.ends.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// end is a task that has ended here with an error or nil.
+type end struct {
+	d   *delivery
+	err error
+}
+
+// settleEnds settles what ends, until stop is closed and all has ended.
+func (w *Worker) settleEnds(stop <-chan struct{}) {
+	var spare []end
+	for {
+		select {
+		case <-w.ends.ready:
+		case <-stop:
+			return
+		}
+		w.ends.mu.Lock()
+		list := w.ends.list
+		w.ends.list = spare[:0]
+		w.ends.mu.Unlock()
+		for _, e := range list {
+			e.d.settle(e.err)
+		}
+		clear(list)
+		spare = list
+	}
+}
+
+// settle tells the server how a task has ended here. It must not wait.
+func (d *delivery) settle(err error) {
+	w := d.w
+	w.mu.Lock()
+	d.over = true
+	lost, cause := d.lost, d.cause
+	w.mu.Unlock()
+	if !lost && err == nil && d.env.Result == 0 && d.rev == 0 && d.slot == nil {
+		d.acknowledge(1)
+		return
+	}
+	w.spawn(func() { d.conclude(w.life, err, lost, cause) })
+}
+
+// acknowledge removes the task from the stream. It is repeated until the server has confirmed it: an
+// acknowledgement that is lost would mean another execution.
+func (d *delivery) acknowledge(try int) {
+	d.w.asks.send(&natsgo.Msg{Subject: d.ack, Data: ackMark}, settleTimeout, func(answer *natsgo.Msg) {
+		switch {
+		case answer != nil:
+			d.w.release(d)
+		case try >= settleTries:
+			d.w.logs.errorf("ack", "nats: task %s has succeeded, but the server did not confirm it, so it may run again", quote(d.env.Name))
+			d.w.release(d)
+		default:
+			d.w.spawn(func() {
+				pause(d.w.life, firstBackoff<<try)
+				d.acknowledge(try + 1)
+			})
+		}
+	})
+}
+
+// conclude settles a delivery on a goroutine of its own.
+func (d *delivery) conclude(ctx context.Context, err error, lost bool, cause error) {
+	defer d.releaseSlot(ctx)
+	again, restarts := errors.AsType[*taskmanager.HandedOver](err)
+	_, unreadable := errors.AsType[*decodeError](err)
+	switch {
+	case lost:
+		d.w.release(d)
+		d.excuse(ctx)
+	case err == nil:
+		d.storeOutcome(ctx, outcome{Out: d.result})
+		d.repeat(ctx, ackMark, "acknowledge")
+		d.dropHistory(ctx)
+		d.w.release(d)
+	case restarts:
+		d.handOver(ctx, again.State)
+	case d.cancelledBy(err) && errors.Is(cause, ErrDraining), d.interrupted(err):
+		if d.began {
+			d.hist.State.Attempts++
+		}
+		d.giveBack(ctx, 0)
+	case errors.Is(err, taskmanager.ErrDropped), errors.Is(err, taskmanager.ErrShed):
+		d.giveBack(ctx, time.Second)
+	case d.cancelledBy(err):
+		d.finishCancelled(ctx, err.Error())
+	case unreadable:
+		d.undecodable(ctx, err)
+	default:
+		d.bury(ctx, err.Error())
+	}
+}
+
+// cancelledBy reports whether err means that the task was cancelled here, and not that the handler
+// returned the error of another task.
+func (d *delivery) cancelledBy(err error) bool {
+	return (errors.Is(err, taskmanager.ErrCancelled) || errors.Is(err, taskmanager.ErrReplaced)) && (d.ended || !d.began)
+}
+
+// interrupted reports whether err means that the end of the manager ended the task.
+func (d *delivery) interrupted(err error) bool {
+	return errors.Is(err, taskmanager.ErrStopped) && (d.ended || !d.began)
+}
+
+// handOver gives a task back that is to run again.
+func (d *delivery) handOver(ctx context.Context, s restart.State) {
+	now := d.w.c.clock.now()
+	d.hist.State, d.hist.Crashes, d.hist.Tries, d.hist.Decodes = s, 0, 0, 0
+	d.hist.Err = s.LastError
+	d.hist.Trace = traceparent(d.span)
+	d.hist.NotBefore = now.Add(s.Delay).UnixNano()
+	d.nak(ctx, s.Delay)
+}
+
+// giveBack gives a task back as it is, for a later delivery.
+func (d *delivery) giveBack(ctx context.Context, delay time.Duration) {
+	if delay > 0 {
+		d.hist.NotBefore = d.w.c.clock.now().Add(delay).UnixNano()
+	}
+	d.nak(ctx, delay)
+}
+
+// postpone gives a task back that is not due. At its first delivery, a task that was stored with a
+// delay needs no record for that: see crashesSince.
+func (d *delivery) postpone(ctx context.Context, delay time.Duration) {
+	if d.delivered > 1 || d.rev > 0 || d.env.NotBefore.IsZero() {
+		d.nak(ctx, delay)
+		return
+	}
+	d.sendNak(ctx, delay)
+	d.w.release(d)
+}
+
+// nak stores the history and gives the delivery back. The order matters: a delivery that is given
+// back without a record counts as a crash.
+func (d *delivery) nak(ctx context.Context, delay time.Duration) {
+	defer d.w.release(d)
+	var err error
+	for try := range 3 {
+		if err = d.writeHistory(ctx); err == nil {
+			d.sendNak(ctx, delay)
+			return
+		}
+		if errors.Is(err, errSuperseded) {
+			return // the message does not exist any more
+		}
+		if !pause(ctx, firstBackoff<<try) {
+			break
+		}
+	}
+	d.w.logs.errorf("nak", "nats: task %s cannot be given back, so it runs when its lease has ended: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+}
+
+// sendNak asks the server to deliver the task again after a delay. It is sent once: a second one
+// could take the task away from the next worker.
+func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
+	d.sending.Lock()
+	d.sealed = true
+	d.sending.Unlock()
+	if d.gone() {
+		return
+	}
+	body := "-NAK"
+	if delay > 0 {
+		body = `-NAK {"delay": ` + strconv.FormatInt(int64(delay), 10) + `}`
+	}
+	if err := d.settleCall(ctx, []byte(body)); err != nil {
+		d.w.logs.errorf("nak", "nats: the server has not confirmed that task %s is given back: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+	}
+}
+
+// settleCall sends a message about the delivery and waits for the confirmation.
+func (d *delivery) settleCall(ctx context.Context, body []byte) error {
+	answered := make(chan bool, 1)
+	d.w.asks.send(&natsgo.Msg{Subject: d.ack, Data: body}, settleTimeout, func(m *natsgo.Msg) { answered <- m != nil })
+	select {
+	case ok := <-answered:
+		if !ok {
+			return errors.New("no answer")
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// repeat sends a message about the delivery, which does no harm twice, until it is confirmed.
+func (d *delivery) repeat(ctx context.Context, body []byte, doing string) {
+	var err error
+	for try := range settleTries {
+		if err = d.settleCall(ctx, body); err == nil || !pause(ctx, firstBackoff<<try) {
+			break
+		}
+	}
+	if err != nil {
+		d.w.logs.errorf(doing, "nats: %s task %s: %s; it may run again", doing, quote(d.env.Name), clean(err.Error(), errorLimit))
+	}
+}
+
+// finishCancelled removes a task that was cancelled.
+func (d *delivery) finishCancelled(ctx context.Context, text string) {
+	d.storeOutcome(ctx, outcome{Err: clean(text, errorLimit), Cancelled: true})
+	d.repeat(ctx, termMark, "end")
+	d.dropHistory(ctx)
+	d.w.release(d)
+}
+
+// undecodable gives a task back whose payload cannot be read: another version of the program may
+// be able to. After some attempts it is dead.
+func (d *delivery) undecodable(ctx context.Context, err error) {
+	d.hist.Decodes++
+	d.hist.Err = clean(err.Error(), errorLimit)
+	if d.hist.Decodes > decodeTries {
+		d.bury(ctx, err.Error())
+		return
+	}
+	d.giveBack(ctx, decodeDelay)
+}
+
+// bury makes a dead letter of the task and removes it.
+func (d *delivery) bury(ctx context.Context, reason string) {
+	reason = clean(reason, errorLimit)
+	var err error
+	for try := range settleTries {
+		if err = d.publishDead(ctx, reason); err == nil || !pause(ctx, firstBackoff<<try) {
+			break
+		}
+	}
+	if err != nil {
+		d.w.logs.errorf("bury", "nats: store the dead letter of task %s: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+		d.hist.Dead = reason
+		d.giveBack(ctx, decodeDelay)
+		return
+	}
+	d.w.logs.errorf("dead "+d.k.name, "nats: task %s of kind %s is dead: %s", quote(d.env.Name), quote(d.k.name), reason)
+	d.storeOutcome(ctx, outcome{Err: reason})
+	d.repeat(ctx, termMark, "end")
+	d.dropHistory(ctx)
+	d.w.release(d)
+}
+
+func (d *delivery) publishDead(ctx context.Context, reason string) error {
+	attempts := d.hist.State.Attempts
+	if d.began {
+		attempts++
+	}
+	m := &natsgo.Msg{Subject: d.w.c.deadSubject(d.env.Kind, d.env.Name), Data: d.msg.Data, Header: natsgo.Header{}}
+	for k, v := range d.msg.Header {
+		if len(k) < 5 || k[:5] != "Nats-" {
+			m.Header[k] = v
+		}
+	}
+	m.Header.Set(headLevel, d.env.Level.token())
+	m.Header.Set(headDeadReason, reason)
+	m.Header.Set(headDeadAttempts, strconv.Itoa(attempts))
+	m.Header.Set(headDeadProcess, d.w.id)
+	// The same for each attempt to store this dead letter, and another one if the task is retried and dies again.
+	m.Header.Set(headMsgID, "dead-"+d.env.ID+"-"+strconv.FormatUint(d.seq, 10))
+	ctx, stop := context.WithTimeout(ctx, settleTimeout)
+	defer stop()
+	_, err := d.w.c.js.PublishMsg(ctx, m)
+	if errors.Is(err, natsgo.ErrMaxPayload) { // a payload near the limit
+		m.Header.Set(headDeadReason, clean(reason, 200))
+		_, err = d.w.c.js.PublishMsg(ctx, m)
+	}
+	return err
+}
+
+// storeOutcome stores how the task has ended, for those who wait for it. An outcome that is there
+// already is that of an earlier execution of the same task, and stays.
+func (d *delivery) storeOutcome(ctx context.Context, o outcome) {
+	if d.env.Result == 0 {
+		return
+	}
+	o.Process = d.w.id
+	body, err := json.Marshal(o)
+	for try := 0; err == nil && try < settleTries; try++ {
+		if err = d.createOutcome(ctx, body); err == nil || errors.Is(err, jetstream.ErrKeyExists) {
+			return
+		}
+		if !pause(ctx, firstBackoff<<try) {
+			break
+		}
+		err = nil
+	}
+	d.w.logs.errorf("result", "nats: the result of task %s could not be stored; whoever waits for it waits in vain", quote(d.env.Name))
+}
+
+func (d *delivery) createOutcome(ctx context.Context, body []byte) error {
+	ctx, stop := context.WithTimeout(ctx, settleTimeout)
+	defer stop()
+	_, err := d.w.c.results.Create(ctx, encode(d.env.ID), body, jetstream.KeyTTL(max(d.env.Result, time.Second)))
+	if err != nil {
+		return fmt.Errorf("nats: store the result: %w", err)
+	}
+	return nil
+}
+
+// excuse records that a delivery whose lease was lost was no crash of the process, if the server can be
+// reached soon. It does not give the task back, which another worker may run.
+func (d *delivery) excuse(ctx context.Context) {
+	mine := d.hist
+	if d.began {
+		mine.State.Attempts++
+	}
+	d.hist, d.read = history{}, false
+	if err := d.readHistory(ctx); err != nil || d.hist.Deliveries >= d.delivered {
+		return
+	}
+	d.hist = mine
+	if err := d.writeHistory(ctx); err != nil {
+		d.w.logs.errorf("excuse", "%s", clean(err.Error(), errorLimit))
+	}
+}

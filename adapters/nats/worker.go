@@ -1,0 +1,461 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// Worker runs tasks of the namespace of a client through a manager of this process. [NewWorker] makes
+// it, [Handle] registers what it runs, and [Worker.Run] runs it, once. It is safe for concurrent use.
+//
+// The manager decides how many tasks run at once and in which order; its middleware, observers and logger
+// apply, and it may run other tasks too. The worker takes no more tasks than the manager has free
+// workers for, or those that are beyond it by [WithAhead].
+type Worker struct {
+	c    *Client
+	m    *taskmanager.TaskManager
+	cfg  workerConfig
+	id   string // of this process and worker
+	logs *rateLog
+
+	// Run sets these before it starts goroutines.
+	began    time.Time // by the server's clock
+	replicas int
+	puller   *puller
+	asks     *asker
+	subs     []*natsgo.Subscription
+	life     context.Context // of everything that settles tasks
+	end      context.CancelFunc
+
+	ends struct {
+		mu    sync.Mutex
+		list  []end         // tasks that have ended and are not settled yet, in their order
+		ready chan struct{} // has a token if the list is not empty and nobody works on it
+	}
+
+	background struct {
+		mu     sync.Mutex
+		closed bool // nothing is added any more
+		wg     sync.WaitGroup
+	}
+
+	transit atomic.Int64 // deliveries that need room and are not submitted yet
+
+	drain, force, finished chan struct{} // closed by Drain, at the end of its context, and by Run
+	drainOnce, forceOnce   sync.Once
+	left                   *taskmanager.DrainError // set before finished is closed
+
+	// mu guards the rest, and the fields of deliveries that say so. No call is made while it is held. Each
+	// delivery is in held from its arrival until it is settled; byID has those of them that the process answers for.
+	mu       sync.Mutex
+	kinds    map[string]*kind
+	started  bool
+	draining bool
+	held     map[*delivery]struct{}
+	byID     map[string]*delivery
+	cancels  map[string]time.Time // ids of cancelled tasks, and when that became known
+	recent   map[string]int       // ids that were here, and their place in ring
+	ring     [recentIDs]string
+	next     int           // the place in ring of the next id
+	emptied  chan struct{} // closed when held becomes empty; nil: nobody waits
+	full     bool          // the puller waits for deliveries to be settled
+}
+
+// workerConfig holds the options of a worker.
+type workerConfig struct {
+	ahead      int
+	name       string
+	auditEvery time.Duration
+}
+
+// WorkerOption configures a worker. If an option is given twice, the last one counts.
+type WorkerOption func(*workerConfig) error
+
+// WithAhead makes the worker take n more tasks than can run, so that the discipline of its manager
+// orders them, by priority or key for example. They wait here even if other workers are idle. The default is
+// 0.
+func WithAhead(n int) WorkerOption {
+	return func(c *workerConfig) error {
+		c.ahead = n
+		if n < 0 {
+			return fmt.Errorf("nats: WithAhead(%d): use 0 or more", n)
+		}
+		return nil
+	}
+}
+
+// WithProcessName sets the name of this process in [Client.Processes]. The default is the name of the host
+// and the number of the process.
+func WithProcessName(name string) WorkerOption {
+	return func(c *workerConfig) error {
+		c.name = clean(name, nameLimit)
+		return nil
+	}
+}
+
+// WithAuditEvery sets how often the worker audits the namespace; see [Client.Audit]. It is at least
+// 100 ms; the default is a minute.
+func WithAuditEvery(d time.Duration) WorkerOption {
+	return func(c *workerConfig) error {
+		c.auditEvery = d
+		if d < 100*time.Millisecond {
+			return fmt.Errorf("nats: WithAuditEvery(%v): use at least 100ms", d)
+		}
+		return nil
+	}
+}
+
+// NewWorker returns a worker that runs tasks of the namespace of c through m. A process may have
+// several workers, with managers of their own or a common one. The error tells what is wrong with the arguments.
+func NewWorker(c *Client, m *taskmanager.TaskManager, opts ...WorkerOption) (*Worker, error) {
+	var errs []error
+	if c == nil {
+		errs = append(errs, errors.New("nats: NewWorker: nil client; make one with Open"))
+	}
+	if m == nil {
+		errs = append(errs, errors.New("nats: NewWorker: nil manager; make one with taskmanager.Start"))
+	}
+	cfg := workerConfig{auditEvery: time.Minute}
+	for _, o := range opts {
+		if o == nil {
+			errs = append(errs, errors.New("nats: nil WorkerOption; leave it out"))
+			continue
+		}
+		errs = append(errs, o(&cfg))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	w := &Worker{
+		c: c, m: m, cfg: cfg, id: nuid.Next(), logs: &rateLog{to: c.log},
+		drain: make(chan struct{}), force: make(chan struct{}), finished: make(chan struct{}),
+		kinds: make(map[string]*kind), held: make(map[*delivery]struct{}), byID: make(map[string]*delivery),
+		cancels: make(map[string]time.Time), recent: make(map[string]int),
+	}
+	w.ends.ready = make(chan struct{}, 1)
+	return w, nil
+}
+
+// ID returns the id of the worker: that of its [Process].
+func (w *Worker) ID() string { return w.id }
+
+// Run takes tasks and runs them until one of these happens:
+//
+//   - [Worker.Drain] is called: Run returns nil when everything is settled.
+//   - ctx ends: the tasks that run are cancelled with [ErrDraining] and given back. Run returns the
+//     cause of ctx when that is settled, joined with a [*taskmanager.DrainError] if tasks did not return.
+//   - The manager is closed, drained or stopped: what it does not finish is given back, and Run returns an
+//     error that wraps [taskmanager.ErrStopped].
+//
+// Before that, Run returns errors of the start: if no kind has a handler, if the streams or the
+// rights are missing, and if a limit of a kind is introduced or removed while tasks of the kind run
+// elsewhere; drain the other workers of the kind then. Afterwards it survives failures of the
+// server and the connection; they are logged. A worker runs once.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := checkContext(ctx, "run a worker"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	switch {
+	case w.started:
+		w.mu.Unlock()
+		return errors.New("nats: Run: the worker has run already; make another one with NewWorker")
+	case len(w.kinds) == 0:
+		w.mu.Unlock()
+		return errors.New("nats: Run: no kind has a handler; register one with Handle")
+	}
+	w.started = true
+	w.mu.Unlock()
+	defer close(w.finished)
+	w.life, w.end = context.WithCancel(context.WithoutCancel(ctx))
+	defer w.end()
+	stop := make(chan struct{})
+	err := w.setUp(ctx)
+	if err == nil {
+		settler := make(chan struct{})
+		go func() { defer close(settler); w.settleEnds(stop) }()
+		err = w.work(ctx)
+		close(stop)
+		<-settler
+	}
+	w.tearDown()
+	return err
+}
+
+// setUp makes what the worker needs on the server, and subscribes. It pulls nothing.
+func (w *Worker) setUp(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, openTimeout)
+	defer stop()
+	err := w.prepareSources(ctx)
+	if err == nil {
+		w.asks, err = newAsker(w.c.nc)
+	}
+	if err == nil {
+		err = w.puller.start()
+	}
+	if err == nil {
+		err = w.followCancels(ctx)
+	}
+	if err == nil {
+		err = w.listen()
+	}
+	if err == nil {
+		w.began = w.c.clock.now()
+		err = w.announce(ctx)
+	}
+	if err != nil {
+		return w.explain(err)
+	}
+	return nil
+}
+
+// explain adds to an error of the start what the connection knows.
+func (w *Worker) explain(err error) error {
+	err = w.c.translate(err)
+	if last := w.c.nc.LastError(); errors.Is(err, context.DeadlineExceeded) && last != nil && strings.Contains(strings.ToLower(last.Error()), "permissions violation") {
+		return fmt.Errorf("nats: run a worker: the user of the connection lacks rights; see Permissions: %w: %w", last, err)
+	}
+	return fmt.Errorf("nats: run a worker: %w", err)
+}
+
+// followCancels learns which tasks are cancelled, and keeps learning.
+func (w *Worker) followCancels(ctx context.Context) error {
+	life, end := context.WithCancel(w.life)
+	watcher, err := w.c.cancels.WatchAll(life)
+	if err != nil {
+		end()
+		return fmt.Errorf("follow the cancelled tasks: %w", err)
+	}
+	known := make(chan struct{})
+	w.spawn(func() { defer end(); w.watchCancels(life, watcher, known) })
+	select {
+	case <-known:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx, "follow the cancelled tasks")
+	}
+}
+
+// prepareSources makes the consumers and the puller.
+func (w *Worker) prepareSources(ctx context.Context) error {
+	info, err := w.c.tasks.Info(ctx)
+	if err != nil {
+		return err
+	}
+	w.replicas = info.Config.Replicas
+	w.puller = &puller{w: w, byName: make(map[string]int)}
+	for _, level := range levels {
+		w.puller.sources = append(w.puller.sources, w.sourcesOf(level)...)
+	}
+	for i, s := range w.puller.sources {
+		w.puller.byName[s.durable] = i
+		if err := w.checkLimit(ctx, s.kind); err != nil {
+			return err
+		}
+		if s.created, err = w.ensureConsumer(ctx, s); err != nil {
+			return fmt.Errorf("consumer %s: %w", s.durable, err)
+		}
+	}
+	return nil
+}
+
+// sourcesOf returns the sources of a level, by kinds. A kind with a limit has one source for all
+// levels, so that its consumer can count.
+func (w *Worker) sourcesOf(level Priority) (list []*source) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.kinds {
+		s := &source{kind: k, level: level, limited: k.limit > 0, batch: 1, durable: durable(k.name, level.token())}
+		s.filter = w.c.cfg.namespace + ".run." + level.token() + "." + encode(k.name) + ".*"
+		if s.limited {
+			if level != Normal {
+				continue
+			}
+			s.durable = durable(k.name, "")
+			s.filter = w.c.cfg.namespace + ".run.*." + encode(k.name) + ".*"
+		}
+		s.next = "$JS.API.CONSUMER.MSG.NEXT." + w.c.cfg.namespace + "." + s.durable
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *source) int { return strings.Compare(a.durable, b.durable) })
+	return list
+}
+
+// durable returns the name of a consumer: that of a level of a kind, or of a whole kind. Names of
+// consumers cannot have a slash.
+func durable(kind, level string) string {
+	name := strings.ReplaceAll(encode(kind), "/", "=2F")
+	if level == "" {
+		return "w_" + name
+	}
+	return "w_" + level + "_" + name
+}
+
+// checkLimit removes the consumers of the other layout of a kind, with or without a limit, unless tasks
+// run that they have delivered.
+func (w *Worker) checkLimit(ctx context.Context, k *kind) error {
+	others := []string{durable(k.name, "")}
+	if k.limit > 0 {
+		others = nil
+		for _, level := range levels {
+			others = append(others, durable(k.name, level.token()))
+		}
+	}
+	for _, name := range others {
+		c, err := w.c.tasks.Consumer(ctx, name)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("consumer %s: %w", name, err)
+		}
+		if n := c.CachedInfo().NumAckPending; n > 0 {
+			return fmt.Errorf("the limit of kind %s cannot be introduced or removed while %d of its tasks run or wait to run again; drain the other workers of the kind first", quote(k.name), n)
+		}
+		if err := w.c.tasks.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("consumer %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// work pulls until the worker is to end, and then settles what is here. It returns the result of Run.
+func (w *Worker) work(ctx context.Context) error {
+	pulling, halt := context.WithCancel(ctx)
+	defer halt()
+	pulled := make(chan error, 1)
+	go func() { pulled <- w.puller.run(pulling) }()
+	present, leave := context.WithCancel(w.life)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { w.stayPresent(present) })
+	helpers.Go(func() { w.followConnection(present) })
+	helpers.Go(func() { w.auditRegularly(pulling) })
+	ticking, quiet := context.WithCancel(w.life)
+	helpers.Go(func() { w.tick(ticking) })
+
+	var result error
+	select {
+	case <-w.drain:
+	case <-ctx.Done():
+	case result = <-pulled:
+		pulled <- result
+	}
+	halt()
+	result = w.resultOf(ctx, <-pulled)
+	w.mu.Lock()
+	w.draining = true
+	w.mu.Unlock()
+	w.stopPulling()
+	left := w.settleAll(ctx)
+	leave()
+	quiet()
+	helpers.Wait()
+	w.left = left
+	if left != nil && result != nil {
+		return errors.Join(result, left)
+	}
+	return result
+}
+
+// resultOf returns the result of Run for an end of the puller.
+func (w *Worker) resultOf(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, taskmanager.ErrStopped):
+		return fmt.Errorf("nats: the manager of the worker has ended: %w", taskmanager.ErrStopped)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// stopPulling ends the subscription for tasks. Tasks that arrive until then are given back.
+func (w *Worker) stopPulling() {
+	if err := w.puller.sub.Drain(); err != nil {
+		_ = w.puller.sub.Unsubscribe() // the connection is closed
+		return
+	}
+	closed := w.puller.sub.StatusChanged(natsgo.SubscriptionClosed)
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	for w.puller.sub.IsValid() {
+		select {
+		case <-closed:
+			return
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// spawn runs f on a goroutine that tearDown waits for. It does nothing afterwards.
+func (w *Worker) spawn(f func()) {
+	w.background.mu.Lock()
+	defer w.background.mu.Unlock()
+	if !w.background.closed {
+		w.background.wg.Go(f)
+	}
+}
+
+// tearDown ends what setUp has begun, and waits for all goroutines but those of handlers.
+func (w *Worker) tearDown() {
+	for _, s := range w.subs {
+		_ = s.Unsubscribe() // an error means that the connection is closed
+	}
+	w.end()
+	w.background.mu.Lock()
+	w.background.closed = true
+	w.background.mu.Unlock()
+	w.background.wg.Wait()
+	if w.puller != nil && w.puller.sub != nil {
+		_ = w.puller.sub.Unsubscribe()
+	}
+	if w.asks != nil {
+		_ = w.asks.sub.Unsubscribe()
+	}
+}
+
+// Drain ends the worker: it takes no more tasks, and waits for those that run. When ctx ends, it
+// cancels them with [ErrDraining] as the cause, and gives them back to other workers. A
+// [*taskmanager.DrainError] names the tasks that have not returned soon after that: within a tenth of the lease, and at
+// least 100 ms. Their leases are given up, so they run elsewhere when these have ended.
+//
+// Drain returns when everything is settled with the server, or five seconds later if that is not possible. It
+// may be called several times, and before Run, which then returns at once. The manager is not drained.
+func (w *Worker) Drain(ctx context.Context) error {
+	if ctx == nil {
+		return taskmanager.ErrNilContext
+	}
+	w.drainOnce.Do(func() { close(w.drain) })
+	w.mu.Lock()
+	started := w.started
+	w.mu.Unlock()
+	if !started {
+		return nil
+	}
+	select {
+	case <-w.finished:
+	case <-ctx.Done():
+		w.forceOnce.Do(func() { close(w.force) })
+		<-w.finished
+	}
+	if w.left != nil {
+		left := *w.left
+		if ctx.Err() != nil {
+			left.Err = context.Cause(ctx)
+		}
+		return &left
+	}
+	return nil
+}
