@@ -208,7 +208,7 @@ func (w *Worker) deleteEntry(ctx context.Context, bucket string, revision uint64
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
 		return err
 	}
-	if answer.Error != nil && answer.Error.ErrorCode != codeNotFoundToDrop && answer.Error.ErrorCode != codeNoSequence {
+	if answer.Error != nil && answer.Error.ErrorCode != codeDeleteFailed && answer.Error.ErrorCode != codeNoSequence {
 		return answer.Error
 	}
 	return nil
