@@ -21,6 +21,10 @@
 // The directory belongs to one server at a time: a second one gets [ErrLocked]. The lock ends with
 // the process, however it ends. It needs a local file system.
 //
+// After a failed write, as on a full disk, the server ends JetStream: nothing is stored, and clients are told so.
+// What was accepted before stays. The server looks each second whether the disk can be written again, and then goes
+// on. (A NATS server of its own stores nothing more until somebody starts it again.)
+//
 // # Concurrency
 //
 // All methods of [Server] are safe for concurrent use. The server starts no signal handlers, and

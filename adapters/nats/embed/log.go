@@ -8,17 +8,28 @@ import (
 // serverLog passes on what the server logs, and keeps why it failed to start, since the server has
 // no other way to say it.
 type serverLog struct {
-	to Logger // may be nil
+	to     Logger        // may be nil
+	broken chan struct{} // of capacity 1; receives after a failed write
 
 	mu     sync.Mutex
 	failed error // the first failure
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.info(format, v) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.error(format, v) }
-func (l *serverLog) Errorf(format string, v ...any)  { l.error(format, v) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.Errorf(format, v...) }
 func (l *serverLog) Debugf(string, ...any)           {}
 func (l *serverLog) Tracef(string, ...any)           {}
+
+// Errorf may be called with locks of the server held.
+func (l *serverLog) Errorf(format string, v ...any) {
+	if isWriteError(format) {
+		select {
+		case l.broken <- struct{}{}:
+		default: // it is known
+		}
+	}
+	l.error(format, v)
+}
 
 func (l *serverLog) Fatalf(format string, v ...any) {
 	l.mu.Lock()
@@ -45,5 +56,12 @@ func (l *serverLog) info(format string, v []any) {
 func (l *serverLog) error(format string, v []any) {
 	if l.to != nil {
 		l.to.Errorf("nats-server: "+format, v...)
+	}
+}
+
+// report logs an error of this package.
+func (l *serverLog) report(format string, v ...any) {
+	if l.to != nil {
+		l.to.Errorf(format, v...)
 	}
 }

@@ -30,6 +30,10 @@ type Server struct {
 	lock            *flock.Flock
 	owner           []natsgo.Option // what connections of this process present
 	url, clusterURL string
+	dir             string
+	log             *serverLog
+	ending          chan struct{} // closed when the server is to stop
+	healer          sync.WaitGroup
 	stop            sync.Once
 	stopped         chan struct{}
 
@@ -52,17 +56,23 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lock: lock, stopped: make(chan struct{})}
+	s := &Server{
+		lock: lock, dir: o.Dir, ending: make(chan struct{}), stopped: make(chan struct{}),
+		log: &serverLog{to: o.Logger, broken: make(chan struct{}, 1)},
+	}
 	switch {
 	case o.Token != "":
 		s.owner = []natsgo.Option{natsgo.Token(o.Token)}
 	case o.Users != nil:
 		s.owner = []natsgo.Option{natsgo.UserInfo(owner.Username, owner.Password)}
 	}
-	if s.server, err = run(so, o.Logger); err != nil {
+	if s.server, err = run(so, s.log); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	s.url, s.clusterURL = o.urls(s.server)
+	config := *s.server.JetStreamConfig()
+	config.StoreDir = o.Dir // the server appends a directory to it
+	s.healer.Go(func() { s.heal(config) })
 	return s, nil
 }
 
@@ -112,12 +122,11 @@ func lockDirectory(dir string) (*flock.Flock, error) {
 }
 
 // run starts a server and waits until it accepts connections.
-func run(so *server.Options, l Logger) (*server.Server, error) {
+func run(so *server.Options, log *serverLog) (*server.Server, error) {
 	s, err := server.NewServer(so)
 	if err != nil {
 		return nil, fmt.Errorf("embed: the server refuses its options: %w", err)
 	}
-	log := &serverLog{to: l}
 	s.SetLoggerV2(log, false, false, false)
 	s.Start()
 	// The server looks every 25 ms whether it is ready, but does not notice that it has failed.
@@ -210,8 +219,10 @@ func (s *Server) Stop(ctx context.Context) error {
 		conns := s.conns
 		s.ended, s.conns = true, nil
 		s.mu.Unlock()
+		close(s.ending)
 		go func() {
 			defer close(s.stopped)
+			s.healer.Wait()
 			for _, nc := range conns {
 				nc.Close()
 			}

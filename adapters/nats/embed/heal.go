@@ -1,0 +1,76 @@
+package embed
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	probeSize  = 4 << 20 // bytes that must fit on the disk before writes are tried again
+	probeEvery = time.Second
+)
+
+// isWriteError reports whether the server logs that it cannot write. It has no other sign of it. From
+// then on it neither stores nor answers anything in the stream, until it is started again.
+func isWriteError(format string) bool {
+	return strings.Contains(format, "critical write error") || strings.Contains(format, "will be DISABLED") ||
+		strings.Contains(format, "permission denied while writing")
+}
+
+// heal ends JetStream after a failed write, so that clients learn that nothing is stored, and starts it
+// again when the disk can be written. It returns when the server stops.
+func (s *Server) heal(config server.JetStreamConfig) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.log.broken:
+		case <-s.ending:
+			return
+		}
+		s.log.report("embed: cannot write to %q; nothing is stored until it has room and can be written", s.dir)
+		if err := s.server.ShutdownJetStream(); err != nil {
+			s.log.report("embed: cannot end JetStream: %v", err)
+		}
+		for !s.restart(config) {
+			select {
+			case <-tick.C:
+			case <-s.ending:
+				return
+			}
+		}
+	}
+}
+
+// restart starts JetStream if the disk can be written.
+func (s *Server) restart(config server.JetStreamConfig) bool {
+	if err := probe(s.dir); err != nil {
+		return false
+	}
+	select {
+	case <-s.log.broken: // what failed before the end of JetStream
+	default:
+	}
+	if err := s.server.EnableJetStream(&config); err != nil {
+		s.log.report("embed: cannot start JetStream again: %v", err)
+		return false
+	}
+	s.log.report("embed: %q can be written again", s.dir)
+	return true
+}
+
+// probe reports why a directory cannot be written.
+func probe(dir string) (err error) {
+	f, err := os.Create(filepath.Join(dir, "probe"))
+	if err != nil {
+		return fmt.Errorf("embed: %w", err)
+	}
+	_, err = f.Write(make([]byte, probeSize))
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
+}
