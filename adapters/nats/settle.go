@@ -205,10 +205,9 @@ func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
 	if d.gone() {
 		return
 	}
-	body := "-NAK"
-	if delay > 0 {
-		body = `-NAK {"delay": ` + strconv.FormatInt(int64(delay), 10) + `}`
-	}
+	// A delay, even of 0, is stored with the consumer and so survives a restart of the server or a new
+	// leader. Without one, the task would wait for the end of its lease after that.
+	body := `-NAK {"delay": ` + strconv.FormatInt(int64(max(0, delay)), 10) + `}`
 	if err := d.settleCall(ctx, []byte(body)); err != nil {
 		d.w.logs.errorf("nak", "nats: the server has not confirmed that task %s is given back: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 	}
