@@ -20,6 +20,7 @@ import (
 type delivery struct {
 	w         *Worker
 	k         *kind
+	source    *source
 	msg       *natsgo.Msg
 	ack       string    // the subject on which the delivery is settled
 	seq       uint64    // of the task in the stream

@@ -79,7 +79,9 @@ func (d *delivery) settle(err error) {
 	lost, cause := d.lost, d.cause
 	w.mu.Unlock()
 	if !lost && err == nil && d.env.Result == 0 && d.rev == 0 && d.slot == nil {
-		d.acknowledge(1)
+		if !w.puller.hold(d) {
+			d.acknowledge(1)
+		}
 		return
 	}
 	w.spawn(func() { d.conclude(w.life, err, lost, cause) })

@@ -29,6 +29,10 @@ type source struct {
 	gone    bool      // the consumer may not exist any more
 	batch   int       // how many tasks the next wait asks for
 	number  uint64    // of the last request
+	full    bool      // the last poll brought all that it asked for, so there is probably more
+
+	anchor *delivery   // see puller.hold
+	raise  *time.Timer // releases the anchor
 }
 
 // request is a pull request.
@@ -80,7 +84,7 @@ func (s *source) arrived(now time.Time) (asked time.Time, polled bool) {
 		s.batch = min(2*s.batch, mostBatch)
 	}
 	if r.left == 0 {
-		s.emptyAt = time.Time{}
+		s.emptyAt, s.full = time.Time{}, r.poll
 	}
 	return r.sent, r.poll
 }
@@ -108,7 +112,7 @@ func (s *source) status(token, code, text string, now time.Time) answer {
 		if !s.request.poll && s.request.got == 0 {
 			s.batch = 1
 		}
-		s.request.left, s.fails, s.emptyAt = 0, 0, now
+		s.request.left, s.fails, s.emptyAt, s.full = 0, 0, now, false
 		return answerEmpty
 	case code == "503", strings.Contains(text, "Consumer Deleted"):
 		s.fail(now)
@@ -132,7 +136,7 @@ func (s *source) lose() {
 	if s.asking() {
 		s.lost = s.request.sent
 	}
-	s.request.left = 0
+	s.request.left, s.full = 0, false
 }
 
 // silent reports whether the request should have been heard of.

@@ -268,6 +268,22 @@ func (w *Worker) prepareSources(ctx context.Context) error {
 			return fmt.Errorf("consumer %s: %w", s.durable, err)
 		}
 	}
+	return w.skipHistories(ctx)
+}
+
+// skipHistories lets the worker take tasks that are older than their consumer without a look at their
+// histories, if there is no history at all. Otherwise the first start of a worker would ask for
+// one history for each stored task.
+func (w *Worker) skipHistories(ctx context.Context) error {
+	status, err := w.c.state.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("bucket of histories: %w", err)
+	}
+	if status.Values() == 0 {
+		for _, s := range w.puller.sources {
+			s.created = time.Time{}
+		}
+	}
 	return nil
 }
 
