@@ -141,14 +141,15 @@ func (c *Client) page(ctx context.Context, stream, subject string, from uint64) 
 	}
 	for {
 		r, err := sub.NextMsgWithContext(ctx)
+		if errors.Is(err, natsgo.ErrNoResponders) { // is the stream gone, or only without a leader?
+			if _, gone := c.js.Stream(ctx, stream); gone != nil {
+				err = gone
+			}
+		}
 		if err != nil {
 			return page, false, err
 		}
 		switch status := r.Header.Get("Status"); {
-		case len(r.Data) == 0 && status == "503":
-			// No replica answers: the stream is gone, or without a leader.
-			_, err := c.js.Stream(ctx, stream)
-			return page, false, err
 		case len(r.Data) == 0 && status == "404":
 			return page, false, nil
 		case len(r.Data) == 0 && status == "204":

@@ -119,6 +119,17 @@ func (c *Client) watchConnection() {
 	})
 }
 
+// limited returns a context for one request: it ends after d, and when the connection is lost, since no answer comes
+// any more then.
+func (c *Client) limited(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	detach := context.AfterFunc(c.connection(), cancel)
+	return ctx, func() {
+		detach()
+		cancel()
+	}
+}
+
 // connection returns a context that ends when the present connection is lost.
 func (c *Client) connection() context.Context { return *c.connected.Load() }
 

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/seed56799101/taskmanager/observe"
 )
 
 // DeadLetters returns the tasks of a kind that have failed for good, the oldest first; of all kinds, if
@@ -103,14 +101,7 @@ func (c *Client) Retry(ctx context.Context, d DeadLetter) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	sub := observe.Submission{Task: observe.Task{Name: e.Name, Kind: e.Kind}}
-	on := c.beginSubmit(ctx, sub)
-	msg := c.message(on, e, m.Data)
-	if err = c.checkSize(msg); err == nil {
-		err = c.send(ctx, &e, msg, true)
-	}
-	c.endSubmit(on, sub, err)
-	if err != nil {
+	if err := c.publish(ctx, &e, m.Data, true, false); err != nil {
 		return nil, err
 	}
 	t := c.task(e)

@@ -141,13 +141,13 @@ func (t *Task) pause(ctx context.Context, sign <-chan struct{}, wait time.Durati
 
 // read returns the outcome, if there is one. While the server does not answer there is none.
 func (t *Task) read(ctx context.Context) (o outcome, ok bool, err error) {
-	one, stop := context.WithTimeout(ctx, attemptMost)
+	one, stop := t.c.limited(ctx, attemptMost)
 	defer stop()
 	entry, err := t.c.results.Get(one, encode(t.id))
 	switch {
 	case ctx.Err() != nil:
 		return o, false, context.Cause(ctx)
-	case errors.Is(err, jetstream.ErrKeyNotFound), transient(err), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, jetstream.ErrKeyNotFound), transient(err), one.Err() != nil:
 		return o, false, nil
 	case err != nil:
 		return o, false, t.c.translate(err)

@@ -83,6 +83,11 @@ func (c *Client) bind(ctx context.Context) error {
 			c.dead = st
 		}
 	}
+	if err != nil { // it did not exist, and so did not tell the time
+		if _, err := c.clock.learnFrom(ctx, c.js, c.cfg.namespace); err != nil {
+			return err
+		}
+	}
 	return c.bindBuckets(ctx)
 }
 

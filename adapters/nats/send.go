@@ -28,19 +28,33 @@ const (
 // recognises it for two minutes, and longer while the task is stored.
 type attempts struct {
 	c       *Client
-	until   time.Time // when to give up, if the context has no deadline
-	timeout time.Duration
-	wait    time.Duration
-	unknown bool  // an attempt was sent whose outcome is unknown
-	last    error // of the last attempt
+	until   time.Time     // when to give up, if the context has no deadline
+	timeout time.Duration // of the next attempt
+	most    time.Duration // of any attempt
+	wait    time.Duration // before the next attempt
+	unknown bool          // an attempt was sent whose outcome is unknown
+	last    error         // of the last attempt
 }
 
 func (c *Client) newAttempts(ctx context.Context) attempts {
-	a := attempts{c: c, timeout: attemptTimeout, wait: firstPause}
+	a := attempts{c: c, timeout: attemptTimeout, most: attemptMost, wait: firstPause}
 	if _, ok := ctx.Deadline(); !ok {
 		a.until = time.Now().Add(sendTimeout)
 	}
 	return a
+}
+
+// slowest is the rate in bytes a second at which a connection is expected to carry a large batch.
+const slowest = 4 << 20
+
+// allow gives each attempt the time for a number of bytes.
+func (a *attempts) allow(bytes int) {
+	extra := time.Duration(bytes) * (time.Second / slowest)
+	a.timeout += extra
+	a.most += extra
+	if !a.until.IsZero() {
+		a.until = a.until.Add(extra)
+	}
 }
 
 // send stores a task. If the id is the user's, the task may be stored already.
@@ -64,11 +78,16 @@ func (c *Client) request(ctx context.Context, m *natsgo.Msg) error {
 	if err != nil {
 		return err
 	}
+	return readAck(r.Data)
+}
+
+// readAck reads the answer of a stream to a message.
+func readAck(data []byte) error {
 	var ack struct {
 		Error  *jetstream.APIError `json:"error"`
 		Stream string              `json:"stream"`
 	}
-	if err := json.Unmarshal(r.Data, &ack); err != nil || ack.Error == nil && ack.Stream == "" {
+	if err := json.Unmarshal(data, &ack); err != nil || ack.Error == nil && ack.Stream == "" {
 		return fmt.Errorf("nats: %w", jetstream.ErrInvalidJSAck)
 	}
 	if ack.Error != nil {
@@ -103,10 +122,8 @@ func (a *attempts) once(ctx context.Context, fn func(ctx context.Context) error)
 	if !a.until.IsZero() {
 		timeout = min(timeout, time.Until(a.until))
 	}
-	ctx, stop := context.WithTimeout(ctx, timeout)
+	ctx, stop := a.c.limited(ctx, timeout)
 	defer stop()
-	// An answer that has not come before the connection was lost does not come any more.
-	defer context.AfterFunc(a.c.connection(), stop)()
 	return fn(ctx)
 }
 
@@ -119,7 +136,7 @@ func (a *attempts) judge(ctx context.Context, err error) (again bool, _ error) {
 		if refused := a.c.forbidden(); refused != nil {
 			return false, refused
 		}
-		a.timeout = min(2*a.timeout, attemptMost)
+		a.timeout = min(2*a.timeout, a.most)
 		return true, nil
 	case errors.Is(err, natsgo.ErrNoResponders):
 		if _, err := a.c.js.Stream(ctx, a.c.cfg.namespace); hasCode(err, jetstream.JSErrCodeStreamNotFound) {

@@ -70,17 +70,29 @@ func (c *Client) submit(ctx context.Context, name string, in payload, s submissi
 	if err != nil {
 		return nil, err
 	}
-	sub := observe.Submission{Task: observe.Task{Name: name, Kind: e.Kind}}
-	on := c.beginSubmit(ctx, sub)
-	m := c.message(on, e, data)
-	if err = c.checkSize(m); err == nil {
-		err = c.send(ctx, &e, m, s.id != "")
-	}
-	c.endSubmit(on, sub, err)
-	if err != nil {
+	if err := c.publish(ctx, &e, data, s.id != "", false); err != nil {
 		return nil, err
 	}
 	return c.task(e), nil
+}
+
+// publish stores a task, and tells the observers. If the id is the user's, the task may be stored already.
+func (c *Client) publish(ctx context.Context, e *envelope, data []byte, userID, scheduled bool) error {
+	sub := observe.Submission{Task: observe.Task{Name: e.Name, Kind: e.Kind}, Scheduled: scheduled}
+	on := c.beginSubmit(ctx, sub)
+	traced := on
+	if scheduled { // the span that was current when the schedule was made has ended
+		traced = trace.ContextWithSpanContext(on, trace.SpanContext{})
+	}
+	m := c.message(traced, *e, data)
+	err := c.checkSize(m)
+	if err == nil {
+		err = c.send(ctx, e, m, userID)
+	} else {
+		err = named(e.Name, err)
+	}
+	c.endSubmit(on, sub, err)
+	return err
 }
 
 // envelope checks the attributes of a task and encodes its payload.

@@ -1,0 +1,123 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Kinds returns what there is of each kind, sorted by kind: kinds of which tasks are outstanding, or that have
+// dead letters or workers. The numbers are counted one after the other, so they may differ a little from those of
+// any one moment.
+//
+// The cost is linear in the number of dead letters, and also in that of outstanding tasks if some of these have
+// no worker.
+func (c *Client) Kinds(ctx context.Context) ([]KindInfo, error) {
+	if err := checkClient(ctx, c, "kinds"); err != nil {
+		return nil, err
+	}
+	kinds := map[string]*KindInfo{}
+	if err := c.addConsumers(ctx, kinds); err != nil {
+		return nil, fmt.Errorf("nats: kinds: %w", err)
+	}
+	if err := c.addUnclaimed(ctx, kinds); err != nil {
+		return nil, fmt.Errorf("nats: kinds: %w", err)
+	}
+	if err := c.addDead(ctx, kinds); err != nil {
+		return nil, fmt.Errorf("nats: kinds: %w", err)
+	}
+	out := make([]KindInfo, 0, len(kinds))
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		out = append(out, *kinds[k])
+	}
+	return out, nil
+}
+
+// kindIn returns the entry of a kind, and makes it.
+func kindIn(kinds map[string]*KindInfo, kind string) *KindInfo {
+	k := kinds[kind]
+	if k == nil {
+		k = &KindInfo{Kind: kind}
+		kinds[kind] = k
+	}
+	return k
+}
+
+// addConsumers adds what the consumers count.
+func (c *Client) addConsumers(ctx context.Context, kinds map[string]*KindInfo) error {
+	ctx, stop := bounded(ctx)
+	defer stop()
+	list := c.tasks.ListConsumers(ctx)
+	for info := range list.Info() {
+		kind, ok := c.consumerKind(info.Config.FilterSubject)
+		if !ok {
+			continue // not one of ours
+		}
+		k := kindIn(kinds, kind)
+		k.HasConsumer = true
+		k.Waiting += info.NumPending
+		k.Running += uint64(max(0, info.NumAckPending))
+	}
+	if err := list.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
+		return c.translate(err)
+	}
+	return nil
+}
+
+// consumerKind returns the kind of a consumer, by its filter.
+func (c *Client) consumerKind(filter string) (string, bool) {
+	rest, ok := strings.CutPrefix(filter, c.cfg.namespace+".run.")
+	t := strings.Split(rest, ".")
+	if !ok || len(t) != 3 {
+		return "", false
+	}
+	kind, err := decode(t[1])
+	return kind, err == nil
+}
+
+// addUnclaimed adds the tasks of kinds for which no worker has ever asked. It reads the subjects of all
+// tasks, but only if there are more tasks than the consumers know.
+func (c *Client) addUnclaimed(ctx context.Context, kinds map[string]*KindInfo) error {
+	known := uint64(0)
+	for _, k := range kinds {
+		known += k.Waiting + k.Running
+	}
+	one, stop := bounded(ctx)
+	defer stop()
+	info, err := c.tasks.Info(one)
+	if err != nil {
+		return c.translate(err)
+	}
+	if info.State.Msgs <= known {
+		return nil
+	}
+	subjects, err := c.subjects(ctx, c.tasks, c.cfg.namespace+".run.>")
+	if err != nil {
+		return err
+	}
+	for s, n := range subjects {
+		if _, kind, _, err := c.parseSubject(s); err == nil && !kindIn(kinds, kind).HasConsumer {
+			kinds[kind].Waiting += n
+		}
+	}
+	return nil
+}
+
+// addDead counts the dead letters.
+func (c *Client) addDead(ctx context.Context, kinds map[string]*KindInfo) error {
+	subjects, err := c.subjects(ctx, c.dead, c.deadSubject("", ""))
+	if err != nil {
+		return err
+	}
+	for s, n := range subjects {
+		if kind, _, err := c.parseDeadSubject(s); err == nil {
+			kindIn(kinds, kind).Dead += n
+		}
+	}
+	return nil
+}
