@@ -49,6 +49,7 @@ type delivery struct {
 	cause  error               // why it was cancelled by this package; the first reason counts
 	lost   bool                // the lease is over, or given up: nothing is settled any more
 	over   bool                // it is executed no more: its lease is kept for the settlement
+	away   bool                // it is given back: this process does not have the task any more
 
 	// sealed is set before the delivery is given back: an extension of the lease that came later would
 	// delay the next delivery. sending guards it and orders the messages about the delivery.

@@ -30,11 +30,9 @@ func (w *Worker) release(d *delivery) {
 	delete(w.held, d)
 	if id := d.env.ID; w.byID[id] == d {
 		delete(w.byID, id)
-		if old := w.ring[w.next]; old != "" && w.recent[old] == w.next {
-			delete(w.recent, old)
+		if !d.away && !d.lost {
+			w.rememberLocked(id)
 		}
-		w.ring[w.next], w.recent[id] = id, w.next
-		w.next = (w.next + 1) % recentIDs
 	}
 	if len(w.held) == 0 && w.emptied != nil {
 		close(w.emptied)
@@ -46,6 +44,15 @@ func (w *Worker) release(d *delivery) {
 	if full {
 		w.puller.signal()
 	}
+}
+
+// rememberLocked remembers the id of a task that has ended here.
+func (w *Worker) rememberLocked(id string) {
+	if old := w.ring[w.next]; old != "" && w.recent[old] == w.next {
+		delete(w.recent, old)
+	}
+	w.ring[w.next], w.recent[id] = id, w.next
+	w.next = (w.next + 1) % recentIDs
 }
 
 // waitEmpty waits until no delivery is held, or a channel is closed. It reports whether none is held.

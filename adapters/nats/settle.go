@@ -204,6 +204,9 @@ func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
 	d.sending.Lock()
 	d.sealed = true
 	d.sending.Unlock()
+	d.w.mu.Lock()
+	d.away = true
+	d.w.mu.Unlock()
 	if d.gone() {
 		return
 	}

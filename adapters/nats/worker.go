@@ -66,7 +66,7 @@ type Worker struct {
 	held     map[*delivery]struct{}
 	byID     map[string]*delivery
 	cancels  map[string]time.Time // ids of cancelled tasks, and when that became known
-	recent   map[string]int       // ids that were here, and their place in ring
+	recent   map[string]int       // ids of tasks that have ended here, and their place in ring
 	ring     [recentIDs]string
 	next     int           // the place in ring of the next id
 	emptied  chan struct{} // closed when held becomes empty; nil: nobody waits
