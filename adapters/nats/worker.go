@@ -55,6 +55,7 @@ type Worker struct {
 
 	drain, force, finished chan struct{} // closed by Drain, at the end of its context, and by Run
 	drainOnce, forceOnce   sync.Once
+	cut                    chan struct{} // closed when the connection is closed for good
 	left                   *taskmanager.DrainError // set before finished is closed
 
 	// mu guards the rest, and the fields of deliveries that say so. No call is made while it is held. Each
@@ -140,7 +141,7 @@ func NewWorker(c *Client, m *taskmanager.TaskManager, opts ...WorkerOption) (*Wo
 	}
 	w := &Worker{
 		c: c, m: m, cfg: cfg, id: nuid.Next(), logs: &rateLog{to: c.log},
-		drain: make(chan struct{}), force: make(chan struct{}), finished: make(chan struct{}),
+		drain: make(chan struct{}), force: make(chan struct{}), finished: make(chan struct{}), cut: make(chan struct{}),
 		kinds: make(map[string]*kind), held: make(map[*delivery]struct{}), byID: make(map[string]*delivery),
 		cancels: make(map[string]time.Time), recent: make(map[string]int),
 	}
@@ -158,6 +159,8 @@ func (w *Worker) ID() string { return w.id }
 //     cause of ctx when that is settled, joined with a [*taskmanager.DrainError] if tasks did not return.
 //   - The manager is closed, drained or stopped: what it does not finish is given back, and Run returns an
 //     error that wraps [taskmanager.ErrStopped].
+//   - The connection is closed for good: the tasks that run are cancelled, and Run returns an error that wraps
+//     [natsgo.ErrConnectionClosed].
 //
 // Before that, Run returns errors of the start: if no kind has a handler, if the streams or the
 // rights are missing, and if a limit of a kind is introduced or removed while tasks of the kind run
@@ -183,7 +186,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	stop := make(chan struct{})
 	err := w.setUp(ctx)
-	if err == nil {
+	if errors.Is(err, ErrDraining) { // before anything ran
+		err = nil
+	} else if err == nil {
 		settler := make(chan struct{})
 		go func() { defer close(settler); w.settleEnds(stop) }()
 		err = w.work(ctx)
@@ -196,9 +201,14 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // setUp makes what the worker needs on the server, and subscribes. It pulls nothing.
 func (w *Worker) setUp(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, openTimeout)
+	if w.c.nc.Opts.NoEcho {
+		return errors.New("nats: run a worker: it needs the messages that it sends to itself; connect without natsgo.NoEcho")
+	}
+	ctx, free := w.untilDrained(ctx)
+	defer free()
+	ctx, stop := refusable(ctx, w.c.nc)
 	defer stop()
-	err := w.prepareSources(ctx)
+	err := w.persist(ctx, "make the consumers", w.prepareSources)
 	if err == nil {
 		w.asks, err = newAsker(w.c.nc)
 	}
@@ -206,28 +216,55 @@ func (w *Worker) setUp(ctx context.Context) error {
 		err = w.puller.start()
 	}
 	if err == nil {
-		err = w.followCancels(ctx)
+		err = w.persist(ctx, "follow the cancelled tasks", w.followCancels)
 	}
 	if err == nil {
 		err = w.listen()
 	}
 	if err == nil {
 		w.began = w.c.clock.now()
-		err = w.announce(ctx)
+		err = w.persist(ctx, "announce the process", w.announce)
 	}
-	if err != nil {
-		return w.explain(err)
+	if err = refused(ctx, err); err != nil {
+		return fmt.Errorf("nats: run a worker: %w", w.c.translate(err))
 	}
 	return nil
 }
 
-// explain adds to an error of the start what the connection knows.
-func (w *Worker) explain(err error) error {
-	err = w.c.translate(err)
-	if last := w.c.nc.LastError(); errors.Is(err, context.DeadlineExceeded) && last != nil && strings.Contains(strings.ToLower(last.Error()), "permissions violation") {
-		return fmt.Errorf("nats: run a worker: the user of the connection lacks rights; see Permissions: %w: %w", last, err)
+// untilDrained returns a context that ends at a call of Drain too.
+func (w *Worker) untilDrained(ctx context.Context) (context.Context, func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-w.drain:
+			end(ErrDraining)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { end(nil); <-done }
+}
+
+// persist calls do again while it fails for a reason that may pass, such as a cluster without a
+// leader, until ctx ends.
+func (w *Worker) persist(ctx context.Context, doing string, do func(ctx context.Context) error) error {
+	for wait := firstBackoff; ; wait = min(2*wait, mostBackoff) {
+		attempt, stop := context.WithTimeout(ctx, consumerTimeout)
+		err := do(attempt)
+		late := attempt.Err() != nil
+		stop()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err == nil || !transient(err) && !(late && errors.Is(err, context.DeadlineExceeded)) {
+			return err
+		}
+		w.logs.errorf("start", "nats: %s: %s; trying again", doing, clean(err.Error(), errorLimit))
+		if !pause(ctx, wait) {
+			return context.Cause(ctx)
+		}
 	}
-	return fmt.Errorf("nats: run a worker: %w", err)
 }
 
 // followCancels learns which tasks are cancelled, and keeps learning.
@@ -244,7 +281,8 @@ func (w *Worker) followCancels(ctx context.Context) error {
 	case <-known:
 		return nil
 	case <-ctx.Done():
-		return ended(ctx, "follow the cancelled tasks")
+		end()
+		return context.Cause(ctx)
 	}
 }
 
@@ -365,6 +403,7 @@ func (w *Worker) work(ctx context.Context) error {
 	select {
 	case <-w.drain:
 	case <-ctx.Done():
+	case <-w.cut:
 	case result = <-pulled:
 		pulled <- result
 	}
@@ -393,7 +432,12 @@ func (w *Worker) resultOf(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return nil
+	select {
+	case <-w.cut:
+		return fmt.Errorf("nats: the connection of the worker is closed: %w", natsgo.ErrConnectionClosed)
+	default:
+		return nil
+	}
 }
 
 // stopPulling ends the subscription for tasks. Tasks that arrive until then are given back.
