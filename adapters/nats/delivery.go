@@ -234,10 +234,12 @@ func (d *delivery) learn(ctx context.Context) bool {
 	return false
 }
 
-// gone reports whether the lease is lost.
+// gone reports whether the lease is lost. It looks at the time: a process that has stood still may come
+// here before the regular check. Nothing is settled then, since another worker may have the task.
 func (d *delivery) gone() bool {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
+	d.lost = d.lost || d.lease.over(time.Now())
 	return d.lost
 }
 

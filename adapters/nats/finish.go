@@ -155,7 +155,7 @@ func (d *delivery) giveUp() *delivery {
 		return nil
 	}
 	d.lost = true
-	return &delivery{w: d.w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, hist: d.hist, began: true}
+	return &delivery{w: d.w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, lease: d.lease, hist: d.hist, began: true}
 }
 
 // tick does what is to be done regularly, until ctx ends.

@@ -36,10 +36,13 @@ const (
 
 func share(d time.Duration, of float64) time.Duration { return time.Duration(float64(d) * of) }
 
+// over reports whether the holder has to take the lease for lost.
+func (l *lease) over(now time.Time) bool { return now.Sub(l.from) >= share(l.length, loseAt) }
+
 // step returns what is to be done now. After leaseExtend it expects that a request is sent.
 func (l *lease) step(now time.Time) leaseStep {
 	switch {
-	case now.Sub(l.from) >= share(l.length, loseAt):
+	case l.over(now):
 		return leaseLost
 	case now.Sub(l.from) >= share(l.length, extendAt) && now.Sub(l.sent) >= share(l.length, extendAt):
 		l.sent = now

@@ -73,6 +73,7 @@ func (d *delivery) settle(err error) {
 	w := d.w
 	w.mu.Lock()
 	d.over = true
+	d.lost = d.lost || d.lease.over(time.Now())
 	lost, cause := d.lost, d.cause
 	w.mu.Unlock()
 	if !lost && err == nil && d.env.Result == 0 && d.rev == 0 && d.slot == nil {
@@ -91,7 +92,7 @@ func (d *delivery) acknowledge(try int) {
 		switch {
 		case answer != nil:
 			d.w.release(d)
-		case try >= settleTries:
+		case try >= settleTries, d.gone():
 			d.w.logs.errorf("ack", "nats: task %s has succeeded, but the server did not confirm it, so it may run again", quote(d.env.Name))
 			d.w.release(d)
 		default:
@@ -234,6 +235,10 @@ func (d *delivery) settleCall(ctx context.Context, body []byte) error {
 func (d *delivery) repeat(ctx context.Context, body []byte, doing string) {
 	var err error
 	for try := range settleTries {
+		if d.gone() {
+			err = ErrLeaseLost
+			break
+		}
 		if err = d.settleCall(ctx, body); err == nil || !pause(ctx, firstBackoff<<try) {
 			break
 		}

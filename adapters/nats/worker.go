@@ -55,7 +55,7 @@ type Worker struct {
 
 	drain, force, finished chan struct{} // closed by Drain, at the end of its context, and by Run
 	drainOnce, forceOnce   sync.Once
-	cut                    chan struct{} // closed when the connection is closed for good
+	cut                    chan struct{}           // closed when the connection is closed for good
 	left                   *taskmanager.DrainError // set before finished is closed
 
 	// mu guards the rest, and the fields of deliveries that say so. No call is made while it is held. Each
