@@ -14,14 +14,13 @@ func TestLeaseEndsBeforeThatOfTheServer(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const length = time.Second
 		start := time.Now()
-		now := start
 		// The server delivers after the floor, and at the latest when the worker still takes the task.
 		delivered := start.Add(time.Duration(rapid.Int64Range(0, int64(share(length, staleAt))).Draw(rt, "delivered after")))
 		l := lease{length: length, from: start, sent: start}
 		server := delivered // from when the server counts
 		type request struct{ sent, arrives, answered time.Time }
 		var open []request
-		now = delivered
+		now := delivered
 		for range 60 {
 			step := time.Duration(rapid.Int64Range(1, int64(length/10)).Draw(rt, "step"))
 			now = now.Add(step)
