@@ -20,7 +20,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-dashboard bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard dashboard-screens dashboard-assets chromium cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-dashboard bench-cluster bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard dashboard-screens dashboard-assets chromium engines cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -38,6 +38,7 @@ help:
 	@echo 'make bench-micro  the benchmarks of the packages'
 	@echo 'make bench-batch  an ordered map over 1,000,000 items, beside conc and errgroup (a minute)'
 	@echo 'make bench-dashboard  what a dashboard costs a task, beside none (two minutes)'
+	@echo 'make bench-cluster  package nats beside River and Asynq (five minutes; installs their servers on Debian)'
 	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
@@ -132,6 +133,22 @@ demo:
 # On a machine without other load.
 bench-dashboard:
 	go test -C adapters/dashboard -count=1 -run '^TestCost$$' -v . -cost
+
+# On a machine without other load. ARGS is split as by a shell: ARGS='-rounds 1 -run nats'.
+bench-cluster: engines
+	@go build -C benchmarks/benchcluster -buildvcs=false -o "$(CURDIR)/.bin/benchcluster" .
+	@.bin/benchcluster $(ARGS)
+
+# On Debian, as root, missing servers are installed, and not started: RUNLEVEL keeps the packages from that.
+engines:
+	@command -v redis-server >/dev/null && { command -v pg_ctl || ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 && exit; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends redis-server postgresql; \
+	else \
+		echo 'The comparison needs redis-server, and pg_ctl of PostgreSQL. Install them' >&2; \
+		echo '(Debian, Ubuntu: redis-server postgresql), or do without: go run -C benchmarks/benchcluster . -run nats' >&2; \
+		exit 1; \
+	fi
 
 # ARGS is split as by a shell: ARGS='-listen 127.0.0.1:9000 -rate 100'.
 demo-dashboard:
