@@ -17,7 +17,7 @@ import (
 const (
 	// statusPart is how many tasks one message of an answer describes, at most.
 	statusPart = 500
-	// recentIDs is for how many ended tasks a worker remembers that it had them.
+	// recentIDs is for how many tasks a worker remembers that they have ended there.
 	recentIDs = 1024
 )
 
@@ -43,17 +43,19 @@ func (w *Worker) answerCancel(m *natsgo.Msg) {
 }
 
 // cancel marks a task as cancelled, and cancels it if this process has it. It reports whether it
-// has it, or had it just now.
+// has it, or whether it has ended here just now. A task that was given back is the server's: who cancels it
+// removes it, since it may be delivered much later.
 func (w *Worker) cancel(id string) bool {
 	w.mu.Lock()
 	w.cancels[id] = time.Now()
 	d := w.byID[id]
 	_, recent := w.recent[id]
+	has := d != nil && !d.away
 	w.mu.Unlock()
-	if d != nil {
+	if has {
 		d.stop(taskmanager.ErrCancelled)
 	}
-	return d != nil || recent
+	return has || recent
 }
 
 // watchCancels follows the marks of cancelled tasks until ctx ends. known is closed once all marks of before are

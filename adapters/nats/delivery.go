@@ -28,7 +28,7 @@ type delivery struct {
 	stored    time.Time // by the server's clock
 	env       envelope
 	fault     error // why env is not valid
-	arrival   arrival
+	fresh     bool  // the first delivery of a task that has no history
 
 	// Its goroutine owns these: the one that prepares it, then the worker that runs it, then the one that
 	// settles it. Each hands over through the manager.
@@ -49,6 +49,7 @@ type delivery struct {
 	cause  error               // why it was cancelled by this package; the first reason counts
 	lost   bool                // the lease is over, or given up: nothing is settled any more
 	over   bool                // it is executed no more: its lease is kept for the settlement
+	away   bool                // it is given back: this process does not have the task any more
 
 	// sealed is set before the delivery is given back: an extension of the lease that came later would
 	// delay the next delivery. sending guards it and orders the messages about the delivery.
@@ -68,22 +69,13 @@ const (
 
 // take handles a task that has arrived. It runs on the goroutine of the subscription, so it must not
 // wait; what has to wait gets a goroutine.
-func (w *Worker) take(d *delivery, polled, forgot bool) {
+func (w *Worker) take(d *delivery, polled bool) {
 	d.env, d.fault = w.c.parse(d.msg.Subject, d.msg.Header)
 	if d.fault != nil {
 		d.repairEnvelope()
 	}
-	now := time.Now()
-	simple := d.fault == nil && d.delivered == 1 && !forgot && d.k.build == nil &&
+	simple := d.fault == nil && d.fresh && d.k.build == nil &&
 		(d.k.keyLimit == 0 || d.env.Key == "") && d.env.NotBefore.IsZero() && d.env.Deadline.IsZero() && d.env.QueueTimeout == 0
-	if simple {
-		d.arrival.ready = w.c.clock.toLocal(d.stored)
-		from, doubt := d.arrival.judge(now, w.c.cfg.lease)
-		d.lease = lease{length: w.c.cfg.lease, from: from, sent: from}
-		simple = doubt == leaseFresh
-	} else {
-		d.lease = lease{length: w.c.cfg.lease, from: d.arrival.received}
-	}
 	surplus := !polled && !w.hasRoom()
 	why := w.admit(d)
 	if why == admitted && simple && !surplus {
@@ -214,12 +206,11 @@ func (d *delivery) patience(now time.Time) time.Duration {
 	return d.env.QueueTimeout - now.Sub(since)
 }
 
-// learn looks up the history of the task, and makes sure that its lease runs. It returns false if the
-// delivery is over.
+// learn looks up the history of the task. It returns false if the delivery is over.
 func (d *delivery) learn(ctx context.Context) bool {
 	for wait := firstBackoff; ; wait = min(2*wait, mostBackoff) {
-		if d.delivered == 1 && d.arrival.exact {
-			break // it has no history
+		if d.fresh {
+			return true
 		}
 		err := d.readHistory(ctx)
 		if err == nil {
@@ -235,51 +226,31 @@ func (d *delivery) learn(ctx context.Context) bool {
 			return false
 		}
 	}
-	return d.confirmLease(ctx)
+	if !d.gone() {
+		return true
+	}
+	d.w.release(d)
+	d.excuse(ctx)
+	return false
 }
 
-// gone reports whether the lease is lost.
+// gone reports whether the lease is lost. It looks at the time: a process that has stood still may come
+// here before the regular check. Nothing is settled then, since another worker may have the task.
 func (d *delivery) gone() bool {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
+	d.lost = d.lost || d.lease.over(time.Now())
 	return d.lost
 }
 
-// confirmLease finds out whether the lease runs, and from when. It returns false, and ends the
-// delivery, if that is not certain.
-func (d *delivery) confirmLease(ctx context.Context) bool {
-	a := d.arrival
-	ready := d.stored
-	if again := time.Unix(0, d.hist.NotBefore); d.hist.NotBefore > 0 {
-		ready = again
-		a.exact = d.delivered == d.hist.Deliveries+1
+// stale handles a delivery that has waited for so long in a buffer, since the process or the network stood
+// still, that its lease may be over. It is neither run nor given back: another worker may have the task.
+func (w *Worker) stale(d *delivery) {
+	if d.env, d.fault = w.c.parse(d.msg.Subject, d.msg.Header); d.fault != nil {
+		return
 	}
-	a.ready = d.w.c.clock.toLocal(ready)
-	from, doubt := a.judge(time.Now(), d.w.c.cfg.lease)
-	sent := from
-	if doubt == leaseDoubtful {
-		sent = time.Now()
-		if d.progressNow(ctx) {
-			from, doubt = sent, leaseFresh
-		}
-	}
-	d.w.mu.Lock()
-	d.lease.from, d.lease.sent = from, sent
-	d.lost = d.lost || doubt != leaseFresh
-	lost := d.lost
-	d.w.mu.Unlock()
-	if lost {
-		d.w.logs.errorf("stale", "nats: task %s has arrived too late: its lease may be over, so it is not run here", quote(d.env.Name))
-		d.w.release(d)
-	}
-	return !lost
-}
-
-// progressNow extends the lease, and waits for the confirmation.
-func (d *delivery) progressNow(ctx context.Context) bool {
-	ctx, stop := context.WithTimeout(ctx, d.w.c.cfg.lease/4)
-	defer stop()
-	return d.settleCall(ctx, progressMark) == nil
+	w.logs.errorf("stale", "nats: task %s has arrived too late, so it is not run here", quote(d.env.Name))
+	w.spawn(func() { d.excuse(w.life) })
 }
 
 // start takes a slot of the key, makes the task and submits it.

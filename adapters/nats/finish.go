@@ -30,11 +30,9 @@ func (w *Worker) release(d *delivery) {
 	delete(w.held, d)
 	if id := d.env.ID; w.byID[id] == d {
 		delete(w.byID, id)
-		if old := w.ring[w.next]; old != "" && w.recent[old] == w.next {
-			delete(w.recent, old)
+		if !d.away && !d.lost {
+			w.rememberLocked(id)
 		}
-		w.ring[w.next], w.recent[id] = id, w.next
-		w.next = (w.next + 1) % recentIDs
 	}
 	if len(w.held) == 0 && w.emptied != nil {
 		close(w.emptied)
@@ -46,6 +44,15 @@ func (w *Worker) release(d *delivery) {
 	if full {
 		w.puller.signal()
 	}
+}
+
+// rememberLocked remembers the id of a task that has ended here.
+func (w *Worker) rememberLocked(id string) {
+	if old := w.ring[w.next]; old != "" && w.recent[old] == w.next {
+		delete(w.recent, old)
+	}
+	w.ring[w.next], w.recent[id] = id, w.next
+	w.next = (w.next + 1) % recentIDs
 }
 
 // waitEmpty waits until no delivery is held, or a channel is closed. It reports whether none is held.
@@ -120,19 +127,13 @@ func (w *Worker) running() (list []*delivery) {
 func (w *Worker) abandon(ctx context.Context) *taskmanager.DrainError {
 	var names []string
 	for _, d := range w.running() {
-		w.mu.Lock()
-		mine := d.handle != nil && !d.over && !d.lost
-		d.lost = d.lost || mine
-		w.mu.Unlock()
-		if !mine {
-			continue
+		if record := d.giveUp(); record != nil {
+			names = append(names, d.env.Name)
+			w.spawn(func() {
+				record.excuse(w.life)
+				w.release(d)
+			})
 		}
-		names = append(names, d.env.Name)
-		w.spawn(func() {
-			record := &delivery{w: w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, hist: d.hist, rev: d.rev, began: true}
-			record.excuse(w.life)
-			w.release(d)
-		})
 	}
 	if names == nil {
 		return nil
@@ -143,6 +144,18 @@ func (w *Worker) abandon(ctx context.Context) *taskmanager.DrainError {
 		err = context.Canceled
 	}
 	return &taskmanager.DrainError{Running: names, Err: err}
+}
+
+// giveUp ends the lease of a task that is executed. It returns a delivery for the record of that, which does not
+// share anything with the execution, or nil if the task is not executed.
+func (d *delivery) giveUp() *delivery {
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	if d.handle == nil || d.over || d.lost {
+		return nil
+	}
+	d.lost = true
+	return &delivery{w: d.w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, lease: d.lease, hist: d.hist, began: true}
 }
 
 // tick does what is to be done regularly, until ctx ends.
@@ -180,7 +193,9 @@ func (w *Worker) followConnection(ctx context.Context) {
 				return
 			}
 			if s == natsgo.CLOSED {
-				w.logs.errorf("closed", "nats: the connection of the worker is closed; it takes no more tasks")
+				w.forceOnce.Do(func() { close(w.force) })
+				close(w.cut)
+				return
 			}
 			w.asks.expire(time.Time{})
 			w.puller.reset()

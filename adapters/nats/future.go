@@ -34,15 +34,19 @@ func (f *Future[R]) Task() *Task { return f.task }
 
 // Result waits for the end of the task and returns its result. The errors are those of [Task.Wait]
 // and of the codec. It may be called any number of times until the result expires.
-func (f *Future[R]) Result(ctx context.Context) (R, error) {
+func (f *Future[R]) Result(ctx context.Context) (R, error) { return Result[R](ctx, f.task) }
+
+// Result waits for the end of a task that was submitted with [WithResult], for example by [SubmitAll], and returns the result of
+// its handler; see [HandleResult]. The errors are those of [Future.Result].
+func Result[R any](ctx context.Context, t *Task) (R, error) {
 	var r R
-	o, err := f.task.outcome(ctx)
+	o, err := t.outcome(ctx)
 	if err != nil {
 		return r, err
 	}
-	if err := unmarshal(f.task.c.cfg.codec, o.Out, &r); err != nil {
+	if err := unmarshal(t.c.cfg.codec, o.Out, &r); err != nil {
 		var none R
-		return none, fmt.Errorf("nats: decode the result of task %s: %w", quote(f.task.name), err)
+		return none, fmt.Errorf("nats: decode the result of task %s: %w", quote(t.name), err)
 	}
 	return r, nil
 }

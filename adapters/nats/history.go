@@ -112,31 +112,17 @@ func (w *Worker) stateEntry(ctx context.Context, key string) ([]byte, uint64, er
 		return e.Value(), e.Revision(), nil
 	}
 	bucket := w.c.cfg.namespace + "_STATE"
-	request, err := json.Marshal(map[string]string{"last_by_subj": "$KV." + bucket + "." + key})
-	if err != nil {
-		return nil, 0, err
-	}
-	m, err := w.c.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET.KV_"+bucket, request)
-	if err != nil {
-		return nil, 0, err
-	}
 	var answer struct {
 		Message struct {
 			Data []byte `json:"data"`
 			Seq  uint64 `json:"seq"`
 		} `json:"message"`
-		Error *jetstream.APIError `json:"error"`
 	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return nil, 0, err
-	}
-	switch {
-	case answer.Error == nil:
-		return answer.Message.Data, answer.Message.Seq, nil
-	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+	err := w.c.ask(ctx, "STREAM.MSG.GET.KV_"+bucket, map[string]string{"last_by_subj": "$KV." + bucket + "." + key}, &answer)
+	if hasCode(err, jetstream.JSErrCodeMessageNotFound) {
 		return nil, 0, nil
 	}
-	return nil, 0, answer.Error
+	return answer.Message.Data, answer.Message.Seq, err
 }
 
 // writeHistory stores the history of the task of a delivery. It never replaces that of a later task of the name.
@@ -194,22 +180,9 @@ func (d *delivery) dropHistory(ctx context.Context) {
 func (w *Worker) deleteEntry(ctx context.Context, bucket string, revision uint64) error {
 	ctx, stop := context.WithTimeout(ctx, stateTimeout)
 	defer stop()
-	request, err := json.Marshal(map[string]any{"seq": revision, "no_erase": true})
-	if err != nil {
-		return err
+	err := w.c.deleteMsg(ctx, "KV_"+w.c.cfg.namespace+"_"+bucket, revision)
+	if errors.Is(err, errGone) {
+		return nil
 	}
-	m, err := w.c.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.DELETE.KV_"+w.c.cfg.namespace+"_"+bucket, request)
-	if err != nil {
-		return err
-	}
-	var answer struct {
-		Error *jetstream.APIError `json:"error"`
-	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return err
-	}
-	if answer.Error != nil && answer.Error.ErrorCode != codeDeleteFailed && answer.Error.ErrorCode != codeNoSequence {
-		return answer.Error
-	}
-	return nil
+	return err
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // lease is the right of a worker to run a task for a time. The server measures it from the delivery, and again
-// from each extension. The worker cannot know those moments, only earlier ones: when it asked for the task,
-// and when it sent the request to extend. So its own count ends before that of the server. All times have a
+// from each extension. The worker cannot know those moments, only earlier ones: the floor of its puller,
+// and when it sent a request to extend. So its own count ends before that of the server. All times have a
 // reading of the monotonic clock.
 type lease struct {
 	length time.Duration
@@ -27,17 +27,22 @@ const (
 
 // The shares of a lease at which the holder acts.
 const (
+	echoAt   = 0.2  // of the age of the last message to itself, by which the puller finds its floor
 	extendAt = 0.25 // of the time since the last request to extend it
-	doubtAt  = 0.3  // of its age when a task arrives: whether it is still ours must be confirmed first
+	askUntil = 0.4  // of the age of the floor: with an older one, the puller asks for no tasks
+	staleAt  = 0.5  // of the age of the floor: a task that arrives then is not run
 	loseAt   = 0.6  // of the time since the last confirmation
 )
 
 func share(d time.Duration, of float64) time.Duration { return time.Duration(float64(d) * of) }
 
+// over reports whether the holder has to take the lease for lost.
+func (l *lease) over(now time.Time) bool { return now.Sub(l.from) >= share(l.length, loseAt) }
+
 // step returns what is to be done now. After leaseExtend it expects that a request is sent.
 func (l *lease) step(now time.Time) leaseStep {
 	switch {
-	case now.Sub(l.from) >= share(l.length, loseAt):
+	case l.over(now):
 		return leaseLost
 	case now.Sub(l.from) >= share(l.length, extendAt) && now.Sub(l.sent) >= share(l.length, extendAt):
 		l.sent = now
@@ -51,45 +56,6 @@ func (l *lease) confirm(sent time.Time) {
 	if sent.After(l.from) {
 		l.from = sent
 	}
-}
-
-// arrival is what is known about the time at which the server delivered a task.
-type arrival struct {
-	received time.Time
-	asked    time.Time // the pull request that it may answer; zero: unknown
-	ready    time.Time // not before this time could the server deliver it; zero: unknown
-	exact    bool      // the server delivered it at once when it was ready and asked for
-}
-
-// doubt is how sure it is that the lease of a task that has just arrived runs.
-type doubt int
-
-const (
-	leaseFresh doubt = iota
-	leaseDoubtful
-	leaseStale
-)
-
-// judge returns the time from which the lease counts, and whether it may be over already: the message may
-// have waited in a buffer while the process or the network stood still.
-func (a arrival) judge(now time.Time, length time.Duration) (from time.Time, d doubt) {
-	from = a.asked
-	if a.ready.After(from) {
-		from = a.ready
-	}
-	if from.After(a.received) {
-		from = a.received
-	}
-	age := now.Sub(from)
-	switch {
-	case from.IsZero() || age >= share(length, loseAt) && !a.exact:
-		return from, leaseDoubtful
-	case age >= share(length, loseAt):
-		return from, leaseStale
-	case age >= share(length, doubtAt):
-		return from, leaseDoubtful
-	}
-	return from, leaseFresh
 }
 
 // progressMark extends a lease.

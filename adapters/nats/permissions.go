@@ -90,9 +90,9 @@ func (p permissions) read(streams ...string) []string {
 
 // watch returns the subjects of requests for a consumer that follows a stream.
 func watch(streams ...string) []string {
-	list := []string{"$JS.FC.>"}
+	var list []string
 	for _, s := range streams {
-		list = append(list, "$JS.API.CONSUMER.CREATE."+s+".>", "$JS.API.CONSUMER.INFO."+s+".>", "$JS.API.CONSUMER.DELETE."+s+".>")
+		list = append(list, "$JS.FC."+s+".>", "$JS.API.CONSUMER.CREATE."+s+".>", "$JS.API.CONSUMER.INFO."+s+".>", "$JS.API.CONSUMER.DELETE."+s+".>")
 	}
 	return list
 }
@@ -106,7 +106,6 @@ func (p permissions) submitter() (publish, subscribe []string) {
 		// A cancelled task is deleted with its history. The sequence alone names a message.
 		api("STREAM.MSG.DELETE", p.namespace, p.bucket("STATE")),
 		p.read(p.namespace, p.bucket("STATE"), p.bucket("RESULTS"), p.bucket("CRON"), p.bucket("PROCS")),
-		watch(p.bucket("PROCS"), p.bucket("RESULTS"), p.bucket("CRON")),
 	)
 	return publish, []string{"_INBOX.>", p.key("RESULTS")}
 }
@@ -130,7 +129,7 @@ func (p permissions) worker() (publish, subscribe []string) {
 // The commands have no wildcards: in a namespace that is called like a part of a command, such as CREATE, a
 // wildcard would match commands for other namespaces.
 func (p permissions) operator() (publish []string) {
-	publish = []string{p.namespace + ".>", "_INBOX.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"}
+	publish = []string{p.namespace + ".>", "_INBOX.>", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"}
 	for _, command := range []string{
 		"STREAM.CREATE", "STREAM.UPDATE", "STREAM.DELETE", "STREAM.INFO", "STREAM.PURGE", "STREAM.SNAPSHOT", "STREAM.RESTORE",
 		"STREAM.MSG.GET", "STREAM.MSG.DELETE", "STREAM.LEADER.STEPDOWN", "CONSUMER.CREATE", "CONSUMER.NAMES", "CONSUMER.LIST",
@@ -146,7 +145,7 @@ func (p permissions) operator() (publish []string) {
 		}
 	}
 	for _, s := range p.streams() {
-		publish = append(publish, "$JS.ACK."+s+".>")
+		publish = append(publish, "$JS.ACK."+s+".>", "$JS.FC."+s+".>")
 	}
 	for _, part := range buckets() {
 		publish = append(publish, p.key(part))

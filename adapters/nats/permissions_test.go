@@ -10,7 +10,7 @@ import (
 
 // Nothing outside of the namespace is allowed, and an invalid argument allows nothing at all.
 func TestPermissionsStayInTheNamespace(t *testing.T) {
-	outside := []string{"$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "_INBOX.>"}
+	outside := []string{"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "_INBOX.>"}
 	for _, r := range []nats.Role{nats.RoleSubmitter, nats.RoleWorker, nats.RoleOperator} {
 		publish, subscribe := nats.Permissions("ns1", r)
 		for _, s := range slices.Concat(publish, subscribe) {

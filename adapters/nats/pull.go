@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -30,10 +31,14 @@ type puller struct {
 	sub   *natsgo.Subscription
 	wake  chan struct{} // has a token if something has changed for the goroutine of run
 
-	mu      sync.Mutex // guards the fields of the sources that change
-	sources []*source  // from the highest level, the kinds of a level next to each other
+	mu      sync.Mutex  // guards the fields of the sources that change, and these:
+	floor   time.Time   // whatever comes now, the server has sent after this time; see echo
+	echoes  []time.Time // when messages to itself were sent that have not come back; the last one has the number echoed
+	echoed  uint64
+	sources []*source // from the highest level, the kinds of a level next to each other
 	byName  map[string]int
 	turn    int // of the order of kinds; only the goroutine of run uses it
+
 }
 
 const (
@@ -49,6 +54,7 @@ const (
 func (p *puller) start() error {
 	p.inbox = p.w.c.nc.NewInbox() + "."
 	p.wake = make(chan struct{}, 1)
+	p.floor = time.Now() // nothing has been asked for
 	sub, err := p.w.c.nc.Subscribe(p.inbox+"*", p.received)
 	if err != nil {
 		return fmt.Errorf("nats: subscribe for tasks: %w", err)
@@ -72,7 +78,7 @@ func (p *puller) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() {
+		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() || p.floorAge() > share(p.w.c.cfg.lease, askUntil) {
 			p.sleep(ctx, 100*time.Millisecond)
 			continue
 		}
@@ -230,7 +236,11 @@ func (p *puller) ask(s *source, token string, r pullRequest) {
 // received gets all answers: tasks, and status messages about requests.
 func (p *puller) received(m *natsgo.Msg) {
 	if token, ok := strings.CutPrefix(m.Subject, p.inbox); ok {
-		p.status(token, m)
+		if number, ok := strings.CutPrefix(token, echoToken); ok {
+			p.heardEcho(number)
+		} else {
+			p.status(token, m)
+		}
 		return
 	}
 	now := time.Now()
@@ -245,19 +255,24 @@ func (p *puller) received(m *natsgo.Msg) {
 		return
 	}
 	s := p.sources[index]
-	asked, polled := s.arrived(now)
+	polled := s.arrived(now)
 	// A consumer that is younger than the task has forgotten earlier deliveries.
-	forgot := md.Timestamp.Before(s.created)
-	limited, done := s.limited, !s.asking()
+	fresh := md.NumDelivered == 1 && !md.Timestamp.Before(s.created)
+	floor := p.floor
+	done := !s.asking()
 	anchor := s.anchor
 	s.anchor = nil
 	p.mu.Unlock()
 	if anchor != nil {
 		anchor.acknowledge(1)
 	}
-	d := &delivery{w: p.w, k: s.kind, source: s, msg: m, ack: m.Reply, seq: md.Sequence.Stream, delivered: md.NumDelivered, stored: md.Timestamp}
-	d.arrival = arrival{received: now, asked: asked, exact: md.NumDelivered == 1 && !limited && !forgot}
-	p.w.take(d, polled, forgot)
+	d := &delivery{w: p.w, k: s.kind, source: s, msg: m, ack: m.Reply, seq: md.Sequence.Stream, delivered: md.NumDelivered, stored: md.Timestamp, fresh: fresh}
+	d.lease = lease{length: p.w.c.cfg.lease, from: floor, sent: floor}
+	if now.Sub(floor) < share(d.lease.length, staleAt) {
+		p.w.take(d, polled)
+	} else {
+		p.w.stale(d)
+	}
 	if done {
 		p.signal()
 	}
@@ -280,6 +295,50 @@ func (p *puller) status(token string, m *natsgo.Msg) {
 		p.w.logs.errorf("pull "+s.durable, "nats: the server cannot send tasks of kind %s now: %s", quote(s.kind.name), clean(text, errorLimit))
 	}
 	p.signal()
+}
+
+// echoToken is the beginning of the last part of the subjects of messages to itself.
+const echoToken = "echo-"
+
+// echo sends a message to the worker itself. All messages of the connection keep their order, so what comes
+// after it was sent by the server after the echo was sent by the worker. Nothing in a task tells when
+// the server has delivered it; it may have been in a buffer for longer than the lease while the process or
+// the network stood still.
+func (p *puller) echo(now time.Time) {
+	p.mu.Lock()
+	p.echoed++
+	p.echoes = append(p.echoes, now)
+	number := p.echoed
+	p.mu.Unlock()
+	if err := p.w.c.nc.Publish(p.inbox+echoToken+strconv.FormatUint(number, 36), nil); err != nil {
+		p.w.logs.errorf("echo", "nats: %s", clean(err.Error(), errorLimit))
+	}
+}
+
+// heardEcho moves the floor.
+func (p *puller) heardEcho(token string) {
+	number, err := strconv.ParseUint(token, 36, 64)
+	p.mu.Lock()
+	first := p.echoed - uint64(len(p.echoes)) + 1
+	if err != nil || number < first || number > p.echoed {
+		p.mu.Unlock()
+		return
+	}
+	at := p.echoes[number-first]
+	p.echoes = p.echoes[number-first+1:]
+	old := p.floor
+	p.floor = at
+	p.mu.Unlock()
+	if at.Sub(old) > share(p.w.c.cfg.lease, askUntil) {
+		p.signal()
+	}
+}
+
+// floorAge returns the age of the floor.
+func (p *puller) floorAge() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.floor)
 }
 
 // anchorFor is how long an acknowledgement is held back, at most.
@@ -326,13 +385,18 @@ func (p *puller) reset() {
 		s.retryAt, s.fails = time.Time{}, 0
 	}
 	p.mu.Unlock()
+	p.echo(time.Now())
 	p.signal()
 }
 
-// check takes the requests for lost of which nothing is heard.
+// check takes the requests for lost of which nothing is heard, and sends an echo if it is time.
 func (p *puller) check(now time.Time) {
 	lost := false
 	p.mu.Lock()
+	last := p.floor
+	if n := len(p.echoes); n > 0 {
+		last = p.echoes[n-1]
+	}
 	for _, s := range p.sources {
 		if s.silent(now) {
 			s.fail(now)
@@ -340,6 +404,9 @@ func (p *puller) check(now time.Time) {
 		}
 	}
 	p.mu.Unlock()
+	if now.Sub(last) >= share(p.w.c.cfg.lease, echoAt) && p.w.c.nc.IsConnected() {
+		p.echo(now)
+	}
 	if lost {
 		p.signal()
 	}

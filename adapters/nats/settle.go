@@ -2,14 +2,11 @@ package nats
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -76,6 +73,7 @@ func (d *delivery) settle(err error) {
 	w := d.w
 	w.mu.Lock()
 	d.over = true
+	d.lost = d.lost || d.lease.over(time.Now())
 	lost, cause := d.lost, d.cause
 	w.mu.Unlock()
 	if !lost && err == nil && d.env.Result == 0 && d.rev == 0 && d.slot == nil {
@@ -94,7 +92,7 @@ func (d *delivery) acknowledge(try int) {
 		switch {
 		case answer != nil:
 			d.w.release(d)
-		case try >= settleTries:
+		case try >= settleTries, d.gone():
 			d.w.logs.errorf("ack", "nats: task %s has succeeded, but the server did not confirm it, so it may run again", quote(d.env.Name))
 			d.w.release(d)
 		default:
@@ -204,6 +202,9 @@ func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
 	d.sending.Lock()
 	d.sealed = true
 	d.sending.Unlock()
+	d.w.mu.Lock()
+	d.away = true
+	d.w.mu.Unlock()
 	if d.gone() {
 		return
 	}
@@ -234,6 +235,10 @@ func (d *delivery) settleCall(ctx context.Context, body []byte) error {
 func (d *delivery) repeat(ctx context.Context, body []byte, doing string) {
 	var err error
 	for try := range settleTries {
+		if d.gone() {
+			err = ErrLeaseLost
+			break
+		}
 		if err = d.settleCall(ctx, body); err == nil || !pause(ctx, firstBackoff<<try) {
 			break
 		}
@@ -319,27 +324,21 @@ func (d *delivery) storeOutcome(ctx context.Context, o outcome) {
 		return
 	}
 	o.Process = d.w.id
-	body, err := json.Marshal(o)
-	for try := 0; err == nil && try < settleTries; try++ {
-		if err = d.createOutcome(ctx, body); err == nil || errors.Is(err, jetstream.ErrKeyExists) {
+	for try := range settleTries {
+		if d.createOutcome(ctx, o) == nil {
 			return
 		}
 		if !pause(ctx, firstBackoff<<try) {
 			break
 		}
-		err = nil
 	}
 	d.w.logs.errorf("result", "nats: the result of task %s could not be stored; whoever waits for it waits in vain", quote(d.env.Name))
 }
 
-func (d *delivery) createOutcome(ctx context.Context, body []byte) error {
+func (d *delivery) createOutcome(ctx context.Context, o outcome) error {
 	ctx, stop := context.WithTimeout(ctx, settleTimeout)
 	defer stop()
-	_, err := d.w.c.results.Create(ctx, encode(d.env.ID), body, jetstream.KeyTTL(max(d.env.Result, time.Second)))
-	if err != nil {
-		return fmt.Errorf("nats: store the result: %w", err)
-	}
-	return nil
+	return d.w.c.putOutcome(ctx, d.env, o)
 }
 
 // excuse records that a delivery whose lease was lost was no crash of the process, if the server can be
@@ -349,11 +348,15 @@ func (d *delivery) excuse(ctx context.Context) {
 	if d.began {
 		mine.State.Attempts++
 	}
-	d.hist, d.read = history{}, false
+	d.hist, d.read, d.fresh = history{}, false, false
 	if err := d.readHistory(ctx); err != nil || d.hist.Deliveries >= d.delivered {
 		return
 	}
-	d.hist = mine
+	if mine.Deliveries == d.delivered { // it was accounted for when it arrived
+		d.hist = mine
+	} else {
+		d.hist = d.hist.account(d.delivered, !d.env.NotBefore.IsZero())
+	}
 	if err := d.writeHistory(ctx); err != nil {
 		d.w.logs.errorf("excuse", "%s", clean(err.Error(), errorLimit))
 	}

@@ -10,8 +10,8 @@ import (
 // request is outstanding at a time: either a poll, which brings what is there at once, or a wait, which
 // stays until tasks arrive or it expires. The mutex of the puller guards all fields that change.
 //
-// The server does not say which request a task answers. A task that no request is known for answers one that was
-// taken for lost; see arrived.
+// The server does not say which request a task answers. A task for which no request is known answers one that was
+// taken for lost.
 type source struct {
 	kind    *kind
 	durable string
@@ -22,7 +22,6 @@ type source struct {
 
 	created time.Time // of the consumer, by the server's clock
 	request request
-	lost    time.Time // when the last request was sent that was taken for lost
 	emptyAt time.Time // when the source was last found empty
 	retryAt time.Time // not to be asked before, after errors
 	fails   int       // errors in a row
@@ -69,13 +68,12 @@ func (s *source) open(r request, index int) string {
 // asking reports whether a request is outstanding.
 func (s *source) asking() bool { return s.request.left > 0 }
 
-// arrived records a task. asked is when the request was sent that it answers, or zero if that is
-// unknown; polled is whether room is kept for it.
-func (s *source) arrived(now time.Time) (asked time.Time, polled bool) {
+// arrived records a task. It reports whether the task answers a poll, for which room is kept.
+func (s *source) arrived(now time.Time) (polled bool) {
 	s.fails = 0
 	r := &s.request
 	if r.left == 0 {
-		return s.lost, false
+		return false
 	}
 	r.left--
 	r.got++
@@ -86,7 +84,7 @@ func (s *source) arrived(now time.Time) (asked time.Time, polled bool) {
 	if r.left == 0 {
 		s.emptyAt, s.full = time.Time{}, r.poll
 	}
-	return r.sent, r.poll
+	return r.poll
 }
 
 // answer is the meaning of a status message.
@@ -133,9 +131,6 @@ func (s *source) fail(now time.Time) {
 
 // lose ends a request of which nothing is known any more.
 func (s *source) lose() {
-	if s.asking() {
-		s.lost = s.request.sent
-	}
 	s.request.left, s.full = 0, false
 }
 

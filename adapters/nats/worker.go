@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/seed56799101/taskmanager/taskmanager"
@@ -55,6 +52,7 @@ type Worker struct {
 
 	drain, force, finished chan struct{} // closed by Drain, at the end of its context, and by Run
 	drainOnce, forceOnce   sync.Once
+	cut                    chan struct{}           // closed when the connection is closed for good
 	left                   *taskmanager.DrainError // set before finished is closed
 
 	// mu guards the rest, and the fields of deliveries that say so. No call is made while it is held. Each
@@ -66,7 +64,7 @@ type Worker struct {
 	held     map[*delivery]struct{}
 	byID     map[string]*delivery
 	cancels  map[string]time.Time // ids of cancelled tasks, and when that became known
-	recent   map[string]int       // ids that were here, and their place in ring
+	recent   map[string]int       // ids of tasks that have ended here, and their place in ring
 	ring     [recentIDs]string
 	next     int           // the place in ring of the next id
 	emptied  chan struct{} // closed when held becomes empty; nil: nobody waits
@@ -140,7 +138,7 @@ func NewWorker(c *Client, m *taskmanager.TaskManager, opts ...WorkerOption) (*Wo
 	}
 	w := &Worker{
 		c: c, m: m, cfg: cfg, id: nuid.Next(), logs: &rateLog{to: c.log},
-		drain: make(chan struct{}), force: make(chan struct{}), finished: make(chan struct{}),
+		drain: make(chan struct{}), force: make(chan struct{}), finished: make(chan struct{}), cut: make(chan struct{}),
 		kinds: make(map[string]*kind), held: make(map[*delivery]struct{}), byID: make(map[string]*delivery),
 		cancels: make(map[string]time.Time), recent: make(map[string]int),
 	}
@@ -158,6 +156,8 @@ func (w *Worker) ID() string { return w.id }
 //     cause of ctx when that is settled, joined with a [*taskmanager.DrainError] if tasks did not return.
 //   - The manager is closed, drained or stopped: what it does not finish is given back, and Run returns an
 //     error that wraps [taskmanager.ErrStopped].
+//   - The connection is closed for good: the tasks that run are cancelled, and Run returns an error that wraps
+//     [natsgo.ErrConnectionClosed].
 //
 // Before that, Run returns errors of the start: if no kind has a handler, if the streams or the
 // rights are missing, and if a limit of a kind is introduced or removed while tasks of the kind run
@@ -183,7 +183,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	stop := make(chan struct{})
 	err := w.setUp(ctx)
-	if err == nil {
+	if errors.Is(err, ErrDraining) { // before anything ran
+		err = nil
+	} else if err == nil {
 		settler := make(chan struct{})
 		go func() { defer close(settler); w.settleEnds(stop) }()
 		err = w.work(ctx)
@@ -192,159 +194,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.tearDown()
 	return err
-}
-
-// setUp makes what the worker needs on the server, and subscribes. It pulls nothing.
-func (w *Worker) setUp(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, openTimeout)
-	defer stop()
-	err := w.prepareSources(ctx)
-	if err == nil {
-		w.asks, err = newAsker(w.c.nc)
-	}
-	if err == nil {
-		err = w.puller.start()
-	}
-	if err == nil {
-		err = w.followCancels(ctx)
-	}
-	if err == nil {
-		err = w.listen()
-	}
-	if err == nil {
-		w.began = w.c.clock.now()
-		err = w.announce(ctx)
-	}
-	if err != nil {
-		return w.explain(err)
-	}
-	return nil
-}
-
-// explain adds to an error of the start what the connection knows.
-func (w *Worker) explain(err error) error {
-	err = w.c.translate(err)
-	if last := w.c.nc.LastError(); errors.Is(err, context.DeadlineExceeded) && last != nil && strings.Contains(strings.ToLower(last.Error()), "permissions violation") {
-		return fmt.Errorf("nats: run a worker: the user of the connection lacks rights; see Permissions: %w: %w", last, err)
-	}
-	return fmt.Errorf("nats: run a worker: %w", err)
-}
-
-// followCancels learns which tasks are cancelled, and keeps learning.
-func (w *Worker) followCancels(ctx context.Context) error {
-	life, end := context.WithCancel(w.life)
-	watcher, err := w.c.cancels.WatchAll(life)
-	if err != nil {
-		end()
-		return fmt.Errorf("follow the cancelled tasks: %w", err)
-	}
-	known := make(chan struct{})
-	w.spawn(func() { defer end(); w.watchCancels(life, watcher, known) })
-	select {
-	case <-known:
-		return nil
-	case <-ctx.Done():
-		return ended(ctx, "follow the cancelled tasks")
-	}
-}
-
-// prepareSources makes the consumers and the puller.
-func (w *Worker) prepareSources(ctx context.Context) error {
-	info, err := w.c.tasks.Info(ctx)
-	if err != nil {
-		return err
-	}
-	w.replicas = info.Config.Replicas
-	w.puller = &puller{w: w, byName: make(map[string]int)}
-	for _, level := range levels {
-		w.puller.sources = append(w.puller.sources, w.sourcesOf(level)...)
-	}
-	for i, s := range w.puller.sources {
-		w.puller.byName[s.durable] = i
-		if err := w.checkLimit(ctx, s.kind); err != nil {
-			return err
-		}
-		if s.created, err = w.ensureConsumer(ctx, s); err != nil {
-			return fmt.Errorf("consumer %s: %w", s.durable, err)
-		}
-	}
-	return w.skipHistories(ctx)
-}
-
-// skipHistories lets the worker take tasks that are older than their consumer without a look at their
-// histories, if there is no history at all. Otherwise the first start of a worker would ask for
-// one history for each stored task.
-func (w *Worker) skipHistories(ctx context.Context) error {
-	status, err := w.c.state.Status(ctx)
-	if err != nil {
-		return fmt.Errorf("bucket of histories: %w", err)
-	}
-	if status.Values() == 0 {
-		for _, s := range w.puller.sources {
-			s.created = time.Time{}
-		}
-	}
-	return nil
-}
-
-// sourcesOf returns the sources of a level, by kinds. A kind with a limit has one source for all
-// levels, so that its consumer can count.
-func (w *Worker) sourcesOf(level Priority) (list []*source) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, k := range w.kinds {
-		s := &source{kind: k, level: level, limited: k.limit > 0, batch: 1, durable: durable(k.name, level.token())}
-		s.filter = w.c.cfg.namespace + ".run." + level.token() + "." + encode(k.name) + ".*"
-		if s.limited {
-			if level != Normal {
-				continue
-			}
-			s.durable = durable(k.name, "")
-			s.filter = w.c.cfg.namespace + ".run.*." + encode(k.name) + ".*"
-		}
-		s.next = "$JS.API.CONSUMER.MSG.NEXT." + w.c.cfg.namespace + "." + s.durable
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b *source) int { return strings.Compare(a.durable, b.durable) })
-	return list
-}
-
-// durable returns the name of a consumer: that of a level of a kind, or of a whole kind. Names of
-// consumers cannot have a slash.
-func durable(kind, level string) string {
-	name := strings.ReplaceAll(encode(kind), "/", "=2F")
-	if level == "" {
-		return "w_" + name
-	}
-	return "w_" + level + "_" + name
-}
-
-// checkLimit removes the consumers of the other layout of a kind, with or without a limit, unless tasks
-// run that they have delivered.
-func (w *Worker) checkLimit(ctx context.Context, k *kind) error {
-	others := []string{durable(k.name, "")}
-	if k.limit > 0 {
-		others = nil
-		for _, level := range levels {
-			others = append(others, durable(k.name, level.token()))
-		}
-	}
-	for _, name := range others {
-		c, err := w.c.tasks.Consumer(ctx, name)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("consumer %s: %w", name, err)
-		}
-		if n := c.CachedInfo().NumAckPending; n > 0 {
-			return fmt.Errorf("the limit of kind %s cannot be introduced or removed while %d of its tasks run or wait to run again; drain the other workers of the kind first", quote(k.name), n)
-		}
-		if err := w.c.tasks.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return fmt.Errorf("consumer %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 // work pulls until the worker is to end, and then settles what is here. It returns the result of Run.
@@ -365,6 +214,7 @@ func (w *Worker) work(ctx context.Context) error {
 	select {
 	case <-w.drain:
 	case <-ctx.Done():
+	case <-w.cut:
 	case result = <-pulled:
 		pulled <- result
 	}
@@ -393,7 +243,12 @@ func (w *Worker) resultOf(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return nil
+	select {
+	case <-w.cut:
+		return fmt.Errorf("nats: the connection of the worker is closed: %w", natsgo.ErrConnectionClosed)
+	default:
+		return nil
+	}
 }
 
 // stopPulling ends the subscription for tasks. Tasks that arrive until then are given back.

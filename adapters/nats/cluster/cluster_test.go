@@ -1,0 +1,297 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/seed56799101/taskmanager/adapters/dashboard"
+	"github.com/seed56799101/taskmanager/adapters/nats"
+	"github.com/seed56799101/taskmanager/adapters/nats/cluster"
+	"github.com/seed56799101/taskmanager/adapters/nats/embed"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// soon returns a context that ends when a test has taken far too long.
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(stop)
+	return ctx
+}
+
+// client returns a client of a server of its own.
+func client(t *testing.T) *nats.Client {
+	t.Helper()
+	s, err := embed.Start(embed.Options{Dir: t.TempDir(), SyncInterval: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(soon(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	nc, err := s.Conn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	c, err := nats.Open(soon(t), nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// work runs a worker with two workers for the kinds image, whose tasks run until they are cancelled, and mail, whose tasks
+// fail. The returned channel gets the name of each task that begins.
+func work(t *testing.T, c *nats.Client) (began chan string) {
+	t.Helper()
+	m, err := taskmanager.Start(taskmanager.WithWorkers(1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := nats.NewWorker(c, m, nats.WithProcessName("worker-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	began = make(chan string, 100)
+	err = errors.Join(
+		nats.Handle(w, "image", func(ctx context.Context, name string) error {
+			nats.SetProgress(ctx, 0.25, "scaling")
+			began <- name
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}),
+		nats.Handle(w, "mail", func(_ context.Context, name string) error {
+			began <- name
+			return errors.New("no such mailbox")
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- w.Run(context.Background()) }()
+	t.Cleanup(func() {
+		ctx, stop := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer stop()
+		_ = w.Drain(ctx) // its tasks run until then
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+		if err := m.Stop(soon(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	return began
+}
+
+func submit(t *testing.T, c *nats.Client, kind, name string, opts ...nats.SubmitOption) {
+	t.Helper()
+	if _, err := nats.Submit(soon(t), c, name, name, append(opts, nats.WithKind(kind))...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually asks again and again until the answer is as wanted.
+func eventually[V any](t *testing.T, what string, want V, ask func() (V, error)) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := soon(t); ; {
+		got, err := ask()
+		if err == nil && cmp.Equal(want, got) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: %v, after a minute (-want +got):\n%s", what, err, cmp.Diff(want, got))
+		}
+	}
+}
+
+func TestSource(t *testing.T) {
+	c := client(t)
+	s := cluster.Source(c)
+	began := work(t, c)
+	for i := range 3 { // the third one finds no worker
+		submit(t, c, "image", fmt.Sprintf("image %d", i), nats.WithKey("tenant"))
+		if i < 2 {
+			<-began
+		}
+	}
+	submit(t, c, "stranded", "later", nats.WithDelay(time.Hour), nats.WithPriority(nats.High))
+
+	type kind struct {
+		Name                   string
+		Waiting, Running, Dead int64
+		Consumer               bool
+	}
+	eventually(t, "kinds", []kind{{"image", 1, 2, 0, true}, {"mail", 0, 0, 0, true}, {"stranded", 1, 0, 0, false}}, func() (kinds []kind, err error) {
+		o, err := s.Overview(soon(t))
+		for _, k := range o.Kinds {
+			kinds = append(kinds, kind{k.Kind, k.Waiting, k.Running, k.Dead, k.Consumer})
+		}
+		return kinds, err
+	})
+	o, err := s.Overview(soon(t))
+	if err != nil || len(o.Processes) != 1 {
+		t.Fatalf("the processes are %+v, %v", o.Processes, err)
+	}
+	p := o.Processes[0]
+	if p.Name != "worker-1" || p.ID == "" || p.Workers != 2 || !slices.Equal(p.Kinds, []string{"image", "mail"}) || p.Since.IsZero() || p.Seen.IsZero() {
+		t.Errorf("the process is %+v", p)
+	}
+
+	type row struct{ Name, Kind, Key, State, Process, Level, Description string }
+	list := func(search dashboard.ClusterSearch) (rows []row, complete bool) {
+		t.Helper()
+		l, err := s.Tasks(soon(t), search)
+		if err != nil || l.Total != 4 || l.Note != "" {
+			t.Errorf("%d tasks in all, %q, %v", l.Total, l.Note, err)
+		}
+		for _, one := range l.Tasks {
+			rows = append(rows, row{one.Name, one.Kind, one.Key, one.State, one.Process, one.Level, one.Description})
+		}
+		return rows, l.Complete
+	}
+	rows, complete := list(dashboard.ClusterSearch{Limit: 10})
+	want := []row{
+		{"image 0", "image", "tenant", "running", "worker-1", "", "scaling"}, {"image 1", "image", "tenant", "running", "worker-1", "", "scaling"},
+		{"image 2", "image", "tenant", "queued", "", "", ""}, {"later", "stranded", "", "delayed", "", "high", ""},
+	}
+	if diff := cmp.Diff(want, rows); diff != "" || !complete {
+		t.Errorf("tasks, complete %t (-want +got):\n%s", complete, diff)
+	}
+	rows, _ = list(dashboard.ClusterSearch{Text: "age 1", Kind: "image", Limit: 10})
+	if diff := cmp.Diff(want[1:2], rows); diff != "" {
+		t.Errorf("tasks of the search (-want +got):\n%s", diff)
+	}
+	if found, err := s.Cancel(soon(t), "image 0"); !found || err != nil {
+		t.Errorf("cancel: %t, %v", found, err)
+	}
+	if name := <-began; name != "image 2" {
+		t.Errorf("task %q begins after the cancelled one", name)
+	}
+	if found, err := s.Cancel(soon(t), "nobody"); found || err != nil {
+		t.Errorf("cancel an unknown task: %t, %v", found, err)
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	c := client(t)
+	s := cluster.Source(c)
+	began := work(t, c)
+	for _, name := range []string{"mail/1", "mail/2"} {
+		submit(t, c, "mail", name)
+		<-began
+	}
+	names := func() (names []string, err error) {
+		l, err := s.DeadLetters(soon(t), dashboard.ClusterSearch{Limit: 10})
+		for _, d := range l.Letters {
+			names = append(names, d.Name)
+		}
+		slices.Sort(names)
+		return names, err
+	}
+	eventually(t, "dead letters", []string{"mail/1", "mail/2"}, names)
+	l, err := s.DeadLetters(soon(t), dashboard.ClusterSearch{Text: "/1", Kind: "mail", Limit: 10})
+	if err != nil || len(l.Letters) != 1 || l.Total != 2 || !l.Complete {
+		t.Fatalf("the dead letters are %+v, %v", l, err)
+	}
+	d := l.Letters[0]
+	if d.Name != "mail/1" || d.Kind != "mail" || d.Attempts != 1 || d.Process != "worker-1" || !bytes.Contains([]byte(d.Reason), []byte("no such mailbox")) || time.Since(d.At) > time.Minute {
+		t.Errorf("the dead letter is %+v", d)
+	}
+	for _, wrong := range []dashboard.DeadLetter{
+		{ID: d.ID, Kind: "mail", Name: "mail/2"}, {ID: d.ID, Kind: "image", Name: "mail/1"}, {ID: d.ID, Name: "mail/1"}, {ID: d.ID, Kind: "mail"},
+		{ID: "0", Kind: "mail", Name: "mail/1"}, {ID: "x", Kind: "mail", Name: "mail/1"}, {ID: "999", Kind: "mail", Name: "mail/1"},
+	} {
+		if err := s.Retry(soon(t), wrong); !errors.Is(err, nats.ErrNotFound) {
+			t.Errorf("retry %+v: %v", wrong, err)
+		}
+		if err := s.Delete(soon(t), wrong); !errors.Is(err, nats.ErrNotFound) {
+			t.Errorf("delete %+v: %v", wrong, err)
+		}
+	}
+	named := dashboard.DeadLetter{ID: d.ID, Kind: d.Kind, Name: d.Name}
+	if err := s.Retry(soon(t), named); err != nil {
+		t.Fatal(err)
+	}
+	if name := <-began; name != "mail/1" {
+		t.Errorf("task %q runs again", name)
+	}
+	if err := s.Delete(soon(t), named); !errors.Is(err, nats.ErrNotFound) {
+		t.Errorf("delete what was retried: %v", err)
+	}
+	eventually(t, "dead letters after the retry", []string{"mail/1", "mail/2"}, names)
+	l, err = s.DeadLetters(soon(t), dashboard.ClusterSearch{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range l.Letters {
+		if err := s.Delete(soon(t), dashboard.DeadLetter{ID: d.ID, Kind: d.Kind, Name: d.Name}); err != nil {
+			t.Error(err)
+		}
+	}
+	eventually(t, "dead letters in the end", nil, names)
+}
+
+// A dashboard shows a namespace over HTTP, and retries a dead letter.
+func TestDashboard(t *testing.T) {
+	c := client(t)
+	began := work(t, c)
+	submit(t, c, "mail", "mail/1")
+	<-began
+	everybody := func(*http.Request, dashboard.Action, string) error { return nil }
+	d := dashboard.New(dashboard.Cluster("shop", cluster.Source(c)), dashboard.Actions(everybody, dashboard.Retry))
+	defer d.Close()
+	call := func(method, place, body string, answer any) int {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost/api/v1/"+place, bytes.NewBufferString(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r)
+		if answer != nil {
+			if err := json.Unmarshal(w.Body.Bytes(), answer); err != nil {
+				t.Fatalf("%s: %v in %s", place, err, w.Body)
+			}
+		}
+		return w.Code
+	}
+	type letters struct {
+		Letters []struct{ Letter, Name, Kind string }
+	}
+	var found letters
+	eventually(t, "dead letters", 1, func() (int, error) {
+		found = letters{}
+		call(http.MethodGet, "dead", "", &found)
+		return len(found.Letters), nil
+	})
+	one := found.Letters[0]
+	body, err := json.Marshal(map[string]string{"manager": "shop", "action": "retry", "letter": one.Letter, "name": one.Name, "kind": one.Kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := call(http.MethodPost, "actions", string(body), nil); status != http.StatusNoContent {
+		t.Errorf("status %d", status)
+	}
+	if name := <-began; name != "mail/1" {
+		t.Errorf("task %q runs again", name)
+	}
+}

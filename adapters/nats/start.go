@@ -1,0 +1,199 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// setUp makes what the worker needs on the server, and subscribes. It pulls nothing.
+func (w *Worker) setUp(ctx context.Context) error {
+	if w.c.nc.Opts.NoEcho {
+		return errors.New("nats: run a worker: it needs the messages that it sends to itself; connect without natsgo.NoEcho")
+	}
+	ctx, free := w.untilDrained(ctx)
+	defer free()
+	ctx, stop := refusable(ctx, w.c.nc)
+	defer stop()
+	err := w.persist(ctx, "make the consumers", w.prepareSources)
+	if err == nil {
+		w.asks, err = newAsker(w.c.nc)
+	}
+	if err == nil {
+		err = w.puller.start()
+	}
+	if err == nil {
+		err = w.persist(ctx, "follow the cancelled tasks", w.followCancels)
+	}
+	if err == nil {
+		err = w.listen()
+	}
+	if err == nil {
+		w.began = w.c.clock.now()
+		err = w.persist(ctx, "announce the process", w.announce)
+	}
+	if err = refused(ctx, err); err != nil {
+		return fmt.Errorf("nats: run a worker: %w", w.c.translate(err))
+	}
+	return nil
+}
+
+// untilDrained returns a context that ends at a call of Drain too.
+func (w *Worker) untilDrained(ctx context.Context) (context.Context, func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-w.drain:
+			end(ErrDraining)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { end(nil); <-done }
+}
+
+// persist calls do again while it fails for a reason that may pass, such as a cluster without a
+// leader, until ctx ends.
+func (w *Worker) persist(ctx context.Context, doing string, do func(ctx context.Context) error) error {
+	for wait := firstBackoff; ; wait = min(2*wait, mostBackoff) {
+		attempt, stop := context.WithTimeout(ctx, consumerTimeout)
+		err := do(attempt)
+		late := attempt.Err() != nil
+		stop()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		passes := transient(err) || late && errors.Is(err, context.DeadlineExceeded)
+		if err == nil || !passes {
+			return err
+		}
+		w.logs.errorf("start", "nats: %s: %s; trying again", doing, clean(err.Error(), errorLimit))
+		if !pause(ctx, wait) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// followCancels learns which tasks are cancelled, and keeps learning.
+func (w *Worker) followCancels(ctx context.Context) error {
+	life, end := context.WithCancel(w.life)
+	watcher, err := w.c.cancels.WatchAll(life)
+	if err != nil {
+		end()
+		return fmt.Errorf("follow the cancelled tasks: %w", err)
+	}
+	known := make(chan struct{})
+	w.spawn(func() { defer end(); w.watchCancels(life, watcher, known) })
+	select {
+	case <-known:
+		return nil
+	case <-ctx.Done():
+		end()
+		return context.Cause(ctx)
+	}
+}
+
+// prepareSources makes the consumers and the puller.
+func (w *Worker) prepareSources(ctx context.Context) error {
+	info, err := w.c.tasks.Info(ctx)
+	if err != nil {
+		return err
+	}
+	w.replicas = info.Config.Replicas
+	w.puller = &puller{w: w, byName: make(map[string]int)}
+	for _, level := range levels {
+		w.puller.sources = append(w.puller.sources, w.sourcesOf(level)...)
+	}
+	for i, s := range w.puller.sources {
+		w.puller.byName[s.durable] = i
+		if err := w.checkLimit(ctx, s.kind); err != nil {
+			return err
+		}
+		if s.created, err = w.ensureConsumer(ctx, s); err != nil {
+			return fmt.Errorf("consumer %s: %w", s.durable, err)
+		}
+	}
+	return w.skipHistories(ctx)
+}
+
+// skipHistories lets the worker take tasks that are older than their consumer without a look at their
+// histories, if there is no history at all. Otherwise the first start of a worker would ask for
+// one history for each stored task.
+func (w *Worker) skipHistories(ctx context.Context) error {
+	status, err := w.c.state.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("bucket of histories: %w", err)
+	}
+	if status.Values() == 0 {
+		for _, s := range w.puller.sources {
+			s.created = time.Time{}
+		}
+	}
+	return nil
+}
+
+// sourcesOf returns the sources of a level, by kinds. A kind with a limit has one source for all
+// levels, so that its consumer can count.
+func (w *Worker) sourcesOf(level Priority) (list []*source) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.kinds {
+		s := &source{kind: k, level: level, limited: k.limit > 0, batch: 1, durable: durable(k.name, level.token())}
+		s.filter = w.c.cfg.namespace + ".run." + level.token() + "." + encode(k.name) + ".*"
+		if s.limited {
+			if level != Normal {
+				continue
+			}
+			s.durable = durable(k.name, "")
+			s.filter = w.c.cfg.namespace + ".run.*." + encode(k.name) + ".*"
+		}
+		s.next = "$JS.API.CONSUMER.MSG.NEXT." + w.c.cfg.namespace + "." + s.durable
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *source) int { return strings.Compare(a.durable, b.durable) })
+	return list
+}
+
+// durable returns the name of a consumer: that of a level of a kind, or of a whole kind. Names of
+// consumers cannot have a slash.
+func durable(kind, level string) string {
+	name := strings.ReplaceAll(encode(kind), "/", "=2F")
+	if level == "" {
+		return "w_" + name
+	}
+	return "w_" + level + "_" + name
+}
+
+// checkLimit removes the consumers of the other layout of a kind, with or without a limit, unless tasks
+// run that they have delivered.
+func (w *Worker) checkLimit(ctx context.Context, k *kind) error {
+	others := []string{durable(k.name, "")}
+	if k.limit > 0 {
+		others = nil
+		for _, level := range levels {
+			others = append(others, durable(k.name, level.token()))
+		}
+	}
+	for _, name := range others {
+		c, err := w.c.tasks.Consumer(ctx, name)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("consumer %s: %w", name, err)
+		}
+		if n := c.CachedInfo().NumAckPending; n > 0 {
+			return fmt.Errorf("the limit of kind %s cannot be introduced or removed while %d of its tasks run or wait to run again; drain the other workers of the kind first", quote(k.name), n)
+		}
+		if err := w.c.tasks.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("consumer %s: %w", name, err)
+		}
+	}
+	return nil
+}
