@@ -24,6 +24,7 @@ func TestCancel(t *testing.T) {
 		"a process is mute": {processes: 2, silent: true, stays: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			nc := connect(t, serve(t, embed.Options{}))
 			c := open(t, nc)
 			st, err := streams(t, nc).Stream(soon(t), "tasks")

@@ -104,6 +104,7 @@ func TestResultComesAtOnce(t *testing.T) {
 }
 
 func TestNoResult(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc)
 	task, err := nats.Submit(soon(t), c, "a", 1, nats.WithKind("k"))

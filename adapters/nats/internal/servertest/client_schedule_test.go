@@ -64,6 +64,7 @@ func consume(t *testing.T, nc *natsgo.Conn, kind string, n int) []run {
 
 // Five processes, whose clocks differ by hours, submit each time once, at that time of the server.
 func TestRepeatByProcessesWithSkewedClocks(t *testing.T) {
+	t.Parallel()
 	s := serve(t, embed.Options{})
 	const every = 200 * time.Millisecond
 	for i := range 5 {
@@ -94,6 +95,7 @@ func TestRepeatByProcessesWithSkewedClocks(t *testing.T) {
 
 // Processes that begin at different times agree on the times of an interval.
 func TestRepeatOfAnInterval(t *testing.T) {
+	t.Parallel()
 	s := serve(t, embed.Options{})
 	const every = 300 * time.Millisecond
 	for i := range 4 {
@@ -244,6 +246,7 @@ func TestRepeatRefusesBadInput(t *testing.T) {
 
 // While the server cannot be reached, the schedule goes on trying, and each time is submitted once.
 func TestRepeatThroughALostConnection(t *testing.T) {
+	t.Parallel()
 	c, p, _, direct := behind(t, nats.WithLogger(testLog{t}))
 	if _, err := nats.Repeat(soon(t), c, aligned(100*time.Millisecond), "a", 1, nats.WithKind("k")); err != nil {
 		t.Fatal(err)

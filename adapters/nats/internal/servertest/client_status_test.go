@@ -65,6 +65,7 @@ func TestTaskStatusOfWaitingTasks(t *testing.T) {
 }
 
 func TestTaskStatusAsksTheProcesses(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc)
 	p, q := newFake(t, nc, "p"), newFake(t, nc, "q")
@@ -105,6 +106,7 @@ func TestTaskStatusAsksTheProcesses(t *testing.T) {
 }
 
 func TestLookup(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc)
 	if _, err := c.Lookup(soon(t), "a"); !errors.Is(err, nats.ErrNotFound) {

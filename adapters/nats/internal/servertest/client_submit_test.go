@@ -124,6 +124,7 @@ func TestSubmitRefusesBadInput(t *testing.T) {
 
 // The largest payload that a submit accepts still fits into a dead letter with its reason.
 func TestTheLargestPayload(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc)
 	fits, fails := 0, 1<<20
