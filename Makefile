@@ -20,7 +20,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-dashboard bench-cluster bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard dashboard-screens dashboard-assets chromium engines cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-dashboard bench-cluster bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard e2e-cluster chaos dashboard-screens dashboard-assets chromium engines cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -51,6 +51,8 @@ help:
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
 	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
 	@echo 'make e2e-dashboard  the page of the dashboard, in Chromium (two minutes; installs it on Debian)'
+	@echo 'make e2e-cluster  the tasks of adapters/nats in processes that are killed and cut off (five minutes)'
+	@echo 'make chaos   all of that at random for ten minutes, or for CHAOS=1h, from SEED=n, on SERVERS=3'
 	@echo 'make dashboard-screens  take the pictures of the dashboard again (three minutes)'
 	@echo 'make dashboard-assets  fetch the libraries of the page again, and check them'
 
@@ -192,6 +194,17 @@ BROWSER_TEST := go test -C benchmarks/e2edashboard -count=1 -v
 
 e2e-dashboard: $(AXE) chromium
 	$(BROWSER_TEST) . -chromium="$(CHROMIUM)" -axe="$(CURDIR)/$(AXE)"
+
+# A test that fails leaves its ledger and the logs of its processes in .bin/e2e-cluster.
+CLUSTER_TEST := go test -C benchmarks/e2ecluster -count=1 -v . -processes -keep="$(CURDIR)/.bin/e2e-cluster"
+e2e-cluster: $(COLLECTOR)
+	$(CLUSTER_TEST) -timeout=10m -collector="$(CURDIR)/$(COLLECTOR)"
+
+# The test has its own time limits.
+CHAOS ?= 10m
+SERVERS ?= 1
+chaos:
+	$(CLUSTER_TEST) -timeout=0 -run '^TestChaos$$' -chaos=$(CHAOS) -seed=$(SEED) -servers=$(SERVERS)
 
 dashboard-screens: chromium
 	$(BROWSER_TEST) -run '^TestScreens$$' . -chromium="$(CHROMIUM)" -screens="$(CURDIR)/adapters/dashboard"

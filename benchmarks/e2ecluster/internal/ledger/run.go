@@ -1,0 +1,96 @@
+package ledger
+
+import (
+	"math"
+	"slices"
+)
+
+// Forever is the end of a [Run] that has not ended.
+const Forever int64 = math.MaxInt64
+
+// Run is an execution of a task.
+type Run struct {
+	Name, ID, Kind, Process string
+	Attempt                 int
+	From, To                int64 // Unix times in nanoseconds; To is Forever if the run has not ended
+	// How is the event that ended it: End, Failed, Cancelled, Kill or Exit, or empty.
+	How  Event
+	Text string // of the start
+}
+
+// runKey is what the lines of one execution have in common. An id may run twice with one attempt, in two
+// processes.
+type runKey struct {
+	process, id string
+	attempt     int
+}
+
+// Runs returns all executions in the order of their starts.
+func Runs(lines []Line) []Run {
+	var runs []Run
+	last := map[runKey]int{}                 // indices of runs
+	open := map[string]map[runKey]struct{}{} // by process
+	for _, l := range lines {
+		key := runKey{l.Process, l.ID, l.Attempt}
+		switch l.Event {
+		case Start:
+			last[key] = len(runs)
+			if open[l.Process] == nil {
+				open[l.Process] = map[runKey]struct{}{}
+			}
+			open[l.Process][key] = struct{}{}
+			runs = append(runs, Run{Name: l.Name, ID: l.ID, Kind: l.Kind, Process: l.Process, Attempt: l.Attempt, From: l.At, To: Forever, Text: l.Text})
+		case End, Failed, Cancelled:
+			// A process that says that it kills itself may still write what its other tasks do.
+			if i, ok := last[key]; ok {
+				runs[i].To, runs[i].How = l.At, l.Event
+				delete(open[l.Process], key)
+			}
+		case Kill, Exit:
+			for key := range open[l.Process] {
+				runs[last[key]].To, runs[last[key]].How = l.At, l.Event
+			}
+			delete(open, l.Process)
+		}
+	}
+	return runs
+}
+
+// Peak returns how many of the runs went on at once at most.
+func Peak(runs []Run) int {
+	type edge struct {
+		at    int64
+		delta int
+	}
+	var edges []edge
+	for _, r := range runs {
+		edges = append(edges, edge{r.From, 1}, edge{r.To, -1})
+	}
+	// Of two edges at one time, the end comes first.
+	slices.SortFunc(edges, func(a, b edge) int {
+		if a.at != b.at {
+			if a.at < b.at {
+				return -1
+			}
+			return 1
+		}
+		return a.delta - b.delta
+	})
+	now, peak := 0, 0
+	for _, e := range edges {
+		now += e.delta
+		peak = max(peak, now)
+	}
+	return peak
+}
+
+// Select returns the elements for which keep is true.
+func Select[E any](all []E, keep func(E) bool) []E {
+	var some []E
+	for _, e := range all {
+		if keep(e) {
+			some = append(some, e)
+		}
+	}
+	return some
+}

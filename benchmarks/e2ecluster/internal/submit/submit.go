@@ -1,0 +1,91 @@
+// Package submit submits tasks to a cluster whose servers come and go, and keeps the ledger of it.
+package submit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed56799101/taskmanager/adapters/nats"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/job"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// Submitter submits and writes what comes of it to a ledger. It is safe for concurrent use.
+type Submitter struct {
+	Client *nats.Client
+	Ledger *ledger.Writer
+	// Limit is the time limit of one try. Zero means two seconds.
+	Limit time.Duration
+}
+
+// pause is the wait between two tries.
+const pause = 20 * time.Millisecond
+
+// Submit submits a task with the id in.ID, until it is accepted or refused or ctx ends. An error that another try
+// cannot cure is returned at once.
+func (s *Submitter) Submit(ctx context.Context, name string, in job.Job, opts ...nats.SubmitOption) (*nats.Task, error) {
+	limit := s.Limit
+	if limit == 0 {
+		limit = 2 * time.Second
+	}
+	note := func(e ledger.Event, text string) {
+		s.Ledger.Write(ledger.Line{Event: e, Name: name, ID: in.ID, Text: text})
+	}
+	note(ledger.Try, "")
+	opts = append(slices.Clip(opts), nats.WithID(in.ID))
+	for {
+		try, cancel := context.WithTimeout(ctx, limit)
+		task, err := nats.Submit(try, s.Client, name, in, opts...)
+		cancel()
+		switch {
+		case err == nil:
+			note(ledger.Accepted, "")
+			return task, nil
+		case errors.Is(err, taskmanager.ErrAlreadyExists):
+			note(ledger.Refused, "")
+			return nil, err
+		case !again(err):
+			note(ledger.Unknown, err.Error())
+			return nil, err
+		}
+		note(ledger.Note, err.Error())
+		select {
+		case <-ctx.Done():
+			note(ledger.Unknown, err.Error())
+			return nil, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Cancel cancels the task of a name, and tries again while that fails.
+func (s *Submitter) Cancel(ctx context.Context, name string) (bool, error) {
+	s.Ledger.Write(ledger.Line{Event: ledger.Asked, Name: name})
+	for tries := 1; ; tries++ {
+		found, err := s.Client.Cancel(ctx, name)
+		if err == nil || ctx.Err() != nil {
+			text := fmt.Sprint(found)
+			if !found && tries > 1 {
+				text = "unknown" // a try that failed may have cancelled it
+			}
+			if err != nil {
+				text = err.Error()
+			}
+			s.Ledger.Write(ledger.Line{Event: ledger.Answered, Name: name, Text: text})
+			return found, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// again reports whether another try may succeed.
+func again(err error) bool {
+	return errors.Is(err, nats.ErrUnknownOutcome) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, taskmanager.ErrQueueFull)
+}

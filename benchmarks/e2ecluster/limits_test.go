@@ -1,0 +1,70 @@
+//go:build linux
+
+package e2ecluster_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/adapters/nats"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/job"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
+)
+
+// Over three processes, no more tasks of a key run than the limit, also after one of the processes was killed.
+func TestKeyLimit(t *testing.T) {
+	c := launch(t, settings{})
+	const limit, busy, free = 2, 24, 24
+	for i := range busy {
+		c.submit(fmt.Sprint("busy/", i), job.Keyed, job.Job{Work: 60 * time.Millisecond}, nats.WithKey("acme"))
+	}
+	for i := range free {
+		c.submit(fmt.Sprint("free/", i), job.Keyed, job.Job{Work: 60 * time.Millisecond}, nats.WithKey(fmt.Sprint("other/", i)))
+	}
+	var workers []*process
+	for i := range 3 {
+		workers = append(workers, c.worker(fmt.Sprint("w", i), "-key-limit", fmt.Sprint(limit)))
+	}
+	c.await(busy, ledger.End, "")
+	workers[0].kill()
+	c.balance(patience)
+	runs := c.runs("")
+	acme := ledger.Select(runs, func(r ledger.Run) bool { return r.Text == "acme" })
+	if peak := ledger.Peak(acme); peak != limit {
+		t.Errorf("%d tasks of the key at once, want %d", peak, limit)
+	}
+	t.Logf("%d tasks of one key with a limit of %d took %v; the last of the others ended %v after the first started",
+		busy, limit, span(acme), span(ledger.Select(runs, func(r ledger.Run) bool { return r.Text != "acme" })))
+}
+
+// span returns the time from the first start to the last end.
+func span(runs []ledger.Run) time.Duration {
+	if len(runs) == 0 {
+		return 0
+	}
+	from, to := runs[0].From, runs[0].To
+	for _, r := range runs {
+		from, to = min(from, r.From), max(to, r.To)
+	}
+	return since(from, to).Round(time.Millisecond)
+}
+
+// Over three processes, no more tasks of a kind run than the limit.
+func TestKindLimit(t *testing.T) {
+	c := launch(t, settings{})
+	const limit, n = 3, 45
+	for i := range n {
+		c.submit(fmt.Sprint("few/", i), job.Few, job.Job{Work: 80 * time.Millisecond}, level(i))
+	}
+	for i := range 3 {
+		c.worker(fmt.Sprint("w", i), "-kind-limit", fmt.Sprint(limit))
+	}
+	c.submit("beside", job.Plain, job.Job{})
+	c.balance(patience)
+	few := ledger.Select(c.runs(""), func(r ledger.Run) bool { return r.Kind == job.Few })
+	if peak := ledger.Peak(few); peak != limit {
+		t.Errorf("%d tasks of the kind at once, want %d", peak, limit)
+	}
+	t.Logf("%d tasks of 80ms with a limit of %d took %v", n, limit, span(few))
+}

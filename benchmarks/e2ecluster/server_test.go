@@ -1,0 +1,152 @@
+//go:build linux
+
+package e2ecluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/adapters/nats"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/job"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
+)
+
+// submitAll submits tasks on four goroutines, and calls wait when all are accepted.
+func (c *cluster) submitAll(n int, in job.Job) (wait func()) {
+	var all sync.WaitGroup
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	for g := range 4 {
+		all.Go(func() {
+			for i := g; i < n; i += 4 {
+				in := in
+				in.ID = fmt.Sprintf("load/%d.1", i)
+				if _, err := c.Submit(ctx, fmt.Sprint("load/", i), in, nats.WithKind(job.Plain)); err != nil {
+					c.t.Errorf("task %d: %v", i, err)
+				}
+			}
+		})
+	}
+	return func() {
+		c.t.Helper()
+		all.Wait()
+		cancel()
+	}
+}
+
+// report logs how often tasks ran.
+func (c *cluster) report(n int) {
+	c.t.Helper()
+	c.t.Logf("%d accepted of %d, %d executions, %d of them second or later", len(c.find(ledger.Accepted, "")), n, len(c.runs("")),
+		len(ledger.Select(c.runs(""), func(r ledger.Run) bool { return r.Attempt > 1 })))
+}
+
+// A server that syncs after each write loses nothing that it has accepted, though it is stopped once and killed three
+// times while tasks are submitted and run.
+func TestServerKilled(t *testing.T) {
+	c := launch(t, settings{})
+	for i := range 2 {
+		c.worker(fmt.Sprint("w", i), "-workers", "8")
+	}
+	const n = 600
+	wait := c.submitAll(n, job.Job{Work: 20 * time.Millisecond})
+	for i, end := range []func(){c.servers[0].terminate, nil, nil, nil} {
+		c.await((i+1)*n/6, ledger.Accepted, "")
+		if end == nil {
+			c.servers[0].kill()
+		} else {
+			end()
+			c.servers[0].wait()
+		}
+		c.restart(c.servers[0])
+	}
+	wait()
+	c.balance(patience)
+	c.report(n)
+}
+
+// Three servers lose nothing that they have accepted when the leader of the tasks is killed, twice.
+func TestLeaderKilled(t *testing.T) {
+	c := launch(t, settings{servers: 3})
+	for i := range 2 {
+		c.worker(fmt.Sprint("w", i), "-workers", "8")
+	}
+	const n = 400
+	wait := c.submitAll(n, job.Job{Work: 20 * time.Millisecond})
+	for i := range 2 {
+		c.await((i+1)*n/4, ledger.Accepted, "")
+		s := c.leader()
+		s.kill()
+		c.awaitLeader(s.name)
+		c.restart(s)
+	}
+	wait()
+	c.balance(2 * patience)
+	c.report(n)
+}
+
+// leader returns the server that leads the stream of tasks.
+func (c *cluster) leader() *server {
+	c.t.Helper()
+	return c.awaitLeader("")
+}
+
+// awaitLeader returns the server that leads the stream of tasks, once it is another one than before.
+func (c *cluster) awaitLeader(before string) (s *server) {
+	c.t.Helper()
+	c.until("a leader of the stream", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		info, err := c.stored(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s = range c.servers {
+			if info.Cluster != nil && s.name == info.Cluster.Leader && s.name != before {
+				return nil
+			}
+		}
+		return errors.New("there is none")
+	})
+	return s
+}
+
+// Sixty-four submitters in four processes race for each name, half of them under another kind, while the server
+// that leads is killed. Exactly one of them is accepted.
+func TestSubmittersRace(t *testing.T) {
+	for _, servers := range []int{1, 3} {
+		t.Run(fmt.Sprintf("R%d", servers), func(t *testing.T) {
+			c := launch(t, settings{servers: servers})
+			const names, processes, each = 25, 4, 16
+			var all []*process
+			for i := range processes {
+				all = append(all, c.start("submitter", fmt.Sprint("s", i),
+					c.flags(c.url(), "-names", fmt.Sprint(names), "-submitters", fmt.Sprint(each))...))
+			}
+			for _, p := range all {
+				p.send()
+			}
+			c.await(names/3, ledger.Accepted, "")
+			s := c.leader()
+			s.kill()
+			c.restart(s)
+			for _, p := range all {
+				p.wait()
+			}
+			info, err := c.stored(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			won, refused := c.find(ledger.Accepted, ""), c.find(ledger.Refused, "")
+			if info.State.Msgs != names || len(won) != names || len(refused) != names*(processes*each-1) {
+				t.Errorf("%d stored, %d accepted, %d refused, want %d names, each accepted once", info.State.Msgs, len(won), len(refused), names)
+			}
+			c.worker("w1")
+			c.balance(patience)
+			t.Logf("%d submits of %d names: %d accepted, %d refused", len(c.find(ledger.Try, "")), names, len(won), len(refused))
+		})
+	}
+}

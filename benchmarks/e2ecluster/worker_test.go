@@ -1,0 +1,229 @@
+//go:build linux
+
+package e2ecluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/job"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
+)
+
+// between fails unless a duration is in a range.
+func between(t *testing.T, what string, d, low, high time.Duration) {
+	t.Helper()
+	if d < low || d > high {
+		t.Errorf("%s: %v, want %v to %v", what, d.Round(time.Millisecond), low, high)
+	}
+}
+
+// since returns the time from one line or run to another.
+func since(from, to int64) time.Duration { return time.Duration(to - from) }
+
+// What a killed worker ran is delivered again when its lease ends, as the second attempt.
+func TestWorkerKilled(t *testing.T) {
+	c := launch(t, settings{})
+	const n = 120
+	for i := range n {
+		c.submit(fmt.Sprint("job/", i), job.Plain, job.Job{Work: time.Duration(50+i%8*15) * time.Millisecond})
+	}
+	victim := c.worker("w1", "-workers", "8")
+	c.worker("w2", "-workers", "8")
+	c.until("w1 to be in the middle", func(context.Context) error {
+		ended := ledger.Select(c.find(ledger.End, ""), func(l ledger.Line) bool { return l.Process == "w1" })
+		if len(ended) < 10 {
+			return fmt.Errorf("it ran %d", len(ended))
+		}
+		return nil
+	})
+	victim.kill()
+	c.balance(patience)
+	killed := ledger.Select(c.runs(""), func(r ledger.Run) bool { return r.How == ledger.Kill })
+	if len(killed) == 0 {
+		t.Error("nothing ran when the worker was killed")
+	}
+	var longest time.Duration
+	for _, r := range killed {
+		again := ledger.Select(c.runs(r.Name), func(o ledger.Run) bool { return o.From > r.From })
+		if len(again) != 1 || again[0].Attempt != 2 || again[0].How != ledger.End {
+			t.Errorf("after the kill:\n%s", c.story(r.Name))
+			continue
+		}
+		wait := since(r.From, again[0].From)
+		longest = max(longest, wait)
+		between(t, fmt.Sprintf("the second attempt of %q after the first", r.Name), wait, c.lease-300*time.Millisecond, c.lease+5*time.Second)
+	}
+	t.Logf("%d tasks, %d ran when the worker was killed, second attempts up to %v after the first (lease %v)", n, len(killed), longest, c.lease)
+}
+
+// The holder of a task that cannot reach the server cancels it at 0.6 of the lease, before another worker starts it
+// at the end of the lease. Once it can, it works on.
+func TestPartition(t *testing.T) {
+	c := launch(t, settings{lease: 4 * time.Second})
+	w1, way := c.workerBehind("w1", "-workers", "1") // no room, so that it does not ask for more
+	c.submit("cut", job.Plain, job.Job{Work: 6 * time.Second})
+	c.await(1, ledger.Start, "cut")
+	w2 := c.worker("w2")
+	c.untilWithin(patience, "the lease to be extended", func(context.Context) error {
+		if start := c.find(ledger.Start, "cut")[0]; time.Since(start.Time()) < c.lease/2 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	w1.note(ledger.Cut)
+	way.Cut()
+	cut := time.Now()
+	lost := c.await(1, ledger.Cancelled, "cut")[0]
+	if lost.Process != "w1" || !strings.Contains(lost.Text, "lease") {
+		t.Errorf("cancelled: %v", lost)
+	}
+	// The last extension before the cut was sent up to a quarter of the lease before.
+	between(t, "the holder cancels after the cut", lost.Time().Sub(cut), c.lease*3/10, c.lease*6/10+500*time.Millisecond)
+	next := c.await(2, ledger.Start, "cut")[1]
+	between(t, "the other worker starts after that", next.Time().Sub(lost.Time()), c.lease*4/10-300*time.Millisecond, c.lease*4/10+5*time.Second)
+	if next.Process != "w2" || next.Attempt != 2 {
+		t.Errorf("next: %v", next)
+	}
+	w1.note(ledger.Mend)
+	way.Mend()
+	c.balance(patience)
+	w2.kill()
+	c.submit("after", job.Plain, job.Job{})
+	c.balance(patience)
+	if r := c.runs("after"); len(r) != 1 || r[0].Process != "w1" {
+		t.Errorf("after the partition:\n%s", c.story("after"))
+	}
+	t.Logf("lease %v: cancelled %v after the cut, started elsewhere %v after that", c.lease, lost.Time().Sub(cut), next.Time().Sub(lost.Time()))
+}
+
+// A process that stands still for longer than its lease cannot cancel what it runs: the executions overlap. What
+// the first one reports later has no effect: the task stays until the second one has ended. Nor does the process
+// run what was delivered to it while it stood still.
+func TestFrozenWorker(t *testing.T) {
+	c := launch(t, settings{})
+	w1 := c.worker("w1")
+	c.submit("frozen", job.Plain, job.Job{Work: 3 * time.Second, Stubborn: true})
+	c.await(1, ledger.Start, "frozen")
+	w1.freeze()
+	c.worker("w2")
+	second := c.await(2, ledger.Start, "frozen")[1]
+	if second.Process != "w2" {
+		t.Errorf("the second start: %v", second)
+	}
+	w1.thaw()
+	first := c.await(1, ledger.End, "frozen")[0]
+	if first.Process != "w1" {
+		t.Fatalf("w1 should end first: %v", first)
+	}
+	c.until("the second execution to end", func(ctx context.Context) error {
+		info, err := c.stored(ctx)
+		if err != nil {
+			return err
+		}
+		if len(c.find(ledger.End, "frozen")) == 2 {
+			return nil
+		}
+		if info.State.Msgs == 0 {
+			t.Fatalf("the late end of the frozen worker ended the task, while another worker runs it:\n%s", c.story("frozen"))
+		}
+		return errors.New("it goes on")
+	})
+	c.balance(patience)
+	runs := c.runs("frozen")
+	if len(runs) != 2 || runs[0].How != ledger.End || runs[1].How != ledger.End || runs[1].From > runs[0].To {
+		t.Errorf("want two executions that overlap:\n%s", c.story("frozen"))
+	}
+	t.Logf("overlap of %v, as documented", since(runs[1].From, runs[0].To))
+}
+
+// A worker that drains completes what ends in time, gives back the rest without waiting for the lease, and
+// that is no crash.
+func TestDrain(t *testing.T) {
+	c := launch(t, settings{lease: 30 * time.Second, crashes: 1})
+	w1 := c.worker("w1", "-workers", "6", "-grace", "1s")
+	for i := range 3 {
+		c.submit(fmt.Sprint("long/", i), job.Plain, job.Job{Work: 4 * time.Second})
+		c.submit(fmt.Sprint("short/", i), job.Plain, job.Job{Work: 700 * time.Millisecond})
+	}
+	c.await(6, ledger.Start, "")
+	c.worker("w2", "-workers", "6")
+	asked := time.Now()
+	w1.terminate()
+	w1.wait()
+	drained := time.Since(asked)
+	between(t, "the worker ends", drained, 900*time.Millisecond, 4*time.Second)
+	if code := w1.command.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("the worker ends with %d", code)
+	}
+	taken := c.await(9, ledger.Start, "")[8].Time().Sub(asked)
+	between(t, "the other worker has taken over", taken, 0, 6*time.Second)
+	c.balance(patience)
+	for i := range 3 {
+		if runs := c.runs(fmt.Sprint("long/", i)); len(runs) != 2 || runs[0].How != ledger.Cancelled || runs[1].Process != "w2" {
+			t.Errorf("a long task:\n%s", c.story(fmt.Sprint("long/", i)))
+		}
+		if runs := c.runs(fmt.Sprint("short/", i)); len(runs) != 1 || runs[0].Process != "w1" {
+			t.Errorf("a short task:\n%s", c.story(fmt.Sprint("short/", i)))
+		}
+	}
+	if dead := c.deadLetters(); len(dead) != 0 {
+		t.Errorf("dead letters: %v", dead)
+	}
+	t.Logf("grace 1s, lease %v: ended after %v, all taken over after %v", c.lease, drained, taken)
+}
+
+// Drain does not wait for a handler that ignores its context: it names the task, and the lease of the task ends.
+func TestDrainOfAStubbornHandler(t *testing.T) {
+	c := launch(t, settings{lease: 3 * time.Second})
+	w1 := c.worker("w1", "-grace", "300ms")
+	c.submit("stubborn", job.Plain, job.Job{Work: 5 * time.Second, Stubborn: true})
+	c.await(1, ledger.Start, "stubborn")
+	c.worker("w2")
+	asked := time.Now()
+	w1.terminate()
+	w1.wait()
+	took := time.Since(asked)
+	between(t, "the worker ends", took, 300*time.Millisecond, 3*time.Second)
+	notes := ledger.Select(c.find(ledger.Note, ""), func(l ledger.Line) bool { return strings.Contains(l.Text, "Drain") })
+	if len(notes) != 1 || !strings.Contains(notes[0].Text, `"stubborn"`) {
+		t.Errorf("Drain does not name the task: %v", notes)
+	}
+	c.balance(patience)
+	runs := c.runs("stubborn")
+	if len(runs) != 2 || runs[1].Process != "w2" || runs[1].How != ledger.End {
+		t.Fatalf("the task:\n%s", c.story("stubborn"))
+	}
+	if runs[1].From < runs[0].To {
+		t.Error("the executions overlap")
+	}
+	t.Logf("ended after %v with %q; attempt %d started %v later", took, notes[0].Text, runs[1].Attempt, since(runs[0].To, runs[1].From))
+}
+
+// Deliveries that a worker has no room for are given back, and are no crashes: with a limit of one crash, no task
+// dies.
+func TestSurplusIsNoCrash(t *testing.T) {
+	c := launch(t, settings{crashes: 1, lease: 5 * time.Second})
+	for i := range 4 {
+		c.worker(fmt.Sprint("w", i), "-workers", "1")
+	}
+	const n = 300
+	for i := range n {
+		kind := []string{job.Plain, job.Again, job.Keyed, job.Few}[i%4]
+		c.submit(fmt.Sprint("burst/", i), kind, job.Job{}, level(i))
+	}
+	c.balance(patience)
+	for _, r := range c.runs("") {
+		if r.Attempt != 1 {
+			t.Errorf("attempt %d of %q", r.Attempt, r.Name)
+		}
+	}
+	if dead := c.deadLetters(); len(dead) != 0 {
+		t.Errorf("%d dead letters, the first for %s", len(dead), dead[0].Reason)
+	}
+	t.Logf("%d tasks of four kinds and three levels, %d executions", n, len(c.runs("")))
+}
