@@ -103,8 +103,13 @@ const (
 // messages returns the messages of a stream that match a subject, in the order in which they were stored. It reads
 // them page by page, and from any replica.
 func (c *Client) messages(ctx context.Context, stream, subject string) iter.Seq2[*jetstream.RawStreamMsg, error] {
+	return c.messagesFrom(ctx, stream, subject, 1)
+}
+
+// messagesFrom is messages from a sequence on.
+func (c *Client) messagesFrom(ctx context.Context, stream, subject string, first uint64) iter.Seq2[*jetstream.RawStreamMsg, error] {
 	return func(yield func(*jetstream.RawStreamMsg, error) bool) {
-		for from := uint64(1); ; {
+		for from := max(first, 1); ; {
 			page, more, err := c.page(ctx, stream, subject, from)
 			for _, m := range page {
 				if !yield(m, nil) {

@@ -162,9 +162,9 @@ func (d *delivery) prepare(why admission, surplus bool) {
 	case d.hist.Crashes >= w.c.cfg.crashes:
 		d.bury(ctx, fmt.Sprintf("nats: the task has ended the process of its worker, or outlasted its lease, %d times", d.hist.Crashes))
 	case !d.env.Deadline.IsZero() && !now.Before(d.env.Deadline):
-		d.bury(ctx, "nats: not run in time: "+taskmanager.ErrDeadlineExceeded.Error())
+		d.bury(ctx, reasonDeadline)
 	case d.patience(now) <= 0:
-		d.bury(ctx, "nats: not run in time: "+taskmanager.ErrQueueTimeout.Error())
+		d.bury(ctx, reasonQueueTimeout)
 	case why == turnedOff, why == admitted && surplus && due.Sub(now) <= 0:
 		d.giveBack(ctx, 0)
 	case due.Sub(now) > d.holdable():

@@ -202,5 +202,3 @@ func (w *Worker) followConnection(ctx context.Context) {
 		}
 	}
 }
-
-func (w *Worker) auditRegularly(ctx context.Context) { <-ctx.Done() }

@@ -4,12 +4,19 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
 
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// Why a task is dead that was not run.
+var (
+	reasonDeadline     = "nats: not run in time: " + taskmanager.ErrDeadlineExceeded.Error()
+	reasonQueueTimeout = "nats: not run in time: " + taskmanager.ErrQueueTimeout.Error()
 )
 
 // The texts that settle a delivery.
@@ -273,7 +280,7 @@ func (d *delivery) bury(ctx context.Context, reason string) {
 	reason = clean(reason, errorLimit)
 	var err error
 	for try := range settleTries {
-		if err = d.publishDead(ctx, reason); err == nil || !pause(ctx, firstBackoff<<try) {
+		if err = d.storeDead(ctx, reason); err == nil || !pause(ctx, firstBackoff<<try) {
 			break
 		}
 	}
@@ -290,29 +297,45 @@ func (d *delivery) bury(ctx context.Context, reason string) {
 	d.w.release(d)
 }
 
-func (d *delivery) publishDead(ctx context.Context, reason string) error {
+// storeDead stores the dead letter of the task of a delivery.
+func (d *delivery) storeDead(ctx context.Context, reason string) error {
 	attempts := d.hist.State.Attempts
 	if d.began {
 		attempts++
 	}
-	m := &natsgo.Msg{Subject: d.w.c.deadSubject(d.env.Kind, d.env.Name), Data: d.msg.Data, Header: natsgo.Header{}}
-	for k, v := range d.msg.Header {
-		if len(k) < 5 || k[:5] != "Nats-" {
+	return d.w.storeDead(ctx, deadTask{env: d.env, header: d.msg.Header, data: d.msg.Data, seq: d.seq, attempts: attempts, reason: reason})
+}
+
+// deadTask is what becomes a dead letter.
+type deadTask struct {
+	env      envelope
+	header   natsgo.Header
+	data     []byte
+	seq      uint64 // of the task in the stream
+	attempts int
+	reason   string
+}
+
+// storeDead stores a dead letter.
+func (w *Worker) storeDead(ctx context.Context, t deadTask) error {
+	m := &natsgo.Msg{Subject: w.c.deadSubject(t.env.Kind, t.env.Name), Data: t.data, Header: natsgo.Header{}}
+	for k, v := range t.header {
+		if !strings.HasPrefix(k, "Nats-") {
 			m.Header[k] = v
 		}
 	}
-	m.Header.Set(headLevel, d.env.Level.token())
-	m.Header.Set(headDeadReason, reason)
-	m.Header.Set(headDeadAttempts, strconv.Itoa(attempts))
-	m.Header.Set(headDeadProcess, d.w.id)
+	m.Header.Set(headLevel, t.env.Level.token())
+	m.Header.Set(headDeadReason, t.reason)
+	m.Header.Set(headDeadAttempts, strconv.Itoa(t.attempts))
+	m.Header.Set(headDeadProcess, w.id)
 	// The same for each attempt to store this dead letter, and another one if the task is retried and dies again.
-	m.Header.Set(headMsgID, "dead-"+d.env.ID+"-"+strconv.FormatUint(d.seq, 10))
+	m.Header.Set(headMsgID, "dead-"+t.env.ID+"-"+strconv.FormatUint(t.seq, 10))
 	ctx, stop := context.WithTimeout(ctx, settleTimeout)
 	defer stop()
-	_, err := d.w.c.js.PublishMsg(ctx, m)
+	_, err := w.c.js.PublishMsg(ctx, m)
 	if errors.Is(err, natsgo.ErrMaxPayload) { // a payload near the limit
-		m.Header.Set(headDeadReason, clean(reason, 200))
-		_, err = d.w.c.js.PublishMsg(ctx, m)
+		m.Header.Set(headDeadReason, clean(t.reason, 200))
+		_, err = w.c.js.PublishMsg(ctx, m)
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 // slot is one of the places of a key with a limit: an entry of the bucket of slots, which one worker can
 // create. It expires like a lease, and is extended with the lease.
 type slot struct {
-	subject string
+	key string
 
 	// The delivery's field sending guards these.
 	revision uint64
@@ -27,20 +27,14 @@ const (
 	mostSlotWait  = 5 * time.Second
 )
 
-// slotTTL is the time to live of a slot. The server counts in whole seconds.
-func (w *Worker) slotTTL() time.Duration {
-	return (w.c.cfg.lease + time.Second - 1).Truncate(time.Second)
-}
-
 // takeSlot takes a slot of the key of the task. It returns false if all are taken, or with an error.
 func (d *delivery) takeSlot(ctx context.Context) (bool, error) {
 	n := d.k.keyLimit
-	prefix := "$KV." + d.w.c.cfg.namespace + "_SLOTS." + encode(d.k.name) + "." + encode(d.env.Key) + "."
+	prefix := encode(d.k.name) + "." + encode(d.env.Key) + "."
 	first := rand.N(n)
 	for i := range n {
-		s := &slot{subject: prefix + strconv.Itoa((first+i)%n)}
-		m := &natsgo.Msg{Subject: s.subject, Data: []byte(d.env.ID)}
-		revision, err := d.w.publishSlot(ctx, m)
+		s := &slot{key: prefix + strconv.Itoa((first+i)%n)}
+		revision, err := d.w.publishSlot(ctx, s.key, d.env.ID, 0, d.w.c.cfg.lease)
 		switch {
 		case err == nil:
 			s.revision = revision
@@ -55,10 +49,19 @@ func (d *delivery) takeSlot(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (w *Worker) publishSlot(ctx context.Context, m *natsgo.Msg) (uint64, error) {
+// slotMessage returns the message that creates an entry of the bucket of slots, with the revision 0, or extends it.
+func (w *Worker) slotMessage(key, value string, revision uint64, ttl time.Duration) *natsgo.Msg {
+	return &natsgo.Msg{Subject: "$KV." + w.c.cfg.namespace + "_SLOTS." + key, Data: []byte(value), Header: natsgo.Header{
+		headExpectedSeq: {strconv.FormatUint(revision, 10)},
+		"Nats-TTL":      {wholeSeconds(ttl).String()},
+	}}
+}
+
+// publishSlot creates or extends an entry of the bucket of slots, and returns its new revision.
+func (w *Worker) publishSlot(ctx context.Context, key, value string, revision uint64, ttl time.Duration) (uint64, error) {
 	ctx, stop := context.WithTimeout(ctx, stateTimeout)
 	defer stop()
-	ack, err := w.c.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithMsgTTL(w.slotTTL()))
+	ack, err := w.c.js.PublishMsg(ctx, w.slotMessage(key, value, revision, ttl))
 	if err != nil {
 		return 0, err
 	}
@@ -87,10 +90,7 @@ func (d *delivery) extendSlotLocked() {
 		return
 	}
 	s.asked = true
-	m := &natsgo.Msg{Subject: s.subject, Data: []byte(d.env.ID), Header: natsgo.Header{
-		"Nats-Expected-Last-Subject-Sequence": {strconv.FormatUint(s.revision, 10)},
-		"Nats-TTL":                            {d.w.slotTTL().String()},
-	}}
+	m := d.w.slotMessage(s.key, d.env.ID, s.revision, d.w.c.cfg.lease)
 	// The answer may come while the lock is held, so it is handled elsewhere.
 	d.w.asks.send(m, settleTimeout, func(answer *natsgo.Msg) { d.w.spawn(func() { d.slotExtended(answer) }) })
 }

@@ -1,0 +1,277 @@
+package nats
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Audit is what an audit of a namespace has found: see [Client.Audit]. Everything is normal if it is empty.
+type Audit struct {
+	// Stranded are tasks that a consumer should deliver, and neither counts as waiting nor as delivered. A fault of
+	// the server may cause that. Workers make the consumer again when two audits find the
+	// same; what it has delivered runs twice then.
+	Stranded []AuditFinding
+	// Unclaimed are tasks of kinds for which no worker has ever asked. They wait for one.
+	Unclaimed []AuditFinding
+	// Overdue are the names of tasks whose deadline or queue timeout has passed, and that were not
+	// delivered since. Workers make dead letters of them.
+	Overdue []string
+	// Orphans is the number of histories of tasks that have ended. Workers remove them.
+	Orphans int
+}
+
+// AuditFinding is a number of tasks of a kind.
+type AuditFinding struct {
+	Kind     string
+	Consumer string // the name of the consumer, or empty if there is none
+	Tasks    uint64
+}
+
+// Audit looks for what is wrong in the namespace, and changes nothing. Every worker process does the same
+// regularly (see [WithAuditEvery]), one at a time, and repairs what it finds twice. The counts are taken one after
+// the other, so a single audit of a busy namespace may find what is not there.
+//
+// The cost is linear in the number of tasks, whose headers and payloads it reads, and of histories. The
+// regular audits read 10,000 tasks and 1,000 histories each, and continue where the last one stopped.
+func (c *Client) Audit(ctx context.Context) (Audit, error) {
+	if err := checkClient(ctx, c, "audit"); err != nil {
+		return Audit{}, err
+	}
+	a := auditor{c: c, mostTasks: -1, mostHistories: -1}
+	if err := a.look(ctx); err != nil {
+		return Audit{}, fmt.Errorf("nats: audit: %w", err)
+	}
+	out := Audit{Stranded: a.stranded, Unclaimed: a.unclaimed, Orphans: len(a.orphans)}
+	for _, o := range a.overdue {
+		out.Overdue = append(out.Overdue, o.env.Name)
+	}
+	slices.Sort(out.Overdue)
+	return out, nil
+}
+
+// auditor looks for faults. Its findings stay until the next look.
+type auditor struct {
+	c             *Client
+	mostTasks     int // of which the times are checked in one look; -1: all
+	mostHistories int
+	nextTask      uint64 // the sequence where the next look begins
+	nextHistory   uint64
+
+	stranded  []AuditFinding
+	unclaimed []AuditFinding
+	overdue   []overdueTask
+	orphans   []uint64 // revisions
+}
+
+// overdueTask is a stored task whose time is over.
+type overdueTask struct {
+	env    envelope
+	msg    *jetstream.RawStreamMsg
+	reason string
+}
+
+// look replaces the findings.
+func (a *auditor) look(ctx context.Context) error {
+	a.stranded, a.unclaimed, a.overdue, a.orphans = nil, nil, nil, nil
+	if err := a.count(ctx); err != nil {
+		return err
+	}
+	if err := a.findOverdue(ctx); err != nil {
+		return err
+	}
+	return a.findOrphans(ctx)
+}
+
+// consumers returns the consumers of tasks.
+func (a *auditor) consumers(ctx context.Context) (list []*jetstream.ConsumerInfo, known uint64, err error) {
+	ctx, stop := bounded(ctx)
+	defer stop()
+	lister := a.c.tasks.ListConsumers(ctx)
+	for info := range lister.Info() {
+		if _, ok := a.c.consumerKind(info.Config.FilterSubject); ok {
+			list = append(list, info)
+			known += counted(info)
+		}
+	}
+	if err := lister.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
+		return nil, 0, a.c.translate(err)
+	}
+	return list, known, nil
+}
+
+// counted returns how many tasks a consumer knows.
+func counted(info *jetstream.ConsumerInfo) uint64 {
+	return info.NumPending + uint64(max(0, info.NumAckPending))
+}
+
+// count compares the tasks that are stored with those that the consumers know. It lists the subjects
+// only if the sums differ.
+func (a *auditor) count(ctx context.Context) error {
+	before, known, err := a.consumers(ctx)
+	if err != nil {
+		return err
+	}
+	one, stop := bounded(ctx)
+	info, err := a.c.tasks.Info(one)
+	stop()
+	if err != nil {
+		return a.c.translate(err)
+	}
+	if info.State.Msgs <= known {
+		return nil
+	}
+	subjects, err := a.c.subjects(ctx, a.c.tasks, a.c.cfg.namespace+".run.>")
+	if err != nil {
+		return err
+	}
+	after, _, err := a.consumers(ctx)
+	if err != nil {
+		return err
+	}
+	a.compare(subjects, before, after)
+	return nil
+}
+
+// compare finds the kinds and consumers of which more tasks are stored than the consumers knew before
+// and after the subjects were listed.
+func (a *auditor) compare(subjects map[string]uint64, before, after []*jetstream.ConsumerInfo) {
+	type place struct {
+		level Priority
+		kind  string
+	}
+	stored := map[place]uint64{}
+	for s, n := range subjects {
+		if level, kind, _, err := a.c.parseSubject(s); err == nil {
+			stored[place{level, kind}] += n
+		}
+	}
+	knew := map[string]uint64{}
+	for _, info := range before {
+		knew[info.Name] = counted(info)
+	}
+	for _, info := range after {
+		kind, _ := a.c.consumerKind(info.Config.FilterSubject)
+		n := uint64(0)
+		for _, level := range levels {
+			if info.Name == durable(kind, level.token()) || info.Name == durable(kind, "") {
+				n += stored[place{level, kind}]
+				delete(stored, place{level, kind})
+			}
+		}
+		if most := max(counted(info), knew[info.Name]); n > most {
+			a.stranded = append(a.stranded, AuditFinding{Kind: kind, Consumer: info.Name, Tasks: n - most})
+		}
+	}
+	unclaimed := map[string]uint64{}
+	for p, n := range stored {
+		unclaimed[p.kind] += n
+	}
+	for kind, n := range unclaimed {
+		a.unclaimed = append(a.unclaimed, AuditFinding{Kind: kind, Tasks: n})
+	}
+	order := func(x, y AuditFinding) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Consumer, y.Consumer))
+	}
+	slices.SortFunc(a.stranded, order)
+	slices.SortFunc(a.unclaimed, order)
+}
+
+// findOverdue looks for tasks whose time is over, from where it stopped the last time.
+func (a *auditor) findOverdue(ctx context.Context) error {
+	now := a.c.clock.now()
+	read := 0
+	for m, err := range a.c.messagesFrom(ctx, a.c.cfg.namespace, a.c.cfg.namespace+".run.>", a.nextTask) {
+		if err != nil {
+			return err
+		}
+		if read++; a.mostTasks >= 0 && read > a.mostTasks {
+			a.nextTask = m.Sequence
+			return nil
+		}
+		env, err := a.c.parse(m.Subject, m.Header)
+		if err != nil || env.Deadline.IsZero() && env.QueueTimeout == 0 {
+			continue
+		}
+		reason, err := a.overdueFor(ctx, env, m.Time, now)
+		if err != nil {
+			return err
+		}
+		if reason == "" {
+			continue
+		}
+		if a.mostTasks < 0 {
+			m = nil // only the name is of interest
+		} else if len(a.overdue) == auditEnds {
+			a.nextTask = m.Sequence
+			return nil
+		}
+		a.overdue = append(a.overdue, overdueTask{env, m, reason})
+	}
+	a.nextTask = 0
+	return nil
+}
+
+// overdueFor returns why the time of a task is over, or an empty text. Workers have the time of a lease to
+// find out themselves.
+func (a *auditor) overdueFor(ctx context.Context, env envelope, stored, now time.Time) (string, error) {
+	now = now.Add(-a.c.cfg.lease)
+	if !env.Deadline.IsZero() && env.Deadline.Before(now) {
+		return reasonDeadline, nil
+	}
+	if env.NotBefore.After(stored) {
+		stored = env.NotBefore
+	}
+	if env.QueueTimeout == 0 || now.Sub(stored) < env.QueueTimeout {
+		return "", nil
+	}
+	h, _, err := a.c.history(ctx, env)
+	if err != nil || h.State.Attempts > 0 || h.NotBefore > 0 {
+		return "", err
+	}
+	return reasonQueueTimeout, nil
+}
+
+// findOrphans looks for histories of tasks that are not stored, from where it stopped the last time.
+func (a *auditor) findOrphans(ctx context.Context) error {
+	bucket := a.c.cfg.namespace + "_STATE"
+	read := 0
+	for m, err := range a.c.messagesFrom(ctx, "KV_"+bucket, "$KV."+bucket+".>", a.nextHistory) {
+		if err != nil {
+			return err
+		}
+		if read++; a.mostHistories >= 0 && read > a.mostHistories {
+			a.nextHistory = m.Sequence
+			return nil
+		}
+		var h history
+		if len(m.Data) > 0 && json.Unmarshal(m.Data, &h) == nil {
+			stored, err := a.stored(ctx, h)
+			if err != nil {
+				return err
+			}
+			if stored {
+				continue
+			}
+		}
+		a.orphans = append(a.orphans, m.Sequence)
+	}
+	a.nextHistory = 0
+	return nil
+}
+
+// stored reports whether the task of a history is stored. It asks the leader.
+func (a *auditor) stored(ctx context.Context, h history) (bool, error) {
+	var answer struct{}
+	err := a.c.ask(ctx, "STREAM.MSG.GET."+a.c.cfg.namespace, map[string]uint64{"seq": h.Seq}, &answer)
+	if hasCode(err, jetstream.JSErrCodeMessageNotFound) {
+		return false, nil
+	}
+	return err == nil, a.c.translate(err)
+}

@@ -1,0 +1,141 @@
+package servertest_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed56799101/taskmanager/adapters/nats"
+	"github.com/seed56799101/taskmanager/adapters/nats/embed"
+)
+
+// gauge counts what runs at once, by key.
+type gauge struct {
+	mu   sync.Mutex
+	now  map[string]int
+	most map[string]int
+}
+
+func newGauge() *gauge { return &gauge{now: map[string]int{}, most: map[string]int{}} }
+
+func (g *gauge) enter(key string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now[key]++
+	g.most[key] = max(g.most[key], g.now[key])
+}
+
+func (g *gauge) leave(key string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now[key]--
+}
+
+func (g *gauge) highest(key string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most[key]
+}
+
+// rest waits for a while, as work would.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func TestWorkerKindLimitIsExact(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	const limit, tasks = 3, 60
+	g, got := newGauge(), new(ledger)
+	for range 2 {
+		w := newWorker(t, c, 8)
+		handle(t, w, "work", func(ctx context.Context, in string) error {
+			g.enter("")
+			rest(ctx, 2*time.Millisecond)
+			g.leave("")
+			got.add(in)
+			return nil
+		}, nats.WithKindLimit(limit))
+		w.run(t)
+	}
+	for i := range tasks {
+		submit(t, c, fmt.Sprint("t", i), nats.WithPriority(nats.Priority(i%3-1)))
+	}
+	got.waitFor(t, tasks)
+	if most := g.highest(""); most != limit {
+		t.Errorf("%d tasks ran at once, want %d", most, limit)
+	}
+	empty(t, streams(t, nc), "tasks")
+	if n := len(got.all()); n != tasks {
+		t.Errorf("%d executions, want %d", n, tasks)
+	}
+}
+
+func TestWorkerKindLimitCannotAppearWhileTasksRun(t *testing.T) {
+	c := client(t)
+	w := newWorker(t, c, 2)
+	running, end := make(chan struct{}), make(chan struct{})
+	handle(t, w, "work", func(context.Context, string) error { close(running); <-end; return nil })
+	w.run(t)
+	submit(t, c, "a")
+	<-running
+	limited := newWorker(t, c, 2)
+	handle(t, limited, "work", func(context.Context, string) error { return nil }, nats.WithKindLimit(1))
+	err := limited.Run(soon(t))
+	if err == nil || !strings.Contains(err.Error(), "drain the other workers of the kind first") {
+		t.Errorf("Run returned %v", err)
+	}
+	close(end)
+	if drained, ran := w.drain(t); drained != nil || ran != nil {
+		t.Errorf("Drain returned %v and Run %v", drained, ran)
+	}
+	again := newWorker(t, c, 2)
+	got := new(ledger)
+	handle(t, again, "work", func(_ context.Context, in string) error { got.add(in); return nil }, nats.WithKindLimit(1))
+	again.run(t)
+	submit(t, c, "b")
+	got.waitFor(t, 1)
+}
+
+func TestWorkerKeyLimit(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(2*time.Second))
+	const tasks = 20
+	g, got := newGauge(), new(ledger)
+	for range 2 {
+		w := newWorker(t, c, 8)
+		handle(t, w, "work", func(ctx context.Context, in string) error {
+			key := in[:1]
+			g.enter(key)
+			rest(ctx, 5*time.Millisecond)
+			g.leave(key)
+			got.add(in)
+			return nil
+		}, nats.WithKeyLimit(2))
+		w.run(t)
+	}
+	for i := range tasks {
+		for _, key := range []string{"a", "b"} {
+			submit(t, c, fmt.Sprint(key, i), nats.WithKey(key))
+		}
+	}
+	got.waitFor(t, 2*tasks)
+	for _, key := range []string{"a", "b"} {
+		if most := g.highest(key); most > 2 || most == 0 {
+			t.Errorf("%d tasks of key %s ran at once", most, key)
+		}
+	}
+	js := streams(t, nc)
+	empty(t, js, "tasks")
+	if reasons := deadReasons(t, js, "tasks"); reasons != nil {
+		t.Errorf("dead letters: %q", reasons)
+	}
+}
