@@ -20,7 +20,7 @@ PLATFORMS := linux/386 linux/arm windows/amd64 darwin/arm64 js/wasm
 # $(call each,MODULES,COMMAND) runs a command in each module and stops at the first failure.
 each = @set -e; for m in $(1); do echo "== $$m"; (cd "$$m" && $(2)); done
 
-.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-dashboard bench-cluster bench-against demo demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard e2e-cluster chaos dashboard-screens dashboard-assets chromium engines cc
+.PHONY: help test lint vet fmt tidy tidy-check platforms install-check release bench bench-quick bench-scaling bench-micro bench-guard bench-batch bench-dashboard bench-cluster bench-against demo demo-cluster demo-dashboard lab-check stress soak alerts-check e2e e2e-jaeger e2e-dashboard e2e-cluster chaos dashboard-screens dashboard-assets chromium engines cc
 
 help:
 	@echo 'make test    vet, and all tests with the race detector'
@@ -43,6 +43,7 @@ help:
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
 	@echo 'make demo    tasklab over the source of the Go distribution'
+	@echo 'make demo-cluster  the same in three worker processes, of which one is killed'
 	@echo 'make demo-dashboard  the live dashboard of a synthetic service, until Ctrl-C'
 	@echo 'make lab-check  replays against queueing theory, on 1, 2 and 8 processors, and of MEMORY=n jobs'
 	@echo 'make stress  20 runs of the tests with the race detector, or 4 times STRESS=n'
@@ -131,6 +132,11 @@ bench-against:
 demo:
 	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
 	.bin/tasklab run -dir "$$(go env GOROOT)/src"
+
+# It reads in this process too, and compares the digests.
+demo-cluster:
+	go build -C benchmarks -buildvcs=false -o "$(CURDIR)/.bin/tasklab" ./cmd/tasklab
+	.bin/tasklab demo-cluster -dir "$$(go env GOROOT)/src" $(ARGS)
 
 # On a machine without other load.
 bench-dashboard:

@@ -4,6 +4,8 @@
 //	tasklab simulate [-trace FILE] [flags]
 //	tasklab tune -objective TEXT [-trace FILE] [flags]
 //	tasklab demo [-listen ADDRESS] [flags]
+//	tasklab worker -cluster URL [flags]
+//	tasklab demo-cluster -dir DIR [flags]
 //
 // The command run makes a named task of every regular file below DIR. The task reads
 // the file, computes its SHA-256 and counts its lines. The command ends with a table
@@ -23,6 +25,8 @@
 //
 // With -dashboard 127.0.0.1:8080, the run has a live dashboard at that address: what the workers read, what waits,
 // what failed, and why the pool grew. See package adapters/dashboard.
+//
+// With -cluster, the files are read by several processes; see below.
 //
 // The command simulate replays a workload, from a trace or synthetic, under several
 // settings of the manager, in virtual time: an hour takes seconds. It ends with tables
@@ -46,11 +50,46 @@
 //	tasklab simulate -h
 //	tasklab tune -h
 //	tasklab demo -h
+//	tasklab worker -h
+//	tasklab demo-cluster -h
 //
 // The exit status is 0 on success; 1 if something could not be read or written or,
 // with run, if a file was shed or dropped; 2 if the arguments are wrong; and 130 after
 // an interrupt. With tune, it is also 1 if no setting meets the objectives, or if the
 // choice does not meet them on the second part. A trace that is malformed is one that could not be read.
+//
+// # Several processes
+//
+// With -cluster, the command run reads no file itself. It submits a task for each file to a cluster
+// and collects the results; the processes that read are those of the command worker, which may come and go during the run.
+// The digest is that of a run in one process.
+//
+//	tasklab run -dir DIR -cluster embed
+//	tasklab worker -cluster nats://SECRET@127.0.0.1:PORT
+//
+// With the word embed, the cluster is a NATS server in the process of the run, which then reads files too. The run
+// prints the URL for the workers, which has a random secret. The server listens at a loopback address, since
+// nothing is encrypted. A cluster over several machines needs a NATS server of its own with JetStream (nats-server -js)
+// and TLS: give its URL to both commands. Credentials go into the URL. The streams of this program begin
+// with tasklab; see package adapters/nats.
+//
+// A task has the absolute path of the file, not its content. So the workers run on the same machine, or have the directory
+// mounted at the same place or, with -dir, at another one. They read nothing outside of that directory. The task also has the size and the time
+// of the last change: a file that has changed since the run found it is a failure, and so is one that
+// cannot be read after -retries more attempts. The flags -max, -scaler, -restart, -retries and so on are those of
+// the workers.
+//
+// A worker that dies or is cut off loses its lease, by default after 5 s, and other workers read its files. A worker that
+// is interrupted gives its files back at once. A run to which no worker comes says so and waits. An interrupt of the run cancels
+// the tasks that are left.
+//
+// With -cluster embed -store STORE, the state is in the directory STORE: the data of the server, and a journal of the files that were
+// read. If the run is interrupted or killed, the same command continues it. Files that have changed since are read again.
+//
+// With -dashboard, the page shows the cluster: its processes, the files that wait, and those that failed.
+//
+// The command demo-cluster reads a directory in this process, then in three worker processes, of which it kills one on the
+// way, and compares the digests.
 //
 // # The queue
 //
@@ -312,6 +351,14 @@
 //	  files_found, files_read, files_failed, shed, dropped, files_unfinished, late,
 //	  bytes, queue_wait_p50_ms, queue_wait_p99_ms
 //	                   as above, of the files in that folder, at any depth
+//	cluster            with -cluster, the URL without secrets; otherwise empty
+//	processes          list of the processes of the cluster that read files, sorted by name:
+//	  process          the name
+//	  files, bytes     what they read
+//
+// With -cluster, the queue waits are from the submit of a file to its result, without the run time; the restarts
+// include executions after the death of a process; attempts is 0 where it is unknown; late is 0; the fields about the
+// manager say nothing.
 //
 // Percentiles are exact to three digits; those of keys are exact; those of no files are
 // 0. The digest covers one line per file, "SHA-256  path", in the byte-wise order of

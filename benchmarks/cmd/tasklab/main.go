@@ -11,9 +11,11 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/demo"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/democluster"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/run"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/simulate"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/tune"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/worker"
 )
 
 var subcommands = []subcommand.Subcommand{
@@ -21,6 +23,8 @@ var subcommands = []subcommand.Subcommand{
 	simulate.Subcommand,
 	tune.Subcommand,
 	demo.Subcommand,
+	worker.Subcommand,
+	democluster.Subcommand,
 }
 
 func main() {

@@ -53,7 +53,7 @@ func TestJSONFieldsAreDocumented(t *testing.T) {
 		empty  string
 		filled output.Report
 	}{
-		{ofRun, emptyRun, run.Report{Failures: make([]run.Failure, 1), Keys: make([]run.KeyReport, 1)}},
+		{ofRun, emptyRun, run.Report{Failures: make([]run.Failure, 1), Keys: make([]run.KeyReport, 1), Processes: make([]run.ProcessReport, 1)}},
 		{ofSimulate, small, simulation.Simulation{
 			Settings: []simulation.Result{{
 				Keys: make([]simulation.Key, 1), Kinds: make([]simulation.Kind, 1), Series: make([]simulation.Interval, 1),
@@ -166,6 +166,8 @@ func TestUsageErrors(t *testing.T) {
 		{"unknown form", []string{"simulate", "-chart", "chart.gif"}, []string{"-chart: chart.gif ends neither in .svg nor in .png"}},
 		{"unwritable chart", []string{"simulate", "-chart", dir + "/x/c.svg"}, []string{"-chart: open " + dir}},
 		{"argument of simulate", []string{"simulate", dir}, []string{"unexpected argument"}},
+		{"no cluster", []string{"worker"}, []string{"-cluster is missing", "worker -h"}},
+		{"no server", []string{"run", "-dir", dir, "-cluster", "host:4222"}, []string{"-cluster: it is neither embed nor the URL of a NATS server, such as nats://127.0.0.1:4222"}},
 		{"unknown flag", []string{"run", "-dirs", dir}, []string{"tasklab: flag provided but not defined: -dirs"}},
 		{"argument", []string{"run", dir}, []string{"unexpected argument", "is given with -dir"}},
 	} {

@@ -24,6 +24,7 @@ type View struct {
 	Elapsed               time.Duration
 	Busy, Workers, Queued int
 	Longest               taskmanager.TaskStatus // of the task that has run longest
+	Note                  string                 // what a user should know, instead of the load
 
 	// Of simulations, which have no Tally.
 	Replays, Replayed int // in all, and those that have ended
@@ -111,6 +112,9 @@ func (v *View) position() string {
 func (v *View) load() string {
 	if v.Replays > 0 {
 		return ""
+	}
+	if v.Note != "" {
+		return v.Note
 	}
 	also := func(n int, became string) string {
 		if n == 0 {

@@ -27,11 +27,16 @@ type Manager struct {
 
 // Declare declares the flags. The present values are the defaults.
 func (m *Manager) Declare(flags *flag.FlagSet) {
+	m.DeclareWorkers(flags)
+	flags.IntVar(&m.Limit, "limit", m.Limit, "let at most `N` tasks wait for a worker; 0: none, so that a task must find an idle worker")
+	flags.Var(&m.Overflow, "overflow", "apply the policy `NAME` when a task finds the queue full; see below")
+}
+
+// DeclareWorkers declares the flags that are not about the queue.
+func (m *Manager) DeclareWorkers(flags *flag.FlagSet) {
 	flags.IntVar(&m.Min, "min", m.Min, "keep `N` workers at all times")
 	flags.IntVar(&m.Max, "max", m.Max, "start up to `N` workers under load")
 	flags.DurationVar(&m.IdleTimeout, "idle-timeout", m.IdleTimeout, "stop a worker above the minimum when it has been idle for `D`")
-	flags.IntVar(&m.Limit, "limit", m.Limit, "let at most `N` tasks wait for a worker; 0: none, so that a task must find an idle worker")
-	flags.Var(&m.Overflow, "overflow", "apply the policy `NAME` when a task finds the queue full; see below")
 	flags.DurationVar(&m.Grace, "grace", m.Grace, "after an interrupt, wait up to `D` for running tasks")
 }
 

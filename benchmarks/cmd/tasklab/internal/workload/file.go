@@ -2,14 +2,10 @@
 package workload
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,21 +18,12 @@ type Reader struct {
 	files   fs.FS
 	retries int
 	load    *measure.Load
-	buffers sync.Pool // of *buffer
 }
-
-// buffer is what a task reads a file into, piece by piece.
-type buffer [128 << 10]byte
 
 // NewReader returns a Reader of files. A file that cannot be read is tried up to
 // retries more times.
 func NewReader(files fs.FS, retries int, load *measure.Load) *Reader {
-	return &Reader{
-		files:   files,
-		retries: retries,
-		load:    load,
-		buffers: sync.Pool{New: func() any { return new(buffer) }},
-	}
+	return &Reader{files: files, retries: retries, load: load}
 }
 
 // Task makes the task of a file, to be submitted at once.
@@ -55,13 +42,6 @@ type File struct {
 
 	// These two are for Progress, which may be called at any time.
 	read, size atomic.Int64
-}
-
-// Content describes what a file contains.
-type Content struct {
-	Sum   [sha256.Size]byte
-	Bytes int64
-	Lines int64
 }
 
 var (
@@ -105,6 +85,9 @@ func (t *File) Description() string { return "digest and lines of " + t.path }
 // Content describes the file. Call it when the task has succeeded.
 func (t *File) Content() Content { return t.content }
 
+// Adopt makes the task one that another process has executed, with what that process measured and read.
+func (t *File) Adopt(e measure.Executions, c Content) { t.Executions, t.content = e, c }
+
 // scan reads the file. It sets the content only at the end of the file.
 func (t *File) scan(ctx context.Context) error {
 	t.read.Store(0)
@@ -122,30 +105,8 @@ func (t *File) scan(ctx context.Context) error {
 	if t.Allowed == 0 {
 		t.Allowed = allowance(info.Size())
 	}
-
-	buf := t.reader.buffers.Get().(*buffer)
-	defer t.reader.buffers.Put(buf)
-	var c Content
-	digest := sha256.New()
-	for {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		n, err := file.Read(buf[:])
-		digest.Write(buf[:n])
-		c.Bytes += int64(n)
-		c.Lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
-		t.read.Store(c.Bytes)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	digest.Sum(c.Sum[:0])
-	t.content = c
-	return nil
+	t.content, err = Scan(ctx, file, t.read.Store)
+	return err
 }
 
 // Reason returns the text of an error without the path, which reports show

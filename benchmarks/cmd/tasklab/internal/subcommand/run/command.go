@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/cluster"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/flagvalue"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/progress"
@@ -42,6 +43,7 @@ type command struct {
 
 	dashboard string
 	live      live
+	across    across
 }
 
 func newCommand() *command {
@@ -59,6 +61,7 @@ func newCommand() *command {
 		scaler:  settings.Scalers.Choose(),
 		restart: settings.Restarts.Choose(),
 		retries: 3,
+		across:  across{listen: "127.0.0.1:0", lease: cluster.DefaultLease},
 	}
 }
 
@@ -73,6 +76,7 @@ func (c *command) Declare(flags *flag.FlagSet) {
 	flags.StringVar(&c.list, "list", c.list, "write a line \"SHA-256  lines  path\" per file to `FILE`")
 	flags.StringVar(&c.record, "record", c.record, "record the run as a trace in `FILE`, with a row per file that was found")
 	flags.StringVar(&c.dashboard, "dashboard", c.dashboard, "serve a live dashboard of the run at the loopback `ADDRESS`, such as 127.0.0.1:8080; the port 0 means any free one")
+	c.across.declare(flags)
 	c.format.Declare(flags)
 }
 
@@ -86,7 +90,7 @@ func (*command) Explain(help io.Writer) {
 }
 
 // Check reports everything that is wrong with the flags.
-func (c *command) Check(*flag.FlagSet) error {
+func (c *command) Check(flags *flag.FlagSet) error {
 	var f flagvalue.Faults
 	c.manager.Check(&f)
 	f.Require(c.retries >= 0, "-retries is %d; it must be 0 or more", c.retries)
@@ -100,6 +104,7 @@ func (c *command) Check(*flag.FlagSet) error {
 	}
 	c.checkRecord(&f)
 	c.checkDashboard(&f)
+	c.across.check(flags, &f)
 	return f.Err()
 }
 
@@ -117,7 +122,12 @@ func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.
 	}
 	c.live = c.startDashboard(stderr)
 	observers := append(rec.observers(), c.live.observers()...)
-	rep, err := c.read(ctx, workload.Directory(c.dir), progress.New(stderr), export.Options(observers...)...)
+	var rep Report
+	if options := export.Options(observers...); c.across.at != "" {
+		rep, err = c.readAcross(ctx, progress.New(stderr), stderr, options...)
+	} else {
+		rep, err = c.read(ctx, workload.Directory(c.dir), progress.New(stderr), options...)
+	}
 	if err == nil {
 		err = c.deliver(rep, stdout)
 	}
@@ -130,7 +140,7 @@ func (c *command) Run(ctx context.Context, stdout, stderr io.Writer) subcommand.
 	}
 	switch {
 	case rep.Interrupted:
-		output.Say(stderr, "tasklab: interrupted; %d files that were found are not done\n", rep.Unfinished)
+		output.Say(stderr, "tasklab: interrupted; %d files that were found are not done%s\n", rep.Unfinished, c.across.resume())
 		return subcommand.Interrupted
 	case err != nil, len(rep.Failures)+rep.Shed+rep.Dropped > 0:
 		return subcommand.Failed

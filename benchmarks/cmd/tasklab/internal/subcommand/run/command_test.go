@@ -75,6 +75,7 @@ func TestJSONAndList(t *testing.T) {
 		WorkersMin: 2,
 		WorkersMax: 3,
 		Failures:   []Failure{},
+		Processes:  []ProcessReport{},
 		Keys: []KeyReport{
 			{Key: ".", Tally: measure.Tally{Found: 3, Read: 3, Bytes: 16}, BytesShare: share(16)},
 			{Key: "a", Tally: measure.Tally{Found: 2, Read: 2, Bytes: all - 19}, BytesShare: share(all - 19)},

@@ -19,7 +19,7 @@ type job struct {
 	files   fs.FS
 	reader  *workload.Reader
 	results *results
-	counted atomic.Int64 // files; see countInAdvance
+	counted atomic.Int64 // files; see countFiles
 }
 
 // read reads all files and shows the progress on d. If ctx ends, the report
@@ -37,13 +37,13 @@ func (c *command) read(ctx context.Context, files fs.FS, d progress.Display, mor
 	hide := progress.Show(d, j.view)
 	var counting sync.WaitGroup
 	if d.WantsTotal() {
-		counting.Go(func() { j.countInAdvance(ctx) })
+		counting.Go(func() { j.counted.Store(countFiles(ctx, j.files)) })
 	}
 	err = j.Work(ctx, j.feed)
 	counting.Wait()
 	hide()
 	err = errors.Join(err, hideDashboard())
-	rep := c.report(j)
+	rep := c.report(j.results, measured{j.Elapsed, j.Load.PeakWorkers(), j.Load.PeakBusy()})
 	rep.Interrupted = ctx.Err() != nil
 	return rep, err
 }
@@ -61,15 +61,16 @@ func (j *job) feed(ctx context.Context) error {
 	})
 }
 
-// countInAdvance counts the files in a walk of its own. The walk that feeds the
+// countFiles counts the files in a walk of its own. The walk that feeds the
 // manager waits for the manager, so it cannot know how many files are to come.
-func (j *job) countInAdvance(ctx context.Context) {
+func countFiles(ctx context.Context, files fs.FS) (n int64) {
 	// The other walk reports what cannot be read.
-	_ = workload.Walk(ctx, j.files, workload.Visitor{
-		File:    func(string, fs.DirEntry) error { j.counted.Add(1); return nil },
+	_ = workload.Walk(ctx, files, workload.Visitor{
+		File:    func(string, fs.DirEntry) error { n++; return nil },
 		Skipped: func() {},
 		Failed:  func(string, error) {},
 	})
+	return n
 }
 
 // view returns what a display shows of the job.

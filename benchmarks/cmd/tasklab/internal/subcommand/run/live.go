@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/seed56799101/taskmanager/adapters/dashboard"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/cluster"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/flagvalue"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/web"
@@ -50,10 +51,27 @@ func (l live) show(m *taskmanager.TaskManager) (hide func() error, err error) {
 	if l.collector == nil {
 		return func() error { return nil }, nil
 	}
-	server, err := web.Serve(l.address, dashboard.New(dashboard.Title("Tasklab"), dashboard.Manager("files", m, l.collector)))
+	return l.serve(dashboard.Manager("files", m, l.collector))
+}
+
+// serve serves a dashboard until hide is called.
+func (l live) serve(options ...dashboard.Option) (hide func() error, err error) {
+	server, err := web.Serve(l.address, dashboard.New(append(options, dashboard.Title("Tasklab"))...))
 	if err != nil {
 		return nil, err
 	}
 	output.Say(l.stderr, "The dashboard is at %s until the run ends.\n", server.URL)
 	return server.Close, nil
+}
+
+// showCluster serves the dashboard of a cluster, and of the worker in this process if there is one, until hide is called.
+func (l live) showCluster(joined *cluster.Cluster, own *cluster.Worker) (hide func() error, err error) {
+	if l.collector == nil {
+		return func() error { return nil }, nil
+	}
+	options := []dashboard.Option{dashboard.Cluster("cluster", joined.Source())}
+	if own != nil {
+		options = append(options, dashboard.Manager("this process", own.Manager, l.collector))
+	}
+	return l.serve(options...)
 }

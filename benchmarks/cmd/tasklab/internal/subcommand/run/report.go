@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -43,17 +44,32 @@ type Report struct {
 	Failures       []Failure   `json:"failures"`
 	Keys           []KeyReport `json:"keys"`
 
+	Cluster   string          `json:"cluster"`
+	Processes []ProcessReport `json:"processes"`
+
 	files []fileResult // that were read, in the order of their paths
 }
 
+// ProcessReport is the result for a process of a cluster.
+type ProcessReport struct {
+	Process string `json:"process"`
+	Files   int    `json:"files"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// measured is what a job measures as a whole.
+type measured struct {
+	elapsed               time.Duration
+	peakWorkers, peakBusy int64
+}
+
 // report makes the report of a job that has ended.
-func (c *command) report(j *job) Report {
-	r := j.results
+func (c *command) report(r *results, m measured) Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slices.SortFunc(r.files, func(a, b fileResult) int { return cmp.Compare(a.path, b.path) })
 	slices.SortFunc(r.failures, func(a, b Failure) int { return cmp.Compare(a.Path, b.Path) })
-	seconds := max(j.Elapsed, time.Nanosecond).Seconds()
+	seconds := max(m.elapsed, time.Nanosecond).Seconds()
 	return Report{
 		Dir:            c.dir,
 		Queue:          c.queue.Name,
@@ -75,13 +91,23 @@ func (c *command) report(j *job) Report {
 		RunTimeP99:     r.times.RunTime(99),
 		WorkersMin:     c.manager.Min,
 		WorkersMax:     c.manager.Max,
-		PeakWorkers:    j.Load.PeakWorkers(),
-		PeakBusy:       j.Load.PeakBusy(),
+		PeakWorkers:    m.peakWorkers,
+		PeakBusy:       m.peakBusy,
 		Restarts:       r.counts.restarts,
 		Failures:       append([]Failure{}, r.failures...), // never null in JSON
 		Keys:           keyReports(r.keys, r.counts.Bytes),
+		Processes:      processReports(r.processes),
 		files:          r.files,
 	}
+}
+
+// processReports returns the reports of all processes, sorted by name.
+func processReports(processes map[string]ProcessReport) []ProcessReport {
+	reports := []ProcessReport{} // never null in JSON
+	for _, name := range slices.Sorted(maps.Keys(processes)) {
+		reports = append(reports, processes[name])
+	}
+	return reports
 }
 
 // digest returns the digest of a list of files.

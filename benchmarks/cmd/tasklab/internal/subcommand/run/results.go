@@ -10,12 +10,14 @@ import (
 
 // results collects how the files ended. It is safe for concurrent use.
 type results struct {
-	mu       sync.Mutex
-	counts   counts
-	keys     map[string]*keyResult
-	files    []fileResult
-	failures []Failure
-	times    measure.Times // of the files that were read or failed
+	mu     sync.Mutex
+	counts counts
+	keys   map[string]*keyResult
+	// Those of a cluster that read files, by their names.
+	processes map[string]ProcessReport
+	files     []fileResult
+	failures  []Failure
+	times     measure.Times // of the files that were read or failed
 }
 
 // counts are the numbers that change during a run.
@@ -50,7 +52,7 @@ type Failure struct {
 }
 
 func newResults() *results {
-	return &results{keys: make(map[string]*keyResult), times: measure.NewTimes()}
+	return &results{keys: make(map[string]*keyResult), processes: make(map[string]ProcessReport), times: measure.NewTimes()}
 }
 
 // countLocked adds files of a key to the counts.
@@ -109,6 +111,14 @@ func (r *results) ended(t *workload.File, err error) {
 		k.waits = append(k.waits, t.QueueWait)
 	}
 	r.times.Record(&t.Executions)
+}
+
+// readBy records which process has read a file.
+func (r *results) readBy(process string, bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.processes[process]
+	r.processes[process] = ProcessReport{process, p.Files + 1, p.Bytes + bytes}
 }
 
 // now returns the present counts.

@@ -18,6 +18,9 @@ func (r Report) Text() string {
 	if len(r.Keys) > 1 {
 		all += r.keyTable().Render() + "\n"
 	}
+	if len(r.Processes) > 0 {
+		all += r.processTable().Render() + "\n"
+	}
 	if len(r.Failures) > 0 {
 		all += r.failureTable().Render() + "\n"
 	}
@@ -57,6 +60,22 @@ func (r Report) summary() table.Writer {
 	t.AppendRows([]table.Row{
 		{"elapsed", output.Short(measure.Seconds(r.Elapsed)), ""},
 		{"files/s", count(int(r.FilesPerSecond)), output.Size(int64(r.BytesPerSecond)) + "/s"},
+	})
+	if r.Cluster == "" {
+		t.AppendRows(r.ofManager())
+	} else {
+		t.AppendRows(r.ofCluster())
+	}
+	t.AppendSeparator()
+	t.AppendRow(table.Row{"digest", r.Digest[:16], "first digits; the same for the same files"})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
+	return t
+}
+
+// ofManager are the rows about the manager of a run in one process.
+func (r Report) ofManager() []table.Row {
+	count := output.English().Sprint
+	return []table.Row{
 		{"queue", r.Queue, fmt.Sprintf("limit %s, overflow %s", count(r.Limit), r.Overflow)},
 		{"scaler", r.Scaler, "for the number of workers"},
 		{"restart", r.Restart, fmt.Sprintf("for the failures, up to %d times a file", r.Retries)},
@@ -66,10 +85,31 @@ func (r Report) summary() table.Writer {
 		{"run time p50", output.ShortMilliseconds(r.RunTimeP50), "of the last execution"},
 		{"run time p99", output.ShortMilliseconds(r.RunTimeP99), ""},
 		{"peak workers", count(r.PeakWorkers), fmt.Sprintf("of %d to %d; %d busy at the same time", r.WorkersMin, r.WorkersMax, r.PeakBusy)},
-	})
-	t.AppendSeparator()
-	t.AppendRow(table.Row{"digest", r.Digest[:16], "first digits; the same for the same files"})
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
+	}
+}
+
+// ofCluster are the rows about a run in several processes.
+func (r Report) ofCluster() []table.Row {
+	count := output.English().Sprint
+	return []table.Row{
+		{"cluster", output.Count(len(r.Processes), "reader"), r.Cluster},
+		{"wait p50", output.ShortMilliseconds(r.QueueWaitP50), "from submit to result, without the run time"},
+		{"wait p99", output.ShortMilliseconds(r.QueueWaitP99), ""},
+		{"run time p50", output.ShortMilliseconds(r.RunTimeP50), "of the last execution"},
+		{"run time p99", output.ShortMilliseconds(r.RunTimeP99), ""},
+		{"peak workers", count(r.PeakWorkers), "of all processes"},
+	}
+}
+
+// processTable is the table of the processes of a cluster.
+func (r Report) processTable() table.Writer {
+	count := output.English().Sprint
+	t := output.NewTable("by process")
+	t.AppendHeader(table.Row{"process", "files", "bytes"})
+	for _, p := range r.Processes {
+		t.AppendRow(table.Row{output.Printable(p.Process), count(p.Files), output.Size(p.Bytes)})
+	}
+	t.SetColumnConfigs(append(output.NumericColumns(2, 3), table.ColumnConfig{Number: 1, WidthMax: 40}))
 	return t
 }
 

@@ -1,0 +1,118 @@
+package democluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/cluster"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/progress"
+	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/subcommand/run"
+)
+
+// process is a worker process. It ends when its standard input does, and so with this program, however that ends.
+type process struct {
+	name  string
+	cmd   *exec.Cmd
+	stdin io.Closer
+	out   bytes.Buffer
+}
+
+// scene is the demonstration while it runs.
+type scene struct {
+	stdout    io.Writer
+	processes []*process
+	third     int // files after which a process is killed
+
+	killing sync.Once
+	victim  *process // that was killed
+	ended   int      // files that had ended then
+}
+
+// startAll starts the worker processes.
+func (s *scene) startAll(ctx context.Context, c *command, url string) error {
+	for i := range c.processes {
+		p := &process{name: fmt.Sprintf("worker-%d", i+1)}
+		p.cmd = c.start(ctx, []string{"worker", "-cluster", url, "-name", p.name, "-lease", c.lease.String(), "-min", "2", "-max", "2", "-attached"})
+		p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+		stdin, err := p.cmd.StdinPipe()
+		if err == nil {
+			p.stdin = stdin
+			err = p.cmd.Start()
+		}
+		if err != nil {
+			return fmt.Errorf("tasklab: start %s: %w", p.name, err)
+		}
+		s.processes = append(s.processes, p)
+		output.Say(s.stdout, "%s is process %d.\n", p.name, p.cmd.Process.Pid)
+	}
+	return nil
+}
+
+// read lets the processes read the files, and kills one of them.
+func (s *scene) read(ctx context.Context, joined *cluster.Cluster, dir string, d progress.Display) (run.Report, error) {
+	return run.OnCluster(ctx, joined, dir, d, func(n int) {
+		if n >= s.third {
+			s.killing.Do(func() {
+				s.victim, s.ended = s.processes[1], n
+				_ = s.victim.cmd.Process.Kill() // waiting for it tells how it ended
+			})
+		}
+	})
+}
+
+// endAll ends the processes.
+func (s *scene) endAll() error {
+	var faults []error
+	for _, p := range s.processes {
+		_ = p.stdin.Close() // if it is closed already, the process is ending
+	}
+	for _, p := range s.processes {
+		err := p.cmd.Wait()
+		if p == s.victim {
+			if p.cmd.ProcessState.Success() {
+				faults = append(faults, fmt.Errorf("tasklab: %s had ended before it was killed", p.name))
+			}
+			continue
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("tasklab: %s: %w\n%s", p.name, err, &p.out))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// tell prints what happened, and compares the reports.
+func (s *scene) tell(local, shared run.Report) error {
+	say := func(format string, args ...any) { output.Say(s.stdout, format+"\n", args...) }
+	if s.victim == nil {
+		return errors.New("tasklab: no process was killed, since there are too few files")
+	}
+	say("After %s, %s was killed (%v).", output.Count(s.ended, "file"), s.victim.name, s.victim.cmd.ProcessState)
+	say("Delivered again, to the other processes: %s.", output.Count(shared.Restarts, "file"))
+	for _, p := range shared.Processes {
+		say("%s has read %s, %s.", p.Process, output.Count(p.Files, "file"), output.Size(p.Bytes))
+	}
+	say("The processes took %s for %s, %s, digest %s", seconds(shared.Elapsed), output.Count(shared.Read, "file"), output.Size(shared.Bytes), shared.Digest[:16])
+	if shared.Digest != local.Digest || len(shared.Failures) > 0 {
+		return fmt.Errorf("tasklab: the digests differ: %s in this process, %s in several; %d failures, %d files unfinished",
+			local.Digest, shared.Digest, len(shared.Failures), shared.Unfinished)
+	}
+	say("Both digests are equal: no file was lost, and none counts twice.")
+	return nil
+}
+
+// startSelf makes the command that runs this program with other arguments.
+func startSelf(ctx context.Context, args []string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return exec.CommandContext(ctx, self, args...) //nolint:gosec // this program itself
+}
