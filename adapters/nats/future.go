@@ -83,8 +83,9 @@ func (t *Task) outcome(ctx context.Context) (outcome, error) {
 }
 
 const (
-	firstPoll = time.Millisecond // after a sign, since the server may send that before it has stored the outcome
-	idlePoll  = time.Second      // without a sign
+	firstPoll = time.Millisecond      // after a sign, since the server may send that before it has stored the outcome
+	nextPoll  = 20 * time.Millisecond // without a sign: it may have come just before the subscription
+	idlePoll  = time.Second           // from which on the task may be gone
 	pollMost  = 5 * time.Second
 	pollsNone = 2 // without a task and without an outcome, before there is none
 )
@@ -119,7 +120,7 @@ func (t *Task) await(ctx context.Context) (outcome, error) {
 			}
 		}
 		if wait == 0 {
-			wait = idlePoll
+			wait = nextPoll
 		}
 		if wait, err = t.pause(ctx, sign, wait); err != nil {
 			return outcome{}, err
