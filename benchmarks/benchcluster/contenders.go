@@ -7,23 +7,22 @@ import (
 	"time"
 )
 
-// interval is the time between two syncs of package nats where at most about a second may be lost.
-const interval = time.Second
-
 // ours returns package nats in its settings.
 func ours(dir string) []contender {
 	embedded := func(interval time.Duration) func(context.Context) (system, error) {
-		return func(ctx context.Context) (system, error) { return openEmbedded(ctx, dir, interval) }
+		return func(ctx context.Context) (system, error) { return openEmbedded(ctx, dir, interval, shape{}) }
 	}
 	tcp := func(interval time.Duration, servers int) func(context.Context) (system, error) {
-		return func(ctx context.Context) (system, error) { return openTCP(ctx, dir, interval, servers) }
+		return func(ctx context.Context) (system, error) {
+			return openTCP(ctx, dir, interval, shape{servers: servers})
+		}
 	}
 	return []contender{
-		{"**nats, server in the process**", synced, embedded(0)},
-		{"**nats, TCP**", synced, tcp(0, 1)},
-		{"**nats, TCP, three servers**", synced, tcp(0, 3)},
-		{"**nats, server in the process**", delayed, embedded(interval)},
-		{"**nats, TCP**", delayed, tcp(interval, 1)},
+		{"**nats, server in the process**", synced, embedded(intervals[synced])},
+		{"**nats, TCP**", synced, tcp(intervals[synced], 1)},
+		{"**nats, TCP, three servers**", synced, tcp(intervals[synced], 3)},
+		{"**nats, server in the process**", delayed, embedded(intervals[delayed])},
+		{"**nats, TCP**", delayed, tcp(intervals[delayed], 1)},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // idle opens package nats with the server in the process.
 func idle(t *testing.T) system {
 	t.Helper()
-	s, err := openEmbedded(t.Context(), t.TempDir(), interval)
+	s, err := openEmbedded(t.Context(), t.TempDir(), intervals[delayed], shape{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ func main() {
 	rounds := flag.Int("rounds", 3, "the number of rounds")
 	scale := flag.Float64("scale", 1, "multiplies the length of each measurement")
 	only := flag.String("run", "", "measure only the contenders that match this regular expression")
+	wide := flag.Bool("capacity", true, "measure also how much package nats can do in other situations")
 	dir := flag.String("dir", "", "where the data is, on the disk to be measured; a temporary directory by default")
 	flag.Parse()
 	selected, err := regexp.Compile(*only)
@@ -34,7 +35,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(run(ctx, settings{rounds: *rounds, scale: *scale, selected: selected, dir: *dir}))
+	exit(run(ctx, settings{rounds: *rounds, scale: *scale, selected: selected, capacity: *wide, dir: *dir}))
 }
 
 func exit(err error) {
@@ -48,6 +49,7 @@ type settings struct {
 	rounds   int
 	scale    float64
 	selected *regexp.Regexp
+	capacity bool
 	dir      string
 }
 
@@ -71,7 +73,7 @@ func run(ctx context.Context, set settings) (err error) {
 	}
 	for round := range set.rounds {
 		for i, c := range all {
-			fmt.Fprintf(os.Stderr, "\rround %d of %d: %-40s", round+1, set.rounds, c.name)
+			progress(fmt.Sprintf("round %d of %d: %s", round+1, set.rounds, c.name))
 			f, err := measure(ctx, c, planFor(c.durability, set.scale))
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
@@ -79,11 +81,22 @@ func run(ctx context.Context, set settings) (err error) {
 			results[i].rounds = append(results[i].rounds, f)
 		}
 	}
-	fmt.Fprintf(os.Stderr, "\r%-60s", "idle workers")
+	progress("idle workers")
 	idle := idleContenders(all)
 	if err := measureIdle(ctx, idle, time.Duration(set.scale*float64(20*time.Second))); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "\r%-60s\r", "")
-	return report(os.Stdout, results, idle, sync, time.Since(begin))
+	tables := ""
+	if set.capacity {
+		if tables, err = capacity(ctx, dir, set.scale, progress); err != nil {
+			return err
+		}
+	}
+	progress("")
+	return errors.Join(report(os.Stdout, results, idle, sync, time.Since(begin)), printed(fmt.Print(tables)))
 }
+
+// progress shows what is measured, in one line of the terminal.
+func progress(what string) { fmt.Fprintf(os.Stderr, "\r%-70s\r%s", "", what) }
+
+func printed(_ int, err error) error { return err }

@@ -24,7 +24,9 @@ type plan struct {
 	submits   int           // of each kind
 	runs      int           // how many tasks at least are stored before they run
 	latencies int
-	yard      int // tasks in the process
+	yard      int // tasks in the process; 0: none
+	depth     int // tasks that are stored before the first measurement
+	noRun     bool
 }
 
 // planFor returns the plan for a contender: syncs take so long that fewer tasks suffice.
@@ -48,18 +50,44 @@ type figures struct {
 
 // measure measures a contender once.
 func measure(ctx context.Context, c contender, p plan) (f figures, err error) {
-	if f.yard, err = yard(ctx, p.yard); err != nil {
-		return f, err
+	if p.yard > 0 {
+		if f.yard, err = yard(ctx, p.yard); err != nil {
+			return f, err
+		}
 	}
 	s, err := c.open(ctx)
 	if err != nil {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if p.noRun {
+		return f, submits(ctx, s, p, &f)
+	}
 	if err := warmUp(ctx, s); err != nil {
 		return f, err
 	}
-	stored := 0
+	if err := submits(ctx, s, p, &f); err != nil {
+		return f, err
+	}
+	stored, err := s.outstanding(ctx)
+	if err != nil {
+		return f, err
+	}
+	if err := fill(ctx, s, "fill", p.runs-stored); err != nil {
+		return f, err
+	}
+	if f.run, err = runAll(ctx, s, max(stored, p.runs)); err != nil || p.latencies == 0 {
+		return f, err
+	}
+	f.p50, f.p99, err = latencies(ctx, s, p.latencies)
+	return f, err
+}
+
+// submits measures each kind of submit.
+func submits(ctx context.Context, s system, p plan, f *figures) error {
+	if err := fill(ctx, s, "depth", p.depth); err != nil {
+		return err
+	}
 	for _, phase := range []struct {
 		rate    *float64
 		measure func(context.Context, system, plan) (int, time.Duration, error)
@@ -69,19 +97,11 @@ func measure(ctx context.Context, c contender, p plan) (f figures, err error) {
 			continue
 		}
 		if err != nil {
-			return f, err
+			return err
 		}
-		stored += n
 		*phase.rate = float64(n) / took.Seconds()
 	}
-	if err := fill(ctx, s, p.runs-stored); err != nil {
-		return f, err
-	}
-	if f.run, err = runAll(ctx, s, max(stored, p.runs)); err != nil {
-		return f, err
-	}
-	f.p50, f.p99, err = latencies(ctx, s, p.latencies)
-	return f, err
+	return nil
 }
 
 // warmUp runs a few tasks, so that what is created once for a store or a worker is there: consumers,
@@ -171,10 +191,10 @@ func names(prefix string, from, n int) []string {
 	return all
 }
 
-// fill stores n more tasks.
-func fill(ctx context.Context, s system, n int) error {
+// fill stores n tasks.
+func fill(ctx context.Context, s system, prefix string, n int) error {
 	for from := 0; from < n; from += batch {
-		missing := names("fill", from, min(batch, n-from))
+		missing := names(prefix, from, min(batch, n-from))
 		err := s.submitAll(ctx, missing)
 		if errors.Is(err, errNoBatches) {
 			err = inParallel(missing, func(name string) error { return s.submit(ctx, name) })

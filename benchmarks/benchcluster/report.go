@@ -51,7 +51,7 @@ func table(b *strings.Builder, d durability, results []result) {
 			if m == 0 {
 				return "–"
 			}
-			return fmt.Sprintf("%s/s ± %.0f %%", thousands(m), 100*spread)
+			return fmt.Sprintf("%s ± %.0f %%", perSecond(m), 100*spread)
 		}
 		latency := func(of func(figures) time.Duration) string {
 			m, _ := median(r.rounds, func(f figures) float64 { return of(f).Seconds() })
