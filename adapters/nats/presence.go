@@ -3,10 +3,13 @@ package nats
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"time"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // presenceEvery is how often a process says that it is present.
@@ -43,6 +46,17 @@ func (w *Worker) announce(ctx context.Context) error {
 		return fmt.Errorf("nats: announce the process: %w", w.c.translate(err))
 	}
 	return nil
+}
+
+// announceFirst is announce for the start. If the server is full, the worker runs without an entry: it is
+// what makes room.
+func (w *Worker) announceFirst(ctx context.Context) error {
+	err := w.announce(ctx)
+	if errors.Is(err, taskmanager.ErrQueueFull) {
+		w.logs.errorf("presence", "%s", clean(err.Error(), errorLimit))
+		return nil
+	}
+	return err
 }
 
 // stayPresent announces the process until ctx ends, and then takes the announcement back.

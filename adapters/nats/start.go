@@ -35,7 +35,7 @@ func (w *Worker) setUp(ctx context.Context) error {
 	}
 	if err == nil {
 		w.began = w.c.clock.now()
-		err = w.persist(ctx, "announce the process", w.announce)
+		err = w.persist(ctx, "announce the process", w.announceFirst)
 	}
 	if err = refused(ctx, err); err != nil {
 		return fmt.Errorf("nats: run a worker: %w", w.c.translate(err))
