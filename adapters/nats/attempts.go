@@ -113,6 +113,8 @@ func (a *attempts) judge(ctx context.Context, err error) (again bool, _ error) {
 		return true, nil
 	case errors.Is(err, natsgo.ErrMaxPayload):
 		return false, fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case errors.Is(err, natsgo.ErrConnectionClosed), errors.Is(err, jetstream.ErrInvalidJSAck): // it was sent
+		a.unknown = true
 	}
 	return false, a.definite(err)
 }

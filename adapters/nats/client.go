@@ -69,6 +69,9 @@ func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := checkVersion(nc.ConnectedServerVersion()); err != nil {
+		return nil, err
+	}
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("nats: open: %w", err)
@@ -132,6 +135,19 @@ func (c *Client) limited(ctx context.Context, d time.Duration) (context.Context,
 
 // connection returns a context that ends when the present connection is lost.
 func (c *Client) connection() context.Context { return *c.connected.Load() }
+
+// checkVersion returns an error for a server that does not have what the layout needs. It would ignore
+// the settings that it does not know.
+func checkVersion(version string) error {
+	var major, minor int
+	if n, err := fmt.Sscanf(version, "%d.%d.", &major, &minor); n < 2 && err != nil {
+		return nil //nolint:nilerr // not connected at present, or a version of its own
+	}
+	if major < 2 || major == 2 && minor < 12 {
+		return fmt.Errorf("nats: the server has version %s; use 2.12 or a newer one", clean(version, quoteLimit))
+	}
+	return nil
+}
 
 // submitObservers returns the observers of submits, with the one for the installed providers unless
 // the user has given one.

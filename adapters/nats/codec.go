@@ -52,7 +52,8 @@ func recovered(what string, err *error) {
 }
 
 // validCodec returns an error for a codec that cannot be used.
-func validCodec(codec Codec) error {
+func validCodec(codec Codec) (err error) {
+	defer recovered("the method Name of the codec", &err)
 	if codec == nil {
 		return fmt.Errorf("nats: WithCodec: nil codec; pass nats.JSON or your own")
 	}

@@ -1,0 +1,157 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+func TestVersionsOfTheServer(t *testing.T) {
+	for version, ok := range map[string]bool{
+		"2.12.0": true, "2.15.2": true, "3.0.0": true, "2.14.0-RC.1": true, "": true, "dev": true,
+		"2.11.9": false, "2.9.0": false, "1.4.1": false,
+	} {
+		if err := checkVersion(version); (err == nil) != ok {
+			t.Errorf("version %q: %v", version, err)
+		}
+	}
+}
+
+func TestErrorsOfTheServer(t *testing.T) {
+	c := testClient()
+	for _, tc := range []struct {
+		code  jetstream.ErrorCode
+		text  string
+		taken bool
+		want  error
+	}{
+		{10071, "wrong last sequence: 5", true, nil},
+		{10164, "wrong last sequence", true, nil},
+		{10077, "maximum messages per subject exceeded", true, nil},
+		{10077, "maximum messages exceeded", false, taskmanager.ErrQueueFull},
+		{10077, "maximum bytes exceeded", false, taskmanager.ErrQueueFull},
+		{10077, "message too large", false, ErrTooLarge},
+		{10023, "insufficient resources", false, taskmanager.ErrQueueFull},
+		{10047, "insufficient storage resources available", false, taskmanager.ErrQueueFull},
+		{10028, "insufficient memory resources available", false, taskmanager.ErrQueueFull},
+		{10002, "resource limits exceeded for account", false, taskmanager.ErrQueueFull},
+		{10054, "message size exceeds maximum allowed", false, ErrTooLarge},
+		{10097, "header size exceeds maximum allowed of 64k", false, ErrTooLarge},
+		{10059, "stream not found", false, ErrNotFound},
+		{10076, "JetStream not enabled", false, ErrNoJetStream},
+		{10039, "JetStream not enabled for account", false, ErrNoJetStream},
+	} {
+		err := fmt.Errorf("wrapped: %w", &jetstream.APIError{ErrorCode: tc.code, Description: tc.text})
+		if got := nameTaken(err); got != tc.taken {
+			t.Errorf("%d %s: the name is taken: %v", tc.code, tc.text, got)
+		}
+		if got := c.translate(err); tc.want != nil && !errors.Is(got, tc.want) || transient(err) {
+			t.Errorf("%d %s: %v, transient %v; want %v", tc.code, tc.text, got, transient(err), tc.want)
+		}
+	}
+	for _, err := range []error{
+		&jetstream.APIError{ErrorCode: 10008}, &jetstream.APIError{ErrorCode: 10158}, natsgo.ErrNoResponders, natsgo.ErrDisconnected,
+	} {
+		if !transient(err) {
+			t.Errorf("%v is not transient", err)
+		}
+	}
+}
+
+// What an attempt means for those after it, and for the error at last.
+func TestAnUnknownAttemptIsNotForgotten(t *testing.T) {
+	full := &jetstream.APIError{ErrorCode: 10023}
+	for _, tc := range []struct {
+		err     error
+		again   bool
+		unknown bool
+	}{
+		{full, false, false},
+		{natsgo.ErrMaxPayload, false, false},
+		{natsgo.ErrDisconnected, true, true},
+		{context.Canceled, true, true},
+		{natsgo.ErrConnectionClosed, false, true},
+		{jetstream.ErrInvalidJSAck, false, true},
+		{&jetstream.APIError{ErrorCode: 10008}, true, false},
+	} {
+		a := attempts{c: testClient()}
+		again, err := a.judge(t.Context(), tc.err)
+		if again != tc.again || a.unknown != tc.unknown || errors.Is(err, ErrUnknownOutcome) != (tc.unknown && !again) {
+			t.Errorf("%v: again %v, unknown %v, error %v", tc.err, again, a.unknown, err)
+		}
+		if !again {
+			continue
+		}
+		if _, err := a.judge(t.Context(), full); !errors.Is(err, taskmanager.ErrQueueFull) || errors.Is(err, ErrUnknownOutcome) != tc.unknown {
+			t.Errorf("%v, then a full server: %v", tc.err, err)
+		}
+		ctx, stop := context.WithCancelCause(t.Context())
+		stop(natsgo.ErrTimeout)
+		if err := a.giveUp(ctx); !errors.Is(err, natsgo.ErrTimeout) || errors.Is(err, ErrUnknownOutcome) != tc.unknown {
+			t.Errorf("%v, then the end of the context: %v", tc.err, err)
+		}
+	}
+}
+
+func TestTextsOfErrors(t *testing.T) {
+	long := strings.Repeat("ü", 80)
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{named("a\n", ErrTooLarge), `nats: task "a\n": too large`},
+		{named(long, errors.New("x")), `nats: task "` + strings.Repeat("ü", 50) + `"…: x`},
+		{atItem(3, named("a", ErrNoKind)), `nats: item 3: task "a": the task has no kind; pass WithKind, or give the payload a method Kind() string`},
+		{&PartialError{[]string{"p", "q"}}, `nats: the answer is incomplete: no answer from "p", "q"`},
+		{&ResultError{Name: "a", Text: "broken"}, `nats: task "a": broken`},
+	} {
+		if diff := cmp.Diff(tc.want, tc.err.Error()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if got := list(make([]string, 13)); !strings.HasSuffix(got, "and 3 more") {
+		t.Errorf("a list of 13: %s", got)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for h, want := range map[string]int{"": 12, "a": 12 + len("a: b\r\n")} {
+		header := natsgo.Header{}
+		if h != "" {
+			header[h] = []string{"b"}
+		}
+		if got := headerSize(header); got != want {
+			t.Errorf("headers %v have %d bytes, want %d", header, got, want)
+		}
+	}
+}
+
+type panicCodec struct{ Codec }
+
+func TestAnInvalidCodec(t *testing.T) {
+	if _, err := newConfig([]Option{WithCodec(panicCodec{})}); err == nil || !strings.Contains(err.Error(), "panicked") {
+		t.Errorf("a codec that panics: %v", err)
+	}
+}
+
+func TestConnOptions(t *testing.T) {
+	var o natsgo.Options
+	for _, set := range ConnOptions(nil) {
+		if err := set(&o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o.MaxReconnect != -1 || o.RetryOnFailedConnect {
+		t.Errorf("MaxReconnect %d, RetryOnFailedConnect %v", o.MaxReconnect, o.RetryOnFailedConnect)
+	}
+	o.DisconnectedErrCB(nil, errors.New("x")) // no logger, no panic
+	o.AsyncErrorCB(nil, nil, errors.New("x"))
+}
