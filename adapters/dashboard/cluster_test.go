@@ -24,9 +24,9 @@ type fakeCluster struct {
 	overview dashboard.ClusterOverview
 	tasks    dashboard.ClusterTasks
 	dead     dashboard.ClusterDeadLetters
-	before   func(ctx context.Context) error // each call, if it is not nil
 
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex                      // guards the rest
+	before func(ctx context.Context) error // each call, if it is not nil
 	calls  []string
 	begins []time.Time
 }
@@ -34,11 +34,19 @@ type fakeCluster struct {
 func (f *fakeCluster) call(ctx context.Context, format string, args ...any) error {
 	f.mu.Lock()
 	f.calls, f.begins = append(f.calls, fmt.Sprintf(format, args...)), append(f.begins, time.Now())
+	before := f.before
 	f.mu.Unlock()
-	if f.before == nil {
+	if before == nil {
 		return nil
 	}
-	return f.before(ctx)
+	return before(ctx)
+}
+
+// hook sets what each call does.
+func (f *fakeCluster) hook(before func(ctx context.Context) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before = before
 }
 
 // took returns the calls since the last time.
@@ -231,7 +239,7 @@ func TestClusterThatFails(t *testing.T) {
 			{"a slow source", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 504, "does not answer", 5 * time.Second},
 			{"a source that ignores its context", func(context.Context) error { <-release; return nil }, 504, "does not answer", 5 * time.Second},
 		} {
-			f.before = c.before
+			f.hook(c.before)
 			time.Sleep(time.Minute)
 			begin := time.Now()
 			w := do(t, d, http.MethodGet, "/api/v1/cluster", "")
@@ -253,7 +261,7 @@ func TestClusterThatFails(t *testing.T) {
 		}
 		close(release)
 		synctest.Wait()
-		f.before = nil
+		f.hook(nil)
 		time.Sleep(time.Minute)
 		equal(t, "status when the source answers again", do(t, d, http.MethodGet, "/api/v1/cluster", "").Code, http.StatusOK)
 	})
@@ -309,7 +317,7 @@ func TestClusterActions(t *testing.T) {
 		}
 		equal(t, "what was done", f.took(), []string{`retry "17" "k" "x"`, `delete "18" "" "x"`, `cancel "x"`, `cancel "unknown"`})
 		equal(t, "what was asked", p.asked, []string{`retry "x"`, `delete "x"`, `cancel "x"`, `cancel "unknown"`, `retry "x"`, `retry "x"`})
-		f.before = func(context.Context) error { return errors.New("it is gone") }
+		f.hook(func(context.Context) error { return errors.New("it is gone") })
 		if status, answer := act(t, d, `{"manager":"shop","action":"retry","name":"x","kind":"k","letter":"17"}`, user...); status != 502 || !strings.Contains(answer, "it is gone") {
 			t.Errorf("status %d, %s", status, answer)
 		}

@@ -154,13 +154,11 @@ func (t *turns) call(call func(ctx context.Context) (any, error)) (any, error) {
 	}()
 	select {
 	case h := <-result:
+		if h.err != nil && ctx.Err() != nil { // the error is about the deadline
+			return nil, errSilent
+		}
 		return h.answer, sourceFailure(h.err)
 	case <-ctx.Done():
-	}
-	select {
-	case h := <-result: // both are there
-		return h.answer, sourceFailure(h.err)
-	default:
 		return nil, errSilent
 	}
 }
