@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // Search selects tasks for [Client.List] and [Client.LatestDeadLetters].
@@ -38,9 +40,13 @@ func (s Search) selects(kind, name string) bool {
 
 // Page is a part of the outstanding tasks.
 type Page struct {
-	Tasks    []Status // those that processes have, the longest first; then those that wait, in the order of their submits
+	Tasks    []Status // those that run, the longest first; those that processes have; then the others, in the order of their submits
 	Total    uint64   // all outstanding tasks of the namespace, whatever the search
 	Complete bool     // these are all tasks that the search selects
+
+	// Running tells how many tasks each process runs, whatever the search, by the id of the process. Processes
+	// that do not answer are not in it.
+	Running map[string]int
 }
 
 // List returns outstanding tasks that a search selects. Its cost is bounded: it reads at most some 2,000 waiting tasks, the
@@ -74,15 +80,29 @@ func (c *Client) list(ctx context.Context, s Search) (p Page, silent []string, e
 		return p, nil, err
 	}
 	known := make(map[string]bool)
+	p.Running = make(map[string]int)
 	for _, a := range answers {
+		p.Running[a.Process] += 0 // it answers
 		for _, t := range a.Tasks {
 			known[t.Status.Name] = true
+			if runs(&t.Status) {
+				p.Running[a.Process]++
+			}
 			if s.selects(t.Kind, t.Status.Name) {
 				p.Tasks = append(p.Tasks, running(Status{}, a.Process, t))
 			}
 		}
 	}
-	slices.SortStableFunc(p.Tasks, func(a, b Status) int { return cmp.Compare(a.StartedAt.UnixNano(), b.StartedAt.UnixNano()) })
+	slices.SortStableFunc(p.Tasks, func(a, b Status) int {
+		ra, rb := runs(&a.TaskStatus), runs(&b.TaskStatus)
+		if ra != rb {
+			if ra {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.StartedAt.UnixNano(), b.StartedAt.UnixNano())
+	})
 	if len(p.Tasks) > s.limit() {
 		p.Tasks = p.Tasks[:s.limit()]
 		return p, silent, nil
@@ -91,6 +111,11 @@ func (c *Client) list(ctx context.Context, s Search) (p Page, silent []string, e
 		return p, nil, err
 	}
 	return p, silent, c.addWaiting(ctx, s, &p, known)
+}
+
+// runs reports whether a task has a worker.
+func runs(s *taskmanager.TaskStatus) bool {
+	return s.Status == taskmanager.Running || s.Status == taskmanager.Blocked
 }
 
 // count returns the state of a stream.

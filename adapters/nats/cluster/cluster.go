@@ -41,7 +41,17 @@ func (s source) Overview(ctx context.Context) (o dashboard.ClusterOverview, err 
 	if err != nil {
 		return o, err
 	}
+	asked := time.Now()
+	page, err := s.c.List(ctx, nats.Search{Limit: 1})
+	if partial, ok := errors.AsType[*nats.PartialError](err); ok {
+		o.Note = silence(len(partial.Silent))
+	} else if err != nil {
+		return o, err
+	}
 	for _, p := range processes {
+		if n, answers := page.Running[p.ID]; answers { // what a process announces is up to ten seconds old
+			p.Running, p.Seen = n, asked
+		}
 		o.Processes = append(o.Processes, dashboard.ClusterProcess{
 			ID: p.ID, Name: p.Name, Host: p.Host, PID: p.PID, Kinds: p.Kinds, Workers: p.Workers, Running: p.Running, Since: p.Started, Seen: p.Seen,
 		})
@@ -83,9 +93,9 @@ func (s source) Tasks(ctx context.Context, of dashboard.ClusterSearch) (list das
 // silence says that processes do not answer.
 func silence(n int) string {
 	if n == 1 {
-		return "One process does not answer. Its tasks are shown as waiting."
+		return "One process does not answer, so what it does is unknown."
 	}
-	return fmt.Sprintf("%d processes do not answer. Their tasks are shown as waiting.", n)
+	return fmt.Sprintf("%d processes do not answer, so what they do is unknown.", n)
 }
 
 // names returns the names of the processes by their ids.

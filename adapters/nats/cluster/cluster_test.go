@@ -154,7 +154,7 @@ func TestSource(t *testing.T) {
 		t.Fatalf("the processes are %+v, %v", o.Processes, err)
 	}
 	p := o.Processes[0]
-	if p.Name != "worker-1" || p.ID == "" || p.Workers != 2 || !slices.Equal(p.Kinds, []string{"image", "mail"}) || p.Since.IsZero() || p.Seen.IsZero() {
+	if p.Name != "worker-1" || p.ID == "" || p.Workers != 2 || p.Running != 2 || !slices.Equal(p.Kinds, []string{"image", "mail"}) || p.Since.IsZero() || p.Seen.IsZero() {
 		t.Errorf("the process is %+v", p)
 	}
 
