@@ -24,22 +24,45 @@ func (c *Client) ask(ctx context.Context, subject string, req, resp any) error {
 	if err != nil {
 		return err
 	}
+	return c.again(ctx, func(ctx context.Context) error {
+		r, err := c.nc.RequestWithContext(ctx, apiPrefix+subject, body)
+		if err != nil {
+			return err
+		}
+		var failed struct {
+			Error *jetstream.APIError `json:"error"`
+		}
+		if err := json.Unmarshal(r.Data, &failed); err != nil {
+			return fmt.Errorf("%w: %w", jetstream.ErrInvalidJetStreamResponse, err)
+		}
+		if failed.Error != nil {
+			return failed.Error
+		}
+		return json.Unmarshal(r.Data, resp)
+	})
+}
+
+// again calls do, which may be done twice, until it has an answer: a request that is under way when its server
+// ends is lost. It gives up when ctx ends, or after some time if that has no deadline.
+func (c *Client) again(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, stop := bounded(ctx)
 	defer stop()
-	r, err := c.nc.RequestWithContext(ctx, apiPrefix+subject, body)
-	if err != nil {
-		return err
+	for timeout, wait := attemptTimeout, firstPause; ; timeout, wait = min(2*timeout, attemptMost), min(2*wait, pauseMost) {
+		one, stop := c.limited(ctx, timeout)
+		err := do(one)
+		lost := one.Err() != nil
+		stop()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !lost && !transient(err), c.nc.IsClosed():
+			return err
+		case !pause(ctx, wait):
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
 	}
-	var failed struct {
-		Error *jetstream.APIError `json:"error"`
-	}
-	if err := json.Unmarshal(r.Data, &failed); err != nil {
-		return fmt.Errorf("%w: %w", jetstream.ErrInvalidJetStreamResponse, err)
-	}
-	if failed.Error != nil {
-		return failed.Error
-	}
-	return json.Unmarshal(r.Data, resp)
 }
 
 // bounded gives a context without a deadline one, so that no request waits for ever.
@@ -129,12 +152,21 @@ func (c *Client) messagesFrom(ctx context.Context, stream, subject string, first
 
 // page returns the next messages from a sequence on, and whether there are more.
 func (c *Client) page(ctx context.Context, stream, subject string, from uint64) (page []*jetstream.RawStreamMsg, more bool, err error) {
+	err = c.again(ctx, func(ctx context.Context) (err error) {
+		page, more, err = c.readPage(ctx, stream, subject, from)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return page, more, nil
+}
+
+func (c *Client) readPage(ctx context.Context, stream, subject string, from uint64) (page []*jetstream.RawStreamMsg, more bool, err error) {
 	req, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": subject, "batch": pageMessages, "max_bytes": pageBytes})
 	if err != nil {
 		return nil, false, err
 	}
-	ctx, stop := bounded(ctx)
-	defer stop()
 	inbox := c.nc.NewRespInbox()
 	sub, err := c.nc.SubscribeSync(inbox)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -36,11 +38,29 @@ func (c *Client) cancelTask(ctx context.Context, name, id string) (bool, error) 
 		return false, nil
 	}
 	// The mark comes first: whoever is given the task from now on sees it.
-	if _, err := c.cancels.PutString(ctx, encode(found), found); err != nil {
+	err = c.again(ctx, func(ctx context.Context) error {
+		_, err := c.cancels.PutString(ctx, encode(found), found)
+		return err
+	})
+	if err != nil {
 		return false, fmt.Errorf("nats: cancel: %w", c.translate(err))
 	}
-	held := false
-	silent, err := c.askAll(ctx, c.cancelSubject(), []byte(found), func(data []byte) (string, bool) {
+	held, silent, err := c.askHeld(ctx, found)
+	if err == nil && (held || silent) {
+		var free bool
+		if free, err = c.cannotRun(ctx, m, held); err == nil && !free {
+			return true, nil
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("nats: cancel: %w", err)
+	}
+	return true, c.removeCancelled(ctx, m)
+}
+
+// askHeld asks all processes whether they have a task. silent means that some do not answer.
+func (c *Client) askHeld(ctx context.Context, id string) (held, silent bool, err error) {
+	mute, err := c.askAll(ctx, c.cancelSubject(), []byte(id), func(data []byte) (string, bool) {
 		var a cancelAnswer
 		if json.Unmarshal(data, &a) != nil {
 			return "", false
@@ -48,13 +68,53 @@ func (c *Client) cancelTask(ctx context.Context, name, id string) (bool, error) 
 		held = held || a.Held
 		return a.Process, true
 	})
+	return held, len(mute) > 0, err
+}
+
+// cannotRun reports whether a task does not run, although a process says that it has the task, or says
+// nothing. The mark does not last for ever: a task that waits for longer than that must be
+// removed now, or it would run after all.
+func (c *Client) cannotRun(ctx context.Context, m *jetstream.RawStreamMsg, held bool) (bool, error) {
+	e, err := c.parse(m.Subject, m.Header)
 	if err != nil {
-		return false, fmt.Errorf("nats: cancel: %w", err)
+		return false, nil //nolint:nilerr // workers of its version decide
 	}
-	if held || len(silent) > 0 {
-		return true, nil
+	h, _, err := c.history(ctx, e)
+	if err != nil {
+		return false, err
 	}
-	return true, c.removeCancelled(ctx, m)
+	soon := c.clock.now().Add(c.cfg.lease)
+	if e.NotBefore.After(soon) || time.Unix(0, h.NotBefore).After(soon) {
+		return true, nil // it waits for its time; what a process has will be given back
+	}
+	if held {
+		return false, nil
+	}
+	// Nobody has a task that was never delivered. Consumers deliver in the order of the sequences.
+	all, err := c.consumers(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, info := range all {
+		if matches(info.Config.FilterSubject, m.Subject) && info.Delivered.Stream >= m.Sequence {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// matches reports whether a filter of a consumer, which may have the wildcard *, matches a subject.
+func matches(filter, subject string) bool {
+	f, s := strings.Split(filter, "."), strings.Split(subject, ".")
+	if len(f) != len(s) {
+		return false
+	}
+	for i := range f {
+		if f[i] != "*" && f[i] != s[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // removeCancelled removes a task that no process has.
@@ -87,7 +147,10 @@ func (c *Client) putOutcome(ctx context.Context, e envelope, o outcome) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.results.Create(ctx, encode(e.ID), body, jetstream.KeyTTL(e.Result))
+	err = c.again(ctx, func(ctx context.Context) error {
+		_, err := c.results.Create(ctx, encode(e.ID), body, jetstream.KeyTTL(e.Result))
+		return err
+	})
 	if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
 		return fmt.Errorf("nats: store the outcome of task %s: %w", quote(e.Name), c.translate(err))
 	}

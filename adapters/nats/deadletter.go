@@ -65,10 +65,12 @@ func (c *Client) parseDead(m *jetstream.RawStreamMsg) (DeadLetter, error) {
 
 // deadLetter returns the message of a dead letter that the user has named.
 func (c *Client) deadLetter(ctx context.Context, d DeadLetter) (*jetstream.RawStreamMsg, error) {
-	ctx, stop := bounded(ctx)
-	defer stop()
 	gone := fmt.Errorf("%w: dead letter %d of task %s is gone", ErrNotFound, d.Seq, quote(d.Name))
-	m, err := c.dead.GetMsg(ctx, d.Seq)
+	var m *jetstream.RawStreamMsg
+	err := c.again(ctx, func(ctx context.Context) (err error) {
+		m, err = c.dead.GetMsg(ctx, d.Seq)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, gone
 	}
@@ -147,8 +149,8 @@ func (c *Client) Delete(ctx context.Context, d DeadLetter) error {
 		return err
 	}
 	err = c.deleteMsg(ctx, c.cfg.namespace+"_DEAD", m.Sequence)
-	if errors.Is(err, errGone) {
-		return fmt.Errorf("%w: dead letter %d of task %s is gone", ErrNotFound, d.Seq, quote(d.Name))
+	if errors.Is(err, errGone) { // an answer was lost, or somebody else deletes it too
+		return nil
 	}
 	return err
 }

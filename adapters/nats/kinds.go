@@ -50,10 +50,11 @@ func kindIn(kinds map[string]*KindInfo, kind string) *KindInfo {
 
 // addConsumers adds what the consumers count.
 func (c *Client) addConsumers(ctx context.Context, kinds map[string]*KindInfo) error {
-	ctx, stop := bounded(ctx)
-	defer stop()
-	list := c.tasks.ListConsumers(ctx)
-	for info := range list.Info() {
+	all, err := c.consumers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, info := range all {
 		kind, ok := c.consumerKind(info.Config.FilterSubject)
 		if !ok {
 			continue // not one of ours
@@ -63,10 +64,23 @@ func (c *Client) addConsumers(ctx context.Context, kinds map[string]*KindInfo) e
 		k.Waiting += info.NumPending
 		k.Running += uint64(max(0, info.NumAckPending))
 	}
-	if err := list.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
-		return c.translate(err)
-	}
 	return nil
+}
+
+// consumers returns what the server knows about all consumers of tasks.
+func (c *Client) consumers(ctx context.Context) (all []*jetstream.ConsumerInfo, err error) {
+	err = c.again(ctx, func(ctx context.Context) error {
+		list := c.tasks.ListConsumers(ctx)
+		all = all[:0]
+		for info := range list.Info() {
+			all = append(all, info)
+		}
+		if err := list.Err(); !errors.Is(err, jetstream.ErrEndOfData) {
+			return err
+		}
+		return nil
+	})
+	return all, c.translate(err)
 }
 
 // consumerKind returns the kind of a consumer, by its filter.
@@ -87,13 +101,11 @@ func (c *Client) addUnclaimed(ctx context.Context, kinds map[string]*KindInfo) e
 	for _, k := range kinds {
 		known += k.Waiting + k.Running
 	}
-	one, stop := bounded(ctx)
-	defer stop()
-	info, err := c.tasks.Info(one)
+	state, err := c.count(ctx, c.tasks)
 	if err != nil {
-		return c.translate(err)
+		return err
 	}
-	if info.State.Msgs <= known {
+	if state.Msgs <= known {
 		return nil
 	}
 	subjects, err := c.subjects(ctx, c.tasks, c.cfg.namespace+".run.>")

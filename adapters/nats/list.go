@@ -120,9 +120,11 @@ func runs(s *taskmanager.TaskStatus) bool {
 
 // count returns the state of a stream.
 func (c *Client) count(ctx context.Context, st jetstream.Stream) (jetstream.StreamState, error) {
-	ctx, stop := bounded(ctx)
-	defer stop()
-	info, err := st.Info(ctx)
+	var info *jetstream.StreamInfo
+	err := c.again(ctx, func(ctx context.Context) (err error) {
+		info, err = st.Info(ctx)
+		return err
+	})
 	if err != nil {
 		return jetstream.StreamState{}, c.translate(err)
 	}

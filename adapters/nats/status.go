@@ -84,9 +84,11 @@ func (c *Client) waiting(ctx context.Context) (map[string]Status, error) {
 
 // subjects returns how many messages a stream has of each subject.
 func (c *Client) subjects(ctx context.Context, st jetstream.Stream, filter string) (map[string]uint64, error) {
-	ctx, stop := bounded(ctx)
-	defer stop()
-	info, err := st.Info(ctx, jetstream.WithSubjectFilter(filter))
+	var info *jetstream.StreamInfo
+	err := c.again(ctx, func(ctx context.Context) (err error) {
+		info, err = st.Info(ctx, jetstream.WithSubjectFilter(filter))
+		return err
+	})
 	if err != nil {
 		return nil, c.translate(err)
 	}
@@ -170,7 +172,11 @@ func (c *Client) statusOf(e envelope, stored time.Time) Status {
 // history returns what is stored about earlier executions of a task, and its revision. Both are zero
 // if there is nothing.
 func (c *Client) history(ctx context.Context, e envelope) (h history, revision uint64, err error) {
-	entry, err := c.state.Get(ctx, encode(e.Name))
+	var entry jetstream.KeyValueEntry
+	err = c.again(ctx, func(ctx context.Context) (err error) {
+		entry, err = c.state.Get(ctx, encode(e.Name))
+		return err
+	})
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return h, 0, nil
 	}

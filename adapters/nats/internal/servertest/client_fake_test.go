@@ -128,10 +128,12 @@ func keys(t *testing.T, nc *natsgo.Conn, bucket string) []string {
 }
 
 // consumer makes a consumer, as a worker would.
-func consumer(t *testing.T, nc *natsgo.Conn, name, filter string) {
+func consumer(t *testing.T, nc *natsgo.Conn, name, filter string) jetstream.Consumer {
 	t.Helper()
 	cfg := jetstream.ConsumerConfig{Durable: name, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy}
-	if _, err := streams(t, nc).CreateConsumer(soon(t), "tasks", cfg); err != nil {
+	c, err := streams(t, nc).CreateConsumer(soon(t), "tasks", cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return c
 }

@@ -143,3 +143,48 @@ func TestNoConnection(t *testing.T) {
 		t.Errorf("a closed connection: %v", err)
 	}
 }
+
+// Questions and actions whose answer is lost are repeated, without a wait for the end of their context.
+func TestLostAnswersToOtherRequests(t *testing.T) {
+	c, p, st, direct := behind(t)
+	submit := func() error {
+		_, err := nats.Submit(soon(t), c, "a", 1, nats.WithKind("k"), nats.WithResult(time.Hour))
+		return err
+	}
+	bury(t, direct, "k", "b", "one", nil)
+	bury(t, direct, "k", "c", "two", nil)
+	for _, tc := range []struct {
+		what string
+		call func() error
+	}{
+		{"Submit", submit},
+		{"Lookup", func() error { return second(c.Lookup(soon(t), "a")) }},
+		{"TaskStatus", func() error { return second(c.TaskStatus(soon(t))) }},
+		{"Kinds", func() error { return second(c.Kinds(soon(t))) }},
+		{"Processes", func() error { return second(c.Processes(soon(t))) }},
+		{"DeadLetters", func() error {
+			for _, err := range c.DeadLetters(soon(t), "") {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"Delete", func() error { return c.Delete(soon(t), nats.DeadLetter{Seq: 1}) }},
+		{"Retry", func() error { return second(c.Retry(soon(t), nats.DeadLetter{Seq: 2})) }},
+		{"Cancel", func() error { return second(c.Cancel(soon(t), "a")) }},
+	} {
+		got := make(chan error)
+		before := p.Kept()
+		p.Mute()
+		go func() { got <- tc.call() }()
+		eventually(t, tc.what+" has an answer", func() bool { return p.Kept() > before })
+		p.Cut()
+		if err := <-got; err != nil {
+			t.Errorf("%s: %v", tc.what, err)
+		}
+	}
+	if n := stored(t, st); n != 1 { // that of Retry
+		t.Errorf("%d tasks are stored, want 1", n)
+	}
+}

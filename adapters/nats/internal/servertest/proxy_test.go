@@ -15,6 +15,7 @@ type proxy struct {
 	mu    sync.Mutex // guards the rest
 	open  *sync.Cond // no longer muted, or closed
 	muted bool
+	kept  int // how often something was kept back
 	done  bool
 	conns map[net.Conn]struct{}
 }
@@ -89,9 +90,19 @@ func (p *proxy) serve(in net.Conn, target string, wg *sync.WaitGroup) {
 func (p *proxy) wait() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.muted {
+		p.kept++
+	}
 	for p.muted && !p.done {
 		p.open.Wait()
 	}
+}
+
+// Kept tells how often something was kept back.
+func (p *proxy) Kept() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.kept
 }
 
 // Mute keeps back what the server sends from now on.
