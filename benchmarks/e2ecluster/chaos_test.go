@@ -128,7 +128,7 @@ func (c *chaos) rage(until time.Time) {
 		weight int
 		do     func()
 	}{
-		{30, c.submitSome}, {6, c.submitPoison}, {20, c.cancelOne},
+		{30, c.submitSome}, {2, c.submitPoison}, {20, c.cancelOne},
 		{6, c.killWorker}, {4, c.stopWorker}, {4, c.freezeWorker}, {4, c.cutWorker}, {30, c.occupyOne}, {2, c.killServer},
 	}
 	total := 0

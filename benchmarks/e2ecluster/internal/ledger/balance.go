@@ -23,7 +23,7 @@ type task struct {
 	tried, accepted int64 // 0: never
 	refused         int64 // 0: never
 	runs            []Run
-	ended           int64 // the end of the first run without error; 0: none
+	ended           int64 // the first end of a run without error; 0: none
 	dead            []Dead
 }
 
@@ -65,7 +65,7 @@ func Balance(lines []Line, dead []Dead) []Fault {
 
 func sort(lines []Line, dead []Dead) *account {
 	a := &account{lines: lines, tasks: map[string]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
-	asked := map[string]int64{} // by process and name
+	asked := map[string][]int64{} // by process and name; the oldest one is answered first
 	for _, l := range lines {
 		switch l.Event {
 		case Try:
@@ -77,20 +77,26 @@ func sort(lines []Line, dead []Dead) *account {
 		case Refused:
 			a.task(l.Name, l.ID).refused = l.At
 		case Asked:
-			asked[l.Process+"\x00"+l.Name] = l.At
+			key := l.Process + "\x00" + l.Name
+			asked[key] = append(asked[key], l.At)
 		case Answered:
-			a.cancels[l.Name] = append(a.cancels[l.Name], askedFor{asked[l.Process+"\x00"+l.Name], l.At, l.Text})
-			delete(asked, l.Process+"\x00"+l.Name)
+			key := l.Process + "\x00" + l.Name
+			if times := asked[key]; len(times) != 0 {
+				a.cancels[l.Name] = append(a.cancels[l.Name], askedFor{times[0], l.At, l.Text})
+				asked[key] = times[1:]
+			}
 		}
 	}
-	for key, at := range asked { // nobody heard the answer
+	for key, times := range asked { // nobody heard the answers
 		_, name, _ := strings.Cut(key, "\x00")
-		a.cancels[name] = append(a.cancels[name], askedFor{at, Forever, "unknown"})
+		for _, at := range times {
+			a.cancels[name] = append(a.cancels[name], askedFor{at, Forever, "unknown"})
+		}
 	}
 	for _, r := range Runs(lines) {
 		t := a.task(r.Name, r.ID)
 		t.runs = append(t.runs, r)
-		if r.How == End && t.ended == 0 {
+		if r.How == End && (t.ended == 0 || r.To < t.ended) {
 			t.ended = r.To
 		}
 	}
