@@ -18,27 +18,25 @@ import (
 type Submitter struct {
 	Client *nats.Client
 	Ledger *ledger.Writer
-	// Limit is the time limit of one try. Zero means two seconds.
-	Limit time.Duration
 }
 
-// pause is the wait between two tries.
-const pause = 20 * time.Millisecond
+const (
+	// pause is the wait between two tries.
+	pause = 20 * time.Millisecond
+	// The time limits of one try. A cancellation waits for the processes that do not answer.
+	submitLimit, cancelLimit = 2 * time.Second, 5 * time.Second
+)
 
 // Submit submits a task with the id in.ID, until it is accepted or refused or ctx ends. An error that another try
 // cannot cure is returned at once.
 func (s *Submitter) Submit(ctx context.Context, name string, in job.Job, opts ...nats.SubmitOption) (*nats.Task, error) {
-	limit := s.Limit
-	if limit == 0 {
-		limit = 2 * time.Second
-	}
 	note := func(e ledger.Event, text string) {
 		s.Ledger.Write(ledger.Line{Event: e, Name: name, ID: in.ID, Text: text})
 	}
 	note(ledger.Try, "")
 	opts = append(slices.Clip(opts), nats.WithID(in.ID))
 	for {
-		try, cancel := context.WithTimeout(ctx, limit)
+		try, cancel := context.WithTimeout(ctx, submitLimit)
 		task, err := nats.Submit(try, s.Client, name, in, opts...)
 		cancel()
 		switch {
@@ -66,7 +64,9 @@ func (s *Submitter) Submit(ctx context.Context, name string, in job.Job, opts ..
 func (s *Submitter) Cancel(ctx context.Context, name string) (bool, error) {
 	s.Ledger.Write(ledger.Line{Event: ledger.Asked, Name: name})
 	for tries := 1; ; tries++ {
-		found, err := s.Client.Cancel(ctx, name)
+		try, cancel := context.WithTimeout(ctx, cancelLimit)
+		found, err := s.Client.Cancel(try, name)
+		cancel()
 		if err == nil || ctx.Err() != nil {
 			text := fmt.Sprint(found)
 			if !found && tries > 1 {
