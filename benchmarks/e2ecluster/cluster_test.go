@@ -47,7 +47,7 @@ type cluster struct {
 	conn      *natsgo.Conn
 	js        jetstream.JetStream
 	client    *nats.Client
-	submit.Submitter
+	*submit.Submitter
 }
 
 // server is a server that can be started again.
@@ -85,7 +85,7 @@ func launch(t *testing.T, s settings) *cluster {
 		t.Fatal(err)
 	}
 	c.client = c.open(c.conn)
-	c.Submitter = submit.Submitter{Client: c.client, Ledger: account}
+	c.Submitter = &submit.Submitter{Client: c.client, Ledger: account}
 	return c
 }
 

@@ -90,7 +90,7 @@ func TestAuditOfAStrandedConsumer(t *testing.T) {
 	// A consumer that gives up after one delivery stands in for one that has lost its place.
 	stranded, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: "w_normal_job", FilterSubject: "tasks.run.normal.job.*", AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: 200 * time.Millisecond, MaxDeliver: 1,
+		AckWait: 200 * time.Millisecond, MaxDeliver: 1, MaxWaiting: 8192,
 	})
 	if err != nil {
 		t.Fatal(err)

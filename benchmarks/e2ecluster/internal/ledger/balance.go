@@ -65,7 +65,7 @@ func Balance(lines []Line, dead []Dead) []Fault {
 
 func sort(lines []Line, dead []Dead) *account {
 	a := &account{lines: lines, tasks: map[string]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
-	asked := map[string][]int64{} // by process and name; the oldest one is answered first
+	asked := map[string]Line{} // by process and id
 	for _, l := range lines {
 		switch l.Event {
 		case Try:
@@ -77,21 +77,15 @@ func sort(lines []Line, dead []Dead) *account {
 		case Refused:
 			a.task(l.Name, l.ID).refused = l.At
 		case Asked:
-			key := l.Process + "\x00" + l.Name
-			asked[key] = append(asked[key], l.At)
+			asked[l.Process+"\x00"+l.ID] = l
 		case Answered:
-			key := l.Process + "\x00" + l.Name
-			if times := asked[key]; len(times) != 0 {
-				a.cancels[l.Name] = append(a.cancels[l.Name], askedFor{times[0], l.At, l.Text})
-				asked[key] = times[1:]
-			}
+			key := l.Process + "\x00" + l.ID
+			a.cancels[l.Name] = append(a.cancels[l.Name], askedFor{asked[key].At, l.At, l.Text})
+			delete(asked, key)
 		}
 	}
-	for key, times := range asked { // nobody heard the answers
-		_, name, _ := strings.Cut(key, "\x00")
-		for _, at := range times {
-			a.cancels[name] = append(a.cancels[name], askedFor{at, Forever, "unknown"})
-		}
+	for _, l := range asked { // nobody heard the answer
+		a.cancels[l.Name] = append(a.cancels[l.Name], askedFor{l.At, Forever, "unknown"})
 	}
 	for _, r := range Runs(lines) {
 		t := a.task(r.Name, r.ID)

@@ -27,8 +27,8 @@ const (
 	End       Event = "end"       // an execution is about to return without error
 	Failed    Event = "failed"    // an execution is about to return an error
 	Cancelled Event = "cancelled" // an execution has been cancelled, and is about to return
-	Asked     Event = "asked"     // someone is about to cancel the task of a name
-	Answered  Event = "answered"  // the answer to that: Text is "true", "false" or an error
+	Asked     Event = "asked"     // someone is about to cancel the task of a name; ID identifies the question
+	Answered  Event = "answered"  // the answer to that ID: Text is "true", "false" or an error
 )
 
 // The events of a process. Process is that process.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
@@ -18,6 +19,8 @@ import (
 type Submitter struct {
 	Client *nats.Client
 	Ledger *ledger.Writer
+
+	cancels atomic.Int64 // numbers the cancellations
 }
 
 const (
@@ -62,7 +65,8 @@ func (s *Submitter) Submit(ctx context.Context, name string, in job.Job, opts ..
 
 // Cancel cancels the task of a name, and tries again while that fails.
 func (s *Submitter) Cancel(ctx context.Context, name string) (bool, error) {
-	s.Ledger.Write(ledger.Line{Event: ledger.Asked, Name: name})
+	id := fmt.Sprint("cancel-", s.cancels.Add(1))
+	s.Ledger.Write(ledger.Line{Event: ledger.Asked, Name: name, ID: id})
 	for tries := 1; ; tries++ {
 		try, cancel := context.WithTimeout(ctx, cancelLimit)
 		found, err := s.Client.Cancel(try, name)
@@ -75,7 +79,7 @@ func (s *Submitter) Cancel(ctx context.Context, name string) (bool, error) {
 			if err != nil {
 				text = err.Error()
 			}
-			s.Ledger.Write(ledger.Line{Event: ledger.Answered, Name: name, Text: text})
+			s.Ledger.Write(ledger.Line{Event: ledger.Answered, Name: name, ID: id, Text: text})
 			return found, err
 		}
 		select {
