@@ -47,8 +47,9 @@ var errChanged = errors.New("the file has changed since it was found; run again"
 
 // Reader reads files for others.
 type Reader struct {
-	Name string // of this process
-	Dir  string // where the files are in this process; empty: where the payload says
+	Name string        // of this process
+	Dir  string        // where the files are in this process; empty: where the payload says
+	Pace time.Duration // the least time for a file, as if the disk were slow
 }
 
 // Handle makes a worker read files. A file that cannot be read is tried again as the policy says.
@@ -64,11 +65,29 @@ func (r Reader) read(ctx context.Context, f File) (Read, error) {
 	if err != nil {
 		return Read{}, errors.New(workload.Reason(err)) //nolint:err113 // the path is known where it is shown
 	}
+	if err := rest(ctx, r.Pace-time.Since(begin)); err != nil {
+		return Read{}, err
+	}
 	attempt := 1
 	if h, ok := taskmanager.FromContext(ctx); ok {
 		attempt = h.Peek().Attempt
 	}
 	return Read{Sum: c.Sum[:], Bytes: c.Bytes, Lines: c.Lines, RunTime: time.Since(begin), Attempt: attempt, Process: r.Name}, nil
+}
+
+// rest waits, unless ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Content returns what was read.

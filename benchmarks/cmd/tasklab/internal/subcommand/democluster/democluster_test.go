@@ -75,6 +75,9 @@ func TestDemoCluster(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, stdout)
 		}
 	}
+	if strings.Contains(stdout, "other processes: 0 files") {
+		t.Errorf("the process that was killed had no file:\n%s", stdout)
+	}
 }
 
 // Processes that do not start, or end at once, are reported.

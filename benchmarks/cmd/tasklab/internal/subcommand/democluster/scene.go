@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/cluster"
 	"github.com/seed56799101/taskmanager/benchmarks/cmd/tasklab/internal/output"
@@ -35,11 +36,14 @@ type scene struct {
 	ended   int      // files that had ended then
 }
 
+// pace is the least time for a file. Without it, the process that is killed might have none at that moment.
+const pace = time.Millisecond
+
 // startAll starts the worker processes.
 func (s *scene) startAll(ctx context.Context, c *command, url string) error {
 	for i := range c.processes {
 		p := &process{name: fmt.Sprintf("worker-%d", i+1)}
-		p.cmd = c.start(ctx, []string{"worker", "-cluster", url, "-name", p.name, "-lease", c.lease.String(), "-min", "2", "-max", "2", "-attached"})
+		p.cmd = c.start(ctx, []string{"worker", "-cluster", url, "-name", p.name, "-lease", c.lease.String(), "-min", "2", "-max", "2", "-pace", pace.String(), "-attached"})
 		p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 		stdin, err := p.cmd.StdinPipe()
 		if err == nil {

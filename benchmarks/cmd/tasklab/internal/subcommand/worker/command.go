@@ -37,7 +37,7 @@ type command struct {
 	retries int
 
 	url, name, dir string
-	lease          time.Duration
+	lease, pace    time.Duration
 	attached       bool
 	stdin          io.Reader
 }
@@ -72,6 +72,7 @@ func (c *command) Declare(flags *flag.FlagSet) {
 	flags.Var(&c.restart, "restart", "retry a file that could not be read by the policy `NAME`; see below")
 	flags.IntVar(&c.retries, "retries", c.retries, "try a file up to `N` more times")
 	flags.DurationVar(&c.lease, "lease", c.lease, "let others have the tasks of this process when it was silent for `D`; the same for all workers")
+	flags.DurationVar(&c.pace, "pace", c.pace, "take at least `D` for each file, as if the disk were slow")
 	flags.BoolVar(&c.attached, "attached", c.attached, "end when the standard input ends, and so with the program that started this one")
 }
 
@@ -100,6 +101,7 @@ func (c *command) Check(*flag.FlagSet) error {
 	c.manager.Check(&f)
 	f.Require(c.retries >= 0, "-retries is %d; it must be 0 or more", c.retries)
 	f.Require(c.lease >= 100*time.Millisecond, "-lease is %v; it must be 100ms or more", c.lease)
+	f.Require(c.pace >= 0, "-pace is %v; it must be 0 or more", c.pace)
 	f.Require(c.name != "", "-name is empty; leave it out for the default")
 	return f.Err()
 }
@@ -141,7 +143,7 @@ func (c *command) work(ctx context.Context, stdout, stderr io.Writer) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, joined.Close(ctx)) }()
-	reader := cluster.Reader{Name: c.name}
+	reader := cluster.Reader{Name: c.name, Pace: c.pace}
 	if c.dir != "" {
 		if reader.Dir, err = filepath.Abs(c.dir); err != nil {
 			return fmt.Errorf("tasklab: -dir: %w", err)

@@ -140,6 +140,7 @@ func TestFlags(t *testing.T) {
 		{"-cluster nats://h:1 -retries -1", "-retries is -1"},
 		{"-cluster nats://h:1 -lease 1ms", "-lease is 1ms"},
 		{"-cluster nats://h:1 -name=", "-name is empty"},
+		{"-cluster nats://h:1 -pace -1s", "-pace is -1s"},
 	} {
 		var stderr bytes.Buffer
 		if got := Subcommand.Execute(t.Context(), strings.Fields(tt.args), io.Discard, &stderr); got != subcommand.BadUsage || !strings.Contains(stderr.String(), tt.want) {
