@@ -22,7 +22,7 @@ func (c *Client) DeadLetters(ctx context.Context, kind string) iter.Seq2[DeadLet
 			yield(DeadLetter{}, err)
 			return
 		}
-		for m, err := range c.messages(ctx, c.cfg.namespace+"_DEAD", c.deadSubject(kind, "")) {
+		for m, err := range c.messages(ctx, c.cfg.namespace+"_DEAD", c.deadFilter(kind)) {
 			if err != nil {
 				yield(DeadLetter{}, fmt.Errorf("nats: dead letters: %w", err))
 				return

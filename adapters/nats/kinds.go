@@ -122,7 +122,7 @@ func (c *Client) addUnclaimed(ctx context.Context, kinds map[string]*KindInfo) e
 
 // addDead counts the dead letters.
 func (c *Client) addDead(ctx context.Context, kinds map[string]*KindInfo) error {
-	subjects, err := c.subjects(ctx, c.dead, c.deadSubject("", ""))
+	subjects, err := c.subjects(ctx, c.dead, c.deadFilter(""))
 	if err != nil {
 		return err
 	}

@@ -220,7 +220,7 @@ func (c *Client) latest(ctx context.Context, s Search) (p DeadPage, err error) {
 	read, width := 0, uint64(pageMessages)
 	for last := state.LastSeq; last >= state.FirstSeq && state.Msgs > 0; {
 		first := max(state.FirstSeq, last-min(last, width)+1)
-		stretch, whole, err := c.stretch(ctx, c.deadSubject(s.Kind, ""), first, last)
+		stretch, whole, err := c.stretch(ctx, c.deadFilter(s.Kind), first, last)
 		if err != nil {
 			return p, err
 		}

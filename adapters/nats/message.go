@@ -102,16 +102,17 @@ func (c *Client) anySubject(name string) string {
 	return c.cfg.namespace + ".run.*.*." + encode(name)
 }
 
-// deadSubject returns the subject of dead letters. An empty kind or name stands for all.
+// deadSubject returns the subject of dead letters of a name.
 func (c *Client) deadSubject(kind, name string) string {
-	k, n := "*", "*"
-	if kind != "" {
-		k = encode(kind)
+	return c.cfg.namespace + ".dead." + encode(kind) + "." + encode(name)
+}
+
+// deadFilter returns the filter for the dead letters of a kind; of all kinds, if that is empty.
+func (c *Client) deadFilter(kind string) string {
+	if kind == "" {
+		return c.cfg.namespace + ".dead.*.*"
 	}
-	if name != "" {
-		n = encode(name)
-	}
-	return c.cfg.namespace + ".dead." + k + "." + n
+	return c.cfg.namespace + ".dead." + encode(kind) + ".*"
 }
 
 // parseSubject inverts subject.
@@ -126,6 +127,9 @@ func (c *Client) parseSubject(s string) (p Priority, kind, name string, err erro
 	name, err3 := decode(t[2])
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return 0, "", "", fmt.Errorf("nats: %s is not the subject of a task: %w", quote(s), err)
+	}
+	if kind == "" || name == "" {
+		return 0, "", "", fmt.Errorf("nats: %s is not the subject of a task: its kind or its name is empty", quote(s))
 	}
 	return p, kind, name, nil
 }
@@ -196,8 +200,23 @@ func (e envelope) header() natsgo.Header {
 
 func setTime(h natsgo.Header, key string, t time.Time) {
 	if !t.IsZero() {
-		h[key] = []string{strconv.FormatInt(t.UnixNano(), 10)}
+		h[key] = []string{strconv.FormatInt(unixNano(t), 10)}
 	}
+}
+
+// never is later than any time that matters. Times after 2262 are not representable in ns, and what is
+// added to a time must be so too.
+var never = time.Date(2200, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// unixNano returns a time in ns. It is at least 1, since 0 means no time, and at most that of never.
+func unixNano(t time.Time) int64 {
+	switch {
+	case t.After(never):
+		return never.UnixNano()
+	case t.Before(time.Unix(0, 1)):
+		return 1
+	}
+	return t.UnixNano()
 }
 
 func setInt(h natsgo.Header, key string, n int64) {

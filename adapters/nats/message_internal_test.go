@@ -24,15 +24,15 @@ func drawEnvelope(t *rapid.T) envelope {
 		return time.Duration(rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, math.MaxInt64)).Draw(t, name))
 	}
 	at := func(name string) time.Time {
-		if d := some(name); d > 0 {
-			return time.Unix(0, int64(d))
+		if d := rapid.Int64Range(0, never.UnixNano()).Draw(t, name); d > 0 {
+			return time.Unix(0, d)
 		}
 		return time.Time{}
 	}
 	text := func(name string) string { return anyText.Draw(t, name) }
 	e := envelope{
 		ID: rapid.StringMatching(`[!-~]{1,40}`).Draw(t, "id"), Level: rapid.SampledFrom(levels[:]).Draw(t, "level"),
-		Kind: text("kind"), Name: text("name"), NotBefore: at("not before"), Deadline: at("deadline"),
+		Kind: "k" + text("kind"), Name: "n" + text("name"), NotBefore: at("not before"), Deadline: at("deadline"),
 		Timeout: some("timeout"), QueueTimeout: some("queue timeout"), Key: text("key"), Description: text("description"),
 		Cost: int64(some("cost")), Result: some("result"), Codec: rapid.SampledFrom([]string{"json", "gob"}).Draw(t, "codec"),
 	}
@@ -99,8 +99,8 @@ func TestDeadSubjects(t *testing.T) {
 			t.Fatalf("got %q and %q, %v; want %q and %q", gotKind, gotName, err, kind, name)
 		}
 	})
-	if got := c.deadSubject("", ""); got != "ns.dead.*.*" {
-		t.Errorf("the filter for all is %q", got)
+	if all, one := c.deadFilter(""), c.deadFilter("*"); all != "ns.dead.*.*" || one != "ns.dead.=2A.*" {
+		t.Errorf("the filters are %q and %q", all, one)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestParseSubjectRefusesOthers(t *testing.T) {
 	c := testClient()
 	for _, s := range []string{
 		"", "ns", "ns.run", "ns.run.high.k", "ns.run.high.k.n.x", "other.run.high.k.n", "ns.dead.k.n",
-		"ns.run.urgent.k.n", "ns.run.high.k.=2", "ns.run.high..n", "ns.run.high.k.",
+		"ns.run.urgent.k.n", "ns.run.high.k.=2", "ns.run.high..n", "ns.run.high.k.", "ns.run.high.k.=", "ns.run.high.=.n",
 	} {
 		if p, k, n, err := c.parseSubject(s); err == nil {
 			t.Errorf("parseSubject(%q) = %v, %q, %q without an error", s, p, k, n)
@@ -165,6 +165,44 @@ func TestClean(t *testing.T) {
 		text := clean(anyText.Draw(t, "text")+anyText.Draw(t, "more"), limit)
 		if len(text) > limit || strings.ContainsAny(text, "\r\n\x00") || strings.ToValidUTF8(text, "") != text {
 			t.Fatalf("%q is not clean within %d bytes", text, limit)
+		}
+	})
+}
+
+// A time that is far away stays on its side of now.
+func TestTimesFarAway(t *testing.T) {
+	c := testClient()
+	now := time.Now()
+	c.clock = newServerClock(func() time.Time { return now })
+	c.clock.learn(now, now, now)
+	forever := time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+	header := func(s submission) envelope {
+		e := envelope{ID: "x"}
+		c.setTimes(&e, s)
+		got, err := parseHeader(overTheWire(t, e.header()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for name, e := range map[string]envelope{
+		"not before": header(submission{notBefore: forever}), "delay": header(submission{delay: math.MaxInt64}),
+	} {
+		if !e.NotBefore.Equal(never) {
+			t.Errorf("%s: the task starts at %v", name, e.NotBefore)
+		}
+	}
+	if e := header(submission{deadline: forever}); !e.Deadline.IsZero() {
+		t.Errorf("a deadline in 9999 is %v", e.Deadline)
+	}
+	past := header(submission{deadline: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), notBefore: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)})
+	if past.Deadline.IsZero() || past.Deadline.After(now) || past.NotBefore.After(now) {
+		t.Errorf("times of the year 1 are %v and %v", past.Deadline, past.NotBefore)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.Unix(rapid.Int64Range(-1<<38, 1<<38).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
+		if got := unixNano(at); got < 1 || got > never.UnixNano() || at.After(time.Unix(0, 0)) && at.Before(never) && got != at.UnixNano() {
+			t.Fatalf("%v is %d", at, got)
 		}
 	})
 }

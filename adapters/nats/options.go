@@ -86,7 +86,8 @@ func WithReplicas(n int) Option {
 
 // WithLease sets how long a worker may be silent before its tasks are given to other workers. A
 // worker extends its leases while it runs; a short lease finds dead workers sooner and costs more
-// messages. All workers of a kind should have the same. It is at least 100 ms; the default is 30 s.
+// messages. All workers of a kind should have the same, since the server has one lease for each
+// kind. It is at least 100 ms; the default is 30 s.
 func WithLease(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 100*time.Millisecond {

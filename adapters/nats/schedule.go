@@ -227,7 +227,7 @@ func (s *Schedule) attempt(ctx context.Context, due time.Time) (time.Time, error
 		}
 	}
 	e := s.task
-	e.ID = "cron/" + encode(e.Name) + "/" + strconv.FormatInt(due.UnixNano(), 10)
+	e.ID = "cron/" + encode(e.Name) + "/" + strconv.FormatInt(unixNano(due), 10)
 	err = s.c.publish(ctx, &e, s.data, true, true)
 	switch {
 	case errors.Is(err, taskmanager.ErrAlreadyExists):
@@ -267,7 +267,7 @@ const markAhead = time.Minute
 func (s *Schedule) moveMark(ctx context.Context, to time.Time, revision uint64) error {
 	ctx, stop := s.c.limited(ctx, attemptMost)
 	defer stop()
-	value := []byte(strconv.FormatInt(to.UnixNano(), 10))
+	value := []byte(strconv.FormatInt(unixNano(to), 10))
 	var err error
 	if revision == 0 {
 		_, err = s.c.cron.Create(ctx, encode(s.task.Name), value)

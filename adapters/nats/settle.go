@@ -160,14 +160,14 @@ func (d *delivery) handOver(ctx context.Context, s restart.State) {
 	d.hist.State, d.hist.Crashes, d.hist.Tries, d.hist.Decodes = s, 0, 0, 0
 	d.hist.Err = s.LastError
 	d.hist.Trace = traceparent(d.span)
-	d.hist.NotBefore = now.Add(s.Delay).UnixNano()
+	d.hist.NotBefore = unixNano(now.Add(s.Delay))
 	d.nak(ctx, s.Delay)
 }
 
 // giveBack gives a task back as it is, for a later delivery.
 func (d *delivery) giveBack(ctx context.Context, delay time.Duration) {
 	if delay > 0 {
-		d.hist.NotBefore = d.w.c.clock.now().Add(delay).UnixNano()
+		d.hist.NotBefore = unixNano(d.w.c.clock.now().Add(delay))
 	}
 	d.nak(ctx, delay)
 }

@@ -143,7 +143,7 @@ func (c *Client) setTimes(e *envelope, s submission) {
 	case !s.notBefore.IsZero():
 		e.NotBefore = c.clock.toServer(s.notBefore)
 	}
-	if !s.deadline.IsZero() {
+	if !s.deadline.IsZero() && !s.deadline.After(never) {
 		e.Deadline = c.clock.toServer(s.deadline)
 	}
 }
