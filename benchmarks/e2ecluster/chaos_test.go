@@ -26,6 +26,7 @@ const (
 	chaosNames    = 120 // so few that many submits find their name taken
 	chaosAttempts = 3
 	chaosKeyLimit = 2
+	chaosFew      = 3 // the limit of the kind few
 )
 
 // chaos does things at random.
@@ -97,6 +98,7 @@ func TestChaos(t *testing.T) {
 	c.balance(3 * patience)
 	c.checkResults()
 	c.checkDead()
+	c.checkLimits()
 	c.figures()
 }
 
@@ -119,7 +121,7 @@ func (c *chaos) occupy(w *place) {
 	}
 	w.leaves = false
 	w.process = c.spawn("worker", fmt.Sprint("w", c.lives), c.flags(url, "-workers", "6", "-attempts", fmt.Sprint(chaosAttempts),
-		"-backoff", "300ms", "-key-limit", fmt.Sprint(chaosKeyLimit), "-audit", "2s", "-grace", "300ms")...)
+		"-backoff", "300ms", "-key-limit", fmt.Sprint(chaosKeyLimit), "-kind-limit", fmt.Sprint(chaosFew), "-audit", "2s", "-grace", "300ms")...)
 }
 
 // rage does things until a time.
@@ -359,6 +361,28 @@ func (c *chaos) checkDead() {
 		innocent++
 	}
 	c.t.Logf("%d dead letters of tasks that happened to run in %d processes that were killed", innocent, c.crashes)
+}
+
+// checkLimits fails if more tasks of a key or of a kind ran at once than allowed.
+func (c *chaos) checkLimits() {
+	limited := map[string][]ledger.Run{}
+	for _, r := range ledger.Undisturbed(c.runs(""), c.lines()) {
+		switch r.Kind {
+		case job.Keyed:
+			limited[r.Text] = append(limited[r.Text], r)
+		case job.Few:
+			limited[r.Kind] = append(limited[r.Kind], r)
+		}
+	}
+	for what, runs := range limited {
+		limit := chaosKeyLimit
+		if what == job.Few {
+			limit = chaosFew
+		}
+		if peak := ledger.Peak(runs); peak > limit {
+			c.t.Errorf("%d tasks of %s ran at once, and the limit is %d", peak, what, limit)
+		}
+	}
 }
 
 // figures logs what has happened.

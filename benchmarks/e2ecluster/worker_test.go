@@ -101,6 +101,39 @@ func TestPartition(t *testing.T) {
 	t.Logf("lease %v: cancelled %v after the cut, started elsewhere %v after that", c.lease, lost.Time().Sub(cut), next.Time().Sub(lost.Time()))
 }
 
+// What was on its way to a worker that cannot be reached is run by another one, and not by the first when it arrives late.
+func TestLateDelivery(t *testing.T) {
+	c := launch(t, settings{})
+	w1, way := c.workerBehind("w1")
+	c.submit("before", job.Plain, job.Job{})
+	c.balance(patience) // the worker works, and waits for more
+	w1.note(ledger.Cut)
+	way.Cut()
+	c.submit("late", job.Plain, job.Job{Work: 4 * time.Second})
+	c.until("the task to be delivered", func(ctx context.Context) error {
+		consumer, err := c.js.Consumer(ctx, "tasks", "w_normal_job")
+		if err != nil {
+			return err
+		}
+		info, err := consumer.Info(ctx)
+		if err == nil && info.NumAckPending == 0 {
+			err = errors.New("it is not")
+		}
+		return err
+	})
+	c.worker("w2")
+	start := c.await(1, ledger.Start, "late")[0]
+	w1.note(ledger.Mend)
+	way.Mend()
+	c.balance(patience)
+	if runs := c.runs("late"); len(runs) != 1 || runs[0].Process != "w2" {
+		t.Errorf("want one execution, on w2:\n%s", c.story("late"))
+	}
+	delivered := c.find(ledger.Accepted, "late")[0]
+	between(t, "the start after the submit", start.Time().Sub(delivered.Time()), c.lease-200*time.Millisecond, 2*c.lease+3*time.Second)
+	t.Logf("delivered to a worker that was cut off; started elsewhere %v later, as attempt %d", start.Time().Sub(delivered.Time()), start.Attempt)
+}
+
 // A process that stands still for longer than its lease cannot cancel what it runs: the executions overlap. What
 // the first one reports later has no effect: the task stays until the second one has ended. Nor does the process
 // run what was delivered to it while it stood still.

@@ -96,6 +96,18 @@ func TestRunsEndWithTheirProcess(t *testing.T) {
 	}
 }
 
+func TestUndisturbed(t *testing.T) {
+	lines := account("w1 start a.1 1", "w1 end a.1 1", "w1 start b.1 1", "w2 freeze", "w1 end b.1 1", "w2 start c.1 1", "w2 freeze", "w2 end c.1 1",
+		"w1 start d.1 1", "w2 kill", "server1 kill", "w1 end d.1 1", "w1 start e.1 1")
+	var got []string
+	for _, r := range ledger.Undisturbed(ledger.Runs(lines), lines) {
+		got = append(got, r.Name)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "e"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Peak equals the largest number of runs that contain a moment.
 func TestPeakIsTheMaximumOverAllMoments(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -84,6 +84,15 @@ func Peak(runs []Run) int {
 	return peak
 }
 
+// Undisturbed returns the runs during which neither their process was frozen nor a server ended: only those keep
+// to limits.
+func Undisturbed(runs []Run, lines []Line) []Run {
+	a := account{lines: lines}
+	return Select(runs, func(r Run) bool {
+		return !a.serverEnded(r.From, r.To) && !a.any(r.From, r.To, func(l Line) bool { return l.Event == Freeze && l.Process == r.Process })
+	})
+}
+
 // Select returns the elements for which keep is true.
 func Select[E any](all []E, keep func(E) bool) []E {
 	var some []E
