@@ -29,7 +29,7 @@ const (
 // attempts is the state of a request that is repeated until it has a definite answer.
 //
 // The same message may be stored at most once: it carries one id through all attempts, by which the server
-// recognises it for two minutes, and longer while the task is stored.
+// recognises it for two minutes, and longer while the task is stored. After that it is not sent again.
 type attempts struct {
 	c       *Client
 	until   time.Time     // when to give up, if the context has no deadline
@@ -37,6 +37,7 @@ type attempts struct {
 	most    time.Duration // of any attempt
 	wait    time.Duration // before the next attempt
 	unknown bool          // an attempt was sent whose outcome is unknown
+	since   time.Time     // when the first one of these was sent
 	last    error         // of the last attempt
 	subject string        // of the request; empty: there are several
 	message *natsgo.Msg   // what is to be stored, or nil
@@ -71,11 +72,19 @@ func (a *attempts) run(ctx context.Context, fn func(ctx context.Context) error) 
 		if err := a.connected(ctx); err != nil {
 			return err
 		}
+		if a.forgotten() {
+			return a.definite(a.last)
+		}
+		sent := time.Now()
 		err := a.once(ctx, fn)
 		if err == nil || nameTaken(err) || hasCode(err, codeDuplicateBatch) {
 			return err
 		}
+		before := a.unknown
 		again, err := a.judge(ctx, err)
+		if a.unknown && !before {
+			a.since = sent
+		}
 		if !again {
 			return err
 		}
@@ -83,6 +92,12 @@ func (a *attempts) run(ctx context.Context, fn func(ctx context.Context) error) 
 			return a.giveUp(ctx)
 		}
 	}
+}
+
+// forgotten reports whether the server may forget the id of an attempt with an unknown outcome before
+// the next attempt has ended.
+func (a *attempts) forgotten() bool {
+	return a.unknown && time.Since(a.since) > dedupeWindow-attemptMost-a.timeout
 }
 
 // once makes one attempt, of limited duration.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	natsgo "github.com/nats-io/nats.go"
@@ -98,6 +99,21 @@ func TestAnUnknownAttemptIsNotForgotten(t *testing.T) {
 		if err := a.giveUp(ctx); !errors.Is(err, natsgo.ErrTimeout) || errors.Is(err, ErrUnknownOutcome) != tc.unknown {
 			t.Errorf("%v, then the end of the context: %v", tc.err, err)
 		}
+	}
+}
+
+// The server forgets ids, so what may have been stored is not sent again for ever.
+func TestAnAttemptBeyondTheMemoryOfTheServer(t *testing.T) {
+	for age, again := range map[time.Duration]bool{time.Minute: true, 3 * time.Minute: false} {
+		a := testClient().newAttempts(t.Context())
+		a.unknown, a.since = true, time.Now().Add(-age)
+		if got := !a.forgotten(); got != again {
+			t.Errorf("an attempt %v ago: again %v, want %v", age, got, again)
+		}
+	}
+	a := testClient().newAttempts(t.Context())
+	if a.forgotten() {
+		t.Error("the first attempt is not made")
 	}
 }
 

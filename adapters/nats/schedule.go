@@ -135,9 +135,8 @@ func (s *Schedule) after(t time.Time) (next time.Time, err error) {
 
 // run submits at the times after a given one, until ctx ends.
 func (s *Schedule) run(ctx context.Context, after time.Time) {
-	after = s.resume(ctx, after)
-	for ctx.Err() == nil {
-		due, err := s.after(after)
+	for after = s.resume(ctx, after); ctx.Err() == nil; {
+		due, err := s.upcoming(after)
 		if err != nil {
 			s.c.log.errorf("nats: the schedule ends: %s", clean(err.Error(), errorLimit))
 			return
@@ -146,11 +145,31 @@ func (s *Schedule) run(ctx context.Context, after time.Time) {
 		if due.IsZero() || !s.sleep(ctx, due) {
 			return
 		}
+		if late, err := s.upcoming(after); err == nil && !late.Equal(due) {
+			continue // this process was suspended, or had no connection
+		}
 		after = s.fire(ctx, due)
-		if now := s.now(); now.After(after) { // times that have passed meanwhile are not made up for
-			if next, err := s.after(after); err == nil && !next.IsZero() && next.Before(now) {
-				after = now
-			}
+	}
+}
+
+// skipMost bounds the times that a schedule looks at to find the present one.
+const skipMost = 1000
+
+// upcoming returns the first time after a given one that is still worth a submit: it has not passed, or it is the
+// last one that has. The zero time means that there is no further one.
+func (s *Schedule) upcoming(after time.Time) (time.Time, error) {
+	for n := 0; ; n++ {
+		due, err := s.after(after)
+		now := s.now()
+		if err != nil || due.IsZero() || due.After(now) {
+			return due, err
+		}
+		next, err := s.after(due)
+		if err != nil || next.IsZero() || next.After(now) {
+			return due, err
+		}
+		if after = due; n >= skipMost {
+			after = now
 		}
 	}
 }
@@ -194,8 +213,9 @@ func (s *Schedule) fire(ctx context.Context, due time.Time) time.Time {
 		ctx, stop = context.WithTimeout(ctx, max(next.Sub(s.c.clock.now()), attemptTimeout))
 		defer stop()
 	}
+	t := turn{due: due}
 	for wait := firstPause; ; wait = min(2*wait, pauseMost) {
-		last, err := s.attempt(ctx, due)
+		last, err := s.attempt(ctx, &t)
 		if err == nil {
 			return last
 		}
@@ -204,7 +224,7 @@ func (s *Schedule) fire(ctx context.Context, due time.Time) time.Time {
 			return due
 		}
 		if !again || wait == firstPause {
-			s.c.log.errorf("nats: the schedule of %s could not submit the task of %v: %s", quote(s.task.Name), due, clean(err.Error(), errorLimit))
+			s.c.log.errorf("nats: the schedule of %s: the task of %v: %s", quote(s.task.Name), due, clean(err.Error(), errorLimit))
 		}
 		if !again {
 			return due
@@ -212,30 +232,43 @@ func (s *Schedule) fire(ctx context.Context, due time.Time) time.Time {
 	}
 }
 
-// attempt is one attempt of fire. It returns the time up to which the schedule is done.
-func (s *Schedule) attempt(ctx context.Context, due time.Time) (time.Time, error) {
+// turn is one time of a schedule.
+type turn struct {
+	due       time.Time
+	submitted bool   // the task, or it is outstanding
+	revision  uint64 // of the mark before that
+}
+
+// attempt is one attempt of fire. It returns the time up to which the schedule is done. What was
+// submitted once is not submitted again, since the server would forget its id.
+func (s *Schedule) attempt(ctx context.Context, t *turn) (time.Time, error) {
+	if t.submitted {
+		return t.due, s.moveMark(ctx, t)
+	}
 	mark, revision, err := s.mark(ctx)
 	if err != nil {
-		return due, err
+		return t.due, fmt.Errorf("read the mark: %w", err)
 	}
+	t.revision = revision
 	if !mark.IsZero() {
-		if !mark.Before(due) {
+		if !mark.Before(t.due) {
 			return mark, nil // another process was faster
 		}
-		if next, err := s.after(mark); err == nil && next.After(due) {
+		if next, err := s.after(mark); err == nil && next.After(t.due) {
 			return mark, nil // a fixed interval, which others count from another time
 		}
 	}
 	e := s.task
-	e.ID = "cron/" + encode(e.Name) + "/" + strconv.FormatInt(unixNano(due), 10)
+	e.ID = "cron/" + encode(e.Name) + "/" + strconv.FormatInt(unixNano(t.due), 10)
 	err = s.c.publish(ctx, &e, s.data, true, true)
 	switch {
 	case errors.Is(err, taskmanager.ErrAlreadyExists):
-		s.c.log.infof("nats: the schedule of %s skips %v, since the previous task is outstanding", quote(e.Name), due)
+		s.c.log.infof("nats: the schedule of %s skips %v, since the previous task is outstanding", quote(e.Name), t.due)
 	case err != nil:
-		return due, err
+		return t.due, err
 	}
-	return due, s.moveMark(ctx, due, revision)
+	t.submitted = true
+	return t.due, s.moveMark(ctx, t)
 }
 
 // mark returns the time up to which the schedule is done, and the revision of that entry. Both are zero if
@@ -263,19 +296,19 @@ func (s *Schedule) mark(ctx context.Context) (mark time.Time, revision uint64, e
 // markAhead is how far a mark may be ahead of the clock of the server.
 const markAhead = time.Minute
 
-// moveMark moves the mark forward. If another process was faster, it has done the same.
-func (s *Schedule) moveMark(ctx context.Context, to time.Time, revision uint64) error {
+// moveMark moves the mark to the time of a turn. If another process was faster, it has done the same.
+func (s *Schedule) moveMark(ctx context.Context, t *turn) error {
 	ctx, stop := s.c.limited(ctx, attemptMost)
 	defer stop()
-	value := []byte(strconv.FormatInt(unixNano(to), 10))
+	value := []byte(strconv.FormatInt(unixNano(t.due), 10))
 	var err error
-	if revision == 0 {
+	if t.revision == 0 {
 		_, err = s.c.cron.Create(ctx, encode(s.task.Name), value)
 	} else {
-		_, err = s.c.cron.Update(ctx, encode(s.task.Name), value, revision)
+		_, err = s.c.cron.Update(ctx, encode(s.task.Name), value, t.revision)
 	}
-	if errors.Is(err, jetstream.ErrKeyExists) || nameTaken(err) {
+	if err == nil || errors.Is(err, jetstream.ErrKeyExists) || nameTaken(err) {
 		return nil
 	}
-	return s.c.translate(err)
+	return fmt.Errorf("move the mark: %w", s.c.translate(err))
 }

@@ -8,8 +8,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// clockAge is the age of a reading of the server's clock above which a new one is taken.
-const clockAge = time.Minute
+const (
+	clockAge   = time.Minute      // of a reading, above which a new one is taken
+	clockRetry = 5 * time.Second  // after a reading that failed or was poor
+	clockTrip  = time.Second      // round trip, above which a reading is poor
+	clockGood  = 10 * time.Minute // age of a reading below which it is better than a poor one
+)
 
 // serverClock tells the time of the server, which is the time in the headers of all tasks: the clocks
 // of the processes may differ. It is safe for concurrent use, and never waits for the server.
@@ -24,6 +28,7 @@ type serverClock struct {
 	at       time.Time // local time of the last reading
 	server   time.Time // the server's time then; zero: there is no reading yet
 	learning bool      // a new reading is being taken
+	asked    time.Time // local time at which that was begun
 }
 
 func newServerClock(local func() time.Time) *serverClock {
@@ -37,6 +42,9 @@ func (s *serverClock) learn(before, after, server time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.server.IsZero() && after.Sub(before) > clockTrip && after.Sub(s.at) < clockGood {
+		return
+	}
 	s.at, s.server = before.Add(after.Sub(before)/2), server.Round(0)
 }
 
@@ -44,8 +52,10 @@ func (s *serverClock) learn(before, after, server time.Time) {
 func (s *serverClock) now() time.Time {
 	local := s.local()
 	s.mu.Lock()
-	old := !s.learning && local.Sub(s.at) > clockAge
-	s.learning = s.learning || old
+	old := !s.learning && local.Sub(s.at) > clockAge && local.Sub(s.asked) > clockRetry
+	if old {
+		s.learning, s.asked = true, local
+	}
 	server := s.server.Add(local.Sub(s.at))
 	if s.server.IsZero() {
 		server = local.Round(0)
@@ -79,7 +89,7 @@ func (s *serverClock) learnFrom(ctx context.Context, js jetstream.JetStream, str
 	return st, nil
 }
 
-// learned ends a reading that now has started.
+// learned ends a reading that now has started, whether it succeeded or not.
 func (s *serverClock) learned() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -48,9 +48,29 @@ func TestServerClockReadsOnceAtATime(t *testing.T) {
 		t.Errorf("%d readings at once", reads)
 	}
 	s.learned()
-	s.now()
-	if reads != 2 {
-		t.Errorf("%d readings after one that failed, want a second one", reads)
+	if s.now(); reads != 1 {
+		t.Errorf("%d readings just after one that failed", reads)
+	}
+	local = local.Add(clockRetry + 1)
+	if s.now(); reads != 2 {
+		t.Errorf("%d readings some time after one that failed, want 2", reads)
+	}
+}
+
+// A reading with a long round trip does not replace a good one that is not old.
+func TestServerClockPrefersGoodReadings(t *testing.T) {
+	local := time.Unix(1_800_000_000, 0)
+	s := newServerClock(func() time.Time { return local })
+	s.learn(local, local, local)
+	local = local.Add(2 * time.Minute)
+	s.learn(local.Add(-8*time.Second), local, local)
+	if got := s.now(); !got.Equal(local) {
+		t.Errorf("after a poor reading the time is %v, want %v", got, local)
+	}
+	local = local.Add(20 * time.Minute)
+	s.learn(local.Add(-8*time.Second), local, local)
+	if got, want := s.now(), local.Add(4*time.Second); !got.Equal(want) {
+		t.Errorf("a poor reading after a long time: %v, want %v", got, want)
 	}
 }
 

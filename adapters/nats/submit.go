@@ -31,7 +31,9 @@ import (
 //   - [ErrNotFound]: the streams of the namespace were deleted; [ErrNoJetStream].
 //
 // While there is no connection, or the server does not answer, Submit tries again until ctx ends.
-// If ctx has no deadline, that is 30 seconds. It stores the task once, however often it tries.
+// If ctx has no deadline, that is 30 seconds. It stores the task once, however often it tries, unless the
+// server is restarted in between and the task has ended by then. Two minutes after an attempt without an answer
+// it gives up with ErrUnknownOutcome.
 func Submit[T any](ctx context.Context, c *Client, name string, in T, opts ...SubmitOption) (*Task, error) {
 	if err := checkClient(ctx, c, "submit"); err != nil {
 		return nil, err

@@ -262,3 +262,35 @@ func TestRepeatThroughALostConnection(t *testing.T) {
 		t.Errorf("the runs are due at %s", fmt.Sprint(due))
 	}
 }
+
+// A time whose mark cannot be moved is submitted once all the same, although the server forgets the id.
+func TestRepeatWithoutAMark(t *testing.T) {
+	t.Parallel()
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	js := streams(t, nc)
+	tasks, cron := config(t, js, "tasks"), config(t, js, "KV_tasks_CRON")
+	tasks.Duplicates, cron.MaxMsgSize = 100*time.Millisecond, 1
+	for _, cfg := range []jetstream.StreamConfig{tasks, cron} {
+		if _, err := js.UpdateStream(soon(t), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now().Add(200 * time.Millisecond)
+	if _, err := nats.Repeat(soon(t), c, timetable(func(after time.Time) time.Time {
+		if after.Before(start) {
+			return start
+		}
+		return after.Add(time.Hour)
+	}), "a", 1, nats.WithKind("k")); err != nil {
+		t.Fatal(err)
+	}
+	consume(t, nc, "k", 1)
+	cons, err := js.Consumer(soon(t), "tasks", "w_normal_k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := cons.Next(jetstream.FetchMaxWait(2 * time.Second)); err == nil {
+		t.Errorf("the task was submitted again, as %s", m.Headers().Get("Task-Id"))
+	}
+}
