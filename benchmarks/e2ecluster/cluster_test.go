@@ -33,6 +33,8 @@ type settings struct {
 	sync    time.Duration // how often a server syncs; 0 means after each write
 	lease   time.Duration // two seconds
 	crashes int           // 5
+
+	firstDir string // of the first server, instead of a temporary one
 }
 
 // cluster is what a test runs: servers, other processes, a client in the process of the test, and a ledger.
@@ -97,7 +99,11 @@ func (c *cluster) startServers() {
 	}
 	for i := range c.settings.servers {
 		s := &server{address: freeAddress(c.t)}
-		s.args = []string{"-dir", c.t.TempDir(), "-listen", s.address, "-token", token, "-sync", c.sync.String()}
+		dir := c.firstDir
+		if i > 0 || dir == "" {
+			dir = c.t.TempDir()
+		}
+		s.args = []string{"-dir", dir, "-listen", s.address, "-token", token, "-sync", c.sync.String()}
 		if len(routes) > 1 {
 			s.args = append(s.args, "-cluster-listen", strings.TrimPrefix(routes[i], "nats://"), "-routes", strings.Join(routes, ","))
 		}
@@ -341,6 +347,18 @@ func (c *cluster) balance(limit time.Duration) {
 			c.t.Log(c.story(f.Name))
 		}
 	}
+}
+
+// awaitLog waits until the log of a process has a text.
+func (c *cluster) awaitLog(process, text string) {
+	c.t.Helper()
+	c.until(fmt.Sprintf("%q in the log of %s", text, process), func(context.Context) error {
+		log, err := os.ReadFile(filepath.Join(c.dir, process+".log"))
+		if err == nil && !strings.Contains(string(log), text) {
+			err = errors.New("it is not there")
+		}
+		return err
+	})
 }
 
 // story returns the lines about a name, and those about the processes between them.

@@ -19,7 +19,7 @@ const (
 // isWriteError reports whether the server logs that it cannot write. It has no other sign of it. From
 // then on it neither stores nor answers anything in the stream, until it is started again.
 func isWriteError(format string) bool {
-	return strings.Contains(format, "critical write error") || strings.Contains(format, "will be DISABLED") ||
+	return strings.Contains(strings.ToLower(format), "critical write error") || strings.Contains(format, "will be DISABLED") ||
 		strings.Contains(format, "permission denied while writing")
 }
 
