@@ -145,7 +145,13 @@ func (d *delivery) prepare(why admission, surplus bool) {
 		return
 	}
 	delayed := !d.env.NotBefore.IsZero()
+	back := d.hist.wentBack(d.delivered)
 	d.hist = d.hist.account(d.delivered, delayed)
+	if back {
+		if err := d.writeHistory(ctx); err != nil {
+			w.logs.errorf("count", "nats: crashes of task %s may not be counted: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+		}
+	}
 	now := w.c.clock.now()
 	due := d.due()
 	_, newer := errors.AsType[*versionError](d.fault)

@@ -15,13 +15,14 @@ import (
 // crashesSince returns how many deliveries before the one with the number delivered ended without a
 // record, in addition to those that h counts: their workers died, or lost the lease.
 //
-// The server counts deliveries from 1, and begins again when the consumer is made again. A number that
-// is not above the accounted ones shows that; if it is above them nevertheless, some crashes are missed, and none
-// is invented. A task that was stored with a delay is given back before it is due, and that is not recorded.
+// The server counts deliveries from 1. It begins again when the consumer is made again, and goes back a little when
+// it is killed, or another server of a cluster takes over, since it does not sync the count as it does
+// histories. A number that is not above the accounted ones shows that, see [history.wentBack]; no crash is invented
+// then. A task that was stored with a delay is given back before it is due, and that is not recorded.
 func (h history) crashesSince(delivered uint64, delayed bool) int {
 	base := h.Deliveries
-	if delivered <= base {
-		base = 0
+	if h.wentBack(delivered) {
+		return 0
 	}
 	if base == 0 && delayed {
 		base = 1
@@ -31,6 +32,10 @@ func (h history) crashesSince(delivered uint64, delayed bool) int {
 	}
 	return int(min(delivered-base-1, 1<<20))
 }
+
+// wentBack reports whether the count of the server has gone back. The history is stored at once then, so that crashes
+// are counted from there on.
+func (h history) wentBack(delivered uint64) bool { return delivered <= h.Deliveries }
 
 // account records that the deliveries up to delivered are no crashes, apart from those that
 // crashesSince found.

@@ -7,7 +7,7 @@ import (
 )
 
 // TestCrashesAreCounted follows a task through deliveries that crash, are given back, or are
-// forgotten because the consumer is made again, and compares with the real number of crashes.
+// forgotten because the consumer is made again or the server was killed, and compares with the real number of crashes.
 func TestCrashesAreCounted(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		delayed := rapid.Bool().Draw(rt, "delayed")
@@ -21,13 +21,16 @@ func TestCrashesAreCounted(t *testing.T) {
 				continue // given back before it is due, without a record
 			}
 			seen := h.account(delivered, delayed)
+			if h.wentBack(delivered) {
+				h = seen // stored at once
+			}
 			if remakes && seen.Crashes > crashes {
 				rt.Fatalf("delivery %d: %d crashes were found, and there were %d", delivered, seen.Crashes, crashes)
 			}
 			if !remakes && (seen.Crashes != crashes || seen.State.Attempts != attempts) {
 				rt.Fatalf("delivery %d: %d crashes and %d attempts were found, want %d and %d", delivered, seen.Crashes, seen.State.Attempts, crashes, attempts)
 			}
-			switch rapid.SampledFrom([]string{"crash", "give back", "fail", "remake"}).Draw(rt, "end") {
+			switch rapid.SampledFrom([]string{"crash", "give back", "fail", "remake", "forget"}).Draw(rt, "end") {
 			case "crash":
 				crashes++
 				attempts++
@@ -39,12 +42,30 @@ func TestCrashesAreCounted(t *testing.T) {
 				h.State.Attempts++
 				attempts++
 			case "remake":
+				h = seen
 				if remakes {
-					h, delivered = seen, 0
-				} else {
-					h = seen
+					delivered = 0
+				}
+			case "forget":
+				h = seen
+				if remakes {
+					delivered -= min(delivered, rapid.Uint64Range(0, 3).Draw(rt, "forgotten"))
 				}
 			}
+		}
+		// A task that does nothing but crash is found out soon, whatever was before.
+		const row = 10
+		found := h.Crashes
+		for range row {
+			delivered++
+			if seen := h.account(delivered, delayed); h.wentBack(delivered) {
+				h, found = seen, seen.Crashes
+			} else {
+				found = seen.Crashes
+			}
+		}
+		if least := h.Crashes + row - 3; found < least {
+			rt.Fatalf("after %d crashes in a row %d were found, want at least %d", row, found, least)
 		}
 	})
 }
