@@ -12,8 +12,9 @@ const (
 	// schedules ([Repeat]). It cannot run tasks, nor see dead letters.
 	RoleSubmitter Role = iota + 1
 
-	// RoleWorker runs tasks too. It can make consumers, and delete tasks and dead letters one by one. It
-	// cannot make, change, purge or delete streams: an operator must have opened the namespace.
+	// RoleWorker runs tasks too. It can make and delete the consumers of tasks, delete tasks one by one, and store
+	// dead letters. It cannot make, change, purge or delete streams: an operator must have opened the
+	// namespace. Nor can it read or delete dead letters.
 	RoleWorker
 
 	// RoleOperator may do everything in the namespace, and nothing outside of it. [Open] needs it for
@@ -116,12 +117,11 @@ func (p permissions) worker() (publish, subscribe []string) {
 		[]string{p.namespace + ".dead.>", "_INBOX.>"}, // it answers requests
 		[]string{p.key("STATE"), p.key("SLOTS"), p.key("PROCS")},
 		[]string{"$JS.ACK" + consumers},
-		[]string{"$JS.API.CONSUMER.CREATE" + consumers, "$JS.API.CONSUMER.DURABLE.CREATE" + consumers},
-		[]string{"$JS.API.CONSUMER.INFO" + consumers, "$JS.API.CONSUMER.DELETE" + consumers, "$JS.API.CONSUMER.MSG.NEXT" + consumers},
-		api("CONSUMER.NAMES", p.namespace),
+		[]string{"$JS.API.CONSUMER.CREATE" + consumers, "$JS.API.CONSUMER.INFO" + consumers},
+		[]string{"$JS.API.CONSUMER.DELETE" + consumers, "$JS.API.CONSUMER.MSG.NEXT" + consumers},
 		api("STREAM.MSG.DELETE", p.bucket("SLOTS")),
-		p.read(p.bucket("CANCEL"), p.bucket("SLOTS"), p.namespace+"_DEAD"),
-		watch(p.bucket("CANCEL"), p.bucket("STATE"), p.bucket("SLOTS")),
+		p.read(p.bucket("CANCEL"), p.bucket("SLOTS")),
+		watch(p.bucket("CANCEL")),
 	)
 	return publish, []string{p.namespace + ".ctl.>"}
 }

@@ -161,7 +161,7 @@ func TestPermissionsRefuse(t *testing.T) {
 	forWorkers := []string{
 		"$JS.API.STREAM.CREATE.tasks", "$JS.API.STREAM.UPDATE.tasks", "$JS.API.STREAM.DELETE.tasks", "$JS.API.STREAM.PURGE.tasks",
 		"$JS.API.STREAM.DELETE.tasks_DEAD", "$JS.API.STREAM.DELETE.KV_tasks_STATE", "$JS.API.STREAM.PURGE.KV_tasks_RESULTS",
-		"$JS.API.STREAM.RESTORE.tasks", "$JS.API.STREAM.SNAPSHOT.tasks",
+		"$JS.API.STREAM.RESTORE.tasks", "$JS.API.STREAM.SNAPSHOT.tasks", "$JS.API.STREAM.MSG.DELETE.tasks_DEAD", "$JS.API.DIRECT.GET.tasks_DEAD",
 	}
 	forSubmitters := []string{
 		"$JS.API.CONSUMER.CREATE.tasks", "$JS.API.CONSUMER.CREATE.tasks.c.>", "$JS.API.CONSUMER.DURABLE.CREATE.tasks.c",
