@@ -37,7 +37,9 @@ type puller struct {
 	echoed  uint64
 	sources []*source // from the highest level, the kinds of a level next to each other
 	byName  map[string]int
-	turn    int // of the order of kinds; only the goroutine of run uses it
+	// Only the goroutine of run uses these.
+	turn     int           // of the order of kinds
+	patience time.Duration // how long a source counts as empty while others have tasks
 
 }
 
@@ -104,6 +106,9 @@ func (p *puller) sleep(ctx context.Context, most time.Duration) {
 func (p *puller) round(ctx context.Context, room int) (left int) {
 	p.turn++
 	for i := range p.sources {
+		if room > 0 && (i == 0 || p.sources[i].level != p.sources[i-1].level) {
+			room -= p.probe(ctx, i, room)
+		}
 		s, index := p.pick(i)
 		if room <= 0 || ctx.Err() != nil {
 			break
@@ -155,26 +160,83 @@ func (p *puller) revive(ctx context.Context, s *source) bool {
 	return true
 }
 
-// poll asks a source for what it has at once, and waits for the answer. It returns how many tasks
-// came. A source with a limit is only asked: its tasks come when the limit permits.
+// poll asks a source that had tasks for what it has at once, and waits for the answer. It returns how many
+// tasks came. A source with a limit is only asked: its tasks come when the limit permits.
 func (p *puller) poll(ctx context.Context, s *source, index, room int) int {
 	now := time.Now()
 	p.mu.Lock()
-	if s.asking() || s.limited || now.Sub(s.emptyAt) < emptyFor {
+	if s.asking() || s.limited || !s.emptyAt.IsZero() {
 		p.mu.Unlock()
 		return 0
 	}
 	token := s.open(request{left: room, poll: true, sent: now, expires: now.Add(pollTimeout)}, index)
 	p.mu.Unlock()
 	p.ask(s, token, pullRequest{Batch: room, NoWait: true})
+	return p.await(ctx, map[*source]string{s: token})
+}
+
+// probe asks those sources of a level for tasks that were empty a while ago, and returns how many tasks came.
+// The level begins at a place of the order. With many kinds, most sources are empty as a rule, so many are asked before
+// the first answer is awaited: as many as there is room, which they share.
+func (p *puller) probe(ctx context.Context, first, room int) (got int) {
+	begin := time.Now()
+	probed := false
+	for got < room && ctx.Err() == nil {
+		asked := p.probeSome(begin, first, room-got)
+		if len(asked) == 0 {
+			break
+		}
+		probed = true
+		got += p.await(ctx, asked)
+	}
+	if probed {
+		// Probes take at most a tenth of the time, so that they do not slow down the sources that have tasks.
+		p.patience = min(10*time.Since(begin), mostEmptyFor)
+	}
+	return got
+}
+
+// probeSome asks at most room sources that have been empty long enough at the begin. It returns the tokens of the requests.
+func (p *puller) probeSome(begin time.Time, first, room int) map[*source]string {
+	now := time.Now()
+	var empty []int
+	p.mu.Lock()
+	for i := first; i < len(p.sources) && p.sources[i].level == p.sources[first].level && len(empty) < room; i++ {
+		s, index := p.pick(i)
+		old := !s.emptyAt.IsZero() && begin.Sub(s.emptyAt) >= max(p.patience, emptyFor)
+		if old && !s.asking() && !s.limited && !s.gone && !now.Before(s.retryAt) {
+			empty = append(empty, index)
+		}
+	}
+	asked := make(map[*source]string, len(empty))
+	for _, index := range empty {
+		s := p.sources[index]
+		asked[s] = s.open(request{left: room / len(empty), poll: true, sent: now, expires: now.Add(pollTimeout)}, index)
+	}
+	p.mu.Unlock()
+	for s, token := range asked {
+		p.ask(s, token, pullRequest{Batch: room / len(empty), NoWait: true})
+	}
+	return asked
+}
+
+// await waits for the answers to polls, and returns how many tasks came.
+func (p *puller) await(ctx context.Context, asked map[*source]string) (got int) {
+	sent := time.Now()
 	for {
 		p.mu.Lock()
-		if s.asking() && time.Since(now) > pollTimeout {
-			s.fail(time.Now())
+		late := time.Since(sent) > pollTimeout
+		for s, token := range asked {
+			if late && s.asking() {
+				s.fail(time.Now())
+			}
+			if !s.asking() || s.request.token != token {
+				got += s.request.got
+				delete(asked, s)
+			}
 		}
-		done, got := !s.asking() || s.request.token != token, s.request.got
 		p.mu.Unlock()
-		if done || ctx.Err() != nil {
+		if len(asked) == 0 || ctx.Err() != nil {
 			return got
 		}
 		p.sleep(ctx, pollTimeout)

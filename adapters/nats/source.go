@@ -22,7 +22,7 @@ type source struct {
 
 	created time.Time // of the consumer, by the server's clock
 	request request
-	emptyAt time.Time // when the source was last found empty
+	emptyAt time.Time // when the source was found empty; zero: it brought all that it was asked for last
 	retryAt time.Time // not to be asked before, after errors
 	fails   int       // errors in a row
 	gone    bool      // the consumer may not exist any more
@@ -50,8 +50,9 @@ type request struct {
 const (
 	firstBackoff = 50 * time.Millisecond
 	mostBackoff  = 5 * time.Second
-	// emptyFor is how long a source counts as empty while others have tasks.
-	emptyFor = 10 * time.Millisecond
+	// emptyFor and mostEmptyFor bound how long a source counts as empty while others have tasks.
+	emptyFor     = 10 * time.Millisecond
+	mostEmptyFor = 200 * time.Millisecond
 	// mostBatch bounds what a wait asks for.
 	mostBatch = 8
 )

@@ -144,7 +144,7 @@ func (w *Worker) sourcesOf(level Priority) (list []*source) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, k := range w.kinds {
-		s := &source{kind: k, level: level, limited: k.limit > 0, batch: 1, durable: durable(k.name, level.token())}
+		s := &source{kind: k, level: level, limited: k.limit > 0, batch: 1, emptyAt: time.Unix(0, 0), durable: durable(k.name, level.token())}
 		s.filter = w.c.cfg.namespace + ".run." + level.token() + "." + encode(k.name) + ".*"
 		if s.limited {
 			if level != Normal {
