@@ -54,7 +54,9 @@ func (c *Client) TaskStatus(ctx context.Context) (map[string]Status, error) {
 	}
 	for _, a := range answers {
 		for _, t := range a.Tasks {
-			tasks[t.Status.Name] = running(tasks[t.Status.Name], a.Process, t)
+			if had := tasks[t.Status.Name]; had.Process == "" || supersedes(t, had) {
+				tasks[t.Status.Name] = running(had, a.Process, t)
+			}
 		}
 	}
 	if len(silent) > 0 {
@@ -112,6 +114,15 @@ func (c *Client) addHistory(s *Status, h history) {
 	}
 }
 
+// supersedes reports whether an answer of another process is newer than what one has said: a process that has
+// lost its lease may still run the task.
+func supersedes(t taskAnswer, had Status) bool {
+	if t.Status.Attempt != had.Attempt {
+		return t.Status.Attempt > had.Attempt
+	}
+	return t.Status.StartedAt.After(had.StartedAt)
+}
+
 // running returns the status of a task that a process has, as that describes it.
 func running(stored Status, process string, t taskAnswer) Status {
 	s := Status{TaskStatus: t.Status, Kind: t.Kind, Process: process, ID: t.ID, Level: stored.Level}
@@ -146,12 +157,12 @@ func (c *Client) Lookup(ctx context.Context, name string) (Status, error) {
 	}
 	for _, a := range answers {
 		for _, t := range a.Tasks {
-			if t.ID == e.ID {
-				return running(s, a.Process, t), nil
+			if t.ID == e.ID && (s.Process == "" || supersedes(t, s)) {
+				s = running(s, a.Process, t)
 			}
 		}
 	}
-	if len(silent) > 0 {
+	if s.Process == "" && len(silent) > 0 {
 		return s, &PartialError{silent}
 	}
 	return s, nil

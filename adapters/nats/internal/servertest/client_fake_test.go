@@ -2,6 +2,7 @@ package servertest_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +89,13 @@ func (f *fake) runs(id, kind string, s taskmanager.TaskStatus) {
 	defer f.mu.Unlock()
 	f.tasks = append(f.tasks, map[string]any{"id": id, "kind": kind, "status": s})
 	f.held[id] = true
+}
+
+// asked returns the bodies of the requests for the status.
+func (f *fake) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.question)
 }
 
 // silent lets the process answer nothing any more.

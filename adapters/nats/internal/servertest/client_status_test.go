@@ -135,10 +135,21 @@ func TestLookup(t *testing.T) {
 	if got, err = c.Lookup(soon(t), "a"); err != nil || got.Process != "p" || got.Status != taskmanager.Running {
 		t.Errorf("the task runs: %+v, %v", got, err)
 	}
-	if diff := cmp.Diff([]string{"a", "a"}, p.question); diff != "" {
+	if diff := cmp.Diff([]string{"a", "a"}, p.asked()); diff != "" {
 		t.Errorf("the questions (-want +got):\n%s", diff)
 	}
+	q := newFake(t, nc, "q") // has the task since p has lost its lease
+	again := running
+	again.Attempt = 2
+	q.runs(task.ID(), "k", again)
+	if got, err = c.Lookup(soon(t), "a"); err != nil || got.Process != "q" || got.Attempt != 2 {
+		t.Errorf("two processes run the task: %+v, %v", got, err)
+	}
+	if all, err := c.TaskStatus(soon(t)); err != nil || all["a"].Process != "q" {
+		t.Errorf("two processes run the task: %+v, %v", all, err)
+	}
 	p.silent()
+	q.silent()
 	got, err = c.Lookup(soon(t), "a")
 	if _, ok := errors.AsType[*nats.PartialError](err); !ok || got.ID != task.ID() {
 		t.Errorf("a silent process: %+v, %v", got, err)
