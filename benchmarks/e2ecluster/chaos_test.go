@@ -74,7 +74,7 @@ func TestChaos(t *testing.T) {
 			t.Logf("do it again: %s", again)
 		}
 	})
-	c := &chaos{cluster: launch(t, settings{servers: *chaosServers}), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}}
+	c := &chaos{cluster: launch(t, settings{servers: *chaosServers, always: true}), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}}
 	for range chaosWorkers {
 		c.workers = append(c.workers, &place{})
 	}

@@ -30,7 +30,7 @@ const token = "e2e"
 // settings are those of a cluster. Zero values have a default.
 type settings struct {
 	servers int           // 1; streams have as many replicas
-	sync    time.Duration // how often a server syncs; 0 means after each write
+	always  bool          // whether servers sync after each write, which tests that kill them need; slow disks delay everything then
 	lease   time.Duration // two seconds
 	crashes int           // 5
 
@@ -103,7 +103,10 @@ func (c *cluster) startServers() {
 		if i > 0 || dir == "" {
 			dir = c.t.TempDir()
 		}
-		s.args = []string{"-dir", dir, "-listen", s.address, "-token", token, "-sync", c.sync.String()}
+		s.args = []string{"-dir", dir, "-listen", s.address, "-token", token}
+		if !c.always {
+			s.args = append(s.args, "-sync", "1m")
+		}
 		if len(routes) > 1 {
 			s.args = append(s.args, "-cluster-listen", strings.TrimPrefix(routes[i], "nats://"), "-routes", strings.Join(routes, ","))
 		}

@@ -47,7 +47,7 @@ func (c *cluster) report(n int) {
 // A server that syncs after each write loses nothing that it has accepted, though it is stopped once and killed three
 // times while tasks are submitted and run.
 func TestServerKilled(t *testing.T) {
-	c := launch(t, settings{})
+	c := launch(t, settings{always: true})
 	for i := range 2 {
 		c.worker(fmt.Sprint("w", i), "-workers", "8")
 	}
@@ -70,7 +70,7 @@ func TestServerKilled(t *testing.T) {
 
 // Three servers lose nothing that they have accepted when the leader of the tasks is killed, twice.
 func TestLeaderKilled(t *testing.T) {
-	c := launch(t, settings{servers: 3})
+	c := launch(t, settings{servers: 3, always: true})
 	for i := range 2 {
 		c.worker(fmt.Sprint("w", i), "-workers", "8")
 	}
@@ -119,7 +119,7 @@ func (c *cluster) awaitLeader(before string) (s *server) {
 func TestSubmittersRace(t *testing.T) {
 	for _, servers := range []int{1, 3} {
 		t.Run(fmt.Sprintf("R%d", servers), func(t *testing.T) {
-			c := launch(t, settings{servers: servers})
+			c := launch(t, settings{servers: servers, always: true})
 			const names, processes, each = 25, 4, 16
 			var all []*process
 			for i := range processes {
