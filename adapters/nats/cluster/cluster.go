@@ -9,7 +9,7 @@
 //
 // The dashboard then has pages with the worker processes, the kinds, the outstanding tasks and the dead
 // letters of the namespace. With the option [dashboard.Actions] its users may cancel tasks, and retry and
-// delete dead letters. The connection needs the rights of an operator; see nats.Permissions.
+// delete dead letters. The connection needs the rights of [nats.RoleOperator]; see [nats.Permissions].
 //
 // The program needs no worker and no manager, so it may be one of its own. It must close the dashboard before the client.
 package cluster

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	natsgo "github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
 	"github.com/seed56799101/taskmanager/adapters/dashboard"
@@ -44,7 +45,13 @@ func client(t *testing.T) *nats.Client {
 			t.Error(err)
 		}
 	})
-	nc, err := s.Conn()
+	return open(t, s)
+}
+
+// open returns a client of a server.
+func open(t *testing.T, s *embed.Server, opts ...natsgo.Option) *nats.Client {
+	t.Helper()
+	nc, err := s.Conn(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,6 +257,52 @@ func TestDeadLetters(t *testing.T) {
 		}
 	}
 	eventually(t, "dead letters in the end", nil, names)
+}
+
+// The rights of an operator suffice for everything.
+func TestRights(t *testing.T) {
+	publish, subscribe := nats.Permissions("tasks", nats.RoleOperator)
+	s, err := embed.Start(embed.Options{
+		Dir: t.TempDir(), SyncInterval: time.Minute, Listen: "127.0.0.1:0",
+		Users: []embed.User{{Name: "dashboard", Password: "p", Publish: publish, Subscribe: subscribe}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(soon(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	began := work(t, open(t, s))
+	c := open(t, s, natsgo.UserInfo("dashboard", "p"))
+	source := cluster.Source(c)
+	submit(t, c, "image", "image/1")
+	submit(t, c, "mail", "mail/1")
+	<-began
+	<-began
+	eventually(t, "dead letters", 1, func() (int, error) {
+		l, err := source.DeadLetters(soon(t), dashboard.ClusterSearch{Limit: 10})
+		return len(l.Letters), err
+	})
+	_, overviewErr := source.Overview(soon(t))
+	tasks, tasksErr := source.Tasks(soon(t), dashboard.ClusterSearch{Text: "image/1", Limit: 10})
+	l, deadErr := source.DeadLetters(soon(t), dashboard.ClusterSearch{Kind: "mail", Limit: 10})
+	found, cancelErr := source.Cancel(soon(t), "image/1")
+	if err := errors.Join(overviewErr, tasksErr, deadErr, cancelErr); err != nil || !found || len(tasks.Tasks) != 1 || len(l.Letters) != 1 {
+		t.Fatalf("%d tasks, %d dead letters, cancelled %t: %v", len(tasks.Tasks), len(l.Letters), found, err)
+	}
+	if err := source.Retry(soon(t), l.Letters[0]); err != nil {
+		t.Error(err)
+	}
+	<-began
+	eventually(t, "the dead letter of the retry is deleted", true, func() (bool, error) {
+		l, err := source.DeadLetters(soon(t), dashboard.ClusterSearch{Limit: 10})
+		if err != nil || len(l.Letters) == 0 {
+			return false, err
+		}
+		return true, source.Delete(soon(t), l.Letters[0])
+	})
 }
 
 // A dashboard shows a namespace over HTTP, and retries a dead letter.

@@ -59,8 +59,28 @@ func (s *scene) startAll(ctx context.Context, c *command, url string) error {
 	return nil
 }
 
+// awaitAll waits until all processes are there, so that the one that is killed takes part. Those that do not come are
+// reported in the end.
+func (s *scene) awaitAll(ctx context.Context, joined *cluster.Cluster) {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if present, err := joined.Client.Processes(ctx); err == nil && len(present) >= len(s.processes) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // read lets the processes read the files, and kills one of them.
 func (s *scene) read(ctx context.Context, joined *cluster.Cluster, dir string, d progress.Display) (run.Report, error) {
+	s.awaitAll(ctx, joined)
 	return run.OnCluster(ctx, joined, dir, d, func(n int) {
 		if n >= s.third {
 			s.killing.Do(func() {
