@@ -38,39 +38,53 @@ func (s *Server) heal(config server.JetStreamConfig) {
 		if err := s.server.ShutdownJetStream(); err != nil {
 			s.log.report("embed: cannot end JetStream: %v", err)
 		}
-		for !s.restart(config) {
+		for last := ""; ; {
+			// Not at once: the server may have begun to end JetStream itself, which takes a while.
 			select {
 			case <-tick.C:
 			case <-s.ending:
 				return
 			}
+			err := s.restart(config)
+			if err == nil {
+				break
+			}
+			if last != err.Error() {
+				last = err.Error()
+				s.log.report("%s", last)
+			}
 		}
 	}
 }
 
-// restart starts JetStream if the disk can be written.
-func (s *Server) restart(config server.JetStreamConfig) bool {
+// restart starts JetStream if it has ended and the disk can be written.
+func (s *Server) restart(config server.JetStreamConfig) error {
+	if s.server.JetStreamConfig() != nil {
+		return errors.New("embed: JetStream has not ended yet")
+	}
 	if err := probe(s.dir); err != nil {
-		return false
+		return err
 	}
 	select {
 	case <-s.log.broken: // what failed before the end of JetStream
 	default:
 	}
 	if err := s.server.EnableJetStream(&config); err != nil {
-		s.log.report("embed: cannot start JetStream again: %v", err)
-		return false
+		return fmt.Errorf("embed: cannot start JetStream again: %w", err)
 	}
 	s.log.report("embed: %q can be written again", s.dir)
-	return true
+	return nil
 }
 
 // probe reports why a directory cannot be written.
-func probe(dir string) (err error) {
+func probe(dir string) error {
 	f, err := os.Create(filepath.Join(dir, "probe"))
 	if err != nil {
 		return fmt.Errorf("embed: %w", err)
 	}
 	_, err = f.Write(make([]byte, probeSize))
-	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
+	if err := errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("embed: %w", err)
+	}
+	return nil
 }

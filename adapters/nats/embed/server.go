@@ -206,7 +206,13 @@ func (s *Server) Ready(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) ready() bool {
+func (s *Server) ready() (ok bool) {
+	// The method of the server panics while JetStream ends, in Stop or after a failed write.
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
 	// A single server is always current.
 	return s.server.JetStreamEnabled() && s.server.JetStreamIsCurrent()
 }
