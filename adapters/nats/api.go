@@ -47,7 +47,8 @@ func (c *Client) ask(ctx context.Context, subject string, req, resp any) error {
 func (c *Client) again(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, stop := bounded(ctx)
 	defer stop()
-	for timeout, wait := attemptTimeout, firstPause; ; timeout, wait = min(2*timeout, attemptMost), min(2*wait, pauseMost) {
+	// The time for an attempt grows without a bound: a long list over a slow line takes as long as it takes.
+	for timeout, wait := attemptTimeout, firstPause; ; timeout, wait = 2*timeout, min(2*wait, pauseMost) {
 		one, stop := c.limited(ctx, timeout)
 		err := do(one)
 		lost := one.Err() != nil

@@ -57,6 +57,9 @@ func Result[R any](ctx context.Context, t *Task) (R, error) {
 //   - [taskmanager.ErrCancelled] for a task that was cancelled;
 //   - [ErrNoResult] for a task without [WithResult], and after the outcome has expired;
 //   - the reason for the end of ctx, or of the client.
+//
+// The outcome is stored just before the task is removed, so its name may be taken for some milliseconds after
+// Wait has returned. A submit of the same name may have to be repeated.
 func (t *Task) Wait(ctx context.Context) error {
 	_, err := t.outcome(ctx)
 	return err
