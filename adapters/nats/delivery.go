@@ -49,6 +49,8 @@ type delivery struct {
 	cause  error               // why it was cancelled by this package; the first reason counts
 	lost   bool                // the lease is over, or given up: nothing is settled any more
 	over   bool                // it is executed no more: its lease is kept for the settlement
+	given  bool                // it has been given back, so a further delivery is another one
+	again  uint64              // the number of a further delivery that this one has taken over; see admit
 	away   bool                // it is given back: this process does not have the task any more
 
 	// sealed is set before the delivery is given back: an extension of the lease that came later would
@@ -78,6 +80,9 @@ func (w *Worker) take(d *delivery, polled bool) {
 		(d.k.keyLimit == 0 || d.env.Key == "") && d.env.NotBefore.IsZero() && d.env.Deadline.IsZero() && d.env.QueueTimeout == 0
 	surplus := !polled && !w.hasRoom()
 	why := w.admit(d)
+	if why == adopted {
+		return
+	}
 	if why == admitted && simple && !surplus {
 		d.hist = d.hist.account(1, false)
 		w.submit(d)
@@ -116,24 +121,38 @@ const (
 	admitted  admission = iota
 	turnedOff           // the worker drains
 	cancelled           // somebody has cancelled the task
-	doubled             // this process has the task already, from an earlier delivery
+	doubled             // this process still runs the task after an earlier delivery, whose lease is lost
+	adopted             // an earlier delivery goes on with the lease of this one, which is over
 )
 
 // admit registers a delivery, whose lease is kept from now on.
+//
+// The server may deliver a task again that this process has: if the consumer was made again, or an
+// acknowledgement is on its way. The delivery that is here goes on then, since what settles one settles the
+// other too.
 func (w *Worker) admit(d *delivery) admission {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	id := d.env.ID
+	earlier := w.byID[id]
+	_, marked := w.cancels[id]
+	switch {
+	case earlier == nil || earlier.given:
+		w.byID[id] = d
+	case earlier.seq == d.seq && !earlier.lost && !earlier.lease.over(time.Now()):
+		earlier.again = max(earlier.again, d.delivered)
+		earlier.lease.confirm(d.lease.from)
+		return adopted
+	}
 	w.held[d] = struct{}{}
-	switch _, marked := w.cancels[d.env.ID]; {
+	switch {
 	case w.draining:
 		return turnedOff
 	case marked:
-		w.byID[d.env.ID] = d
 		return cancelled
-	case w.byID[d.env.ID] != nil:
+	case w.byID[id] != d:
 		return doubled
 	}
-	w.byID[d.env.ID] = d
 	return admitted
 }
 

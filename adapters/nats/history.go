@@ -135,6 +135,9 @@ func (w *Worker) stateEntry(ctx context.Context, key string) ([]byte, uint64, er
 // too early. The lease ends by itself.
 func (d *delivery) writeHistory(ctx context.Context) error {
 	d.hist.ID, d.hist.Seq = d.env.ID, d.seq
+	d.w.mu.Lock()
+	d.hist.Deliveries = max(d.hist.Deliveries, d.again)
+	d.w.mu.Unlock()
 	value, err := json.Marshal(d.hist)
 	if err != nil {
 		return err

@@ -112,6 +112,14 @@ func (p *proxy) Mute() {
 	p.muted = true
 }
 
+// Unmute sends what was kept back.
+func (p *proxy) Unmute() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.muted = false
+	p.open.Broadcast()
+}
+
 // Cut ends all connections, with what was kept back, and the muteness.
 func (p *proxy) Cut() {
 	p.mu.Lock()
