@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,7 +30,7 @@ type Audit struct {
 
 // AuditFinding is a number of tasks of a kind.
 type AuditFinding struct {
-	Kind     string
+	Kind     string // of a message that is not a task, the subject
 	Consumer string // the name of the consumer, or empty if there is none
 	Tasks    uint64
 }
@@ -64,6 +65,7 @@ type auditor struct {
 	nextTask      uint64 // the sequence where the next look begins
 	nextHistory   uint64
 
+	passed    map[string]uint64 // up to which sequence the consumers have delivered, by their filters
 	stranded  []AuditFinding
 	unclaimed []AuditFinding
 	overdue   []overdueTask
@@ -77,16 +79,10 @@ type overdueTask struct {
 	reason string
 }
 
-// look replaces the findings.
+// look replaces the findings. Those before an error are valid.
 func (a *auditor) look(ctx context.Context) error {
 	a.stranded, a.unclaimed, a.overdue, a.orphans = nil, nil, nil, nil
-	if err := a.count(ctx); err != nil {
-		return err
-	}
-	if err := a.findOverdue(ctx); err != nil {
-		return err
-	}
-	return a.findOrphans(ctx)
+	return errors.Join(a.count(ctx), a.findOverdue(ctx), a.findOrphans(ctx))
 }
 
 // consumers returns the consumers of tasks.
@@ -111,12 +107,58 @@ func counted(info *jetstream.ConsumerInfo) uint64 {
 	return info.NumPending + uint64(max(0, info.NumAckPending))
 }
 
+// Several counts tell a loss, which is in each of them, from tasks that come and go between the
+// requests of a count.
+const (
+	counts      = 8
+	betweenThem = 60 * time.Millisecond
+)
+
 // count compares the tasks that are stored with those that the consumers know. It lists the subjects
 // only if the sums differ.
 func (a *auditor) count(ctx context.Context) error {
+	for i := range counts {
+		stranded, unclaimed := a.stranded, a.unclaimed
+		if err := a.countOnce(ctx); err != nil {
+			a.stranded, a.unclaimed = nil, nil
+			return err
+		}
+		if i > 0 {
+			a.stranded, a.unclaimed = least(stranded, a.stranded), least(unclaimed, a.unclaimed)
+		}
+		if len(a.stranded)+len(a.unclaimed) == 0 {
+			return nil
+		}
+		if !pause(ctx, betweenThem) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// least returns what is in both lists, with the smaller number.
+func least(a, b []AuditFinding) (list []AuditFinding) {
+	for _, f := range a {
+		for _, g := range b {
+			if f.Kind == g.Kind && f.Consumer == g.Consumer {
+				f.Tasks = min(f.Tasks, g.Tasks)
+				list = append(list, f)
+			}
+		}
+	}
+	return list
+}
+
+// countOnce replaces what is found by counting.
+func (a *auditor) countOnce(ctx context.Context) error {
+	a.stranded, a.unclaimed = nil, nil
 	before, known, err := a.consumers(ctx)
 	if err != nil {
 		return err
+	}
+	a.passed = map[string]uint64{}
+	for _, info := range before {
+		a.passed[info.Config.FilterSubject] = info.Delivered.Stream
 	}
 	one, stop := bounded(ctx)
 	info, err := a.c.tasks.Info(one)
@@ -148,9 +190,11 @@ func (a *auditor) compare(subjects map[string]uint64, before, after []*jetstream
 	}
 	stored := map[place]uint64{}
 	for s, n := range subjects {
-		if level, kind, _, err := a.c.parseSubject(s); err == nil {
-			stored[place{level, kind}] += n
+		level, kind, _, err := a.c.parseSubject(s)
+		if err != nil {
+			kind = s // no version of this package makes such a subject
 		}
+		stored[place{level, kind}] += n
 	}
 	knew := map[string]uint64{}
 	for _, info := range before {
@@ -199,7 +243,7 @@ func (a *auditor) findOverdue(ctx context.Context) error {
 		if err != nil || env.Deadline.IsZero() && env.QueueTimeout == 0 {
 			continue
 		}
-		reason, err := a.overdueFor(ctx, env, m.Time, now)
+		reason, err := a.overdueFor(ctx, env, m.Sequence, m.Time, now)
 		if err != nil {
 			return err
 		}
@@ -218,24 +262,32 @@ func (a *auditor) findOverdue(ctx context.Context) error {
 	return nil
 }
 
-// overdueFor returns why the time of a task is over, or an empty text. Workers have the time of a lease to
-// find out themselves.
-func (a *auditor) overdueFor(ctx context.Context, env envelope, stored, now time.Time) (string, error) {
-	now = now.Add(-a.c.cfg.lease)
-	if !env.Deadline.IsZero() && env.Deadline.Before(now) {
-		return reasonDeadline, nil
-	}
-	if env.NotBefore.After(stored) {
-		stored = env.NotBefore
-	}
-	if env.QueueTimeout == 0 || now.Sub(stored) < env.QueueTimeout {
-		return "", nil
-	}
+// overdueFor returns why the time of a task is over, or an empty text. A task that was delivered is not
+// looked at, since a worker may run it and the next one to which it is delivered finds out, unless it waits for a time to come.
+func (a *auditor) overdueFor(ctx context.Context, env envelope, seq uint64, stored, now time.Time) (string, error) {
 	h, _, err := a.c.history(ctx, env)
-	if err != nil || h.State.Attempts > 0 || h.NotBefore > 0 {
+	if err != nil {
 		return "", err
 	}
+	due := later(env.NotBefore, time.Unix(0, h.NotBefore))
+	if a.delivered(env, seq) && due.Before(now.Add(a.c.cfg.lease)) {
+		return "", nil
+	}
+	now = now.Add(-a.c.cfg.lease) // workers may find out themselves
+	switch {
+	case !env.Deadline.IsZero() && env.Deadline.Before(now):
+		return reasonDeadline, nil
+	case env.QueueTimeout == 0 || h.State.Attempts > 0 || now.Sub(later(stored, env.NotBefore)) < env.QueueTimeout:
+		return "", nil
+	}
 	return reasonQueueTimeout, nil
+}
+
+// delivered reports whether a task may have been delivered.
+func (a *auditor) delivered(env envelope, seq uint64) bool {
+	level := a.c.cfg.namespace + ".run." + env.Level.token() + "." + encode(env.Kind) + ".*"
+	all := a.c.cfg.namespace + ".run.*." + encode(env.Kind) + ".*"
+	return seq <= max(a.passed[level], a.passed[all])
 }
 
 // findOrphans looks for histories of tasks that are not stored, from where it stopped the last time.
@@ -250,15 +302,12 @@ func (a *auditor) findOrphans(ctx context.Context) error {
 			a.nextHistory = m.Sequence
 			return nil
 		}
-		var h history
-		if len(m.Data) > 0 && json.Unmarshal(m.Data, &h) == nil {
-			stored, err := a.stored(ctx, h)
-			if err != nil {
-				return err
-			}
-			if stored {
-				continue
-			}
+		orphan, err := a.orphan(ctx, m, bucket)
+		if err != nil {
+			return err
+		}
+		if !orphan {
+			continue
 		}
 		a.orphans = append(a.orphans, m.Sequence)
 	}
@@ -266,12 +315,13 @@ func (a *auditor) findOrphans(ctx context.Context) error {
 	return nil
 }
 
-// stored reports whether the task of a history is stored. It asks the leader.
-func (a *auditor) stored(ctx context.Context, h history) (bool, error) {
-	var answer struct{}
-	err := a.c.ask(ctx, "STREAM.MSG.GET."+a.c.cfg.namespace, map[string]uint64{"seq": h.Seq}, &answer)
-	if hasCode(err, jetstream.JSErrCodeMessageNotFound) {
-		return false, nil
+// orphan reports whether the task of an entry of the bucket of histories is not stored.
+func (a *auditor) orphan(ctx context.Context, m *jetstream.RawStreamMsg, bucket string) (bool, error) {
+	name, err := decode(strings.TrimPrefix(m.Subject, "$KV."+bucket+"."))
+	var h history
+	if err != nil || len(m.Data) == 0 || json.Unmarshal(m.Data, &h) != nil {
+		return true, nil
 	}
-	return err == nil, a.c.translate(err)
+	stored, err := a.c.hasTask(ctx, h.Seq, name)
+	return !stored, err
 }

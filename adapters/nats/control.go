@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -25,7 +24,7 @@ const (
 func (w *Worker) listen() error {
 	cancels, err1 := w.c.nc.Subscribe(w.c.cancelSubject(), w.answerCancel)
 	states, err2 := w.c.nc.Subscribe(w.c.statusSubject(), func(m *natsgo.Msg) {
-		w.spawn(func() { w.answerStatus(m) }) // it calls methods of tasks
+		go w.answerStatus(m) // it calls methods of tasks, which may take any time: nothing waits for it
 	})
 	if err := errors.Join(err1, err2); err != nil {
 		return fmt.Errorf("nats: listen for requests: %w", err)
@@ -99,25 +98,33 @@ func (w *Worker) forgetCancels(now time.Time) {
 
 // answerStatus describes the task of a name, or all tasks that this process has.
 func (w *Worker) answerStatus(m *natsgo.Msg) {
-	name, err := "", error(nil)
+	name := ""
 	if len(m.Data) > 0 {
+		var err error
 		if name, err = decode(string(m.Data)); err != nil {
 			return
 		}
 	}
-	tasks := []taskAnswer{}
+	parts := [][]taskAnswer{{}}
+	size, most := 0, int(w.c.nc.MaxPayload()/2)
 	for _, d := range w.submitted(name) {
 		s := d.handle.Status()
-		if len(m.Data) == 0 {
-			s.Description = strings.ToValidUTF8(s.Description, "\uFFFD")
-			s.Description = s.Description[:min(len(s.Description), descriptionLimit)]
+		s.Description = clean(s.Description, descriptionLimit)
+		s.LastError, s.ProgressError = short(s.LastError), short(s.ProgressError)
+		task := taskAnswer{ID: d.env.ID, Kind: d.k.name, Status: s}
+		body, err := json.Marshal(task)
+		if err != nil { // a progress that is not a number
+			task.Status.Progress, body = 0, nil
 		}
-		tasks = append(tasks, taskAnswer{ID: d.env.ID, Kind: d.k.name, Status: s})
+		last := len(parts) - 1
+		if size += len(body); len(parts[last]) > 0 && (size > most || len(parts[last]) == statusPart) {
+			parts, size = append(parts, nil), len(body)
+			last++
+		}
+		parts[last] = append(parts[last], task)
 	}
-	parts := max(1, (len(tasks)+statusPart-1)/statusPart)
-	for i := range parts {
-		from := i * statusPart
-		body, err := json.Marshal(statusAnswer{Process: w.id, Part: i, Parts: parts, Tasks: tasks[from:min(from+statusPart, len(tasks))]})
+	for i, tasks := range parts {
+		body, err := json.Marshal(statusAnswer{Process: w.id, Part: i, Parts: len(parts), Tasks: tasks})
 		if err == nil {
 			err = m.Respond(body)
 		}
@@ -128,12 +135,21 @@ func (w *Worker) answerStatus(m *natsgo.Msg) {
 	}
 }
 
-// submitted returns the deliveries that the manager has accepted and that have not ended: all, or those of a name.
+// short returns an error with a text that fits into a message.
+func short(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(clean(err.Error(), errorLimit))
+}
+
+// submitted returns the deliveries that the manager has accepted, that have not ended and whose lease holds: all, or
+// those of a name.
 func (w *Worker) submitted(name string) (list []*delivery) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for d := range w.held {
-		if d.handle != nil && !d.over && (name == "" || d.env.Name == name) {
+		if d.handle != nil && !d.over && !d.lost && (name == "" || d.env.Name == name) {
 			list = append(list, d)
 		}
 	}

@@ -73,6 +73,9 @@ const (
 // wait; what has to wait gets a goroutine.
 func (w *Worker) take(d *delivery, polled bool) {
 	d.env, d.fault = w.c.parse(d.msg.Subject, d.msg.Header)
+	if d.fault == nil && d.env.Name == "" {
+		d.fault = taskmanager.ErrEmptyName
+	}
 	if d.fault != nil {
 		d.repairEnvelope()
 	}
@@ -104,7 +107,7 @@ func (w *Worker) arrived() {
 // repairEnvelope sets what is needed to give a task back or to bury it that cannot be parsed.
 func (d *delivery) repairEnvelope() {
 	level, kind, name, err := d.w.c.parseSubject(d.msg.Subject)
-	if err != nil { // the consumer matches subjects of this form only, but their tokens may be wrong
+	if err != nil || name == "" { // the consumer matches subjects of this form only, but their tokens may be wrong
 		level, kind, name = Normal, d.k.name, d.msg.Subject
 	}
 	id := d.msg.Header.Get(headID)
@@ -212,23 +215,35 @@ func (d *delivery) takenWait() time.Duration { return min(takenDelay, d.w.c.cfg.
 // due returns the time at which the task may run, on the server's clock.
 func (d *delivery) due() time.Time {
 	due := d.env.NotBefore
-	if again := time.Unix(0, d.hist.NotBefore); d.hist.NotBefore > 0 && again.After(due) {
-		due = again
+	if d.hist.NotBefore > 0 {
+		due = later(due, time.Unix(0, d.hist.NotBefore))
 	}
 	return due
+}
+
+// waiting returns the time from which the wait of the task counts, on the server's clock: until its
+// first execution, whatever it was given back for, it has waited since it was stored, or since it was due first.
+func (d *delivery) waiting() time.Time {
+	if d.hist.State.Attempts > 0 {
+		return later(d.stored, d.due())
+	}
+	return later(d.stored, d.env.NotBefore)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // patience returns how long the task may still wait for its first start, and a positive number if it
 // may wait for ever or has started.
 func (d *delivery) patience(now time.Time) time.Duration {
-	if d.env.QueueTimeout == 0 || d.hist.State.Attempts > 0 || d.due().After(now) {
+	if d.env.QueueTimeout == 0 || d.hist.State.Attempts > 0 || d.env.NotBefore.After(now) {
 		return time.Hour
 	}
-	since := d.stored
-	if due := d.due(); due.After(since) {
-		since = due
-	}
-	return d.env.QueueTimeout - now.Sub(since)
+	return d.env.QueueTimeout - now.Sub(d.waiting())
 }
 
 // learn looks up the history of the task. It returns false if the delivery is over.
@@ -329,13 +344,9 @@ func (d *delivery) context() context.Context {
 
 // options returns the options of the submit.
 func (d *delivery) options() []taskmanager.TaskOption {
-	queued := d.stored
-	if due := d.due(); due.After(queued) {
-		queued = due
-	}
 	opts := make([]taskmanager.TaskOption, 0, 6)
 	opts = append(opts,
-		taskmanager.WithOrigin(d.hist.origin(d.w.c.clock.toLocal(queued))),
+		taskmanager.WithOrigin(d.hist.origin(d.w.c.clock.toLocal(d.waiting()))),
 		taskmanager.WithOnEnd(d.onEnd))
 	if d.k.policy != nil {
 		opts = append(opts, taskmanager.WithRestart(d.k.policy))

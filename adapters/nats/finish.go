@@ -44,6 +44,9 @@ func (w *Worker) release(d *delivery) {
 	if full {
 		w.puller.signal()
 	}
+	if d.slot != nil {
+		w.spawn(func() { d.releaseSlot(w.life) })
+	}
 }
 
 // rememberLocked remembers the id of a task that has ended here.
@@ -127,13 +130,17 @@ func (w *Worker) running() (list []*delivery) {
 func (w *Worker) abandon(ctx context.Context) *taskmanager.DrainError {
 	var names []string
 	for _, d := range w.running() {
-		if record := d.giveUp(); record != nil {
-			names = append(names, d.env.Name)
-			w.spawn(func() {
-				record.excuse(w.life)
-				w.release(d)
-			})
+		record, running := d.giveUp()
+		if !running {
+			continue
 		}
+		names = append(names, d.env.Name)
+		w.spawn(func() {
+			if record != nil {
+				record.excuse(w.life)
+			}
+			w.release(d)
+		})
 	}
 	if names == nil {
 		return nil
@@ -146,16 +153,19 @@ func (w *Worker) abandon(ctx context.Context) *taskmanager.DrainError {
 	return &taskmanager.DrainError{Running: names, Err: err}
 }
 
-// giveUp ends the lease of a task that is executed. It returns a delivery for the record of that, which does not
-// share anything with the execution, or nil if the task is not executed.
-func (d *delivery) giveUp() *delivery {
+// giveUp ends the lease of a task that is executed, and reports whether it is. Its delivery is released. The record
+// is a delivery for the history of that, which does not share anything with the execution; it is nil if the lease was lost before.
+func (d *delivery) giveUp() (record *delivery, running bool) {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
-	if d.handle == nil || d.over || d.lost {
-		return nil
+	if d.handle == nil || d.over {
+		return nil, false
+	}
+	if !d.lost {
+		record = &delivery{w: d.w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, lease: d.lease, hist: d.hist, began: true}
 	}
 	d.lost = true
-	return &delivery{w: d.w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, lease: d.lease, hist: d.hist, began: true}
+	return record, true
 }
 
 // tick does what is to be done regularly, until ctx ends.

@@ -49,11 +49,12 @@ func WithRestart(policy restart.Policy) HandleOption {
 }
 
 // WithKindLimit limits how many tasks of the kind run at once, over all workers. The limit is exact. Tasks that
-// wait to run again count too, so restarts with long delays use the limit up. The tasks of the kind are
-// taken in the order of arrival; their levels order only those that wait in one process.
+// were delivered and wait count too: those that wait to run again, and those with a delay. So n tasks that are due
+// tomorrow stop a kind with the limit n until then; give tasks with long delays a kind without a limit. The tasks of the
+// kind are taken in the order of arrival; their levels order only those that wait in one process.
 //
-// All workers of the kind need the same limit; the last one to start decides. If tasks of the kind
-// are running, a limit can be changed, but neither introduced nor removed: see [Worker.Run].
+// All workers of the kind need the same limit; the last one to start decides. A limit can be changed at any time. It
+// can be introduced or removed when no process handles the kind: see [Worker.Run].
 func WithKindLimit(n int) HandleOption {
 	return func(k *kind) error {
 		k.limit = n

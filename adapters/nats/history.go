@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -95,28 +96,72 @@ func (d *delivery) readHistory(ctx context.Context) error {
 		return nil // without a valid history, the task begins anew
 	}
 	if h.Seq > d.seq {
-		return errSuperseded
+		return d.superseded(ctx)
 	}
-	if h.ID == d.env.ID && h.State.Validate() == nil {
+	if h.ID == d.env.ID && h.Seq == d.seq && h.State.Validate() == nil {
 		d.hist = h
 	}
 	return nil
 }
 
+// superseded returns errSuperseded if the task is not stored any more. Otherwise the history with a higher
+// sequence is left over from a stream that was deleted and made again.
+func (d *delivery) superseded(ctx context.Context) error {
+	stored, err := d.w.c.hasTask(ctx, d.seq, d.env.Name)
+	if err == nil && !stored {
+		err = errSuperseded
+	}
+	return err
+}
+
+// hasTask reports whether the task of a name is stored with a sequence. It asks the leader.
+func (c *Client) hasTask(ctx context.Context, seq uint64, name string) (bool, error) {
+	if seq == 0 {
+		return false, nil
+	}
+	var answer struct {
+		Message struct {
+			Subject string `json:"subject"`
+		} `json:"message"`
+	}
+	err := c.ask(ctx, "STREAM.MSG.GET."+c.cfg.namespace, map[string]uint64{"seq": seq}, &answer)
+	if hasCode(err, jetstream.JSErrCodeMessageNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, c.translate(err)
+	}
+	_, _, stored, err := c.parseSubject(answer.Message.Subject)
+	return err == nil && stored == name, nil
+}
+
+// unixNano returns a time in nanoseconds, or the last possible one if it is later.
+func unixNano(t time.Time) int64 {
+	if last := time.Unix(0, math.MaxInt64); t.After(last) {
+		t = last
+	}
+	return t.UnixNano()
+}
+
 // stateEntry returns the value of a history and its revision, or the revision 0. In a cluster it asks the
 // leader: another server may not have what was stored a moment ago.
 func (w *Worker) stateEntry(ctx context.Context, key string) ([]byte, uint64, error) {
-	if w.replicas <= 1 {
-		e, err := w.c.state.Get(ctx, key)
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			return nil, 0, nil
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		return e.Value(), e.Revision(), nil
+	if w.replicas > 1 {
+		return w.entry(ctx, "STATE", key)
 	}
-	bucket := w.c.cfg.namespace + "_STATE"
+	e, err := w.c.state.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return e.Value(), e.Revision(), nil
+}
+
+// entry returns the value of a key and its revision, or the revision 0, as the leader has it.
+func (w *Worker) entry(ctx context.Context, part, key string) ([]byte, uint64, error) {
+	bucket := w.c.cfg.namespace + "_" + part
 	var answer struct {
 		Message struct {
 			Data []byte `json:"data"`
@@ -154,7 +199,7 @@ func (d *delivery) writeHistory(ctx context.Context) error {
 		}
 		// Another worker has written, or this is the first record here: learn the revision.
 		mine := d.hist
-		d.read = false
+		d.read, d.rev = false, 0
 		if err := d.readHistory(ctx); err != nil {
 			return err
 		}

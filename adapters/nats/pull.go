@@ -134,30 +134,53 @@ func (p *puller) pick(i int) (*source, int) {
 	return p.sources[index], index
 }
 
-// revive makes the consumer of a source again if it has been deleted. It reports whether the source
-// can be asked.
+// checkEvery is how often the consumer of a busy source is looked at. If another process has made it again while
+// no request was open, nothing else tells.
+const checkEvery = time.Second
+
+// revive makes the consumer of a source again if it has been deleted, and finds out if somebody else has. It reports
+// whether the source can be asked.
 func (p *puller) revive(ctx context.Context, s *source) bool {
 	now := time.Now()
 	p.mu.Lock()
-	gone, early := s.gone, now.Before(s.retryAt)
+	gone, early, idle := s.gone, now.Before(s.retryAt), s.asking() || now.Sub(s.checked) < checkEvery
 	p.mu.Unlock()
-	if early || !gone {
+	if early || !gone && idle {
 		return !early
 	}
 	ctx, stop := context.WithTimeout(ctx, consumerTimeout)
 	defer stop()
-	created, err := p.w.ensureConsumer(ctx, s)
+	made, err := p.w.consumerOf(ctx, s, gone)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
 		s.fail(time.Now())
+		s.gone = s.gone || errors.Is(err, jetstream.ErrConsumerNotFound)
 		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 			p.w.logs.errorf("consumer "+s.durable, "nats: cannot pull tasks of kind %s: %s", quote(s.kind.name), clean(p.w.c.translate(err).Error(), errorLimit))
 		}
 		return false
 	}
-	s.gone, s.fails, s.created = false, 0, created
+	if gone {
+		s.gone, s.fails = false, 0
+	}
+	s.checked = now
+	if !made.Equal(s.made) {
+		s.made, s.created, s.passed = made, made, 0
+	}
 	return true
+}
+
+// consumerOf returns when the consumer of a source was made. With ensure, it is made if it is missing.
+func (w *Worker) consumerOf(ctx context.Context, s *source, ensure bool) (time.Time, error) {
+	if ensure {
+		return w.ensureConsumer(ctx, s)
+	}
+	c, err := w.c.tasks.Consumer(ctx, s.durable)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return c.CachedInfo().Created, nil
 }
 
 // poll asks a source that had tasks for what it has at once, and waits for the answer. It returns how many
@@ -318,6 +341,10 @@ func (p *puller) received(m *natsgo.Msg) {
 	}
 	s := p.sources[index]
 	polled := s.arrived(now)
+	if md.Sequence.Consumer < s.passed { // the consumer was made again, at some time before now
+		s.created = p.w.c.clock.now()
+	}
+	s.passed = md.Sequence.Consumer
 	// A consumer that is younger than the task has forgotten earlier deliveries.
 	fresh := md.NumDelivered == 1 && !md.Timestamp.Before(s.created)
 	floor := p.floor
@@ -475,7 +502,10 @@ func (p *puller) check(now time.Time) {
 }
 
 // ensureConsumer returns when the consumer of a source was made, and makes it if it is missing.
-func (w *Worker) ensureConsumer(ctx context.Context, s *source) (created time.Time, err error) {
+//
+// It does not shorten the lease of a consumer while others may use it: they extend their leases by the longer one, and
+// would lose them without notice.
+func (w *Worker) ensureConsumer(ctx context.Context, s *source) (made time.Time, err error) {
 	want := jetstream.ConsumerConfig{
 		Durable: s.durable, FilterSubject: s.filter, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: w.c.cfg.lease, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 8192,
@@ -483,8 +513,16 @@ func (w *Worker) ensureConsumer(ctx context.Context, s *source) (created time.Ti
 	if s.limited {
 		want.MaxAckPending = s.kind.limit
 	}
-	c, err := w.c.tasks.CreateOrUpdateConsumer(ctx, want)
-	if err != nil {
+	c, err := w.c.tasks.Consumer(ctx, s.durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+	case err != nil:
+		return time.Time{}, err
+	case c.CachedInfo().Config.AckWait > want.AckWait && c.CachedInfo().NumAckPending+c.CachedInfo().NumWaiting > 0:
+		want.AckWait = c.CachedInfo().Config.AckWait
+		w.logs.errorf("lease "+s.durable, "nats: other workers of kind %s have a lease of %v, so that is how long its tasks wait after a crash; this worker has %v", quote(s.kind.name), want.AckWait, w.c.cfg.lease)
+	}
+	if c, err = w.c.tasks.CreateOrUpdateConsumer(ctx, want); err != nil {
 		return time.Time{}, err
 	}
 	return c.CachedInfo().Created, nil

@@ -25,7 +25,7 @@ const logEvery = 10 * time.Second
 func (r *rateLog) errorf(what, format string, args ...any) {
 	now := time.Now()
 	r.mu.Lock()
-	if r.last == nil {
+	if r.last == nil || len(r.last) > 1000 { // users choose some of the kinds of messages
 		r.last = make(map[string]*logged)
 	}
 	l := r.last[what]

@@ -37,8 +37,8 @@ func (w *Worker) auditRegularly(ctx context.Context) {
 			continue
 		}
 		err := look.look(ctx)
-		if err == nil {
-			err = w.repair(ctx, &before, &look)
+		if lock.take(ctx) { // the look may have taken longer than the lock lasts
+			err = errors.Join(err, w.repair(ctx, &before, &look))
 		}
 		before = look
 		if err != nil && ctx.Err() == nil {

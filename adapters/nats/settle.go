@@ -26,6 +26,9 @@ var (
 )
 
 const (
+	// mostDelay bounds the delays that the server is asked for. A task that is delivered before it is due is
+	// given back again.
+	mostDelay = 365 * 24 * time.Hour
 	// settleTimeout bounds each request that settles a delivery.
 	settleTimeout = 5 * time.Second
 	// settleTries is how often something is tried that settles a delivery and does no harm twice.
@@ -113,7 +116,6 @@ func (d *delivery) acknowledge(try int) {
 
 // conclude settles a delivery on a goroutine of its own.
 func (d *delivery) conclude(ctx context.Context, err error, lost bool, cause error) {
-	defer d.releaseSlot(ctx)
 	again, restarts := errors.AsType[*taskmanager.HandedOver](err)
 	_, unreadable := errors.AsType[*decodeError](err)
 	switch {
@@ -217,7 +219,7 @@ func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
 	}
 	// A delay, even of 0, is stored with the consumer and so survives a restart of the server or a new
 	// leader. Without one, the task would wait for the end of its lease after that.
-	body := `-NAK {"delay": ` + strconv.FormatInt(int64(max(0, delay)), 10) + `}`
+	body := `-NAK {"delay": ` + strconv.FormatInt(int64(min(max(0, delay), mostDelay)), 10) + `}`
 	if err := d.settleCall(ctx, []byte(body)); err != nil {
 		d.w.logs.errorf("nak", "nats: the server has not confirmed that task %s is given back: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 	}

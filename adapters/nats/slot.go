@@ -95,14 +95,14 @@ func (d *delivery) extendSlotLocked() {
 	d.w.asks.send(m, settleTimeout, func(answer *natsgo.Msg) { d.w.spawn(func() { d.slotExtended(answer) }) })
 }
 
-// slotExtended handles the answer to extendSlotLocked. Without an answer the revision may be unknown; the
-// slot is then left to expire.
+// slotExtended handles the answer to extendSlotLocked. Without an answer the revision may be another one now, so
+// it is looked up.
 func (d *delivery) slotExtended(answer *natsgo.Msg) {
 	var ack struct {
 		Seq uint64 `json:"seq"`
 	}
-	if answer != nil {
-		_ = json.Unmarshal(answer.Data, &ack) // without a sequence the slot is left to expire
+	if answer == nil || json.Unmarshal(answer.Data, &ack) != nil || ack.Seq == 0 {
+		ack.Seq = d.findSlot(d.w.life)
 	}
 	d.sending.Lock()
 	s := d.slot
@@ -115,6 +115,22 @@ func (d *delivery) slotExtended(answer *natsgo.Msg) {
 	if freed {
 		d.removeSlot(d.w.life, revision)
 	}
+}
+
+// findSlot returns the revision of the slot of the delivery, which it creates again if it has expired. It returns
+// 0 if it does not succeed.
+func (d *delivery) findSlot(ctx context.Context) uint64 {
+	value, revision, err := d.w.entry(ctx, "SLOTS", d.slot.key)
+	if err == nil && revision > 0 && string(value) == d.env.ID {
+		return revision
+	}
+	if err == nil && len(value) == 0 {
+		if revision, err = d.w.publishSlot(ctx, d.slot.key, d.env.ID, revision, d.w.c.cfg.lease); err == nil {
+			return revision
+		}
+	}
+	d.w.logs.errorf("slot", "nats: the slot of task %s cannot be extended; another task of its key may start", quote(d.env.Name))
+	return 0
 }
 
 // releaseSlot frees the slot of the delivery, if it has one.

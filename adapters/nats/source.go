@@ -20,7 +20,10 @@ type source struct {
 	level   Priority
 	next    string // the subject of requests
 
-	created time.Time // of the consumer, by the server's clock
+	created time.Time // of the consumer, by the server's clock; zero: no task is older and has a history
+	made    time.Time // of the consumer: another time shows that it was made again
+	checked time.Time // when the consumer was looked at
+	passed  uint64    // the highest number of a delivery of the consumer
 	request request
 	emptyAt time.Time // when the source was found empty; zero: it brought all that it was asked for last
 	retryAt time.Time // not to be asked before, after errors

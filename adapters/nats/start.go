@@ -115,9 +115,10 @@ func (w *Worker) prepareSources(ctx context.Context) error {
 		if err := w.checkLimit(ctx, s.kind); err != nil {
 			return err
 		}
-		if s.created, err = w.ensureConsumer(ctx, s); err != nil {
+		if s.made, err = w.ensureConsumer(ctx, s); err != nil {
 			return fmt.Errorf("consumer %s: %w", s.durable, err)
 		}
+		s.created, s.checked = s.made, time.Now()
 	}
 	return w.skipHistories(ctx)
 }
@@ -160,18 +161,18 @@ func (w *Worker) sourcesOf(level Priority) (list []*source) {
 	return list
 }
 
-// durable returns the name of a consumer: that of a level of a kind, or of a whole kind. Names of
-// consumers cannot have a slash.
+// durable returns the name of a consumer: that of a level of a kind, or, with an empty level, that of a kind with a limit.
+// The prefixes differ, so no two kinds share one. Names of consumers cannot have a slash.
 func durable(kind, level string) string {
 	name := strings.ReplaceAll(encode(kind), "/", "=2F")
 	if level == "" {
-		return "w_" + name
+		return "l_" + name
 	}
 	return "w_" + level + "_" + name
 }
 
 // checkLimit removes the consumers of the other layout of a kind, with or without a limit, unless tasks
-// run that they have delivered.
+// may run that they have delivered. Tasks that wait to run again are not lost: what is known of them is stored.
 func (w *Worker) checkLimit(ctx context.Context, k *kind) error {
 	others := []string{durable(k.name, "")}
 	if k.limit > 0 {
@@ -188,12 +189,32 @@ func (w *Worker) checkLimit(ctx context.Context, k *kind) error {
 		if err != nil {
 			return fmt.Errorf("consumer %s: %w", name, err)
 		}
-		if n := c.CachedInfo().NumAckPending; n > 0 {
-			return fmt.Errorf("the limit of kind %s cannot be introduced or removed while %d of its tasks run or wait to run again; drain the other workers of the kind first", quote(k.name), n)
+		if c.CachedInfo().NumAckPending > 0 {
+			if err := w.checkUnhandled(ctx, k.name); err != nil {
+				return err
+			}
 		}
 		if err := w.c.tasks.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("consumer %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// checkUnhandled returns an error that names the processes that handle a kind.
+func (w *Worker) checkUnhandled(ctx context.Context, kind string) error {
+	all, err := w.c.Processes(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, p := range all {
+		if slices.Contains(p.Kinds, kind) {
+			names = append(names, p.Name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return fmt.Errorf("the limit of kind %s cannot be introduced or removed while its tasks may run; drain the other workers of the kind first: %s", quote(kind), list(names))
 }

@@ -169,3 +169,9 @@ func storedResult(t *testing.T, js jetstream.JetStream, namespace, id string) (r
 	})
 	return r
 }
+
+// sorted sorts lines.
+func sorted(lines []string) []string {
+	slices.Sort(lines)
+	return lines
+}

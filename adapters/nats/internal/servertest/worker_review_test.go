@@ -1,0 +1,201 @@
+package servertest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed56799101/taskmanager/adapters/nats"
+	"github.com/seed56799101/taskmanager/adapters/nats/embed"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// TestWorkerKindsDoNotShareConsumers runs kinds whose names look like those of levels.
+func TestWorkerKindsDoNotShareConsumers(t *testing.T) {
+	c := client(t)
+	w := newWorker(t, c, 4)
+	var got ledger
+	for _, kind := range []string{"stock", "low_stock", "high_stock", "normal_low_stock"} {
+		var opts []nats.HandleOption
+		if kind == "low_stock" {
+			opts = append(opts, nats.WithKindLimit(1))
+		}
+		handle(t, w, kind, func(_ context.Context, in string) error { got.add(in + " in " + kind); return nil }, opts...)
+	}
+	w.run(t)
+	var want []string
+	for _, kind := range []string{"high_stock", "low_stock", "normal_low_stock", "stock"} {
+		for _, level := range []nats.Priority{nats.High, nats.Low} {
+			name := fmt.Sprintf("%s/%v", kind, level)
+			if _, err := nats.Submit(soon(t), c, name, kind, nats.WithKind(kind), nats.WithPriority(level)); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, kind+" in "+kind)
+		}
+	}
+	if diff := cmp.Diff(want, sorted(got.waitFor(t, len(want)))); diff != "" {
+		t.Errorf("executions (-want +got):\n%s", diff)
+	}
+}
+
+// TestWorkerFreesTheSlotOfATaskThatIsNotMade fails to make a task that has taken the slot of its key.
+func TestWorkerFreesTheSlotOfATaskThatIsNotMade(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 2)
+	err := nats.HandleTask(w.Worker, "made", func(string, string) (taskmanager.Task, error) { return nil, errFailed }, nats.WithKeyLimit(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	if _, err := nats.Submit(soon(t), c, "a", "", nats.WithKind("made"), nats.WithKey("key")); err != nil {
+		t.Fatal(err)
+	}
+	readHistory(t, nc, "a")
+	js := streams(t, nc)
+	eventually(t, "the slot is free", func() bool { return remaining(t, js, "KV_tasks_SLOTS") == 0 })
+}
+
+// TestWorkerNoticesThatItsConsumerWasMadeAgain makes the consumer again while the worker is busy and has no
+// request open. A task that waits to run again must not run because of that.
+func TestWorkerNoticesThatItsConsumerWasMadeAgain(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 1)
+	var got ledger
+	busy := make(chan struct{})
+	handle(t, w, "work", func(_ context.Context, in string) error {
+		got.add(in)
+		switch in {
+		case "later":
+			return errFailed
+		case "busy":
+			<-busy
+		}
+		return nil
+	}, nats.WithRestart(restart.Constant(time.Hour)))
+	w.run(t)
+	submit(t, c, "later")
+	readHistory(t, nc, "later")
+	submit(t, c, "busy")
+	got.waitFor(t, 2)
+	js := streams(t, nc)
+	cons, err := js.Consumer(soon(t), "tasks", "w_normal_work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := cons.CachedInfo().Config
+	if err := js.DeleteConsumer(soon(t), "tasks", "w_normal_work"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateConsumer(soon(t), "tasks", cfg); err != nil {
+		t.Fatal(err)
+	}
+	hold := time.NewTimer(1100 * time.Millisecond) // the consumer is looked at each second
+	<-hold.C
+	close(busy)
+	submit(t, c, "last")
+	eventually(t, "the last task has run", func() bool { return strings.Contains(fmt.Sprint(got.all()), "last") })
+	later := 0
+	for _, line := range got.all() {
+		if line == "later" {
+			later++
+		}
+	}
+	if later != 1 {
+		t.Errorf("the task that waits for an hour ran %d times", later)
+	}
+}
+
+// TestWorkerKeepsTheLongerLease starts a worker with a short lease beside one with a long lease.
+func TestWorkerKeepsTheLongerLease(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	long := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(20*time.Second))
+	first := newWorker(t, long, 1)
+	var got ledger
+	begun, end := make(chan struct{}), make(chan struct{})
+	handle(t, first, "work", func(_ context.Context, in string) error { close(begun); <-end; got.add(in); return nil })
+	first.run(t)
+	submit(t, long, "a")
+	<-begun
+	second := newWorker(t, open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(100*time.Millisecond)), 1)
+	handle(t, second, "work", func(_ context.Context, in string) error { got.add("second: " + in); return nil })
+	second.run(t)
+	hold := time.NewTimer(500 * time.Millisecond)
+	<-hold.C
+	close(end)
+	if diff := cmp.Diff([]string{"a"}, got.waitFor(t, 1)); diff != "" {
+		t.Errorf("executions (-want +got):\n%s", diff)
+	}
+}
+
+// TestWorkerQueueTimeoutCountsWaitsForASlot lets a task wait for the slot of its key for too long.
+func TestWorkerQueueTimeoutCountsWaitsForASlot(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 2)
+	end := make(chan struct{})
+	begun := make(chan string, 2)
+	handle(t, w, "work", func(_ context.Context, in string) error { begun <- in; <-end; return nil }, nats.WithKeyLimit(1))
+	w.run(t)
+	submit(t, c, "first", nats.WithKey("k"))
+	<-begun
+	submit(t, c, "second", nats.WithKey("k"), nats.WithQueueTimeout(500*time.Millisecond), nats.WithResult(time.Minute), nats.WithID("second"))
+	js := streams(t, nc)
+	if r := storedResult(t, js, "tasks", "second"); !strings.Contains(r.Err, "waited for longer than its time limit") {
+		t.Errorf("the result is %+v", r)
+	}
+	close(end)
+	empty(t, js, "tasks")
+}
+
+// TestWorkerEndsThoughAProgressBlocks asks for the status of a task whose progress never returns.
+func TestWorkerEndsThoughAProgressBlocks(t *testing.T) {
+	c := client(t)
+	w := newWorker(t, c, 1)
+	task := &blocking{begun: make(chan struct{}), asked: make(chan struct{}, 10), end: make(chan struct{})}
+	defer close(task.end)
+	if err := nats.HandleTask(w.Worker, "work", func(string, string) (taskmanager.Task, error) { return task, nil }); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	submit(t, c, "a")
+	<-task.begun
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { <-task.asked; stop() }()
+	if _, err := c.TaskStatus(ctx); err == nil {
+		t.Error("there was a status")
+	}
+	if drained, ran := w.drain(t); drained != nil || ran != nil {
+		t.Errorf("Drain returned %v and Run %v", drained, ran)
+	}
+}
+
+// blocking is a task whose progress does not return before end is closed.
+type blocking struct {
+	begun, asked, end chan struct{}
+}
+
+func (b *blocking) Name() string        { return "" }
+func (b *blocking) Description() string { return "" }
+func (b *blocking) Execute(ctx context.Context) error {
+	close(b.begun)
+	select {
+	case <-b.asked:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+func (b *blocking) Progress() (float64, error) {
+	b.asked <- struct{}{}
+	b.asked <- struct{}{}
+	<-b.end
+	return 0, errors.New("at last")
+}
