@@ -49,7 +49,6 @@ type delivery struct {
 	cause  error               // why it was cancelled by this package; the first reason counts
 	lost   bool                // the lease is over, or given up: nothing is settled any more
 	over   bool                // it is executed no more: its lease is kept for the settlement
-	given  bool                // it has been given back, so a further delivery is another one
 	again  uint64              // the number of a further delivery that this one has taken over; see admit
 	away   bool                // it is given back: this process does not have the task any more
 
@@ -140,7 +139,7 @@ func (w *Worker) admit(d *delivery) admission {
 	earlier := w.byID[id]
 	_, marked := w.cancels[id]
 	switch {
-	case earlier == nil || earlier.given:
+	case earlier == nil || earlier.away:
 		w.byID[id] = d
 	case earlier.seq == d.seq && !earlier.lost && !earlier.lease.over(time.Now()):
 		earlier.again = max(earlier.again, d.delivered)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -133,14 +132,6 @@ func (c *Client) hasTask(ctx context.Context, seq uint64, name string) (bool, er
 	}
 	_, _, stored, err := c.parseSubject(answer.Message.Subject)
 	return err == nil && stored == name, nil
-}
-
-// unixNano returns a time in nanoseconds, or the last possible one if it is later.
-func unixNano(t time.Time) int64 {
-	if last := time.Unix(0, math.MaxInt64); t.After(last) {
-		t = last
-	}
-	return t.UnixNano()
 }
 
 // stateEntry returns the value of a history and its revision, or the revision 0. In a cluster it asks the

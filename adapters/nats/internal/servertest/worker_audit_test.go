@@ -27,11 +27,10 @@ func TestAuditRepairs(t *testing.T) {
 	}
 	submit(t, c, "a")
 	submit(t, c, "b")
-	batch, err := cons.FetchNoWait(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range batch.Messages() { //nolint:revive // they are taken and not settled
+	for range 2 { // they are taken and not settled
+		if _, err := cons.Next(jetstream.FetchMaxWait(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	kv, err := js.KeyValue(soon(t), "tasks_STATE")
 	if err != nil {
@@ -103,11 +102,9 @@ func TestAuditRemakesAConsumer(t *testing.T) {
 		t.Fatal(err)
 	}
 	submit(t, c, "lost", nats.WithPriority(nats.Low))
-	m, err := cons.Next(jetstream.FetchMaxWait(5 * time.Second))
-	if err != nil {
+	if _, err := cons.Next(jetstream.FetchMaxWait(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	_ = m
 	eventually(t, "the consumer is made again", func() bool {
 		cons, err := js.Consumer(soon(t), "tasks", "w_low_work")
 		return err == nil && cons.CachedInfo().Config.MaxDeliver == -1
