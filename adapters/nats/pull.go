@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -135,7 +134,7 @@ func (p *puller) pick(i int) (*source, int) {
 }
 
 // checkEvery is how often the consumer of a busy source is looked at. If another process has made it again while
-// no request was open, nothing else tells.
+// no request was open, nothing else tells. Of the answers to later requests, the histories are looked up.
 const checkEvery = time.Second
 
 // revive makes the consumer of a source again if it has been deleted, and finds out if somebody else has. It reports
@@ -143,7 +142,7 @@ const checkEvery = time.Second
 func (p *puller) revive(ctx context.Context, s *source) bool {
 	now := time.Now()
 	p.mu.Lock()
-	gone, early, idle := s.gone, now.Before(s.retryAt), s.asking() || now.Sub(s.checked) < checkEvery
+	gone, early, idle := s.gone, now.Before(s.retryAt), s.asking() || !s.emptyAt.IsZero() || now.Sub(s.checked) < checkEvery
 	p.mu.Unlock()
 	if early || !gone && idle {
 		return !early
@@ -340,13 +339,13 @@ func (p *puller) received(m *natsgo.Msg) {
 		return
 	}
 	s := p.sources[index]
-	polled := s.arrived(now)
+	polled, sure := s.arrived(now)
 	if md.Sequence.Consumer < s.passed { // the consumer was made again, at some time before now
 		s.created = p.w.c.clock.now()
 	}
 	s.passed = md.Sequence.Consumer
 	// A consumer that is younger than the task has forgotten earlier deliveries.
-	fresh := md.NumDelivered == 1 && !md.Timestamp.Before(s.created)
+	fresh := sure && md.NumDelivered == 1 && !md.Timestamp.Before(s.created)
 	floor := p.floor
 	done := !s.asking()
 	anchor := s.anchor
@@ -384,86 +383,6 @@ func (p *puller) status(token string, m *natsgo.Msg) {
 		p.w.logs.errorf("pull "+s.durable, "nats: the server cannot send tasks of kind %s now: %s", quote(s.kind.name), clean(text, errorLimit))
 	}
 	p.signal()
-}
-
-// echoToken is the beginning of the last part of the subjects of messages to itself.
-const echoToken = "echo-"
-
-// echo sends a message to the worker itself. All messages of the connection keep their order, so what comes
-// after it was sent by the server after the echo was sent by the worker. Nothing in a task tells when
-// the server has delivered it; it may have been in a buffer for longer than the lease while the process or
-// the network stood still.
-func (p *puller) echo(now time.Time) {
-	p.mu.Lock()
-	p.echoed++
-	p.echoes = append(p.echoes, now)
-	number := p.echoed
-	p.mu.Unlock()
-	if err := p.w.c.nc.Publish(p.inbox+echoToken+strconv.FormatUint(number, 36), nil); err != nil {
-		p.w.logs.errorf("echo", "nats: %s", clean(err.Error(), errorLimit))
-	}
-}
-
-// heardEcho moves the floor.
-func (p *puller) heardEcho(token string) {
-	number, err := strconv.ParseUint(token, 36, 64)
-	p.mu.Lock()
-	first := p.echoed - uint64(len(p.echoes)) + 1
-	if err != nil || number < first || number > p.echoed {
-		p.mu.Unlock()
-		return
-	}
-	at := p.echoes[number-first]
-	p.echoes = p.echoes[number-first+1:]
-	old := p.floor
-	p.floor = at
-	p.mu.Unlock()
-	if at.Sub(old) > share(p.w.c.cfg.lease, askUntil) {
-		p.signal()
-	}
-}
-
-// floorAge returns the age of the floor.
-func (p *puller) floorAge() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Since(p.floor)
-}
-
-// anchorFor is how long an acknowledgement is held back, at most.
-const anchorFor = 5 * time.Millisecond
-
-// hold keeps the acknowledgement of a task back until its source has sent the next one, for a few
-// milliseconds at most. It reports whether it does.
-//
-// The server looks for the next task of a consumer fast, except when it has removed all messages
-// before: then it goes through all subjects of the stream, which takes it 50 ms with a million of tasks. One
-// message that is not removed yet prevents that.
-func (p *puller) hold(d *delivery) bool {
-	s := d.source
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !s.full || s.anchor != nil {
-		return false
-	}
-	s.anchor = d
-	if s.raise == nil {
-		s.raise = time.AfterFunc(anchorFor, func() { p.raise(s) })
-	} else {
-		s.raise.Reset(anchorFor)
-	}
-	return true
-}
-
-// raise acknowledges the anchor of a source.
-func (p *puller) raise(s *source) {
-	p.mu.Lock()
-	d := s.anchor
-	s.anchor = nil
-	p.mu.Unlock()
-	if d != nil {
-		d.acknowledge(1)
-	}
 }
 
 // reset takes all requests for lost, when the connection was lost.

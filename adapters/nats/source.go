@@ -43,6 +43,7 @@ type request struct {
 	left    int // tasks that it may still bring; 0: there is no request
 	got     int
 	poll    bool
+	sure    bool // the consumer had been looked at, so it remembers what it has delivered
 	sent    time.Time
 	heard   time.Time     // when something of it was heard last
 	beat    time.Duration // how often something must be heard; 0: no promise
@@ -65,6 +66,7 @@ func (s *source) open(r request, index int) string {
 	s.number++
 	r.token = strconv.Itoa(index) + "-" + strconv.FormatUint(s.number, 36)
 	r.heard = r.sent
+	r.sure = r.sent.Sub(s.checked) <= checkEvery
 	s.request = r
 	return r.token
 }
@@ -72,12 +74,13 @@ func (s *source) open(r request, index int) string {
 // asking reports whether a request is outstanding.
 func (s *source) asking() bool { return s.request.left > 0 }
 
-// arrived records a task. It reports whether the task answers a poll, for which room is kept.
-func (s *source) arrived(now time.Time) (polled bool) {
+// arrived records a task. polled reports whether the task answers a poll, for which room is kept, and sure
+// whether the consumer is known to be the one of before.
+func (s *source) arrived(now time.Time) (polled, sure bool) {
 	s.fails = 0
 	r := &s.request
 	if r.left == 0 {
-		return false
+		return false, false
 	}
 	r.left--
 	r.got++
@@ -88,7 +91,7 @@ func (s *source) arrived(now time.Time) (polled bool) {
 	if r.left == 0 {
 		s.emptyAt, s.full = time.Time{}, r.poll
 	}
-	return r.poll
+	return r.poll, r.sure
 }
 
 // answer is the meaning of a status message.

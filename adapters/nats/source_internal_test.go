@@ -31,7 +31,7 @@ func TestSourceFollowsItsRequests(t *testing.T) {
 				token = s.open(request{left: left, poll: poll, sent: now, expires: now.Add(time.Second)}, 7)
 			},
 			"task": func(rt *rapid.T) {
-				if polled := s.arrived(now); polled != (left > 0 && poll) {
+				if polled, _ := s.arrived(now); polled != (left > 0 && poll) {
 					rt.Fatalf("polled is %v", polled)
 				}
 				left = max(0, left-1)
