@@ -113,7 +113,7 @@ func (p *puller) round(ctx context.Context, room int) (left int) {
 			break
 		}
 		if p.revive(ctx, s) {
-			room -= p.poll(ctx, s, index, room)
+			room -= p.poll(s, index, room)
 		}
 	}
 	return room
@@ -184,7 +184,7 @@ func (w *Worker) consumerOf(ctx context.Context, s *source, ensure bool) (time.T
 
 // poll asks a source that had tasks for what it has at once, and waits for the answer. It returns how many
 // tasks came. A source with a limit is only asked: its tasks come when the limit permits.
-func (p *puller) poll(ctx context.Context, s *source, index, room int) int {
+func (p *puller) poll(s *source, index, room int) int {
 	now := time.Now()
 	p.mu.Lock()
 	if s.asking() || s.limited || !s.emptyAt.IsZero() {
@@ -194,7 +194,7 @@ func (p *puller) poll(ctx context.Context, s *source, index, room int) int {
 	token := s.open(request{left: room, poll: true, sent: now, expires: now.Add(pollTimeout)}, index)
 	p.mu.Unlock()
 	p.ask(s, token, pullRequest{Batch: room, NoWait: true})
-	return p.await(ctx, map[*source]string{s: token})
+	return p.await(map[*source]string{s: token})
 }
 
 // probe asks those sources of a level for tasks that were empty a while ago, and returns how many tasks came.
@@ -209,7 +209,7 @@ func (p *puller) probe(ctx context.Context, first, room int) (got int) {
 			break
 		}
 		probed = true
-		got += p.await(ctx, asked)
+		got += p.await(asked)
 	}
 	if probed {
 		// Probes take at most a tenth of the time, so that they do not slow down the sources that have tasks.
@@ -242,8 +242,9 @@ func (p *puller) probeSome(begin time.Time, first, room int) map[*source]string 
 	return asked
 }
 
-// await waits for the answers to polls, and returns how many tasks came.
-func (p *puller) await(ctx context.Context, asked map[*source]string) (got int) {
+// await waits for the answers to polls, and returns how many tasks came. It waits also if the worker drains: in a
+// cluster, a task that is under way when the subscription ends is lost until its lease ends.
+func (p *puller) await(asked map[*source]string) (got int) {
 	sent := time.Now()
 	for {
 		p.mu.Lock()
@@ -258,10 +259,10 @@ func (p *puller) await(ctx context.Context, asked map[*source]string) (got int) 
 			}
 		}
 		p.mu.Unlock()
-		if len(asked) == 0 || ctx.Err() != nil {
+		if len(asked) == 0 {
 			return got
 		}
-		p.sleep(ctx, pollTimeout)
+		p.sleep(context.Background(), pollTimeout)
 	}
 }
 
