@@ -112,8 +112,8 @@ func (p *process) kill() {
 // freeze lets the process stand still until thaw.
 func (p *process) freeze() {
 	p.t.Helper()
-	p.note(ledger.Freeze)
 	p.signal(syscall.SIGSTOP)
+	p.note(ledger.Freeze) // after the last line of the process itself
 }
 
 func (p *process) thaw() {

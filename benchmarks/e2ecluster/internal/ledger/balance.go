@@ -35,9 +35,10 @@ type askedFor struct {
 
 // account is the ledger, sorted by task.
 type account struct {
-	lines   []Line
-	tasks   map[string]*task
-	order   []*task // by the time of the first try
+	faults  []Line // after which tasks may run twice
+	tasks   map[taskKey]*task
+	ran     map[taskKey][]Run // in the order of the starts
+	order   []*task           // by the time of the first try
 	byName  map[string][]*task
 	cancels map[string][]askedFor
 }
@@ -48,8 +49,8 @@ type account struct {
 //   - no task is a dead letter twice, and none ran that nobody submitted;
 //   - of the tasks of one name, each was accepted after the one before had ended, had died or was cancelled;
 //   - a refused submit had another task of the same name in its way, and did not run, unless a server ended meanwhile;
-//   - two executions of one name overlap only if the first one's process was frozen meanwhile, or a server
-//     ended, or the handler ignores its context (the Text of its start is "stubborn").
+//   - two executions of one name overlap only if a process that ran the first one's task was frozen, or a server
+//     ended, since the first start of that task, or the handler ignores its context (the Text of its start is "stubborn").
 func Balance(lines []Line, dead []Dead) []Fault {
 	a := sort(lines, dead)
 	var faults []Fault
@@ -64,7 +65,7 @@ func Balance(lines []Line, dead []Dead) []Fault {
 }
 
 func sort(lines []Line, dead []Dead) *account {
-	a := &account{lines: lines, tasks: map[string]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
+	a := &account{faults: faultsOf(lines), tasks: map[taskKey]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
 	asked := map[string]Line{} // by process and id
 	for _, l := range lines {
 		switch l.Event {
@@ -87,7 +88,9 @@ func sort(lines []Line, dead []Dead) *account {
 	for _, l := range asked { // nobody heard the answer
 		a.cancels[l.Name] = append(a.cancels[l.Name], askedFor{l.At, Forever, "unknown"})
 	}
-	for _, r := range Runs(lines) {
+	runs := Runs(lines)
+	a.ran = byTask(runs)
+	for _, r := range runs {
 		t := a.task(r.Name, r.ID)
 		t.runs = append(t.runs, r)
 		if r.How == End && (t.ended == 0 || r.To < t.ended) {
@@ -113,7 +116,7 @@ func sort(lines []Line, dead []Dead) *account {
 
 // task returns the entry of an id. One id belongs to one name.
 func (a *account) task(name, id string) *task {
-	key := name + "\x00" + id
+	key := taskKey{name, id}
 	t := a.tasks[key]
 	if t == nil {
 		t = &task{name: name, id: id}
@@ -227,24 +230,39 @@ func (a *account) overlaps() []Fault {
 	return faults
 }
 
-// excused reports whether two runs may overlap: a process that stands still cannot cancel its run in time, and a
-// server that was killed may have forgotten that the lease was extended.
+// excused reports whether two runs may overlap.
 func (a *account) excused(first, second Run) bool {
-	return first.Text == "stubborn" || a.serverEnded(first.From, second.From) || a.any(first.From, second.From, func(l Line) bool {
-		return l.Event == Freeze && l.Process == first.Process
+	return first.Text == "stubborn" || a.disturbed(first, second.From)
+}
+
+// disturbed reports whether a task may run twice after a fault between its first run and a time: a process that
+// stands still cannot cancel its run in time, and a server that was killed may have forgotten that the task is
+// being run, or that its lease was extended.
+func (a *account) disturbed(r Run, until int64) bool {
+	runs := a.ran[r.task()]
+	if a.serverEnded(runs[0].From, until) {
+		return true
+	}
+	return slices.ContainsFunc(runs, func(o Run) bool {
+		return a.any(o.From, until, func(l Line) bool { return l.Event == Freeze && l.Process == o.Process })
 	})
+}
+
+// faultsOf returns the lines after which tasks may run twice.
+func faultsOf(lines []Line) []Line {
+	return Select(lines, func(l Line) bool { return l.Event == Freeze || l.endOfServer() })
+}
+
+func (l Line) endOfServer() bool {
+	return (l.Event == Kill || l.Event == Term) && strings.HasPrefix(l.Process, ServerPrefix)
 }
 
 // serverEnded reports whether a server was killed or stopped in a period.
-func (a *account) serverEnded(from, to int64) bool {
-	return a.any(from, to, func(l Line) bool {
-		return (l.Event == Kill || l.Event == Term) && strings.HasPrefix(l.Process, ServerPrefix)
-	})
-}
+func (a *account) serverEnded(from, to int64) bool { return a.any(from, to, Line.endOfServer) }
 
-// any reports whether a line of a period matches.
+// any reports whether a fault of a period matches.
 func (a *account) any(from, to int64, match func(Line) bool) bool {
-	return slices.ContainsFunc(a.lines, func(l Line) bool { return from <= l.At && l.At <= to && match(l) })
+	return slices.ContainsFunc(a.faults, func(l Line) bool { return from <= l.At && l.At <= to && match(l) })
 }
 
 const (

@@ -18,6 +18,11 @@ type Run struct {
 	Text string // of the start
 }
 
+// taskKey identifies a task.
+type taskKey struct{ name, id string }
+
+func (r Run) task() taskKey { return taskKey{r.Name, r.ID} }
+
 // runKey is what the lines of one execution have in common. An id may run twice with one attempt, in two
 // processes.
 type runKey struct {
@@ -84,13 +89,20 @@ func Peak(runs []Run) int {
 	return peak
 }
 
-// Undisturbed returns the runs during which neither their process was frozen nor a server ended: only those keep
-// to limits.
+// Undisturbed returns the runs of tasks that no fault made run twice: from the first run of the task to the end of
+// this one, no server ended, and no process that ran it was frozen. Only those keep to limits.
 func Undisturbed(runs []Run, lines []Line) []Run {
-	a := account{lines: lines}
-	return Select(runs, func(r Run) bool {
-		return !a.serverEnded(r.From, r.To) && !a.any(r.From, r.To, func(l Line) bool { return l.Event == Freeze && l.Process == r.Process })
-	})
+	a := account{faults: faultsOf(lines), ran: byTask(runs)}
+	return Select(runs, func(r Run) bool { return !a.disturbed(r, r.To) })
+}
+
+// byTask sorts runs by their task.
+func byTask(runs []Run) map[taskKey][]Run {
+	all := map[taskKey][]Run{}
+	for _, r := range runs {
+		all[r.task()] = append(all[r.task()], r)
+	}
+	return all
 }
 
 // Select returns the elements for which keep is true.
