@@ -21,6 +21,7 @@ import (
 type cluster struct {
 	mu    sync.Mutex // guards the rest
 	down  error      // of all calls
+	blind bool       // the numbers of tasks are unknown
 	calls int        // other than actions
 	did   []string
 	tasks []dashboard.ClusterTask
@@ -66,6 +67,10 @@ func (c *cluster) Overview(context.Context) (o dashboard.ClusterOverview, err er
 	o.Kinds = []dashboard.ClusterKind{
 		{Kind: "thumbnail", Waiting: 9, Running: 3, Dead: 9, Consumer: true}, {Kind: hostile, Waiting: 12345, Running: 4, Dead: 4},
 		{Kind: hidden, Dead: -1}, {Kind: longName, Consumer: true}, {Kind: "report", Running: 1, Consumer: true},
+	}
+	if c.blind {
+		o.Processes[2].Seen, o.Processes[3].Seen = now, now
+		o.Kinds = []dashboard.ClusterKind{{Kind: "thumbnail", Waiting: -1, Running: -1, Dead: -1, Consumer: true}}
 	}
 	o.Note = "One process does not answer: " + hostile
 	return o, c.begin()
@@ -116,12 +121,15 @@ func (c *cluster) remove(how string, l dashboard.DeadLetter) error {
 	return nil
 }
 
-// fail makes the cluster fail, or answer again if err is nil.
-func (c *cluster) fail(err error) {
+// set changes the cluster.
+func (c *cluster) set(change func(c *cluster)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.down = err
+	change(c)
 }
+
+// fail makes the cluster fail, or answer again if err is nil.
+func (c *cluster) fail(err error) { c.set(func(c *cluster) { c.down = err }) }
 
 // look returns the calls so far and what was done.
 func (c *cluster) look() (calls int, did []string) {
@@ -173,6 +181,12 @@ func TestCluster(t *testing.T) {
 		tab.press("Escape")
 		tab.press("3")
 		tab.until(`document.querySelector('h1').innerText === 'Dead letters'`)
+	})
+	t.Run("unknown numbers", func(t *testing.T) {
+		p.cluster.set(func(c *cluster) { c.blind = true })
+		defer p.cluster.set(func(c *cluster) { c.blind = false })
+		tab := open(b, t, 1280, 900)
+		tab.visit(p.url(at+"/overview"), "10 workers are busy. It is unknown how many tasks wait.")
 	})
 	t.Run("a cluster that fails", func(t *testing.T) {
 		tab := open(b, t, 1280, 900, "status of 502 (Bad Gateway)")

@@ -19,7 +19,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed56799101/taskmanager/adapters/dashboard"
@@ -27,16 +29,22 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Source returns a source of the tasks in the namespace of a client. It is safe for concurrent use, and has no state.
+// Source returns a source of the tasks in the namespace of a client. It is safe for concurrent use.
 //
 // It asks the server and the worker processes, so an answer takes up to two seconds if a process is silent; then it is
-// partial, and says so. Lists are bounded: see [nats.Client.List] and [nats.Client.LatestDeadLetters].
-func Source(c *nats.Client) dashboard.ClusterSource { return source{c} }
+// partial, and says so. Lists are bounded: see [nats.Client.List] and [nats.Client.LatestDeadLetters]. If so many tasks wait
+// without a process that counting them by kind takes too long, the numbers are unknown.
+func Source(c *nats.Client) dashboard.ClusterSource {
+	return &source{c: c, kinds: kindCounter{count: c.Kinds}}
+}
 
-type source struct{ c *nats.Client }
+type source struct {
+	c     *nats.Client
+	kinds kindCounter
+}
 
 // Overview returns the processes and the kinds.
-func (s source) Overview(ctx context.Context) (o dashboard.ClusterOverview, err error) {
+func (s *source) Overview(ctx context.Context) (o dashboard.ClusterOverview, err error) {
 	processes, err := s.c.Processes(ctx)
 	if err != nil {
 		return o, err
@@ -56,9 +64,14 @@ func (s source) Overview(ctx context.Context) (o dashboard.ClusterOverview, err 
 			ID: p.ID, Name: p.Name, Host: p.Host, PID: p.PID, Kinds: p.Kinds, Workers: p.Workers, Running: p.Running, Since: p.Started, Seen: p.Seen,
 		})
 	}
-	kinds, err := s.c.Kinds(ctx)
+	kinds, counted, err := s.kinds.kinds(ctx)
 	if err != nil {
 		return o, err
+	}
+	if !counted {
+		o.Kinds = uncounted(processes)
+		o.Note = strings.TrimSpace(fmt.Sprintf("%d tasks are outstanding, too many to count them by kind. %s", page.Total, o.Note))
+		return o, nil
 	}
 	for _, k := range kinds {
 		o.Kinds = append(o.Kinds, dashboard.ClusterKind{
@@ -68,11 +81,24 @@ func (s source) Overview(ctx context.Context) (o dashboard.ClusterOverview, err 
 	return o, nil
 }
 
+// uncounted returns the kinds that processes run.
+func uncounted(processes []nats.Process) (list []dashboard.ClusterKind) {
+	var names []string
+	for _, p := range processes {
+		names = append(names, p.Kinds...)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		list = append(list, dashboard.ClusterKind{Kind: name, Waiting: -1, Running: -1, Dead: -1, Consumer: true})
+	}
+	return list
+}
+
 // signed returns a number of tasks as the dashboard counts them.
 func signed(n uint64) int64 { return int64(min(n, math.MaxInt64)) } //nolint:gosec // it fits
 
 // Tasks returns outstanding tasks, those that processes have first.
-func (s source) Tasks(ctx context.Context, of dashboard.ClusterSearch) (list dashboard.ClusterTasks, err error) {
+func (s *source) Tasks(ctx context.Context, of dashboard.ClusterSearch) (list dashboard.ClusterTasks, err error) {
 	page, err := s.c.List(ctx, nats.Search{Text: of.Text, Kind: of.Kind, Limit: of.Limit})
 	if partial, ok := errors.AsType[*nats.PartialError](err); ok {
 		list.Note = silence(len(partial.Silent))
@@ -99,7 +125,7 @@ func silence(n int) string {
 }
 
 // names returns the names of the processes by their ids.
-func (s source) names(ctx context.Context) (map[string]string, error) {
+func (s *source) names(ctx context.Context) (map[string]string, error) {
 	processes, err := s.c.Processes(ctx)
 	if err != nil {
 		return nil, err
@@ -150,7 +176,7 @@ func state(s *nats.Status) string {
 }
 
 // DeadLetters returns dead letters, the newest first.
-func (s source) DeadLetters(ctx context.Context, of dashboard.ClusterSearch) (list dashboard.ClusterDeadLetters, err error) {
+func (s *source) DeadLetters(ctx context.Context, of dashboard.ClusterSearch) (list dashboard.ClusterDeadLetters, err error) {
 	page, err := s.c.LatestDeadLetters(ctx, nats.Search{Text: of.Text, Kind: of.Kind, Limit: of.Limit})
 	if err != nil {
 		return list, err
@@ -169,10 +195,10 @@ func (s source) DeadLetters(ctx context.Context, of dashboard.ClusterSearch) (li
 }
 
 // Cancel cancels a task.
-func (s source) Cancel(ctx context.Context, name string) (bool, error) { return s.c.Cancel(ctx, name) }
+func (s *source) Cancel(ctx context.Context, name string) (bool, error) { return s.c.Cancel(ctx, name) }
 
 // Retry submits the task of a dead letter again.
-func (s source) Retry(ctx context.Context, l dashboard.DeadLetter) error {
+func (s *source) Retry(ctx context.Context, l dashboard.DeadLetter) error {
 	d, err := letter(l)
 	if err == nil {
 		_, err = s.c.Retry(ctx, d)
@@ -181,7 +207,7 @@ func (s source) Retry(ctx context.Context, l dashboard.DeadLetter) error {
 }
 
 // Delete deletes a dead letter.
-func (s source) Delete(ctx context.Context, l dashboard.DeadLetter) error {
+func (s *source) Delete(ctx context.Context, l dashboard.DeadLetter) error {
 	d, err := letter(l)
 	if err == nil {
 		err = s.c.Delete(ctx, d)

@@ -28,10 +28,11 @@ function judge(t) {
   }
   const quiet = t.processes.filter(isSilent).length;
   if (quiet) return ['warn', `${some(quiet, 'process', 'processes')} of ${n} was not heard of lately.`];
+  const busy = some(t.busy, 'worker is', 'workers are');
+  if (t.waiting < 0) return ['warn', `${busy} busy. It is unknown how many tasks wait.`];
   if (t.waiting > 0 && t.busy >= t.workers)
     return ['warn', `All ${some(t.workers, 'worker')} of ${processes(n)} are busy, and ${waits(t.waiting)}.`];
   if (!n) return ['ok', 'No process is there to run tasks, and none waits.'];
-  const busy = some(t.busy, 'worker is', 'workers are');
   if (t.waiting > 0) return ['ok', `${busy} busy, and ${waits(t.waiting)}.`];
   if (t.busy > 0) return ['ok', `${busy} busy, and no task waits.`];
   return ['ok', 'No task runs, and none waits.'];
