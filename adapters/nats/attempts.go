@@ -141,7 +141,8 @@ func (a *attempts) noResponders(ctx context.Context) (again bool, _ error) {
 	one, stop := a.c.limited(ctx, attemptTimeout)
 	defer stop()
 	_, err := a.c.js.Stream(one, a.c.cfg.namespace)
-	off := errors.Is(err, natsgo.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) ||
+	// No answer is another case: a cluster that elects leaders does not answer either.
+	off := errors.Is(err, natsgo.ErrNoResponders) ||
 		hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount)
 	switch {
 	case hasCode(err, jetstream.JSErrCodeStreamNotFound):
