@@ -81,7 +81,7 @@ type overdueTask struct {
 
 // look replaces the findings. Those before an error are valid.
 func (a *auditor) look(ctx context.Context) error {
-	a.stranded, a.unclaimed, a.overdue, a.orphans = nil, nil, nil, nil
+	a.passed, a.stranded, a.unclaimed, a.overdue, a.orphans = nil, nil, nil, nil, nil
 	return errors.Join(a.count(ctx), a.findOverdue(ctx), a.findOrphans(ctx))
 }
 
@@ -229,6 +229,9 @@ func (a *auditor) compare(subjects map[string]uint64, before, after []*jetstream
 
 // findOverdue looks for tasks whose time is over, from where it stopped the last time.
 func (a *auditor) findOverdue(ctx context.Context) error {
+	if a.passed == nil { // it is not known what was delivered
+		return nil
+	}
 	now := a.c.clock.now()
 	read := 0
 	for m, err := range a.c.messagesFrom(ctx, a.c.cfg.namespace, a.c.cfg.namespace+".run.>", a.nextTask) {
@@ -270,8 +273,8 @@ func (a *auditor) overdueFor(ctx context.Context, env envelope, seq uint64, stor
 		return "", err
 	}
 	due := later(env.NotBefore, time.Unix(0, h.NotBefore))
-	if a.delivered(env, seq) && due.Before(now.Add(a.c.cfg.lease)) {
-		return "", nil
+	if delivered, err := a.delivered(ctx, env, seq); err != nil || delivered && due.Before(now.Add(a.c.cfg.lease)) {
+		return "", err
 	}
 	now = now.Add(-a.c.cfg.lease) // workers may find out themselves
 	switch {
@@ -284,10 +287,32 @@ func (a *auditor) overdueFor(ctx context.Context, env envelope, seq uint64, stor
 }
 
 // delivered reports whether a task may have been delivered.
-func (a *auditor) delivered(env envelope, seq uint64) bool {
-	level := a.c.cfg.namespace + ".run." + env.Level.token() + "." + encode(env.Kind) + ".*"
-	all := a.c.cfg.namespace + ".run.*." + encode(env.Kind) + ".*"
-	return seq <= max(a.passed[level], a.passed[all])
+func (a *auditor) delivered(ctx context.Context, env envelope, seq uint64) (bool, error) {
+	known := false
+	for level, name := range map[string]string{
+		env.Level.token(): durable(env.Kind, env.Level.token()),
+		"*":               durable(env.Kind, ""),
+	} {
+		filter := a.c.cfg.namespace + ".run." + level + "." + encode(env.Kind) + ".*"
+		passed, ok := a.passed[filter]
+		if !ok && !known { // in a cluster, the list leaves out consumers without a leader
+			one, stop := bounded(ctx)
+			c, err := a.c.tasks.Consumer(one, name)
+			stop()
+			if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+				return false, a.c.translate(err)
+			}
+			if ok = err == nil; ok {
+				passed = c.CachedInfo().Delivered.Stream
+			}
+			a.passed[filter] = passed
+		}
+		known = known || ok
+		if seq <= passed {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // findOrphans looks for histories of tasks that are not stored, from where it stopped the last time.

@@ -22,7 +22,6 @@ type delivery struct {
 	k         *kind
 	source    *source
 	msg       *natsgo.Msg
-	ack       string    // the subject on which the delivery is settled
 	seq       uint64    // of the task in the stream
 	delivered uint64    // how often it has been delivered, from 1
 	stored    time.Time // by the server's clock
@@ -45,6 +44,7 @@ type delivery struct {
 
 	// The mutex of the worker guards these.
 	lease  lease
+	ack    string              // the subject on which the delivery is settled
 	handle *taskmanager.Handle // once it is submitted
 	cause  error               // why it was cancelled by this package; the first reason counts
 	lost   bool                // the lease is over, or given up: nothing is settled any more
@@ -143,6 +143,7 @@ func (w *Worker) admit(d *delivery) admission {
 		w.byID[id] = d
 	case earlier.seq == d.seq && !earlier.lost && !earlier.lease.over(time.Now()):
 		earlier.again = max(earlier.again, d.delivered)
+		earlier.ack = d.ack // a consumer that was made again does not know the other one
 		earlier.lease.confirm(d.lease.from)
 		return adopted
 	}
@@ -271,6 +272,13 @@ func (d *delivery) learn(ctx context.Context) bool {
 	d.w.release(d)
 	d.excuse(ctx)
 	return false
+}
+
+// settleSubject returns the subject on which the delivery is settled.
+func (d *delivery) settleSubject() string {
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	return d.ack
 }
 
 // gone reports whether the lease is lost. It looks at the time: a process that has stood still may come

@@ -12,6 +12,9 @@ const echoToken = "echo-"
 // after it was sent by the server after the echo was sent by the worker. Nothing in a task tells when
 // the server has delivered it; it may have been in a buffer for longer than the lease while the process or
 // the network stood still.
+//
+// In a cluster, the echo turns round in the server of the connection, and a task comes from the server that leads its
+// consumer. What stands still between these two for longer than a lease, the echo does not show.
 func (p *puller) echo(now time.Time) {
 	p.mu.Lock()
 	p.echoed++

@@ -74,8 +74,8 @@ type history struct {
 // stateTimeout bounds each request for a history.
 const stateTimeout = 5 * time.Second
 
-// errSuperseded is the error of a record of a task whose name a later task has.
-var errSuperseded = errors.New("nats: a later task has the name")
+// errSuperseded is the error of a record that a newer one has replaced: of a later task of the name, or of a later delivery.
+var errSuperseded = errors.New("nats: a later delivery has the task, or a later task the name")
 
 // readHistory loads the history of the task of a delivery, which stays empty if there is none. After
 // an error nothing is known.
@@ -190,11 +190,14 @@ func (d *delivery) writeHistory(ctx context.Context) error {
 		}
 		// Another worker has written, or this is the first record here: learn the revision.
 		mine := d.hist
-		d.read, d.rev = false, 0
+		d.hist, d.read, d.rev = history{}, false, 0
 		if err := d.readHistory(ctx); err != nil {
 			return err
 		}
-		d.hist = mine
+		newer := d.hist.Deliveries > mine.Deliveries
+		if d.hist = mine; newer { // this process has stood still meanwhile
+			return errSuperseded
+		}
 	}
 	return fmt.Errorf("nats: store the history of task %s: others store it at the same time", quote(d.env.Name))
 }

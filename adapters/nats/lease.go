@@ -96,7 +96,7 @@ func (d *delivery) extend(now time.Time) {
 	if d.sealed {
 		return
 	}
-	d.w.asks.send(&natsgo.Msg{Subject: d.ack, Data: progressMark}, d.lease.length, func(answer *natsgo.Msg) {
+	d.w.asks.send(&natsgo.Msg{Subject: d.settleSubject(), Data: progressMark}, d.lease.length, func(answer *natsgo.Msg) {
 		if answer == nil {
 			return
 		}

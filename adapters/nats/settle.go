@@ -98,7 +98,7 @@ func (d *delivery) settle(err error) {
 // acknowledge removes the task from the stream. It is repeated until the server has confirmed it: an
 // acknowledgement that is lost would mean another execution.
 func (d *delivery) acknowledge(try int) {
-	d.w.asks.send(&natsgo.Msg{Subject: d.ack, Data: ackMark}, settleTimeout, func(answer *natsgo.Msg) {
+	d.w.asks.send(&natsgo.Msg{Subject: d.settleSubject(), Data: ackMark}, settleTimeout, func(answer *natsgo.Msg) {
 		switch {
 		case answer != nil:
 			d.w.release(d)
@@ -191,6 +191,11 @@ func (d *delivery) nak(ctx context.Context, delay time.Duration) {
 	defer d.w.release(d)
 	var err error
 	for try := range 3 {
+		if d.gone() {
+			d.w.release(d)
+			d.excuse(ctx)
+			return
+		}
 		if err = d.writeHistory(ctx); err == nil {
 			d.sendNak(ctx, delay)
 			return
@@ -212,9 +217,14 @@ func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
 	d.sealed = true
 	d.sending.Unlock()
 	d.w.mu.Lock()
-	d.away = true
+	_, marked := d.w.cancels[d.env.ID]
+	d.away = !marked
 	d.w.mu.Unlock()
-	if d.gone() {
+	switch {
+	case d.gone():
+		return
+	case marked: // whoever has cancelled the task was told that this process has it
+		d.finishCancelled(ctx, "cancelled while it was given back")
 		return
 	}
 	// A delay, even of 0, is stored with the consumer and so survives a restart of the server or a new
@@ -228,7 +238,7 @@ func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
 // settleCall sends a message about the delivery and waits for the confirmation.
 func (d *delivery) settleCall(ctx context.Context, body []byte) error {
 	answered := make(chan bool, 1)
-	d.w.asks.send(&natsgo.Msg{Subject: d.ack, Data: body}, settleTimeout, func(m *natsgo.Msg) { answered <- m != nil })
+	d.w.asks.send(&natsgo.Msg{Subject: d.settleSubject(), Data: body}, settleTimeout, func(m *natsgo.Msg) { answered <- m != nil })
 	select {
 	case ok := <-answered:
 		if !ok {
@@ -282,9 +292,17 @@ func (d *delivery) bury(ctx context.Context, reason string) {
 	reason = clean(reason, errorLimit)
 	var err error
 	for try := range settleTries {
+		if d.gone() {
+			break
+		}
 		if err = d.storeDead(ctx, reason); err == nil || !pause(ctx, firstBackoff<<try) {
 			break
 		}
+	}
+	if d.gone() { // another worker may run it
+		d.w.release(d)
+		d.excuse(ctx)
+		return
 	}
 	if err != nil {
 		d.w.logs.errorf("bury", "nats: store the dead letter of task %s: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
