@@ -141,8 +141,9 @@ func (a *attempts) noResponders(ctx context.Context) (again bool, _ error) {
 	one, stop := a.c.limited(ctx, attemptTimeout)
 	defer stop()
 	_, err := a.c.js.Stream(one, a.c.cfg.namespace)
-	// No answer is another case: a cluster that elects leaders does not answer either.
-	off := errors.Is(err, natsgo.ErrNoResponders) ||
+	// A cluster does not answer while it elects leaders.
+	silent := errors.Is(err, context.DeadlineExceeded) && a.c.nc.ConnectedClusterName() == ""
+	off := silent || errors.Is(err, natsgo.ErrNoResponders) ||
 		hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount)
 	switch {
 	case hasCode(err, jetstream.JSErrCodeStreamNotFound):
