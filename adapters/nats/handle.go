@@ -152,8 +152,8 @@ type kindConfig = kind
 
 // handle registers a kind.
 func (w *Worker) handle(call, name string, opts []HandleOption, set func(*kind)) error {
-	if w == nil {
-		return fmt.Errorf("nats: %s: nil worker; make one with NewWorker", call)
+	if w == nil || w.c == nil {
+		return fmt.Errorf("nats: %s: not a worker; make one with NewWorker", call)
 	}
 	k := &kind{name: name}
 	set(k)

@@ -45,6 +45,8 @@ type puller struct {
 const (
 	// pollTimeout is when a poll without an answer is taken for lost.
 	pollTimeout = 2 * time.Second
+	// drainTimeout is how long a poll may last when the worker drains.
+	drainTimeout = 500 * time.Millisecond
 	// consumerTimeout bounds a request about a consumer.
 	consumerTimeout = 5 * time.Second
 	// waitBeat is how often the server shows a sign of life while a request waits.
@@ -113,7 +115,7 @@ func (p *puller) round(ctx context.Context, room int) (left int) {
 			break
 		}
 		if p.revive(ctx, s) {
-			room -= p.poll(s, index, room)
+			room -= p.poll(ctx, s, index, room)
 		}
 	}
 	return room
@@ -184,7 +186,7 @@ func (w *Worker) consumerOf(ctx context.Context, s *source, ensure bool) (time.T
 
 // poll asks a source that had tasks for what it has at once, and waits for the answer. It returns how many
 // tasks came. A source with a limit is only asked: its tasks come when the limit permits.
-func (p *puller) poll(s *source, index, room int) int {
+func (p *puller) poll(ctx context.Context, s *source, index, room int) int {
 	now := time.Now()
 	p.mu.Lock()
 	if s.asking() || s.limited || !s.emptyAt.IsZero() {
@@ -194,7 +196,7 @@ func (p *puller) poll(s *source, index, room int) int {
 	token := s.open(request{left: room, poll: true, sent: now, expires: now.Add(pollTimeout)}, index)
 	p.mu.Unlock()
 	p.ask(s, token, pullRequest{Batch: room, NoWait: true})
-	return p.await(map[*source]string{s: token})
+	return p.await(ctx, map[*source]string{s: token})
 }
 
 // probe asks those sources of a level for tasks that were empty a while ago, and returns how many tasks came.
@@ -209,7 +211,7 @@ func (p *puller) probe(ctx context.Context, first, room int) (got int) {
 			break
 		}
 		probed = true
-		got += p.await(asked)
+		got += p.await(ctx, asked)
 	}
 	if probed {
 		// Probes take at most a tenth of the time, so that they do not slow down the sources that have tasks.
@@ -242,13 +244,14 @@ func (p *puller) probeSome(begin time.Time, first, room int) map[*source]string 
 	return asked
 }
 
-// await waits for the answers to polls, and returns how many tasks came. It waits also if the worker drains: in a
-// cluster, a task that is under way when the subscription ends is lost until its lease ends.
-func (p *puller) await(asked map[*source]string) (got int) {
+// await waits for the answers to polls, and returns how many tasks came. It waits a little longer if the worker drains: in a
+// cluster, a task that is under way when the subscription ends is lost until its lease ends. Without a connection
+// nothing can come.
+func (p *puller) await(ctx context.Context, asked map[*source]string) (got int) {
 	sent := time.Now()
 	for {
 		p.mu.Lock()
-		late := time.Since(sent) > pollTimeout
+		late := time.Since(sent) > pollTimeout || !p.w.c.nc.IsConnected()
 		for s, token := range asked {
 			if late && s.asking() {
 				s.fail(time.Now())
@@ -262,7 +265,14 @@ func (p *puller) await(asked map[*source]string) (got int) {
 		if len(asked) == 0 {
 			return got
 		}
-		p.sleep(context.Background(), pollTimeout)
+		if ctx.Err() == nil {
+			p.sleep(ctx, pollTimeout)
+			continue
+		}
+		if time.Since(sent) > drainTimeout {
+			return got
+		}
+		p.sleep(context.Background(), drainTimeout)
 	}
 }
 

@@ -164,6 +164,9 @@ func (w *Worker) ID() string { return w.id }
 // elsewhere; drain the other workers of the kind then. Afterwards it survives failures of the
 // server and the connection; they are logged. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
+	if w == nil || w.c == nil {
+		return errors.New("nats: Run: not a worker; make one with NewWorker")
+	}
 	if err := checkContext(ctx, "run a worker"); err != nil {
 		return err
 	}
@@ -303,8 +306,12 @@ func (w *Worker) tearDown() {
 // least 100 ms. Their leases are given up, so they run elsewhere when these have ended.
 //
 // Drain returns when everything is settled with the server, or five seconds later if that is not possible. It
-// may be called several times, and before Run, which then returns at once. The manager is not drained.
+// may be called several times, and before Run, which then returns at once. The manager is not drained. A handler that
+// calls Drain of its own worker waits for itself: give it a context that ends, or call Drain elsewhere.
 func (w *Worker) Drain(ctx context.Context) error {
+	if w == nil || w.c == nil {
+		return errors.New("nats: Drain: not a worker; make one with NewWorker")
+	}
 	if ctx == nil {
 		return taskmanager.ErrNilContext
 	}
