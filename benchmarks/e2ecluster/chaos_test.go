@@ -130,7 +130,7 @@ func (c *chaos) rage(until time.Time) {
 		weight int
 		do     func()
 	}{
-		{30, c.submitSome}, {2, c.submitPoison}, {20, c.cancelOne},
+		{30, c.submitSome}, {5, c.submitBatch}, {2, c.submitPoison}, {20, c.cancelOne}, {5, c.look},
 		{6, c.killWorker}, {4, c.stopWorker}, {4, c.freezeWorker}, {4, c.cutWorker}, {30, c.occupyOne}, {2, c.killServer},
 	}
 	total := 0
@@ -228,6 +228,38 @@ func (c *chaos) submitPoison() {
 		kills = 1000
 	}
 	c.send(fmt.Sprint("poison/", c.ids), job.Job{Kills: kills}, false, nats.WithKind(job.Plain))
+}
+
+// submitBatch submits up to eight tasks, all or none.
+func (c *chaos) submitBatch() {
+	var names []string
+	for range 1 + c.rng.IntN(8) {
+		if name := fmt.Sprint("task/", c.rng.IntN(chaosNames)); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	c.ids++
+	id, in := fmt.Sprint("id-", c.ids), job.Job{Work: time.Duration(c.rng.Int64N(int64(100 * time.Millisecond)))}
+	c.sent.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_ = c.SubmitAll(ctx, id, names, in, nats.WithKind(job.Plain)) // the ledger has what comes of it
+	})
+}
+
+// look asks for the status of everything, which has to succeed at all times but for processes that are dead.
+func (c *chaos) look() {
+	c.sent.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_, err := c.client.TaskStatus(ctx)
+		if _, partial := errors.AsType[*nats.PartialError](err); err != nil && !partial {
+			c.t.Errorf("status: %v", err)
+		}
+		if _, err := c.client.Kinds(ctx); err != nil {
+			c.t.Errorf("kinds: %v", err)
+		}
+	})
 }
 
 // send submits a task on a goroutine of its own.

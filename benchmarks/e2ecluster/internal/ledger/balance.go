@@ -22,6 +22,7 @@ type task struct {
 	name, id        string
 	tried, accepted int64 // 0: never
 	refused         int64 // 0: never
+	alone           bool  // it was refused for its own name, and not for that of another task of its batch
 	runs            []Run
 	ended           int64 // the first end of a run without error; 0: none
 	dead            []Dead
@@ -75,8 +76,9 @@ func sort(lines []Line, dead []Dead) *account {
 			}
 		case Accepted:
 			a.task(l.Name, l.ID).accepted = l.At
-		case Refused:
-			a.task(l.Name, l.ID).refused = l.At
+		case Refused, Rejected:
+			t := a.task(l.Name, l.ID)
+			t.refused, t.alone = l.At, l.Event == Refused
 		case Asked:
 			asked[l.Process+"\x00"+l.ID] = l
 		case Answered:
@@ -151,7 +153,7 @@ func (a *account) phantom(t *task) string {
 		return ""
 	case ran && t.accepted == 0:
 		return "it ran, and its submit was refused"
-	case !slices.ContainsFunc(a.byName[t.name], func(o *task) bool { return o != t && (o.accepted != 0 || o.refused == 0) }):
+	case t.alone && !slices.ContainsFunc(a.byName[t.name], func(o *task) bool { return o != t && (o.accepted != 0 || o.refused == 0) }):
 		return "refused, and there is no other task of the name"
 	}
 	return ""

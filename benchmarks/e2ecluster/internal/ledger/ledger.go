@@ -22,6 +22,7 @@ const (
 	Try       Event = "try"       // a submitter is about to submit
 	Accepted  Event = "accepted"  // the submit succeeded
 	Refused   Event = "refused"   // the name is taken by another task
+	Rejected  Event = "rejected"  // the name of another task of the same batch is taken
 	Unknown   Event = "unknown"   // the submitter gave up; the task is stored or not
 	Start     Event = "start"     // an execution starts
 	End       Event = "end"       // an execution is about to return without error

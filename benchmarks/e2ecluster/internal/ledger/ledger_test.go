@@ -153,6 +153,8 @@ func TestBalance(t *testing.T) {
 			want: []string{"its submit was refused"}},
 		{name: "refused after an answer was lost", lines: []string{"s try a.1", "s try a.2", "server1 kill", "s refused a.1", "s accepted a.2", "w1 start a.1 1",
 			"w1 end a.1 1", "w1 start a.2 1", "w1 end a.2 1"}},
+		{name: "rejected with its batch", lines: []string{"s try a.1", "s rejected a.1"}},
+		{name: "rejected, but ran", lines: []string{"s try a.1", "s rejected a.1", "w1 start a.1 1", "w1 end a.1 1"}, want: []string{"its submit was refused"}},
 		{name: "refused for no reason", lines: []string{"s try a.1", "s refused a.1"}, want: []string{"no other task"}},
 		{name: "one after the other", lines: append(submitted, "w1 start a.1 1", "w1 end a.1 1", "s try a.2", "s accepted a.2", "w1 start a.2 1", "w1 end a.2 1")},
 		{name: "two of one name", lines: append(submitted, "s try a.2", "s accepted a.2", "w1 start a.1 1", "w1 end a.1 1", "w1 start a.2 1", "w1 end a.2 1"),

@@ -33,31 +33,57 @@ const (
 // Submit submits a task with the id in.ID, until it is accepted or refused or ctx ends. An error that another try
 // cannot cure is returned at once.
 func (s *Submitter) Submit(ctx context.Context, name string, in job.Job, opts ...nats.SubmitOption) (*nats.Task, error) {
+	opts = append(slices.Clip(opts), nats.WithID(in.ID))
+	var task *nats.Task
+	err := s.repeat(ctx, []nats.Item[job.Job]{{Name: name, In: in}}, ledger.Refused, func(ctx context.Context) (err error) {
+		task, err = nats.Submit(ctx, s.Client, name, in, opts...)
+		return err
+	})
+	return task, err
+}
+
+// SubmitAll is like Submit for tasks that are accepted or refused together. The id is that of the batch.
+func (s *Submitter) SubmitAll(ctx context.Context, id string, names []string, in job.Job, opts ...nats.SubmitOption) error {
+	var items []nats.Item[job.Job]
+	for i, name := range names {
+		in.ID = fmt.Sprint(id, "/", i)
+		items = append(items, nats.Item[job.Job]{Name: name, In: in})
+	}
+	opts = append(slices.Clip(opts), nats.WithID(id))
+	return s.repeat(ctx, items, ledger.Rejected, func(ctx context.Context) error {
+		_, err := nats.SubmitAll(ctx, s.Client, items, opts...)
+		return err
+	})
+}
+
+// repeat calls try until the items are accepted or refused, or ctx ends.
+func (s *Submitter) repeat(ctx context.Context, items []nats.Item[job.Job], refused ledger.Event, try func(context.Context) error) error {
 	note := func(e ledger.Event, text string) {
-		s.Ledger.Write(ledger.Line{Event: e, Name: name, ID: in.ID, Text: text})
+		for _, item := range items {
+			s.Ledger.Write(ledger.Line{Event: e, Name: item.Name, ID: item.In.ID, Text: text})
+		}
 	}
 	note(ledger.Try, "")
-	opts = append(slices.Clip(opts), nats.WithID(in.ID))
 	for {
-		try, cancel := context.WithTimeout(ctx, submitLimit)
-		task, err := nats.Submit(try, s.Client, name, in, opts...)
+		limited, cancel := context.WithTimeout(ctx, submitLimit)
+		err := try(limited)
 		cancel()
 		switch {
 		case err == nil:
 			note(ledger.Accepted, "")
-			return task, nil
+			return nil
 		case errors.Is(err, taskmanager.ErrAlreadyExists):
-			note(ledger.Refused, "")
-			return nil, err
+			note(refused, "")
+			return err
 		case !again(err):
 			note(ledger.Unknown, err.Error())
-			return nil, err
+			return err
 		}
 		note(ledger.Note, err.Error())
 		select {
 		case <-ctx.Done():
 			note(ledger.Unknown, err.Error())
-			return nil, err
+			return err
 		case <-time.After(pause):
 		}
 	}
