@@ -92,6 +92,7 @@ func (e *ResultError) Error() string { return fmt.Sprintf("nats: task %s: %s", q
 // The errors of the server that matter here. The server has no constants that a client can import.
 const (
 	codeAccountLimit   jetstream.ErrorCode = 10002 // limits of the account
+	codeOverlap        jetstream.ErrorCode = 10065 // another stream has the subjects
 	codeNoPeers        jetstream.ErrorCode = 10005 // fewer servers of the cluster run than replicas are wanted
 	codeNoCluster      jetstream.ErrorCode = 10074 // replicas without a cluster
 	codeUnavailable    jetstream.ErrorCode = 10008 // no leader of the cluster
@@ -172,6 +173,8 @@ func (c *Client) translate(err error) error {
 		return fmt.Errorf("%w: a stream of namespace %q has been deleted; open the client again to make it: %w", ErrNotFound, c.cfg.namespace, err)
 	case hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount):
 		return fmt.Errorf("%w: %w", ErrNoJetStream, err)
+	case errors.Is(err, natsgo.ErrConnectionClosed):
+		return fmt.Errorf("nats: the program has closed the connection of the client; connect and open a client again: %w", err)
 	}
 	return err
 }

@@ -199,6 +199,9 @@ func (c *Client) ensure(ctx context.Context, want jetstream.StreamConfig) (jetst
 			st, err = c.js.Stream(ctx, want.Name)
 		}
 	}
+	if hasCode(err, codeOverlap) {
+		return nil, fmt.Errorf("%w: another stream has subjects of stream %q; use another WithNamespace: %w", ErrLayout, want.Name, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", want.Name, err)
 	}

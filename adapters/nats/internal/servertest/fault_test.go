@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
@@ -140,5 +142,35 @@ func TestStreamDeleted(t *testing.T) {
 	}
 	if drained, ran := w.drain(t); drained != nil || ran != nil {
 		t.Errorf("Drain returned %v, Run %v", drained, ran)
+	}
+}
+
+// Subjects of a namespace that another stream has are reported with what to do.
+func TestSubjectsOfAnotherStream(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	if _, err := streams(t, nc).CreateStream(soon(t), jetstream.StreamConfig{Name: "other", Subjects: []string{"tasks.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := nats.Open(soon(t), nc)
+	if !errors.Is(err, nats.ErrLayout) || !strings.Contains(err.Error(), "use another WithNamespace") {
+		t.Errorf("Open: %v, want ErrLayout and what to do", err)
+	}
+}
+
+// A connection that the program has closed is named as the reason.
+func TestClosedConnection(t *testing.T) {
+	s := serve(t, embed.Options{})
+	nc := connect(t, s)
+	c := open(t, nc)
+	nc.Close()
+	for what, err := range map[string]error{
+		"Open":   func() error { _, err := nats.Open(soon(t), nc); return err }(),
+		"Submit": func() error { _, err := nats.Submit(soon(t), c, "a", 1, nats.WithKind("k")); return err }(),
+		"Lookup": func() error { _, err := c.Lookup(soon(t), "a"); return err }(),
+		"Cancel": func() error { _, err := c.Cancel(soon(t), "a"); return err }(),
+	} {
+		if !errors.Is(err, natsgo.ErrConnectionClosed) || !strings.Contains(err.Error(), "open a client again") {
+			t.Errorf("%s: %v, want ErrConnectionClosed and what to do", what, err)
+		}
 	}
 }
