@@ -26,7 +26,8 @@ const (
 	chaosNames    = 120 // so few that many submits find their name taken
 	chaosAttempts = 3
 	chaosKeyLimit = 2
-	chaosFew      = 3 // the limit of the kind few
+	chaosFew      = 3  // the limit of the kind few
+	chaosCrashes  = 10 // so many that few tasks die that do not kill their process
 )
 
 // chaos does things at random.
@@ -74,7 +75,7 @@ func TestChaos(t *testing.T) {
 			t.Logf("do it again: %s", again)
 		}
 	})
-	c := &chaos{cluster: launch(t, settings{servers: *chaosServers, always: true}), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}}
+	c := &chaos{cluster: launch(t, settings{servers: *chaosServers, always: true, crashes: chaosCrashes}), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}}
 	for range chaosWorkers {
 		c.workers = append(c.workers, &place{})
 	}
@@ -224,7 +225,7 @@ func (c *chaos) submitSome() {
 // submitPoison submits a task that kills its process once, or always.
 func (c *chaos) submitPoison() {
 	kills := 1
-	if c.rng.IntN(3) == 0 {
+	if c.rng.IntN(6) == 0 {
 		kills = 1000
 	}
 	c.send(fmt.Sprint("poison/", c.ids), job.Job{Kills: kills}, false, nats.WithKind(job.Plain))
@@ -378,21 +379,26 @@ func (c *chaos) checkResults() {
 	}
 }
 
-// checkDead fails for dead letters that should have succeeded. A task is also dead after it was running in too many
-// processes that were killed.
+// checkDead fails for dead letters that should have succeeded. A task is also dead after it was in too many processes that
+// were killed, frozen or cut off, or had a server that was killed: then there were that many faults.
 func (c *chaos) checkDead() {
 	innocent := 0
 	for _, d := range c.deadLetters() {
 		if c.dies[d.ID] {
 			continue
 		}
-		crashed := ledger.Select(c.runs(d.Name), func(r ledger.Run) bool { return r.ID == d.ID && r.How != ledger.Failed })
-		if len(crashed) < c.crashes {
-			c.t.Errorf("%q, %s, is dead: %s\n%s", d.Name, d.ID, d.Reason, c.story(d.Name))
+		tried := c.find(ledger.Try, d.Name)
+		tried = ledger.Select(tried, func(l ledger.Line) bool { return l.ID == d.ID })
+		faults := ledger.Select(c.lines(), func(l ledger.Line) bool {
+			fault := l.Event == ledger.Kill || l.Event == ledger.Freeze || l.Event == ledger.Cut || l.Event == ledger.Term
+			return fault && len(tried) > 0 && tried[0].At < l.At && l.At < d.At.UnixNano()
+		})
+		if len(faults) < c.crashes || !strings.Contains(d.Reason, "lease") {
+			c.t.Errorf("%q, %s, is dead after %d faults: %s\n%s", d.Name, d.ID, len(faults), d.Reason, c.story(d.Name))
 		}
 		innocent++
 	}
-	c.t.Logf("%d dead letters of tasks that happened to run in %d processes that were killed", innocent, c.crashes)
+	c.t.Logf("%d dead letters of tasks that were in %d processes that were killed, frozen or cut off", innocent, c.crashes)
 }
 
 // checkLimits fails if more tasks of a key or of a kind ran at once than allowed.

@@ -364,35 +364,29 @@ func (c *cluster) awaitLog(process, text string) {
 	})
 }
 
-// story returns the lines about a name, and those about the processes between them.
+// story returns the last lines about a name, and those about the processes between them.
 func (c *cluster) story(name string) string {
-	lines := c.lines()
-	about := func(l ledger.Line) bool { return l.Name == name }
-	first := slices.IndexFunc(lines, about)
-	if first < 0 {
-		return "no line about " + name
+	const most = 150
+	lines := ledger.Select(c.lines(), func(l ledger.Line) bool { return l.Name == name || l.Name == "" })
+	for len(lines) > 0 && lines[len(lines)-1].Name == "" {
+		lines = lines[:len(lines)-1]
 	}
-	last := len(lines)
-	for !about(lines[last-1]) {
-		last--
+	return text(lines[max(0, len(lines)-most):])
+}
+
+// text returns lines as the reader of a failed test sees them.
+func text(lines []ledger.Line) string {
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintln(&b, l)
 	}
-	var text strings.Builder
-	for _, l := range lines[first:last] {
-		if about(l) || l.Name == "" {
-			fmt.Fprintln(&text, l)
-		}
-	}
-	return text.String()
+	return b.String()
 }
 
 // tail returns the last lines of the ledger.
 func (c *cluster) tail() string {
-	var text strings.Builder
 	lines := c.lines()
-	for _, l := range lines[max(0, len(lines)-30):] {
-		fmt.Fprintln(&text, l)
-	}
-	return text.String()
+	return text(lines[max(0, len(lines)-30):])
 }
 
 // keepIfFailed copies the ledger and the logs to where the flags say.

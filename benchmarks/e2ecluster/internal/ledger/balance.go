@@ -39,6 +39,7 @@ type account struct {
 	faults  []Line // after which tasks may run twice
 	tasks   map[taskKey]*task
 	ran     map[taskKey][]Run // in the order of the starts
+	since   map[taskKey]int64 // when they were tried or started first: they are delivered after that
 	order   []*task           // by the time of the first try
 	byName  map[string][]*task
 	cancels map[string][]askedFor
@@ -51,7 +52,7 @@ type account struct {
 //   - of the tasks of one name, each was accepted after the one before had ended, had died or was cancelled;
 //   - a refused submit had another task of the same name in its way, and did not run, unless a server ended meanwhile;
 //   - two executions of one name overlap only if a process that ran the first one's task was frozen, or a server
-//     ended, since the first start of that task, or the handler ignores its context (the Text of its start is "stubborn").
+//     ended, since the submit of that task, or the handler ignores its context (the Text of its start is "stubborn").
 func Balance(lines []Line, dead []Dead) []Fault {
 	a := sort(lines, dead)
 	var faults []Fault
@@ -91,7 +92,7 @@ func sort(lines []Line, dead []Dead) *account {
 		a.cancels[l.Name] = append(a.cancels[l.Name], askedFor{l.At, Forever, "unknown"})
 	}
 	runs := Runs(lines)
-	a.ran = byTask(runs)
+	a.ran, a.since = byTask(runs), firstLines(lines)
 	for _, r := range runs {
 		t := a.task(r.Name, r.ID)
 		t.runs = append(t.runs, r)
@@ -237,15 +238,14 @@ func (a *account) excused(first, second Run) bool {
 	return first.Text == "stubborn" || a.disturbed(first, second.From)
 }
 
-// disturbed reports whether a task may run twice after a fault between its first run and a time: a process that
-// stands still cannot cancel its run in time, and a server that was killed may have forgotten that the task is
-// being run, or that its lease was extended.
+// disturbed reports whether a task may run twice after a fault between its submit and a time: a process that
+// stands still cannot cancel its run in time, and a server that was killed may have forgotten that it has delivered the
+// task, or that the lease was extended.
 func (a *account) disturbed(r Run, until int64) bool {
-	runs := a.ran[r.task()]
-	if a.serverEnded(runs[0].From, until) {
+	if a.serverEnded(a.since[r.task()], until) {
 		return true
 	}
-	return slices.ContainsFunc(runs, func(o Run) bool {
+	return slices.ContainsFunc(a.ran[r.task()], func(o Run) bool {
 		return a.any(o.From, until, func(l Line) bool { return l.Event == Freeze && l.Process == o.Process })
 	})
 }

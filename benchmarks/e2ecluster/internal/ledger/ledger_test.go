@@ -165,6 +165,7 @@ func TestBalance(t *testing.T) {
 		{name: "overlap after a server was killed", lines: append(submitted, "w1 start a.1 1", "server1 kill", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2")},
 		{name: "overlap of the second execution after a server was killed", lines: append(submitted, "w1 start a.1 1", "server1 kill", "w2 start a.1 2", "w1 end a.1 1",
 			"s try a.2", "s accepted a.2", "w1 start a.2 1", "w2 end a.1 2", "w1 end a.2 1")},
+		{name: "overlap after a server was killed before the starts", lines: append(submitted, "server1 kill", "w2 start a.1 1", "w1 start a.1 1", "w1 end a.1 1", "w2 end a.1 1")},
 		{name: "overlap of a handler that ignores its context", lines: append(submitted, "w1 start a.1 1 stubborn", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2")},
 		{name: "after a kill", lines: append(submitted, "w1 start a.1 1", "w1 kill", "w2 start a.1 2", "w2 end a.1 2")},
 	} {

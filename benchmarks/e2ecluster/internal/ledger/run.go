@@ -89,11 +89,22 @@ func Peak(runs []Run) int {
 	return peak
 }
 
-// Undisturbed returns the runs of tasks that no fault made run twice: from the first run of the task to the end of
-// this one, no server ended, and no process that ran it was frozen. Only those keep to limits.
+// Undisturbed returns the runs of tasks that no fault made run twice: from the submit of the task to the end of this run, no server ended, and no process that ran it was frozen. Only those keep to limits.
 func Undisturbed(runs []Run, lines []Line) []Run {
-	a := account{faults: faultsOf(lines), ran: byTask(runs)}
+	a := account{faults: faultsOf(lines), ran: byTask(runs), since: firstLines(lines)}
 	return Select(runs, func(r Run) bool { return !a.disturbed(r, r.To) })
+}
+
+// firstLines returns the times of the first lines about tasks.
+func firstLines(lines []Line) map[taskKey]int64 {
+	first := map[taskKey]int64{}
+	for _, l := range lines {
+		key := taskKey{l.Name, l.ID}
+		if _, known := first[key]; !known {
+			first[key] = l.At
+		}
+	}
+	return first
 }
 
 // byTask sorts runs by their task.
