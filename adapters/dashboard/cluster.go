@@ -53,11 +53,12 @@ type ClusterProcess struct {
 
 // ClusterKind has the numbers of the tasks of a kind. A negative number is unknown.
 type ClusterKind struct {
-	Kind     string
-	Waiting  int64
-	Running  int64
-	Dead     int64 // dead letters
-	Consumer bool  // there has been a process that runs this kind; without one its tasks wait
+	Kind      string
+	Waiting   int64
+	Running   int64
+	Dead      int64 // dead letters
+	Processes int   // that run this kind now; without one its tasks wait
+	Consumer  bool  // there has been a process that runs this kind
 }
 
 // ClusterSearch selects tasks or dead letters.

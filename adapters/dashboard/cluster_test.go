@@ -90,7 +90,7 @@ func TestClusterAnswers(t *testing.T) {
 					{ID: "p1", Name: "images", Host: "a", PID: 7, Kinds: []string{"resize", "fetch"}, Workers: 4, Running: 3, Since: now.Add(-time.Hour), Seen: now},
 					{ID: "p2", Workers: 2},
 				},
-				Kinds: []dashboard.ClusterKind{{Kind: "resize", Waiting: 5, Running: 3, Dead: 1, Consumer: true}, {Kind: "mail", Waiting: 2, Dead: -5}},
+				Kinds: []dashboard.ClusterKind{{Kind: "resize", Waiting: 5, Running: 3, Dead: 1, Processes: 1, Consumer: true}, {Kind: "mail", Waiting: 2, Dead: -5}},
 				Note:  "One process is silent.",
 			},
 			tasks: dashboard.ClusterTasks{Total: 9, Tasks: []dashboard.ClusterTask{
@@ -115,8 +115,8 @@ func TestClusterAnswers(t *testing.T) {
 				map[string]any{"id": "p2", "name": "", "host": "", "pid": 0.0, "kinds": []any{}, "moreKinds": 0.0, "workers": 2.0, "running": 0.0},
 			},
 			"kinds": []any{
-				map[string]any{"kind": "resize", "waiting": 5.0, "running": 3.0, "dead": 1.0, "consumer": true},
-				map[string]any{"kind": "mail", "waiting": 2.0, "running": 0.0, "dead": -1.0, "consumer": false},
+				map[string]any{"kind": "resize", "waiting": 5.0, "running": 3.0, "dead": 1.0, "processes": 1.0, "consumer": true},
+				map[string]any{"kind": "mail", "waiting": 2.0, "running": 0.0, "dead": -1.0, "processes": 0.0, "consumer": false},
 			},
 		})
 		begun := at(time.Now())

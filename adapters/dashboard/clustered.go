@@ -50,12 +50,13 @@ type clusterProcess struct {
 
 // clusterKind is the row of a kind.
 type clusterKind struct {
-	Kind     string  `json:"kind"`
-	KindID   *string `json:"kindID,omitempty"`
-	Waiting  int64   `json:"waiting"`
-	Running  int64   `json:"running"`
-	Dead     int64   `json:"dead"`
-	Consumer bool    `json:"consumer"`
+	Kind      string  `json:"kind"`
+	KindID    *string `json:"kindID,omitempty"`
+	Waiting   int64   `json:"waiting"`
+	Running   int64   `json:"running"`
+	Dead      int64   `json:"dead"`
+	Processes int     `json:"processes"`
+	Consumer  bool    `json:"consumer"`
 }
 
 // clusterAnswer is the state of a cluster. The totals are of all processes and kinds, also of those without a row.
@@ -98,7 +99,7 @@ func shownOverview(o *ClusterOverview) clusterAnswer {
 	for i, k := range o.Kinds {
 		answer.Waiting, answer.Running, answer.Dead = add(answer.Waiting, k.Waiting), add(answer.Running, k.Running), add(answer.Dead, k.Dead)
 		if i < mostClusterKinds {
-			row := clusterKind{Waiting: max(-1, k.Waiting), Running: max(-1, k.Running), Dead: max(-1, k.Dead), Consumer: k.Consumer}
+			row := clusterKind{Waiting: max(-1, k.Waiting), Running: max(-1, k.Running), Dead: max(-1, k.Dead), Processes: max(0, k.Processes), Consumer: k.Consumer}
 			row.Kind, row.KindID = shownName(k.Kind)
 			answer.Kinds = append(answer.Kinds, row)
 		}

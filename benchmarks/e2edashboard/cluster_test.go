@@ -65,12 +65,12 @@ func (c *cluster) Overview(context.Context) (o dashboard.ClusterOverview, err er
 		})
 	}
 	o.Kinds = []dashboard.ClusterKind{
-		{Kind: "thumbnail", Waiting: 9, Running: 3, Dead: 9, Consumer: true}, {Kind: hostile, Waiting: 12345, Running: 4, Dead: 4},
-		{Kind: hidden, Dead: -1}, {Kind: longName, Consumer: true}, {Kind: "report", Running: 1, Consumer: true},
+		{Kind: "thumbnail", Waiting: 9, Running: 3, Dead: 9, Processes: 4, Consumer: true}, {Kind: hostile, Waiting: 12345, Running: 4, Dead: 4},
+		{Kind: hidden, Dead: -1}, {Kind: longName, Processes: 1, Consumer: true}, {Kind: "report", Running: 1, Consumer: true},
 	}
 	if c.blind {
 		o.Processes[2].Seen, o.Processes[3].Seen = now, now
-		o.Kinds = []dashboard.ClusterKind{{Kind: "thumbnail", Waiting: -1, Running: -1, Dead: -1, Consumer: true}}
+		o.Kinds = []dashboard.ClusterKind{{Kind: "thumbnail", Waiting: -1, Running: -1, Dead: -1, Processes: 4, Consumer: true}}
 	}
 	o.Note = "One process does not answer: " + hostile
 	return o, c.begin()

@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -73,23 +74,31 @@ func (s *source) Overview(ctx context.Context) (o dashboard.ClusterOverview, err
 		o.Note = strings.TrimSpace(fmt.Sprintf("%d tasks are outstanding, too many to count them by kind. %s", page.Total, o.Note))
 		return o, nil
 	}
+	runBy := processesByKind(processes)
 	for _, k := range kinds {
 		o.Kinds = append(o.Kinds, dashboard.ClusterKind{
-			Kind: k.Kind, Waiting: signed(k.Waiting), Running: signed(k.Running), Dead: signed(k.Dead), Consumer: k.HasConsumer,
+			Kind: k.Kind, Waiting: signed(k.Waiting), Running: signed(k.Running), Dead: signed(k.Dead), Processes: runBy[k.Kind], Consumer: k.HasConsumer,
 		})
 	}
 	return o, nil
 }
 
+// processesByKind returns how many processes run each kind.
+func processesByKind(processes []nats.Process) map[string]int {
+	n := make(map[string]int)
+	for _, p := range processes {
+		for _, kind := range p.Kinds {
+			n[kind]++
+		}
+	}
+	return n
+}
+
 // uncounted returns the kinds that processes run.
 func uncounted(processes []nats.Process) (list []dashboard.ClusterKind) {
-	var names []string
-	for _, p := range processes {
-		names = append(names, p.Kinds...)
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		list = append(list, dashboard.ClusterKind{Kind: name, Waiting: -1, Running: -1, Dead: -1, Consumer: true})
+	runBy := processesByKind(processes)
+	for _, kind := range slices.Sorted(maps.Keys(runBy)) {
+		list = append(list, dashboard.ClusterKind{Kind: kind, Waiting: -1, Running: -1, Dead: -1, Processes: runBy[kind], Consumer: true})
 	}
 	return list
 }

@@ -147,12 +147,13 @@ func TestSource(t *testing.T) {
 	type kind struct {
 		Name                   string
 		Waiting, Running, Dead int64
+		Processes              int
 		Consumer               bool
 	}
-	eventually(t, "kinds", []kind{{"image", 1, 2, 0, true}, {"mail", 0, 0, 0, true}, {"stranded", 1, 0, 0, false}}, func() (kinds []kind, err error) {
+	eventually(t, "kinds", []kind{{"image", 1, 2, 0, 1, true}, {"mail", 0, 0, 0, 1, true}, {"stranded", 1, 0, 0, 0, false}}, func() (kinds []kind, err error) {
 		o, err := s.Overview(soon(t))
 		for _, k := range o.Kinds {
-			kinds = append(kinds, kind{k.Kind, k.Waiting, k.Running, k.Dead, k.Consumer})
+			kinds = append(kinds, kind{k.Kind, k.Waiting, k.Running, k.Dead, k.Processes, k.Consumer})
 		}
 		return kinds, err
 	})

@@ -56,8 +56,8 @@ func TestKindsThatAreTooMany(t *testing.T) {
 func TestKindsOfProcesses(t *testing.T) {
 	got := uncounted([]nats.Process{{Kinds: []string{"b", "c"}}, {Kinds: []string{"a", "b"}}})
 	want := []dashboard.ClusterKind{
-		{Kind: "a", Waiting: -1, Running: -1, Dead: -1, Consumer: true}, {Kind: "b", Waiting: -1, Running: -1, Dead: -1, Consumer: true},
-		{Kind: "c", Waiting: -1, Running: -1, Dead: -1, Consumer: true},
+		{Kind: "a", Waiting: -1, Running: -1, Dead: -1, Processes: 1, Consumer: true}, {Kind: "b", Waiting: -1, Running: -1, Dead: -1, Processes: 2, Consumer: true},
+		{Kind: "c", Waiting: -1, Running: -1, Dead: -1, Processes: 1, Consumer: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

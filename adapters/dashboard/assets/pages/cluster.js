@@ -9,7 +9,7 @@ import { now, state } from '../state.js';
 const silent = 15; // seconds after which a process that is not heard of is pointed out
 
 const isSilent = p => p.seen > 0 && now() - p.seen > silent;
-const stranded = t => t.kinds.filter(k => k.waiting > 0 && !k.consumer).sort((a, b) => b.waiting - a.waiting);
+const stranded = t => t.kinds.filter(k => k.waiting > 0 && !k.processes).sort((a, b) => b.waiting - a.waiting);
 
 const waits = n => some(n, 'task waits', 'tasks wait');
 const processes = n => some(n, 'process', 'processes');
@@ -113,10 +113,10 @@ const deadOf = k =>
     : count(k.dead);
 
 const runners = k =>
-  k.consumer
-    ? html`<span class="badge is-success">${icon('success')}processes run it</span>`
+  k.processes
+    ? html`<span class="badge is-success">${icon('success')}${processes(k.processes)}</span>`
     : html`<span class="badge ${k.waiting > 0 ? 'is-failure' : 'is-idle'}"
-        >${icon(k.waiting > 0 ? 'panic' : 'idle')}no process has run it</span
+        >${icon(k.waiting > 0 ? 'panic' : 'idle')}${k.consumer ? 'none now' : 'none so far'}</span
       >`;
 
 const kindsCard = t =>
@@ -130,7 +130,7 @@ const kindsCard = t =>
             ['Waiting', k => count(k.waiting), 'r'],
             ['Running', k => count(k.running), 'r'],
             ['Dead letters', deadOf, 'r'],
-            ['Consumer', runners],
+            ['Run by', runners],
           ],
           t.kinds,
           k => k.kindID ?? k.kind,
