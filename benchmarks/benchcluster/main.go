@@ -26,6 +26,7 @@ func main() {
 	scale := flag.Float64("scale", 1, "multiplies the length of each measurement")
 	only := flag.String("run", "", "measure only the contenders that match this regular expression")
 	wide := flag.Bool("capacity", true, "measure also how much package nats can do in other situations")
+	out := flag.String("out", "", "write the tables to this file as well")
 	dir := flag.String("dir", "", "where the data is, on the disk to be measured; a temporary directory by default")
 	flag.Parse()
 	selected, err := regexp.Compile(*only)
@@ -35,7 +36,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(run(ctx, settings{rounds: *rounds, scale: *scale, selected: selected, capacity: *wide, dir: *dir}))
+	exit(run(ctx, settings{rounds: *rounds, scale: *scale, selected: selected, capacity: *wide, out: *out, dir: *dir}))
 }
 
 func exit(err error) {
@@ -50,7 +51,7 @@ type settings struct {
 	scale    float64
 	selected *regexp.Regexp
 	capacity bool
-	dir      string
+	out, dir string
 }
 
 // run measures, and prints the tables.
@@ -93,10 +94,13 @@ func run(ctx context.Context, set settings) (err error) {
 		}
 	}
 	progress("")
-	return errors.Join(report(os.Stdout, results, idle, sync, time.Since(begin)), printed(fmt.Print(tables)))
+	text := report(results, idle, sync, time.Since(begin)) + tables
+	_, err = os.Stdout.WriteString(text)
+	if set.out != "" {
+		err = errors.Join(err, os.WriteFile(set.out, []byte(text), 0o644))
+	}
+	return err
 }
 
 // progress shows what is measured, in one line of the terminal.
 func progress(what string) { fmt.Fprintf(os.Stderr, "\r%-70s\r%s", "", what) }
-
-func printed(_ int, err error) error { return err }

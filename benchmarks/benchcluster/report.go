@@ -1,8 +1,8 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,12 +18,18 @@ type result struct {
 	rounds    []figures
 }
 
-// report prints the tables in Markdown.
-func report(w io.Writer, results []result, idle []*idleContender, sync, took time.Duration) error {
+// introduction says what is compared.
+//
+//go:embed introduction.md
+var introduction string
+
+// report returns the tables in Markdown.
+func report(results []result, idle []*idleContender, sync, took time.Duration) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s in %.0f s by `make bench-cluster`: %s/%s, GOMAXPROCS %d, %s. To write 4 KiB and sync them takes %v.\n",
-		time.Now().Format(time.DateOnly), took.Seconds(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.Version(), sync.Round(10*time.Microsecond))
-	fmt.Fprintf(&b, "Versions: %s.\n", strings.Join(versions(), ", "))
+	fmt.Fprintf(&b, "# Tasks over processes, beside River and Asynq\n\n")
+	fmt.Fprintf(&b, "Measured on %s in %.0f s by `make bench-cluster`: %s%s/%s, GOMAXPROCS %d, %s. To append 4 KiB to a file and sync it takes %v.\n",
+		time.Now().Format(time.DateOnly), took.Seconds(), processor(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.Version(), sync.Round(10*time.Microsecond))
+	fmt.Fprintf(&b, "Versions: %s.\n\n%s", strings.Join(versions(), ", "), introduction)
 	for _, d := range []durability{synced, delayed} {
 		table(&b, d, results)
 	}
@@ -33,8 +39,21 @@ func report(w io.Writer, results []result, idle []*idleContender, sync, took tim
 			fmt.Fprintf(&b, "|%s|%d|%s|%.2f|\n", c.name, c.kinds, c.counts, c.rate)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
+}
+
+// processor returns the model of the processor, if Linux tells it.
+func processor() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(info)) {
+		if model, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.Trim(model, "\t :\n") + ", "
+		}
+	}
+	return ""
 }
 
 // table prints the contenders with the same durability.
