@@ -31,14 +31,15 @@ type delivery struct {
 
 	// Its goroutine owns these: the one that prepares it, then the worker that runs it, then the one that
 	// settles it. Each hands over through the manager.
-	hist   history
-	rev    uint64 // of the stored history; 0: none is known
-	read   bool   // whether the history was looked up
-	slot   *slot  // of its key
-	began  bool   // whether it has been executed
-	ended  bool   // whether its context had ended when the execution returned
-	span   trace.SpanContext
-	result []byte
+	hist               history
+	rev                uint64 // of the stored history; 0: none is known
+	read               bool   // whether the history was looked up
+	slot               *slot  // of its key
+	began              bool   // whether it has been executed
+	ended              bool   // whether its context had ended when the execution returned
+	stopped, cancelled bool   // whether the error of the handler itself says so, as that of another task may
+	span               trace.SpanContext
+	result             []byte
 
 	progress atomic.Pointer[progress]
 
@@ -395,8 +396,12 @@ func (d *delivery) begin(ctx context.Context) {
 	d.span = trace.SpanContextFromContext(ctx)
 }
 
-// returned is called when an execution has returned.
-func (d *delivery) returned(ctx context.Context) { d.ended = ctx.Err() != nil }
+// returned is called when an execution has returned err.
+func (d *delivery) returned(ctx context.Context, err error) {
+	d.ended = ctx.Err() != nil
+	d.stopped = errors.Is(err, taskmanager.ErrStopped)
+	d.cancelled = errors.Is(err, taskmanager.ErrCancelled) || errors.Is(err, taskmanager.ErrReplaced)
+}
 
 // stop cancels the execution of a delivery for a reason.
 func (d *delivery) stop(reason error) {

@@ -251,12 +251,12 @@ func (j job) Execute(ctx context.Context) error {
 	d.begin(ctx)
 	if j.inner != nil {
 		err := j.inner.Execute(ctx)
-		d.returned(ctx)
+		d.returned(ctx, err)
 		return err
 	}
 	out, err := d.k.call(ctx, d)
 	d.result = out
-	d.returned(ctx)
+	d.returned(ctx, err)
 	return err
 }
 

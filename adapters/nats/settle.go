@@ -148,12 +148,13 @@ func (d *delivery) conclude(ctx context.Context, err error, lost bool, cause err
 // cancelledBy reports whether err means that the task was cancelled here, and not that the handler
 // returned the error of another task.
 func (d *delivery) cancelledBy(err error) bool {
-	return (errors.Is(err, taskmanager.ErrCancelled) || errors.Is(err, taskmanager.ErrReplaced)) && (d.ended || !d.began)
+	is := errors.Is(err, taskmanager.ErrCancelled) || errors.Is(err, taskmanager.ErrReplaced)
+	return is && (!d.began || d.ended || !d.cancelled)
 }
 
 // interrupted reports whether err means that the end of the manager ended the task.
 func (d *delivery) interrupted(err error) bool {
-	return errors.Is(err, taskmanager.ErrStopped) && (d.ended || !d.began)
+	return errors.Is(err, taskmanager.ErrStopped) && (!d.began || d.ended || !d.stopped)
 }
 
 // handOver gives a task back that is to run again.
