@@ -85,7 +85,7 @@ func (d *delivery) readHistory(ctx context.Context) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, stateTimeout)
 	defer stop()
-	value, revision, err := d.w.stateEntry(ctx, encode(d.env.Name))
+	value, revision, err := d.w.entry(ctx, "STATE", encode(d.env.Name))
 	if err != nil {
 		return fmt.Errorf("nats: read the history of task %s: %w", quote(d.env.Name), err)
 	}
@@ -134,23 +134,8 @@ func (c *Client) hasTask(ctx context.Context, seq uint64, name string) (bool, er
 	return err == nil && stored == name, nil
 }
 
-// stateEntry returns the value of a history and its revision, or the revision 0. In a cluster it asks the
-// leader: another server may not have what was stored a moment ago.
-func (w *Worker) stateEntry(ctx context.Context, key string) ([]byte, uint64, error) {
-	if w.replicas > 1 {
-		return w.entry(ctx, "STATE", key)
-	}
-	e, err := w.c.state.Get(ctx, key)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return nil, 0, nil
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	return e.Value(), e.Revision(), nil
-}
-
-// entry returns the value of a key and its revision, or the revision 0, as the leader has it.
+// entry returns the value of a key and its revision, or the revision 0, as the leader has it: another
+// server of a cluster may not have what was stored a moment ago.
 func (w *Worker) entry(ctx context.Context, part, key string) ([]byte, uint64, error) {
 	bucket := w.c.cfg.namespace + "_" + part
 	var answer struct {

@@ -116,7 +116,7 @@ func (d *delivery) acknowledge(try int) {
 
 // conclude settles a delivery on a goroutine of its own.
 func (d *delivery) conclude(ctx context.Context, err error, lost bool, cause error) {
-	again, restarts := errors.AsType[*taskmanager.HandedOver](err)
+	again, restarts := err.(*taskmanager.HandedOver) //nolint:errorlint // one that a handler has wrapped is not of this task
 	_, unreadable := errors.AsType[*decodeError](err)
 	switch {
 	case lost:
@@ -134,7 +134,7 @@ func (d *delivery) conclude(ctx context.Context, err error, lost bool, cause err
 			d.hist.State.Attempts++
 		}
 		d.giveBack(ctx, 0)
-	case errors.Is(err, taskmanager.ErrDropped), errors.Is(err, taskmanager.ErrShed):
+	case !d.began && (errors.Is(err, taskmanager.ErrDropped) || errors.Is(err, taskmanager.ErrShed)):
 		d.giveBack(ctx, time.Second)
 	case d.cancelledBy(err):
 		d.finishCancelled(ctx, err.Error())
@@ -187,28 +187,30 @@ func (d *delivery) postpone(ctx context.Context, delay time.Duration) {
 }
 
 // nak stores the history and gives the delivery back. The order matters: a delivery that is given
-// back without a record counts as a crash.
+// back without a record counts as a crash. So it tries for as long as the lease holds, which is extended
+// meanwhile: the server may be full, or away.
 func (d *delivery) nak(ctx context.Context, delay time.Duration) {
 	defer d.w.release(d)
-	var err error
-	for try := range 3 {
+	for wait := firstBackoff; ; wait = min(2*wait, mostBackoff) {
 		if d.gone() {
 			d.w.release(d)
 			d.excuse(ctx)
 			return
 		}
-		if err = d.writeHistory(ctx); err == nil {
+		err := d.writeHistory(ctx)
+		if err == nil {
 			d.sendNak(ctx, delay)
 			return
 		}
 		if errors.Is(err, errSuperseded) {
 			return // the message does not exist any more
 		}
-		if !pause(ctx, firstBackoff<<try) {
-			break
+		if !pause(ctx, wait) {
+			d.w.logs.errorf("nak", "nats: task %s cannot be given back, so it runs when its lease has ended: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+			return
 		}
+		d.w.logs.errorf("nak", "nats: task %s cannot be given back yet: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 	}
-	d.w.logs.errorf("nak", "nats: task %s cannot be given back, so it runs when its lease has ended: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 }
 
 // sendNak asks the server to deliver the task again after a delay. It is sent once: a second one

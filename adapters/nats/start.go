@@ -101,11 +101,9 @@ func (w *Worker) followCancels(ctx context.Context) error {
 
 // prepareSources makes the consumers and the puller.
 func (w *Worker) prepareSources(ctx context.Context) error {
-	info, err := w.c.tasks.Info(ctx)
-	if err != nil {
-		return err
+	if _, err := w.c.tasks.Info(ctx); err != nil {
+		return err // the stream is gone, or the server is
 	}
-	w.replicas = info.Config.Replicas
 	w.puller = &puller{w: w, byName: make(map[string]int)}
 	for _, level := range levels {
 		w.puller.sources = append(w.puller.sources, w.sourcesOf(level)...)
@@ -115,9 +113,11 @@ func (w *Worker) prepareSources(ctx context.Context) error {
 		if err := w.checkLimit(ctx, s.kind); err != nil {
 			return err
 		}
-		if s.made, err = w.ensureConsumer(ctx, s); err != nil {
+		made, err := w.ensureConsumer(ctx, s)
+		if err != nil {
 			return fmt.Errorf("consumer %s: %w", s.durable, err)
 		}
+		s.made = made
 		s.created, s.checked = s.made, time.Now()
 	}
 	return w.skipHistories(ctx)

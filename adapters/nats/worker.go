@@ -28,13 +28,12 @@ type Worker struct {
 	logs *rateLog
 
 	// Run sets these before it starts goroutines.
-	began    time.Time // by the server's clock
-	replicas int
-	puller   *puller
-	asks     *asker
-	subs     []*natsgo.Subscription
-	life     context.Context // of everything that settles tasks
-	end      context.CancelFunc
+	began  time.Time // by the server's clock
+	puller *puller
+	asks   *asker
+	subs   []*natsgo.Subscription
+	life   context.Context // of everything that settles tasks
+	end    context.CancelFunc
 
 	ends struct {
 		mu    sync.Mutex

@@ -199,3 +199,64 @@ func (b *blocking) Progress() (float64, error) {
 	<-b.end
 	return 0, errors.New("at last")
 }
+
+// TestWorkerRecordsARestartOnceThatIsPossible keeps the worker from storing why a task runs again, for longer
+// than its lease. That is no crash of the task.
+func TestWorkerRecordsARestartOnceThatIsPossible(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(300*time.Millisecond), nats.WithCrashes(1))
+	js := streams(t, nc)
+	cfg := config(t, js, "KV_tasks_STATE")
+	w := newWorker(t, c, 1)
+	var got ledger
+	handle(t, w, "work", func(context.Context, string) error {
+		if got.add("run"); len(got.all()) == 1 {
+			full := cfg
+			full.MaxMsgSize = 1 // it refuses all histories, as a full server does
+			if _, err := js.UpdateStream(soon(t), full); err != nil {
+				t.Error(err)
+			}
+			return errFailed
+		}
+		return nil
+	}, nats.WithRestart(restart.Constant(0)))
+	w.run(t)
+	submit(t, c, "a")
+	got.waitFor(t, 1)
+	began := time.Now()
+	eventually(t, "some leases are over", func() bool { return time.Since(began) > time.Second })
+	if _, err := js.UpdateStream(soon(t), cfg); err != nil {
+		t.Fatal(err)
+	}
+	got.waitFor(t, 2)
+	empty(t, js, "tasks")
+	if reasons := deadReasons(t, js, "tasks"); len(reasons) != 0 || len(got.all()) != 2 {
+		t.Errorf("%d executions, dead letters %q; want 2 and none", len(got.all()), reasons)
+	}
+}
+
+// TestWorkerTakesAHandlersErrorForItsOwn returns errors of another manager from a handler. They mean nothing
+// to the manager that runs the task.
+func TestWorkerTakesAHandlersErrorForItsOwn(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 1)
+	errs := map[string]error{
+		"dropped": taskmanager.ErrDropped, "shed": taskmanager.ErrShed, "stopped": taskmanager.ErrStopped,
+		"cancelled": taskmanager.ErrCancelled, "handed over": &taskmanager.HandedOver{},
+	}
+	var got ledger
+	handle(t, w, "work", func(_ context.Context, in string) error {
+		got.add(in)
+		return fmt.Errorf("helper: %w", errs[in])
+	})
+	w.run(t)
+	for name := range errs {
+		submit(t, c, name)
+	}
+	js := streams(t, nc)
+	empty(t, js, "tasks")
+	if reasons := deadReasons(t, js, "tasks"); len(reasons) != len(errs) || len(got.all()) != len(errs) {
+		t.Errorf("executions %q, dead letters %q; want one of each for each error", got.all(), reasons)
+	}
+}
