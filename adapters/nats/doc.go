@@ -39,9 +39,11 @@
 //     idempotency key.
 //   - A repeated submit with the same [WithID] is the same task, while that is outstanding and for two
 //     minutes after it was first submitted, unless the server is restarted.
-//   - The limit of [WithKindLimit] is exact. That of [WithKeyLimit] holds as long as leases do.
+//   - The limits of [WithKindLimit] and [WithKeyLimit] hold as long as leases do. If a consumer is made
+//     again, as an audit may have to, what runs may run a second time.
 //   - [SubmitAll] stores all of its tasks, or none.
-//   - A time of a schedule ([Repeat]) is submitted at most once, by whichever process is first.
+//   - A time of a schedule ([Repeat]) is submitted at most once, by whichever process is first; unless that
+//     dies just then, its task ends, and the next process is more than two minutes later.
 //
 // # What is not
 //
@@ -76,8 +78,8 @@
 //
 // Clients, workers, tasks, futures and schedules are safe for concurrent use. A process needs one client for a
 // namespace; several clients may share a connection. Calls that wait take a context. If it has no deadline, a
-// submit gives up after 30 seconds, and other requests after ten, except waits for results. No method panics, and
-// panics in codecs, handlers, observers, loggers and timetables are caught.
+// submit gives up after 30 seconds, and other requests after ten, except waits for results. No method of what this package
+// returns panics, and panics in codecs, handlers, observers, loggers and timetables are caught.
 //
 // # Shutdown
 //

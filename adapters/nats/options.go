@@ -99,7 +99,8 @@ func WithLease(d time.Duration) Option {
 }
 
 // WithCrashes sets how often a task may end its worker's process, or outlast its lease, before it
-// is a dead letter. The default is 5.
+// is a dead letter. The default is 5. A delivery that is lost with a connection counts too, and so does an
+// execution of which the worker cannot record the failure for ten seconds, because the server is full.
 func WithCrashes(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

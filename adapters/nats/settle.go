@@ -136,7 +136,7 @@ func (d *delivery) conclude(ctx context.Context, err error, lost bool, cause err
 		d.giveBack(ctx, 0)
 	case !d.began && (errors.Is(err, taskmanager.ErrDropped) || errors.Is(err, taskmanager.ErrShed)):
 		d.giveBack(ctx, time.Second)
-	case d.cancelledBy(err):
+	case d.cancelledBy(err), errors.Is(err, taskmanager.ErrCancelled) && errors.Is(cause, taskmanager.ErrCancelled):
 		d.finishCancelled(ctx, err.Error())
 	case unreadable:
 		d.undecodable(ctx, err)
@@ -186,11 +186,16 @@ func (d *delivery) postpone(ctx context.Context, delay time.Duration) {
 	d.w.release(d)
 }
 
+// nakPatience is how long a task that cannot be given back is kept. It must end: a server that is full
+// may have no room until just these tasks have run.
+const nakPatience = 10 * time.Second
+
 // nak stores the history and gives the delivery back. The order matters: a delivery that is given
-// back without a record counts as a crash. So it tries for as long as the lease holds, which is extended
-// meanwhile: the server may be full, or away.
+// back without a record counts as a crash. So it tries for some time if the server is full, or away. The
+// lease is extended meanwhile.
 func (d *delivery) nak(ctx context.Context, delay time.Duration) {
 	defer d.w.release(d)
+	until := time.Now().Add(nakPatience)
 	for wait := firstBackoff; ; wait = min(2*wait, mostBackoff) {
 		if d.gone() {
 			d.w.release(d)
@@ -205,7 +210,7 @@ func (d *delivery) nak(ctx context.Context, delay time.Duration) {
 		if errors.Is(err, errSuperseded) {
 			return // the message does not exist any more
 		}
-		if !pause(ctx, wait) {
+		if time.Until(until) < wait || !pause(ctx, wait) {
 			d.w.logs.errorf("nak", "nats: task %s cannot be given back, so it runs when its lease has ended: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 			return
 		}
