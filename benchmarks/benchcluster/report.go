@@ -70,6 +70,9 @@ func table(b *strings.Builder, d durability, results []result) {
 			if m == 0 {
 				return "–"
 			}
+			if len(r.rounds) == 1 {
+				return perSecond(m)
+			}
 			return fmt.Sprintf("%s ± %.0f %%", perSecond(m), 100*spread)
 		}
 		latency := func(of func(figures) time.Duration) string {
