@@ -194,7 +194,13 @@ func (w *Worker) tick(ctx context.Context) {
 func (w *Worker) followConnection(ctx context.Context) {
 	changed := w.c.nc.StatusChanged(natsgo.CONNECTED, natsgo.CLOSED)
 	defer w.c.nc.RemoveStatusListener(changed)
+	closed := w.c.nc.IsClosed() // before it was listened to
 	for {
+		if closed {
+			w.forceOnce.Do(func() { close(w.force) })
+			close(w.cut)
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -202,10 +208,8 @@ func (w *Worker) followConnection(ctx context.Context) {
 			if !ok {
 				return
 			}
-			if s == natsgo.CLOSED {
-				w.forceOnce.Do(func() { close(w.force) })
-				close(w.cut)
-				return
+			if closed = s == natsgo.CLOSED; closed {
+				continue
 			}
 			w.asks.expire(time.Time{})
 			w.puller.reset()

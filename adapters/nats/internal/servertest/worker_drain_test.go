@@ -91,8 +91,7 @@ func TestWorkerRunEndsWithItsContext(t *testing.T) {
 	submit(t, c, "a")
 	<-begun
 	end(errFailed)
-	err := <-w.ran
-	w.ran <- err
+	err := w.result(t)
 	if !errors.Is(err, errFailed) {
 		t.Errorf("Run returned %v", err)
 	}
@@ -169,8 +168,7 @@ func TestWorkerManagerEnds(t *testing.T) {
 			if err := end(soon(t), w.m); err != nil {
 				t.Fatal(err)
 			}
-			err := <-w.ran
-			w.ran <- err
+			err := w.result(t)
 			if !errors.Is(err, taskmanager.ErrStopped) {
 				t.Errorf("Run returned %v", err)
 			}

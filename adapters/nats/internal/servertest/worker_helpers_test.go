@@ -75,9 +75,22 @@ func (w *testWorker) drain(t *testing.T) (drained, ran error) {
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
 	drained = w.Drain(ctx)
-	ran = <-w.ran
-	w.ran <- ran
-	return drained, ran
+	return drained, w.result(t)
+}
+
+// result waits for the result of Run.
+func (w *testWorker) result(t *testing.T) error {
+	t.Helper()
+	timer := time.NewTimer(time.Minute)
+	defer timer.Stop()
+	select {
+	case err := <-w.ran:
+		w.ran <- err
+		return err
+	case <-timer.C:
+		t.Fatal("Run does not return")
+		return nil
+	}
 }
 
 // submit submits a task of the kind "work" with its name as the payload.

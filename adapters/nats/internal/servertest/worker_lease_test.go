@@ -145,10 +145,8 @@ func TestWorkerPoison(t *testing.T) {
 		w.run(t)
 		if i < 2 {
 			got.waitFor(t, i+1)
-			if err := <-w.ran; !errors.Is(err, natsgo.ErrConnectionClosed) {
+			if err := w.result(t); !errors.Is(err, natsgo.ErrConnectionClosed) {
 				t.Errorf("Run returned %v", err)
-			} else {
-				w.ran <- err
 			}
 		}
 	}
