@@ -124,9 +124,7 @@ func (d *delivery) conclude(ctx context.Context, err error, lost bool, cause err
 		d.excuse(ctx)
 	case err == nil:
 		d.storeOutcome(ctx, outcome{Out: d.result})
-		d.repeat(ctx, ackMark, "acknowledge")
-		d.dropHistory(ctx)
-		d.w.release(d)
+		d.remove(ctx, ackMark)
 	case restarts:
 		d.handOver(ctx, again.State)
 	case d.cancelledBy(err) && errors.Is(cause, ErrDraining), d.interrupted(err):
@@ -258,29 +256,31 @@ func (d *delivery) settleCall(ctx context.Context, body []byte) error {
 	}
 }
 
-// repeat sends a message about the delivery, which does no harm twice, until it is confirmed.
-func (d *delivery) repeat(ctx context.Context, body []byte, doing string) {
+// remove removes a task that has ended, and its history. The message does no harm twice, so it is repeated until it is
+// confirmed. If the lease is lost before, the task belongs to another worker, and so does its history.
+func (d *delivery) remove(ctx context.Context, mark []byte) {
+	defer d.w.release(d)
 	var err error
 	for try := range settleTries {
 		if d.gone() {
 			err = ErrLeaseLost
 			break
 		}
-		if err = d.settleCall(ctx, body); err == nil || !pause(ctx, firstBackoff<<try) {
+		if err = d.settleCall(ctx, mark); err == nil {
+			d.dropHistory(ctx)
+			return
+		}
+		if !pause(ctx, firstBackoff<<try) {
 			break
 		}
 	}
-	if err != nil {
-		d.w.logs.errorf(doing, "nats: %s task %s: %s; it may run again", doing, quote(d.env.Name), clean(err.Error(), errorLimit))
-	}
+	d.w.logs.errorf("end", "nats: task %s has ended, but the server did not confirm it, so it may run again: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 }
 
 // finishCancelled removes a task that was cancelled.
 func (d *delivery) finishCancelled(ctx context.Context, text string) {
 	d.storeOutcome(ctx, outcome{Err: clean(text, errorLimit), Cancelled: true})
-	d.repeat(ctx, termMark, "end")
-	d.dropHistory(ctx)
-	d.w.release(d)
+	d.remove(ctx, termMark)
 }
 
 // undecodable gives a task back whose payload cannot be read: another version of the program may
@@ -320,9 +320,7 @@ func (d *delivery) bury(ctx context.Context, reason string) {
 	}
 	d.w.logs.errorf("dead "+d.k.name, "nats: task %s of kind %s is dead: %s", quote(d.env.Name), quote(d.k.name), reason)
 	d.storeOutcome(ctx, outcome{Err: reason})
-	d.repeat(ctx, termMark, "end")
-	d.dropHistory(ctx)
-	d.w.release(d)
+	d.remove(ctx, termMark)
 }
 
 // storeDead stores the dead letter of the task of a delivery.

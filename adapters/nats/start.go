@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -110,17 +111,53 @@ func (w *Worker) prepareSources(ctx context.Context) error {
 	}
 	for i, s := range w.puller.sources {
 		w.puller.byName[s.durable] = i
-		if err := w.checkLimit(ctx, s.kind); err != nil {
-			return err
+	}
+	sources := w.puller.sources
+	err := atOnce(len(sources), func(i int) error {
+		if sources[i].level != Normal { // each kind has one source of that level
+			return nil
 		}
+		return w.checkLimit(ctx, sources[i].kind)
+	})
+	if err != nil {
+		return err
+	}
+	err = atOnce(len(sources), func(i int) error {
+		s := sources[i]
 		made, err := w.ensureConsumer(ctx, s)
 		if err != nil {
 			return fmt.Errorf("consumer %s: %w", s.durable, err)
 		}
-		s.made = made
-		s.created, s.checked = s.made, time.Now()
+		s.made, s.created, s.checked = made, made, time.Now()
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return w.skipHistories(ctx)
+}
+
+// atOnce calls do for 0 to n-1, for several at the same time: in a cluster, each consumer takes some 50 ms. It
+// returns the error of the first one in order that failed.
+func atOnce(n int, do func(i int) error) error {
+	const most = 16
+	errs := make([]error, n)
+	free := make(chan struct{}, most)
+	var group sync.WaitGroup
+	for i := range n {
+		free <- struct{}{}
+		group.Go(func() {
+			defer func() { <-free }()
+			errs[i] = do(i)
+		})
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // skipHistories lets the worker take tasks that are older than their consumer without a look at their
