@@ -444,13 +444,16 @@ func (w *Worker) ensureConsumer(ctx context.Context, s *source) (made time.Time,
 		want.MaxAckPending = s.kind.limit
 	}
 	c, err := w.c.tasks.Consumer(ctx, s.durable)
-	switch {
-	case errors.Is(err, jetstream.ErrConsumerNotFound):
-	case err != nil:
+	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return time.Time{}, err
-	case c.CachedInfo().Config.AckWait > want.AckWait && c.CachedInfo().NumAckPending+c.CachedInfo().NumWaiting > 0:
-		want.AckWait = c.CachedInfo().Config.AckWait
-		w.logs.errorf("lease "+s.durable, "nats: other workers of kind %s have a lease of %v, so that is how long its tasks wait after a crash; this worker has %v", quote(s.kind.name), want.AckWait, w.c.cfg.lease)
+	}
+	if err == nil {
+		have := c.CachedInfo()
+		want.MaxWaiting = have.Config.MaxWaiting // it cannot be changed
+		if have.Config.AckWait > want.AckWait && have.NumAckPending+have.NumWaiting > 0 {
+			want.AckWait = have.Config.AckWait
+			w.logs.errorf("lease "+s.durable, "nats: other workers of kind %s have a lease of %v, so that is how long its tasks wait after a crash; this worker has %v", quote(s.kind.name), want.AckWait, w.c.cfg.lease)
+		}
 	}
 	if c, err = w.c.tasks.CreateOrUpdateConsumer(ctx, want); err != nil {
 		return time.Time{}, err
