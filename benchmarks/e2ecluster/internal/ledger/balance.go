@@ -52,7 +52,7 @@ type account struct {
 //   - of the tasks of one name, each was accepted after the one before had ended, had died or was cancelled;
 //   - a refused submit had another task of the same name in its way, and did not run, unless a server ended meanwhile;
 //   - two executions of one name overlap only if a process that ran the first one's task was frozen, or a server
-//     ended, since the submit of that task, or the handler ignores its context (the Text of its start is "stubborn").
+//     ended, since the submit of that task, or that task has ended, or the handler ignores its context (the Text of its start is "stubborn").
 func Balance(lines []Line, dead []Dead) []Fault {
 	a := sort(lines, dead)
 	var faults []Fault
@@ -168,7 +168,7 @@ func (a *account) cancelledAt(t *task) int64 {
 		if c.answer == "false" || c.to < t.tried {
 			continue
 		}
-		if slices.ContainsFunc(a.byName[t.name], func(o *task) bool { return o.tried > t.tried && o.accepted != 0 && o.accepted < c.from }) {
+		if slices.ContainsFunc(a.byName[t.name], func(o *task) bool { return o.follows(t) && o.accepted < c.from }) {
 			continue
 		}
 		if first == 0 || c.from < first {
@@ -176,6 +176,11 @@ func (a *account) cancelledAt(t *task) int64 {
 		}
 	}
 	return first
+}
+
+// follows reports whether a task was accepted after another one, which may not have been accepted at all.
+func (t *task) follows(o *task) bool {
+	return t.accepted > max(o.accepted, o.tried)
 }
 
 // occupied reports tasks that were accepted while an earlier one of the name was outstanding.
@@ -233,8 +238,12 @@ func (a *account) overlaps() []Fault {
 	return faults
 }
 
-// excused reports whether two runs may overlap.
+// excused reports whether two runs may overlap. A task that has ended may be running once more, if its end reached the
+// server late; its name is free then.
 func (a *account) excused(first, second Run) bool {
+	if t := a.tasks[first.task()]; first.ID != second.ID && t.ended != 0 && t.ended <= second.From {
+		return true
+	}
 	return first.Text == "stubborn" || a.disturbed(first, second.From)
 }
 
