@@ -19,7 +19,7 @@ type Audit struct {
 	// the server may cause that. Workers make the consumer again when two audits find the
 	// same; what it has delivered runs twice then.
 	Stranded []AuditFinding
-	// Unclaimed are tasks of kinds for which no worker has ever asked. They wait for one.
+	// Unclaimed are tasks of kinds that no process handles now. They wait for one. Consumer is empty if none ever has.
 	Unclaimed []AuditFinding
 	// Overdue are the names of tasks whose deadline or queue timeout has passed, and that were not
 	// delivered since. Workers make dead letters of them.
@@ -82,7 +82,37 @@ type overdueTask struct {
 // look replaces the findings. Those before an error are valid.
 func (a *auditor) look(ctx context.Context) error {
 	a.passed, a.stranded, a.unclaimed, a.overdue, a.orphans = nil, nil, nil, nil, nil
-	return errors.Join(a.count(ctx), a.findOverdue(ctx), a.findOrphans(ctx))
+	return errors.Join(a.count(ctx), a.findRetired(ctx), a.findOverdue(ctx), a.findOrphans(ctx))
+}
+
+// findRetired adds the tasks of kinds that had workers and have none now.
+func (a *auditor) findRetired(ctx context.Context) error {
+	present, err := a.c.Processes(ctx)
+	if err != nil {
+		return err
+	}
+	handled := map[string]bool{}
+	for _, p := range present {
+		for _, k := range p.Kinds {
+			handled[k] = true
+		}
+	}
+	list, _, err := a.consumers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, info := range list {
+		kind, _ := a.c.consumerKind(info.Config.FilterSubject)
+		if n := counted(info); n > 0 && !handled[kind] {
+			a.unclaimed = append(a.unclaimed, AuditFinding{Kind: kind, Consumer: info.Name, Tasks: n})
+		}
+	}
+	slices.SortFunc(a.unclaimed, byKind)
+	return nil
+}
+
+func byKind(x, y AuditFinding) int {
+	return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Consumer, y.Consumer))
 }
 
 // consumers returns the consumers of tasks.
@@ -220,11 +250,8 @@ func (a *auditor) compare(subjects map[string]uint64, before, after []*jetstream
 	for kind, n := range unclaimed {
 		a.unclaimed = append(a.unclaimed, AuditFinding{Kind: kind, Tasks: n})
 	}
-	order := func(x, y AuditFinding) int {
-		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Consumer, y.Consumer))
-	}
-	slices.SortFunc(a.stranded, order)
-	slices.SortFunc(a.unclaimed, order)
+	slices.SortFunc(a.stranded, byKind)
+	slices.SortFunc(a.unclaimed, byKind)
 }
 
 // findOverdue looks for tasks whose time is over, from where it stopped the last time.

@@ -45,11 +45,15 @@ func (p *puller) heardEcho(token string) {
 	}
 }
 
-// floorAge returns the age of the floor.
-func (p *puller) floorAge() time.Duration {
+// deaf reports whether the floor is so old that tasks which come now might be too old.
+func (p *puller) deaf() bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Since(p.floor)
+	age, unheard := time.Since(p.floor), len(p.echoes)
+	p.mu.Unlock()
+	if age > 2*p.w.c.cfg.lease && unheard > 8 && p.w.c.nc.IsConnected() {
+		p.w.logs.errorf("floor", "nats: the worker takes no tasks, as it does not receive the messages that it sends to itself; its user needs the right to publish to its inbox, see Permissions")
+	}
+	return age > share(p.w.c.cfg.lease, askUntil)
 }
 
 // anchorFor is how long an acknowledgement is held back, at most.

@@ -170,7 +170,7 @@ func (d *delivery) giveUp() (record *delivery, running bool) {
 
 // tick does what is to be done regularly, until ctx ends.
 func (w *Worker) tick(ctx context.Context) {
-	t := time.NewTicker(max(w.c.cfg.lease/20, 5*time.Millisecond))
+	t := time.NewTicker(max(min(w.c.cfg.lease/20, time.Second), 5*time.Millisecond)) // requests are looked at too
 	defer t.Stop()
 	hourly := time.Now()
 	for {

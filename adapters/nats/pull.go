@@ -81,7 +81,7 @@ func (p *puller) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() || p.floorAge() > share(p.w.c.cfg.lease, askUntil) {
+		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() || p.deaf() {
 			p.sleep(ctx, 100*time.Millisecond)
 			continue
 		}

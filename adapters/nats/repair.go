@@ -52,7 +52,7 @@ func (w *Worker) repair(ctx context.Context, before, now *auditor) error {
 	var errs []error
 	for _, f := range now.unclaimed {
 		if slices.ContainsFunc(before.unclaimed, func(b AuditFinding) bool { return b.Kind == f.Kind }) {
-			w.logs.errorf("unclaimed "+f.Kind, "nats: %d tasks of kind %s wait, and no worker has ever asked for the kind", f.Tasks, quote(f.Kind))
+			w.logs.errorf("unclaimed "+f.Kind, "nats: %d tasks of kind %s wait, and no process handles the kind", f.Tasks, quote(f.Kind))
 		}
 	}
 	for _, f := range now.stranded {

@@ -123,6 +123,10 @@ func TestAuditFindsNothingInABusyNamespace(t *testing.T) {
 	w := newWorker(t, c, 8)
 	handle(t, w, "work", func(context.Context, string) error { return nil })
 	w.run(t)
+	eventually(t, "the worker is present", func() bool {
+		present, err := c.Processes(soon(t))
+		return err == nil && len(present) == 1
+	})
 	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
 	defer stop()
 	submitted := make(chan struct{})
@@ -140,4 +144,27 @@ func TestAuditFindsNothingInABusyNamespace(t *testing.T) {
 	}
 	<-submitted
 	t.Logf("%d audits", audits)
+}
+
+// TestAuditNamesKindsWithoutAProcess drains the only worker of a kind.
+func TestAuditNamesKindsWithoutAProcess(t *testing.T) {
+	c := client(t)
+	w := newWorker(t, c, 1)
+	var got ledger
+	handle(t, w, "work", func(_ context.Context, in string) error { got.add(in); return nil })
+	w.run(t)
+	submit(t, c, "a")
+	got.waitFor(t, 1)
+	if drained, ran := w.drain(t); drained != nil || ran != nil {
+		t.Errorf("Drain returned %v and Run %v", drained, ran)
+	}
+	submit(t, c, "b")
+	found, err := c.Audit(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := nats.Audit{Unclaimed: []nats.AuditFinding{{Kind: "work", Consumer: "w_normal_work", Tasks: 1}}}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("audit (-want +got):\n%s", diff)
+	}
 }
