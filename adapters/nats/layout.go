@@ -30,13 +30,21 @@ const (
 	markerFor    = time.Second
 )
 
-// bindPatiently binds the streams, and waits for a cluster that is about to start.
+// bindPatiently binds the streams, and waits for a cluster that is about to start. A request may be lost
+// there, so an attempt that takes long is made again. It continues with the streams that exist by then.
 func (c *Client) bindPatiently(ctx context.Context) error {
+	timeout := attemptTimeout
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		err := c.bind(ctx)
+		one, stop := context.WithTimeout(ctx, timeout)
+		err := c.bind(one)
+		late := one.Err() != nil && ctx.Err() == nil
+		stop()
 		switch {
 		case err == nil:
 			return nil
+		case late:
+			timeout *= 2
+			continue
 		case errors.Is(err, natsgo.ErrNoResponders):
 			return fmt.Errorf("%w: %w", ErrNoJetStream, err)
 		case transient(err), hasCode(err, codeNoPeers):

@@ -51,6 +51,8 @@ func connectNATS(ctx context.Context, nc *natsgo.Conn, sh shape, stop func() err
 }
 
 func openNamespace(ctx context.Context, nc *natsgo.Conn, sh shape, name string) (s *natsSystem, err error) {
+	ctx, stop := context.WithTimeout(ctx, time.Minute) // three servers make eight groups for a namespace
+	defer stop()
 	s = &natsSystem{shape: sh, namespace: name, conn: nc}
 	if s.client, err = nats.Open(ctx, nc, nats.WithNamespace(name), nats.WithReplicas(max(sh.servers, 1))); err != nil {
 		return nil, err

@@ -188,3 +188,26 @@ func TestLostAnswersToOtherRequests(t *testing.T) {
 		t.Errorf("%d tasks are stored, want 1", n)
 	}
 }
+
+func TestOpenAsksAgain(t *testing.T) {
+	s := serve(t, embed.Options{Listen: "127.0.0.1:0", Token: "secret"})
+	p := before(t, s.URL())
+	nc, err := natsgo.Connect(p.URL, append(nats.ConnOptions(testLog{t}), natsgo.ReconnectWait(10*time.Millisecond), natsgo.ReconnectJitter(0, 0))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	p.Mute()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		c, err := nats.Open(t.Context(), nc) // without the second attempt, it would fail after ten seconds
+		if err != nil {
+			t.Errorf("Open whose first answer was lost: %v", err)
+			return
+		}
+		c.Close()
+	})
+	eventually(t, "Open has an answer", func() bool { return p.Kept() > 0 })
+	p.Cut()
+	wg.Wait()
+}
