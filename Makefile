@@ -39,7 +39,7 @@ help:
 	@echo 'make bench-batch  an ordered map over 1,000,000 items, beside conc and errgroup (a minute)'
 	@echo 'make bench-dashboard  what a dashboard costs a task, beside none (two minutes)'
 	@echo 'make bench-cluster  package nats beside River and Asynq (five minutes; installs their servers on Debian)'
-	@echo 'make bench-guard  fail if the dispatch path has become slower, or allocates more'
+	@echo 'make bench-guard  fail if the dispatch path or package nats has become slower'
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'
 	@echo 'make demo    tasklab over the source of the Go distribution'
@@ -123,6 +123,7 @@ bench-micro:
 bench-guard:
 	cd benchmarks && go test -count=1 ./cmd/benchguard -limits="$(CURDIR)/benchmarks/limits.json"
 	cd benchmarks && go run ./cmd/benchguard -limits limits.json
+	go test -C benchmarks/benchcluster -count=1 -run '^TestSpeed$$' -v . -guard
 
 # REV and ARGS are split as by a shell: ARGS='-quick -run SubmitFunc'.
 bench-against:

@@ -2,9 +2,43 @@ package main
 
 import (
 	"context"
+	"flag"
+	"slices"
 	"testing"
 	"time"
 )
+
+var guard = flag.Bool("guard", false, "fail if package nats has become slow; for a machine without other load, and not with the race detector")
+
+// TestSpeed bounds what a task costs with the server in the process and without a sync of each write, as
+// a multiple of what it costs in the manager alone, at the same moment. The best of five rounds counts: other
+// load on the machine only makes them slower. The limits are about twice what was measured.
+func TestSpeed(t *testing.T) {
+	if !*guard {
+		t.Skip("a measurement: run it with -guard")
+	}
+	var single, run []float64
+	var p50 []time.Duration
+	for range 5 {
+		f, err := measure(t.Context(), contender{durability: delayed, open: func(ctx context.Context) (system, error) {
+			return openEmbedded(ctx, t.TempDir(), intervals[delayed], shape{})
+		}}, planFor(delayed, 0.5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		single, run, p50 = append(single, f.yard/f.single), append(run, f.yard/f.run), append(p50, f.p50)
+	}
+	t.Logf("submit: %.0f, run: %.0f times as long as in the process; idle p50: %v", single, run, p50)
+	if best, most := slices.Min(single), 150.0; best > most {
+		t.Errorf("a submit takes %.0f times as long as in the process, want at most %.0f", best, most)
+	}
+	if best, most := slices.Min(run), 90.0; best > most {
+		t.Errorf("a run takes %.0f times as long as in the process, want at most %.0f", best, most)
+	}
+	if best, most := slices.Min(p50), time.Millisecond; best > most {
+		t.Errorf("with an idle worker a task starts %v after its submit (p50), want at most %v", best, most)
+	}
+}
 
 // idle opens package nats with the server in the process.
 func idle(t *testing.T) system {
