@@ -14,12 +14,13 @@ import (
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
 )
 
-// smallDisk mounts a file system of 64 MiB. That takes root.
+// smallDisk mounts a file system of 64 MiB. That takes root, and make test must pass without it, so the test is
+// skipped then. TestDiskFull of make e2e-cluster fails instead.
 func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
-		t.Skipf("cannot mount a small file system: %v", err)
+		t.Skipf("cannot mount a small file system, which takes CAP_SYS_ADMIN; run the test as root: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
