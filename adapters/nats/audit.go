@@ -36,8 +36,9 @@ type AuditFinding struct {
 }
 
 // Audit looks for what is wrong in the namespace, and changes nothing. Every worker process does the same
-// regularly (see [WithAuditEvery]), one at a time, and repairs what it finds twice. The counts are taken one after
-// the other, so a single audit of a busy namespace may find what is not there.
+// regularly (see [WithAuditEvery]), one at a time. It repairs what it finds twice, and ends overdue tasks at once,
+// if no process has them. The counts are taken one after the other, so a single audit of a busy namespace may find
+// what is not there.
 //
 // The cost is linear in the number of tasks, whose headers and payloads it reads, and of histories. The
 // regular audits read 10,000 tasks and 1,000 histories each, and continue where the last one stopped.
@@ -293,7 +294,8 @@ func (a *auditor) findOverdue(ctx context.Context) error {
 }
 
 // overdueFor returns why the time of a task is over, or an empty text. A task that was delivered is not
-// looked at, since a worker may run it and the next one to which it is delivered finds out, unless it waits for a time to come.
+// looked at, since a worker may run it and the next one to which it is delivered finds out, unless it waits for a
+// time to come.
 func (a *auditor) overdueFor(ctx context.Context, env envelope, seq uint64, stored, now time.Time) (string, error) {
 	h, _, err := a.c.history(ctx, env)
 	if err != nil {

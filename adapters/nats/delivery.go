@@ -189,7 +189,7 @@ func (d *delivery) prepare(why admission, surplus bool) {
 	case d.fault != nil:
 		d.undecodable(ctx, d.fault)
 	case d.hist.Crashes >= w.c.cfg.crashes:
-		d.bury(ctx, fmt.Sprintf("nats: the task has ended the process of its worker, or outlasted its lease, %d times", d.hist.Crashes))
+		d.bury(ctx, fmt.Sprintf("nats: the worker of the task has died, or has lost the lease, %d times in a row while it had the task; does the task end its process?", d.hist.Crashes))
 	case !d.env.Deadline.IsZero() && !now.Before(d.env.Deadline):
 		d.bury(ctx, reasonDeadline)
 	case d.patience(now) <= 0:

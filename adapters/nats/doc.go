@@ -25,9 +25,9 @@
 // encoded by a [Codec], and has at most the size that the server allows, which is 1 MiB by default, less
 // 8 KiB and the headers. Pass a reference to larger data.
 //
-// A task that fails runs again as the restart policy of its handler says. One that fails for good, or
-// that has exceeded a time limit, becomes a dead letter, which can be listed, submitted again and deleted. Outcomes are kept only
-// on request, see [WithResult].
+// A task that fails runs again as the restart policy of its handler says. One that fails for good, or whose
+// deadline or queue timeout has passed, becomes a dead letter, which can be listed, submitted again and
+// deleted. Outcomes are kept only on request, see [WithResult].
 //
 // # What is guaranteed
 //
@@ -42,8 +42,9 @@
 //   - The limits of [WithKindLimit] and [WithKeyLimit] hold as long as leases do. If a consumer is made
 //     again, as an audit may have to, what runs may run a second time.
 //   - [SubmitAll] stores all of its tasks, or none.
-//   - A time of a schedule ([Repeat]) is submitted at most once, by whichever process is first; unless that
-//     dies just then, its task ends, and the next process is more than two minutes later.
+//   - Each time of a schedule ([Repeat]) is submitted at most once, by whichever process is first. It may be
+//     submitted twice only if that process dies before it has recorded the submit, the task ends, and the next
+//     process comes more than two minutes later.
 //
 // # What is not
 //
@@ -55,7 +56,7 @@
 //     highest first. Many tasks of a high level may starve the lower ones. Within a process, the
 //     discipline of the manager orders what the worker has taken; see [WithAhead].
 //   - Fairness between keys, and quick turns, under WithKeyLimit: a task that finds no free slot tries again
-//     after 0.1 to 5 seconds.
+//     after at most 5 seconds.
 //   - Groups, linked contexts, restart budgets and the detection of deadlocks, over processes.
 //
 // Tasks that wait for their time, or to run again, count for WithKindLimit.

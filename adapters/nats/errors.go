@@ -50,10 +50,10 @@ var (
 	// ErrNoResult is returned by [Task.Wait] for a task that was submitted without [WithResult],
 	// and if the result has expired.
 	ErrNoResult = newError("no_result", "nats: there is no result; submit the task with WithResult, and wait for it before the result expires")
-)
 
-// ErrClosed is returned by calls that need the client after [Client.Close].
-var ErrClosed = newError("closed", "nats: the client is closed")
+	// ErrClosed is returned by calls that need the client after [Client.Close].
+	ErrClosed = newError("closed", "nats: the client is closed")
+)
 
 // mark is a sentinel error of this package.
 type mark struct{ kind, text string }

@@ -154,7 +154,8 @@ func (w *Worker) abandon(ctx context.Context) *taskmanager.DrainError {
 }
 
 // giveUp ends the lease of a task that is executed, and reports whether it is. Its delivery is released. The record
-// is a delivery for the history of that, which does not share anything with the execution; it is nil if the lease was lost before.
+// is a delivery for the history of that, which does not share anything with the execution. It is nil if the lease was
+// lost before.
 func (d *delivery) giveUp() (record *delivery, running bool) {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
@@ -172,7 +173,7 @@ func (d *delivery) giveUp() (record *delivery, running bool) {
 func (w *Worker) tick(ctx context.Context) {
 	t := time.NewTicker(max(min(w.c.cfg.lease/20, time.Second), 5*time.Millisecond)) // requests are looked at too
 	defer t.Stop()
-	hourly := time.Now()
+	forgot := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -183,8 +184,8 @@ func (w *Worker) tick(ctx context.Context) {
 		w.keepLeases(now)
 		w.asks.expire(now)
 		w.puller.check(now)
-		if now.Sub(hourly) > time.Minute {
-			hourly = now
+		if now.Sub(forgot) > time.Minute {
+			forgot = now
 			w.forgetCancels(now)
 		}
 	}

@@ -36,8 +36,8 @@ func (f *Future[R]) Task() *Task { return f.task }
 // and of the codec. It may be called any number of times until the result expires.
 func (f *Future[R]) Result(ctx context.Context) (R, error) { return Result[R](ctx, f.task) }
 
-// Result waits for the end of a task that was submitted with [WithResult], for example by [SubmitAll], and returns the result of
-// its handler; see [HandleResult]. The errors are those of [Future.Result].
+// Result waits for the end of a task that was submitted with [WithResult], for example by [SubmitAll], and
+// returns the result of its handler; see [HandleResult]. The errors are those of [Future.Result].
 func Result[R any](ctx context.Context, t *Task) (R, error) {
 	var r R
 	o, err := t.outcome(ctx)
@@ -56,7 +56,7 @@ func Result[R any](ctx context.Context, t *Task) (R, error) {
 //   - a [*ResultError] for a task that failed for good, with the text of its error;
 //   - [taskmanager.ErrCancelled] for a task that was cancelled;
 //   - [ErrNoResult] for a task without [WithResult], and after the outcome has expired;
-//   - the reason for the end of ctx, or of the client.
+//   - [ErrClosed] after [Client.Close], and the reason for the end of ctx after that.
 //
 // The outcome is stored just before the task is removed, so its name may be taken for some milliseconds after
 // Wait has returned. A submit of the same name may have to be repeated.

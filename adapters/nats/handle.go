@@ -67,7 +67,7 @@ func WithKindLimit(n int) HandleOption {
 
 // WithKeyLimit limits how many tasks of the kind with the same key (see [WithKey]) run at once, over all
 // workers. It holds as long as the workers hold their leases. A task that finds no room is given
-// back, and asks again after 100 ms, 200 ms and so on up to 5 s: the tasks of a key have no order
+// back, and asks again after up to 100 ms, 200 ms and so on, at most 5 s: the tasks of a key have no order
 // then, and a key with more work than its limit leaves gaps. Tasks without a key have no limit.
 func WithKeyLimit(n int) HandleOption {
 	return func(k *kind) error {
@@ -81,8 +81,8 @@ func WithKeyLimit(n int) HandleOption {
 
 // Handle makes a worker run the tasks of a kind with fn. The payload is decoded into T; a payload
 // that cannot be decoded is given back three times, for workers of another version, and is a dead
-// letter then. fn may be called more than once for a task: after a failure (see [WithRestart]), and if a worker or the connection
-// breaks down. [TaskID] tells executions of the same task apart from other tasks.
+// letter then. fn may be called more than once for a task: after a failure (see [WithRestart]), and if a worker
+// or the connection breaks down. [TaskID] tells executions of the same task apart from other tasks.
 //
 // Handle, [HandleResult] and [HandleTask] must be called before [Worker.Run], once for each kind.
 // They are safe for concurrent use. The error tells what is wrong with the arguments.
@@ -102,7 +102,8 @@ func Handle[T any](w *Worker, kind string, fn func(ctx context.Context, in T) er
 }
 
 // HandleResult is [Handle] for a function with a result, which is stored if the task was submitted
-// with [WithResult] or by [Async]. A result that cannot be encoded, or is larger than a message may be, makes the execution fail.
+// with [WithResult] or by [Async]. A result that cannot be encoded, or is larger than a message may be, makes the
+// execution fail.
 func HandleResult[T, R any](w *Worker, kind string, fn func(ctx context.Context, in T) (R, error), opts ...HandleOption) error {
 	if fn == nil {
 		return fmt.Errorf("nats: HandleResult(%s): nil function", quote(kind))

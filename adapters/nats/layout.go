@@ -134,11 +134,11 @@ func (c *Client) streams() []jetstream.StreamConfig {
 		deadFor = defaultDeadFor
 	}
 	return []jetstream.StreamConfig{
-		deletable(bucket(ns, "STATE", replicas, 0, false)),
+		bucket(ns, "STATE", replicas, 0, false),
 		bucket(ns, "CANCEL", replicas, cancelFor, false),
 		bucket(ns, "RESULTS", replicas, 0, true),
 		bucket(ns, "CRON", replicas, 0, false),
-		deletable(bucket(ns, "SLOTS", replicas, 0, true)),
+		bucket(ns, "SLOTS", replicas, 0, true),
 		bucket(ns, "PROCS", replicas, procsFor, false),
 		{
 			Name: ns + "_DEAD", Description: "dead letters", Subjects: []string{ns + ".dead.>"},
@@ -176,7 +176,8 @@ func bucket(ns, part string, replicas int, ttl time.Duration, keyTTL bool) jetst
 		Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew,
 		MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxAge: ttl,
 		AllowRollup: true, AllowDirect: true, Metadata: metadata(part),
-		// Workers remove single histories and slots, so that no markers of deleted keys pile up.
+		// Histories and slots are deleted by their sequence, which leaves no marker behind. A marker for each
+		// name that ever was would fill the bucket.
 		DenyDelete: part != "STATE" && part != "SLOTS",
 		Duplicates: dedupeWindow,
 	}
@@ -186,13 +187,6 @@ func bucket(ns, part string, replicas int, ttl time.Duration, keyTTL bool) jetst
 	if keyTTL {
 		cfg.AllowMsgTTL, cfg.SubjectDeleteMarkerTTL = true, markerFor
 	}
-	return cfg
-}
-
-// deletable lets entries of a bucket be deleted by their sequence, which leaves no marker behind. A marker
-// for each name that ever was would fill the bucket.
-func deletable(cfg jetstream.StreamConfig) jetstream.StreamConfig {
-	cfg.DenyDelete = false
 	return cfg
 }
 

@@ -197,8 +197,8 @@ type DeadPage struct {
 	Complete bool         // these are all dead letters that the search selects
 }
 
-// LatestDeadLetters returns the newest dead letters that a search selects. Its cost is bounded: it reads at most some 2,000 dead
-// letters. [Client.DeadLetters] reads all of them.
+// LatestDeadLetters returns the newest dead letters that a search selects. Its cost is bounded: it reads at most
+// some 2,000 dead letters. [Client.DeadLetters] reads all of them.
 func (c *Client) LatestDeadLetters(ctx context.Context, s Search) (DeadPage, error) {
 	if err := checkClient(ctx, c, "latest dead letters"); err != nil {
 		return DeadPage{}, err

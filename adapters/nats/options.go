@@ -72,12 +72,13 @@ func validNamespace(name string) bool {
 	return true
 }
 
-// WithReplicas sets on how many servers of a cluster each task is stored: 1, 3 or 5. Without it, new
-// streams have one replica, and existing ones keep theirs.
+// WithReplicas sets on how many servers of a cluster each task is stored: 1 to 5. Use 3 or 5, since an even
+// number survives no more failures than the odd number below it. Without this option, new streams have one
+// replica, and existing ones keep theirs.
 func WithReplicas(n int) Option {
 	return func(c *config) error {
 		if n < 1 || n > 5 {
-			return fmt.Errorf("nats: WithReplicas(%d): use 1 to 5, and an odd number", n)
+			return fmt.Errorf("nats: WithReplicas(%d): use 1, 3 or 5", n)
 		}
 		c.replicas = n
 		return nil
@@ -98,9 +99,10 @@ func WithLease(d time.Duration) Option {
 	}
 }
 
-// WithCrashes sets how often a task may end its worker's process, or outlast its lease, before it
-// is a dead letter. The default is 5. A delivery that is lost with a connection counts too, and so does an
-// execution of which the worker cannot record the failure for ten seconds, because the server is full.
+// WithCrashes sets how often in a row a task may end the process of its worker, or lose its lease because its
+// worker stands still or is cut off, before it is a dead letter. The default is 5. A delivery that is lost with
+// a connection counts too, and so does an execution of which the worker cannot record the failure for ten
+// seconds, because the server is full. How long an execution takes does not matter.
 func WithCrashes(n int) Option {
 	return func(c *config) error {
 		if n < 1 {
@@ -125,7 +127,7 @@ func WithMaxTasks(n int64) Option {
 }
 
 // WithMaxBytes limits the size of the outstanding tasks of the namespace, with their
-// headers, in bytes. It is otherwise like [WithMaxTasks].
+// headers, in bytes. It is otherwise like [WithMaxTasks]. Dead letters do not count.
 func WithMaxBytes(n int64) Option {
 	return func(c *config) error {
 		if n == 0 {

@@ -9,12 +9,13 @@ type Role int
 // The roles.
 const (
 	// RoleSubmitter submits tasks, waits for results, looks tasks up, cancels them, and runs
-	// schedules ([Repeat]). It cannot run tasks, nor see dead letters.
+	// schedules ([Repeat]). It can read and delete any stored task, which [Client.Cancel] needs, and store outcomes.
+	// It cannot run tasks, nor see dead letters.
 	RoleSubmitter Role = iota + 1
 
-	// RoleWorker runs tasks too. It can make and delete the consumers of tasks, delete tasks one by one, and store
-	// dead letters. It cannot make, change, purge or delete streams: an operator must have opened the
-	// namespace. Nor can it read or delete dead letters.
+	// RoleWorker runs tasks too. It can make and delete the consumers of tasks, and store dead letters. It cannot
+	// make, change, purge or delete streams: an operator must have opened the namespace. Nor can it read or
+	// delete dead letters.
 	RoleWorker
 
 	// RoleOperator may do everything in the namespace, and nothing outside of it. [Open] needs it for

@@ -39,7 +39,6 @@ type puller struct {
 	// Only the goroutine of run uses these.
 	turn     int           // of the order of kinds
 	patience time.Duration // how long a source counts as empty while others have tasks
-
 }
 
 const (

@@ -35,7 +35,8 @@ type Item[T any] struct {
 // opts apply to all items, before their own options.
 //
 // The errors are those of Submit. If a name is taken, or is there twice, the error has the name of that
-// item, in a [*taskmanager.TaskError], if the server tells it. More than 1,000 items are an [ErrTooLarge]; no items are no error.
+// item, in a [*taskmanager.TaskError], if the server tells it. More than 1,000 items are an [ErrTooLarge]; no
+// items are no error.
 //
 // A [WithID] in opts is the id of the batch, from which those of the items are made: after
 // [ErrUnknownOutcome], call SubmitAll with the same items and the same id again. Items must then not have ids

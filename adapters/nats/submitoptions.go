@@ -59,9 +59,8 @@ func WithKind(kind string) SubmitOption {
 // Use an id once. It has 1 to 512 printable ASCII characters other than the space. Without this option, the
 // id is random. In [SubmitAll], an id in the options of all items is that of the whole batch.
 //
-// The server forgets the ids of ended tasks when it is restarted. A repeated submit then makes a new
-// task, so a handler must use [Task.ID], which [TaskID] returns there, to recognise work that it
-// has done, if that matters.
+// The server forgets the ids of ended tasks when it is restarted. A repeated submit then makes a new task with
+// the same id. A handler that must not do its work twice compares [TaskID] with what it has stored.
 func WithID(id string) SubmitOption {
 	return func(s *submission) error {
 		if !validID(id) {
@@ -121,13 +120,14 @@ func WithDeadline(t time.Time) SubmitOption {
 	}
 }
 
-// WithTimeout limits each execution of the task to d.
+// WithTimeout limits each execution of the task to d. A longer one fails with [taskmanager.ErrTimeout], and the
+// restart policy decides whether the task runs again.
 func WithTimeout(d time.Duration) SubmitOption {
 	return positive("WithTimeout", d, func(s *submission) *time.Duration { return &s.timeout })
 }
 
-// WithQueueTimeout limits the time from the submit to the start of the first execution to d. Later, the
-// task becomes a dead letter instead.
+// WithQueueTimeout limits the time to the start of the first execution to d. It counts from the submit, or from
+// the time of [WithDelay] or [WithNotBefore]. Later, the task is a dead letter.
 func WithQueueTimeout(d time.Duration) SubmitOption {
 	return positive("WithQueueTimeout", d, func(s *submission) *time.Duration { return &s.queueTimeout })
 }
