@@ -79,8 +79,9 @@ tidy-check:
 	$(RELEASE) tidy -diff
 
 # The programs of benchmarks are of no use on js/wasm, and their dependencies take a minute to
-# compile. Modules that hold only tests or comparisons run where this project is developed. A machine that runs linux/amd64 runs linux/386 too: the packages that start no
-# goroutines are tested there, where int and small allocations differ.
+# compile. Modules that hold only tests or comparisons run where this project is developed. A machine
+# that runs linux/amd64 runs linux/386 too: the packages that start no goroutines are tested there, where
+# int and small allocations differ.
 platforms:
 	@set -e; for p in $(PLATFORMS); do for m in $(filter-out ./internal/% ./benchmarks/% ./adapters/nats/internal/%,$(MODULES)); do \
 		case $$p:$$m in js/wasm:./benchmarks) continue ;; esac; \

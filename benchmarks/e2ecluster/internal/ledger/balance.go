@@ -52,7 +52,8 @@ type account struct {
 //   - of the tasks of one name, each was accepted after the one before had ended, had died or was cancelled;
 //   - a refused submit had another task of the same name in its way, and did not run, unless a server ended meanwhile;
 //   - two executions of one name overlap only if a process that ran the first one's task was frozen, or a server
-//     ended, since the submit of that task, or that task has ended, or the handler ignores its context (the Text of its start is "stubborn").
+//     ended, since the submit of that task, or that task has ended, or the handler ignores its context (the Text of
+//     its start is "stubborn").
 func Balance(lines []Line, dead []Dead) []Fault {
 	a := sort(lines, dead)
 	var faults []Fault

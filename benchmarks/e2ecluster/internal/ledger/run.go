@@ -89,7 +89,8 @@ func Peak(runs []Run) int {
 	return peak
 }
 
-// Undisturbed returns the runs of tasks that no fault made run twice: from the submit of the task to the end of this run, no server ended, and no process that ran it was frozen. Only those keep to limits.
+// Undisturbed returns the runs of tasks that no fault made run twice: from the submit of the task to the end of this
+// run, no server ended, and no process that ran it was frozen. Only those keep to limits.
 func Undisturbed(runs []Run, lines []Line) []Run {
 	a := account{faults: faultsOf(lines), ran: byTask(runs), since: firstLines(lines)}
 	return Select(runs, func(r Run) bool { return !a.disturbed(r, r.To) })
