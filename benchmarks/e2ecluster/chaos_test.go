@@ -6,18 +6,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	natsgo "github.com/nats-io/nats.go"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/job"
 	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
 	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/proxy"
+	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // The settings of TestChaos.
@@ -28,6 +29,10 @@ const (
 	chaosKeyLimit = 2
 	chaosFew      = 3  // the limit of the kind few
 	chaosCrashes  = 10 // so many that few tasks die that do not kill their process
+
+	unreadable   = "unreadable/" // begins the names of tasks that no worker can decode
+	newer        = "newer"       // the name and the id of the task of a newer version
+	newerSubject = "tasks.run.normal." + job.Plain + "." + newer
 )
 
 // chaos does things at random.
@@ -44,6 +49,7 @@ type chaos struct {
 	mu      sync.Mutex
 	results []*nats.Task // of tasks with a result; guarded by mu
 	dies    map[string]bool
+	done    map[string]bool // the kinds of faults that there were; see makeUp
 }
 
 // place is where a worker runs, again and again.
@@ -75,7 +81,9 @@ func TestChaos(t *testing.T) {
 			t.Logf("do it again: %s", again)
 		}
 	})
-	c := &chaos{cluster: launch(t, settings{servers: *chaosServers, always: true, crashes: chaosCrashes}), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}}
+	c := &chaos{cluster: launch(t, settings{servers: *chaosServers, always: true, crashes: chaosCrashes}), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}, done: map[string]bool{}}
+	c.submitNewer()
+	c.submitUnreadable()
 	for range chaosWorkers {
 		c.workers = append(c.workers, &place{})
 	}
@@ -100,6 +108,8 @@ func TestChaos(t *testing.T) {
 	c.checkResults()
 	c.checkDead()
 	c.checkLimits()
+	c.checkForeign()
+	c.checkEnough()
 	c.figures()
 }
 
@@ -125,13 +135,14 @@ func (c *chaos) occupy(w *place) {
 		"-backoff", "300ms", "-key-limit", fmt.Sprint(chaosKeyLimit), "-kind-limit", fmt.Sprint(chaosFew), "-audit", "2s", "-grace", "300ms")...)
 }
 
-// rage does things until a time.
+// rage does things until a time. After half of it, it makes up for faults that there were not yet.
 func (c *chaos) rage(until time.Time) {
+	half := time.Now().Add(time.Until(until) / 2)
 	actions := []struct {
 		weight int
 		do     func()
 	}{
-		{30, c.submitSome}, {5, c.submitBatch}, {2, c.submitPoison}, {20, c.cancelOne}, {5, c.look},
+		{30, c.submitSome}, {5, c.submitBatch}, {2, c.submitPoison}, {1, c.submitUnreadable}, {20, c.cancelOne}, {5, c.look},
 		{6, c.killWorker}, {4, c.stopWorker}, {4, c.freezeWorker}, {4, c.cutWorker}, {30, c.occupyOne}, {2, c.killServer},
 	}
 	total := 0
@@ -147,8 +158,23 @@ func (c *chaos) rage(until time.Time) {
 				break
 			}
 		}
+		if time.Now().After(half) {
+			c.makeUp()
+		}
 		pause := time.NewTimer(time.Duration(c.rng.IntN(300)) * time.Millisecond)
 		<-pause.C
+	}
+}
+
+// makeUp does each kind of fault that there was not yet, if there is a worker for it.
+func (c *chaos) makeUp() {
+	for _, fault := range []struct {
+		what string
+		do   func()
+	}{{"kill", c.killWorker}, {"term", c.stopWorker}, {"freeze", c.freezeWorker}, {"cut", c.cutWorker}, {"server", c.killServer}} {
+		if !c.done[fault.what] {
+			fault.do()
+		}
 	}
 }
 
@@ -244,8 +270,39 @@ func (c *chaos) submitBatch() {
 	c.sent.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = c.SubmitAll(ctx, id, names, in, nats.WithKind(job.Plain)) // the ledger has what comes of it
+		c.expected(ctx, id, c.SubmitAll(ctx, id, names, in, nats.WithKind(job.Plain)))
 	})
+}
+
+// expected fails for an error of a submit other than that of a name that is taken. The ledger has what came of it, and
+// of a submit whose ctx has ended nobody knows.
+func (c *chaos) expected(ctx context.Context, id string, err error) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, taskmanager.ErrAlreadyExists) {
+		c.t.Errorf("submit %s: %v", id, err)
+	}
+}
+
+// submitUnreadable submits a task whose payload no worker can decode.
+func (c *chaos) submitUnreadable() {
+	c.ids++
+	id := fmt.Sprint("id-", c.ids)
+	c.dies[id] = true
+	c.sent.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		c.expected(ctx, id, c.SubmitText(ctx, unreadable+id, id, "this is no job", nats.WithKind(job.Plain)))
+	})
+}
+
+// submitNewer stores a task as a newer version of the package would. It stays, for a worker of that version.
+func (c *chaos) submitNewer() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	m := &natsgo.Msg{Subject: newerSubject, Header: natsgo.Header{"Task-Version": {"2"}, "Task-Id": {newer}}, Data: []byte("{}")}
+	if _, err := c.js.PublishMsg(ctx, m); err != nil {
+		c.t.Fatal(err)
+	}
+	c.stay = 1
 }
 
 // look asks for the status of everything, which has to succeed at all times but for processes that are dead.
@@ -277,6 +334,7 @@ func (c *chaos) send(name string, in job.Job, result bool, options ...nats.Submi
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		task, err := c.Submit(ctx, name, in, options...)
+		c.expected(ctx, in.ID, err)
 		if err == nil && result {
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -305,12 +363,14 @@ func (c *chaos) pick() *place {
 
 func (c *chaos) killWorker() {
 	if w := c.pick(); w != nil {
+		c.done["kill"] = true
 		w.kill()
 	}
 }
 
 func (c *chaos) stopWorker() {
 	if w := c.pick(); w != nil {
+		c.done["term"] = true
 		w.leaves = true
 		w.terminate()
 	}
@@ -318,6 +378,7 @@ func (c *chaos) stopWorker() {
 
 func (c *chaos) freezeWorker() {
 	if w := c.pick(); w != nil {
+		c.done["freeze"] = true
 		w.frozen = true
 		w.freeze()
 		c.after(func() {
@@ -329,6 +390,7 @@ func (c *chaos) freezeWorker() {
 
 func (c *chaos) cutWorker() {
 	if w := c.pick(); w != nil && w.proxy != nil {
+		c.done["cut"] = true
 		w.cut = true
 		w.note(ledger.Cut)
 		w.proxy.Cut()
@@ -352,100 +414,7 @@ func (c *chaos) occupyOne() {
 
 func (c *chaos) killServer() {
 	s := c.servers[c.rng.IntN(len(c.servers))]
+	c.done["server"] = true
 	s.kill()
 	c.restart(s)
-}
-
-// checkResults compares what those who wait for tasks learn with the ledger.
-func (c *chaos) checkResults() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	ended, dead := map[string]bool{}, map[string]bool{}
-	for _, l := range c.find(ledger.End, "") {
-		ended[l.ID] = true
-	}
-	for _, d := range c.deadLetters() {
-		dead[d.ID] = true
-	}
-	for _, task := range c.results {
-		err := task.Wait(ctx)
-		_, failed := errors.AsType[*nats.ResultError](err)
-		switch {
-		case err == nil && !ended[task.ID()], failed && !dead[task.ID()] && !strings.Contains(err.Error(), "cancel"):
-			c.t.Errorf("the result of %q, %s, is %v:\n%s", task.Name(), task.ID(), err, c.story(task.Name()))
-		case ctx.Err() != nil:
-			c.t.Fatalf("no result of %q, %s:\n%s", task.Name(), task.ID(), c.story(task.Name()))
-		}
-	}
-}
-
-// checkDead fails for dead letters that should have succeeded. A task is also dead after it was in too many processes that
-// were killed, frozen or cut off, or had a server that was killed: then there were that many faults.
-func (c *chaos) checkDead() {
-	innocent := 0
-	for _, d := range c.deadLetters() {
-		if c.dies[d.ID] {
-			continue
-		}
-		tried := c.find(ledger.Try, d.Name)
-		tried = ledger.Select(tried, func(l ledger.Line) bool { return l.ID == d.ID })
-		faults := ledger.Select(c.lines(), func(l ledger.Line) bool {
-			fault := l.Event == ledger.Kill || l.Event == ledger.Freeze || l.Event == ledger.Cut || l.Event == ledger.Term
-			return fault && len(tried) > 0 && tried[0].At < l.At && l.At < d.At.UnixNano()
-		})
-		if len(faults) < c.crashes || !strings.Contains(d.Reason, "lease") {
-			c.t.Errorf("%q, %s, is dead after %d faults: %s\n%s", d.Name, d.ID, len(faults), d.Reason, c.story(d.Name))
-		}
-		innocent++
-	}
-	c.t.Logf("%d dead letters of tasks that were in %d processes that were killed, frozen or cut off", innocent, c.crashes)
-}
-
-// checkLimits fails if more tasks of a key or of a kind ran at once than allowed.
-func (c *chaos) checkLimits() {
-	limited := map[string][]ledger.Run{}
-	for _, r := range ledger.Undisturbed(c.runs(""), c.lines()) {
-		switch r.Kind {
-		case job.Keyed:
-			limited[r.Text] = append(limited[r.Text], r)
-		case job.Few:
-			limited[r.Kind] = append(limited[r.Kind], r)
-		}
-	}
-	for what, runs := range limited {
-		limit := chaosKeyLimit
-		if what == job.Few {
-			limit = chaosFew
-		}
-		if peak := ledger.Peak(runs); peak > limit {
-			c.t.Errorf("%d tasks of %s ran at once, and the limit is %d", peak, what, limit)
-		}
-	}
-}
-
-// figures logs what has happened.
-func (c *chaos) figures() {
-	count := map[string]int{}
-	for _, l := range c.lines() {
-		switch role := strings.TrimRight(l.Process, "0123456789"); l.Event {
-		case ledger.Kill, ledger.Term, ledger.Freeze, ledger.Cut, ledger.Launch:
-			count[string(l.Event)+" "+role]++
-		case ledger.Answered:
-			count["cancel "+l.Text]++
-		default:
-			count[string(l.Event)]++
-		}
-	}
-	twice := 0
-	ends := map[string]int{}
-	for _, l := range c.find(ledger.End, "") {
-		if ends[l.ID]++; ends[l.ID] == 2 {
-			twice++
-		}
-	}
-	var text []string
-	for _, k := range slices.Sorted(maps.Keys(count)) {
-		text = append(text, fmt.Sprint(k, " ", count[k]))
-	}
-	c.t.Logf("%s; %d tasks ended more than once; %d dead letters", strings.Join(text, ", "), twice, len(c.deadLetters()))
 }

@@ -19,7 +19,8 @@ func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
-		t.Fatalf("the test mounts a small file system, which takes CAP_SYS_ADMIN: run it as root, and a container with --cap-add=SYS_ADMIN, or leave it out with -skip TestDiskFull: %v", err)
+		t.Fatalf("the test mounts a small file system, which takes CAP_SYS_ADMIN: run it as root, in a container with "+
+			"--cap-add=SYS_ADMIN, or leave it out with -skip TestDiskFull: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

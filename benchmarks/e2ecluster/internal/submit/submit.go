@@ -42,6 +42,15 @@ func (s *Submitter) Submit(ctx context.Context, name string, in job.Job, opts ..
 	return task, err
 }
 
+// SubmitText is like Submit for a payload that is not a job.
+func (s *Submitter) SubmitText(ctx context.Context, name, id, text string, opts ...nats.SubmitOption) error {
+	opts = append(slices.Clip(opts), nats.WithID(id))
+	return s.repeat(ctx, []nats.Item[job.Job]{{Name: name, In: job.Job{ID: id}}}, ledger.Refused, func(ctx context.Context) error {
+		_, err := nats.Submit(ctx, s.Client, name, text, opts...)
+		return err
+	})
+}
+
 // SubmitAll is like Submit for tasks that are accepted or refused together. The id is that of the batch.
 func (s *Submitter) SubmitAll(ctx context.Context, id string, names []string, in job.Job, opts ...nats.SubmitOption) error {
 	var items []nats.Item[job.Job]

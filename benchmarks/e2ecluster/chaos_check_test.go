@@ -1,0 +1,205 @@
+//go:build linux
+
+package e2ecluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed56799101/taskmanager/adapters/nats"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/job"
+	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
+	"github.com/seed56799101/taskmanager/taskmanager"
+)
+
+// chaosEnough is the least duration after which all of what checkEnough wants must have happened.
+const chaosEnough = 40 * time.Second
+
+// checkResults compares what those who wait for tasks learn with the ledger.
+func (c *chaos) checkResults() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ended, dead, asked := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, l := range c.find(ledger.End, "") {
+		ended[l.ID] = true
+	}
+	for _, l := range c.find(ledger.Asked, "") {
+		asked[l.Name] = true
+	}
+	for _, d := range c.deadLetters() {
+		dead[d.ID] = true
+	}
+	for _, task := range c.results {
+		err := task.Wait(ctx)
+		_, failed := errors.AsType[*nats.ResultError](err)
+		if ctx.Err() != nil {
+			c.t.Fatalf("no result of %q, %s:\n%s", task.Name(), task.ID(), c.story(task.Name()))
+		}
+		right := false // another error than these means that the outcome is lost
+		switch {
+		case err == nil:
+			right = ended[task.ID()]
+		case failed:
+			right = dead[task.ID()]
+		case errors.Is(err, taskmanager.ErrCancelled):
+			right = asked[task.Name()]
+		}
+		if !right {
+			c.t.Errorf("the result of %q, %s, is %v:\n%s", task.Name(), task.ID(), err, c.story(task.Name()))
+		}
+	}
+}
+
+// checkDead fails for dead letters that should have succeeded. A task is also dead after c.crashes times in a row its
+// worker was killed, stopped, frozen or cut off, or a server was killed: then the processes that ran it and the servers
+// had at least that many faults.
+func (c *chaos) checkDead() {
+	innocent := 0
+	for _, d := range c.deadLetters() {
+		if c.dies[d.ID] {
+			continue
+		}
+		suspects := map[string]bool{} // that ran the task
+		for _, r := range c.runs(d.Name) {
+			if r.ID == d.ID {
+				suspects[r.Process] = true
+			}
+		}
+		tried := ledger.Select(c.find(ledger.Try, d.Name), func(l ledger.Line) bool { return l.ID == d.ID })
+		faults := ledger.Select(c.lines(), func(l ledger.Line) bool {
+			fault := l.Event == ledger.Kill || l.Event == ledger.Freeze || l.Event == ledger.Cut || l.Event == ledger.Term
+			involved := suspects[l.Process] || strings.HasPrefix(l.Process, ledger.ServerPrefix)
+			return fault && involved && len(tried) > 0 && tried[0].At < l.At && l.At < d.At.UnixNano()
+		})
+		if len(faults) < c.crashes || !strings.Contains(d.Reason, "lease") {
+			c.t.Errorf("%q, %s, is dead after %d faults of its processes and of servers: %s\n%s", d.Name, d.ID, len(faults), d.Reason, c.story(d.Name))
+		}
+		innocent++
+	}
+	c.t.Logf("%d dead letters of tasks whose processes and servers had %d faults or more", innocent, c.crashes)
+}
+
+// checkForeign fails unless the tasks that no worker can decode are dead, and that of a newer version is still stored,
+// though a worker had it.
+func (c *chaos) checkForeign() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	dead := map[string]bool{}
+	for _, d := range c.deadLetters() {
+		dead[d.ID] = true
+		if d.ID == newer {
+			c.t.Errorf("the task of a newer version is dead: %s", d.Reason)
+		}
+	}
+	accepted := ledger.Select(c.find(ledger.Accepted, ""), func(l ledger.Line) bool { return strings.HasPrefix(l.Name, unreadable) })
+	if len(accepted) == 0 {
+		c.t.Error("no task that no worker can decode was accepted")
+	}
+	for _, l := range accepted {
+		if !dead[l.ID] {
+			c.t.Errorf("there is no dead letter of a task that no worker can decode:\n%s", c.story(l.Name))
+		}
+	}
+	s, err := c.js.Stream(ctx, "tasks")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := s.GetLastMsgForSubject(ctx, newerSubject); err != nil {
+		c.t.Errorf("the task of a newer version is not stored any more: %v", err)
+	}
+	histories, err := c.js.KeyValue(ctx, "tasks_STATE")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := histories.Get(ctx, newer); err != nil {
+		c.t.Errorf("no worker has given back the task of a newer version: %v", err)
+	}
+}
+
+// checkEnough fails unless enough has happened for the other checks to say something.
+func (c *chaos) checkEnough() {
+	count := c.count()
+	for what, least := range map[string]int{
+		"accepted": 100, "end": 100, "kill w": 1, "kill server": 1, "freeze w": 1, "cut w": 1, "term w": 1, "cancel true": 1,
+	} {
+		if count[what] < least {
+			c.enough("%q happened %d times, want at least %d", what, count[what], least)
+		}
+	}
+	if answered := count["cancel true"] + count["cancel false"] + count["cancel unknown"]; answered < count["asked"]/2 {
+		c.enough("of %d cancellations, %d were answered", count["asked"], answered)
+	}
+	if count["unknown"] > count["accepted"]/10 {
+		c.enough("the outcome of %d submits is unknown, and %d were accepted", count["unknown"], count["accepted"])
+	}
+}
+
+// enough fails because too little has happened, unless the test was short.
+func (c *chaos) enough(format string, args ...any) {
+	if *chaosTime >= chaosEnough {
+		c.t.Errorf(format, args...)
+	}
+}
+
+// checkLimits fails if more tasks of a key or of a kind ran at once than allowed.
+func (c *chaos) checkLimits() {
+	limited := map[string][]ledger.Run{}
+	for _, r := range ledger.Undisturbed(c.runs(""), c.lines()) {
+		switch r.Kind {
+		case job.Keyed:
+			limited[r.Text] = append(limited[r.Text], r)
+		case job.Few:
+			limited[r.Kind] = append(limited[r.Kind], r)
+		}
+	}
+	if len(limited[job.Few]) == 0 || len(limited) < 2 {
+		c.enough("no task with a limit ran without a fault that excuses it: %d of the kind, %d keys", len(limited[job.Few]), len(limited)-1)
+	}
+	for what, runs := range limited {
+		limit := chaosKeyLimit
+		if what == job.Few {
+			limit = chaosFew
+		}
+		if peak := ledger.Peak(runs); peak > limit {
+			c.t.Errorf("%d tasks of %s ran at once, and the limit is %d", peak, what, limit)
+		}
+	}
+}
+
+// count counts what has happened: by event, and by the role of the process if the event is one of a process.
+func (c *chaos) count() map[string]int {
+	count := map[string]int{}
+	for _, l := range c.lines() {
+		switch role := strings.TrimRight(l.Process, "0123456789"); l.Event {
+		case ledger.Kill, ledger.Term, ledger.Freeze, ledger.Cut, ledger.Launch:
+			count[string(l.Event)+" "+role]++
+		case ledger.Answered:
+			count["cancel "+l.Text]++
+		default:
+			count[string(l.Event)]++
+		}
+	}
+	return count
+}
+
+// figures logs what has happened.
+func (c *chaos) figures() {
+	count := c.count()
+	twice := 0
+	ends := map[string]int{}
+	for _, l := range c.find(ledger.End, "") {
+		if ends[l.ID]++; ends[l.ID] == 2 {
+			twice++
+		}
+	}
+	var text []string
+	for _, k := range slices.Sorted(maps.Keys(count)) {
+		text = append(text, fmt.Sprint(k, " ", count[k]))
+	}
+	c.t.Logf("%s; %d tasks ended more than once; %d dead letters", strings.Join(text, ", "), twice, len(c.deadLetters()))
+}
