@@ -25,8 +25,9 @@ import (
 //
 // The submit makes no span and is not counted, since the program that stored the task has done
 // that. The executions are children of the span that is current in the context of the submit, and
-// that may come from another process; see also [observe.ContextWithPrevious]. A hand-over is no restart in telemetry, and no failure of the
-// task; its outcome is handed_over. For [restart.Budget], a hand-over counts as a restart.
+// that may come from another process; see also [observe.ContextWithPrevious]. A hand-over is no restart in
+// telemetry, and no failure of the task; its outcome is handed_over. For [restart.Budget], a hand-over counts
+// as a restart.
 //
 // WithOrigin is an option of Submit, SubmitFunc and Async, and of TrySubmit, TrySubmitFunc and TryAsync.
 // Since only the keeper of the task can delay it, [WithDelay] and [WithNotBefore] are not allowed with it.

@@ -36,8 +36,8 @@ type Options struct {
 
 	// SyncInterval is the time between two syncs of the data to disk. 0, the default, syncs each
 	// write before it is confirmed. With an interval, a power loss loses up to that much of what
-	// was accepted; the death of the process alone loses nothing. An interval of 10 ms is nearly as fast as
-	// one of a second.
+	// was accepted; the death of the process alone loses nothing. Even an interval of
+	// 10 ms is much faster than 0.
 	SyncInterval time.Duration
 
 	// MaxStore is the most that all streams together may store, in bytes. 0, the default, is what

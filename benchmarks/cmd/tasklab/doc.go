@@ -73,18 +73,19 @@
 // and TLS: give its URL to both commands. Credentials go into the URL. The streams of this program begin
 // with tasklab; see package adapters/nats.
 //
-// A task has the absolute path of the file, not its content. So the workers run on the same machine, or have the directory
-// mounted at the same place or, with -dir, at another one. They read nothing outside of that directory. The task also has the size and the time
-// of the last change: a file that has changed since the run found it is a failure, and so is one that
-// cannot be read after -retries more attempts. The flags -max, -scaler, -restart, -retries and so on are those of
-// the workers.
+// A task has the absolute path of the file, not its content. So the workers run on the same machine, or have the
+// directory mounted at the same place or, with -dir, at another one. They read nothing outside of that directory. The
+// task also has the size and the time of the last change: a file that has changed since the run found it is a failure,
+// and so is one that cannot be read after -retries more attempts. The flags -max, -scaler, -restart, -retries and so on
+// are those of the workers.
 //
-// A worker that dies or is cut off loses its lease, by default after 5 s, and other workers read its files. A worker that
-// is interrupted gives its files back at once. A run to which no worker comes says so and waits. An interrupt of the run cancels
-// the tasks that are left.
+// A worker that dies or is cut off loses its lease, by default after 5 s, and other workers read its files. A worker
+// that is interrupted gives its files back at once. A run to which no worker comes says so and waits. An interrupt of
+// the run cancels the tasks that are left.
 //
-// With -cluster embed -store STORE, the state is in the directory STORE: the data of the server, and a journal of the files that were
-// read. If the run is interrupted or killed, the same command continues it. Files that have changed since are read again.
+// With -cluster embed -store STORE, the state is in the directory STORE: the data of the server, and a journal of the
+// files that were read. If the run is interrupted or killed, the same command continues it. Files that have changed
+// since are read again.
 //
 // With -dashboard, the page shows the cluster: its processes, the files that wait, and those that failed.
 //

@@ -3,9 +3,9 @@
 //	go run ./durable -dir /tmp/tasks a b c    # Ctrl-C, or kill -9, while they run
 //	go run ./durable -dir /tmp/tasks          # they go on
 //
-// Each task counts to five, one step a second by default. After a kill, a task that was running starts again when its lease has
-// ended, which is three seconds here; after Ctrl-C at once. A task knows nothing of earlier executions except what it
-// has stored itself.
+// Each task counts to five, one step a second by default. After a kill, a task that was running starts again when
+// its lease has ended, which is three seconds here; after Ctrl-C at once. A task knows nothing of earlier executions
+// except what it has stored itself.
 package main
 
 import (
