@@ -23,10 +23,11 @@ func level(i int) nats.SubmitOption {
 func TestCancel(t *testing.T) {
 	c := launch(t, settings{lease: 4 * time.Second})
 	w1 := c.worker("w1", "-workers", "1")
+	c.submit("delayed", job.Again, job.Job{}, nats.WithDelay(time.Hour))
+	c.awaitDeliveries(1, "w_normal_again") // while the worker has room, so that it has given the task back
 	c.submit("running", job.Plain, job.Job{Work: time.Hour})
 	c.await(1, ledger.Start, "running")
 	c.submit("waiting", job.Plain, job.Job{})
-	c.submit("delayed", job.Again, job.Job{}, nats.WithDelay(time.Hour))
 
 	begun := time.Now()
 	c.cancel("delayed")

@@ -31,8 +31,8 @@ func TestKeyLimit(t *testing.T) {
 	c.balance(patience)
 	runs := c.runs("")
 	acme := ledger.Select(runs, func(r ledger.Run) bool { return r.Text == "acme" })
-	if peak := ledger.Peak(acme); peak > limit {
-		t.Errorf("%d tasks of the key at once, want at most %d", peak, limit)
+	if peak := ledger.Peak(acme); peak != limit {
+		t.Errorf("at most %d tasks of the key at once, want %d", peak, limit)
 	}
 	t.Logf("%d tasks of one key with a limit of %d, at most %d at once, took %v; the last of the others ended %v after the first started",
 		busy, limit, ledger.Peak(acme), span(acme), span(ledger.Select(runs, func(r ledger.Run) bool { return r.Text != "acme" })))
@@ -63,8 +63,8 @@ func TestKindLimit(t *testing.T) {
 	c.submit("beside", job.Plain, job.Job{})
 	c.balance(patience)
 	few := ledger.Select(c.runs(""), func(r ledger.Run) bool { return r.Kind == job.Few })
-	if peak := ledger.Peak(few); peak > limit {
-		t.Errorf("%d tasks of the kind at once, want at most %d", peak, limit)
+	if peak := ledger.Peak(few); peak != limit {
+		t.Errorf("at most %d tasks of the kind at once, want %d", peak, limit)
 	}
 	t.Logf("%d tasks of 80ms with a limit of %d, at most %d at once, took %v", n, limit, ledger.Peak(few), span(few))
 }

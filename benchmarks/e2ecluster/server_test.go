@@ -136,6 +136,11 @@ func TestSubmittersRace(t *testing.T) {
 			for _, p := range all {
 				p.wait()
 			}
+			killed := ledger.Select(c.find(ledger.Kill, ""), func(l ledger.Line) bool { return l.Process == s.name })[0]
+			after := ledger.Select(c.find(ledger.Try, ""), func(l ledger.Line) bool { return l.At > killed.At })
+			if len(after) == 0 {
+				t.Error("the race was over when the server was killed")
+			}
 			info, err := c.stored(context.Background())
 			if err != nil {
 				t.Fatal(err)
@@ -146,7 +151,7 @@ func TestSubmittersRace(t *testing.T) {
 			}
 			c.worker("w1")
 			c.balance(patience)
-			t.Logf("%d submits of %d names: %d accepted, %d refused", len(c.find(ledger.Try, "")), names, len(won), len(refused))
+			t.Logf("%d submits of %d names: %d accepted, %d refused; %d began after the kill", len(c.find(ledger.Try, "")), names, len(won), len(refused), len(after))
 		})
 	}
 }

@@ -110,17 +110,7 @@ func TestLateDelivery(t *testing.T) {
 	w1.note(ledger.Cut)
 	way.Cut()
 	c.submit("late", job.Plain, job.Job{Work: 4 * time.Second})
-	c.until("the task to be delivered", func(ctx context.Context) error {
-		consumer, err := c.js.Consumer(ctx, "tasks", "w_normal_job")
-		if err != nil {
-			return err
-		}
-		info, err := consumer.Info(ctx)
-		if err == nil && info.NumAckPending == 0 {
-			err = errors.New("it is not")
-		}
-		return err
-	})
+	c.awaitDeliveries(1, "w_normal_job")
 	c.worker("w2")
 	start := c.await(1, ledger.Start, "late")[0]
 	w1.note(ledger.Mend)
@@ -140,14 +130,17 @@ func TestLateDelivery(t *testing.T) {
 func TestFrozenWorker(t *testing.T) {
 	c := launch(t, settings{})
 	w1 := c.worker("w1")
-	c.submit("frozen", job.Plain, job.Job{Work: 3 * time.Second, Stubborn: true})
+	c.submit("frozen", job.Plain, job.Job{Work: 5 * time.Second, Stubborn: true})
 	c.await(1, ledger.Start, "frozen")
 	w1.freeze()
+	c.submit("meanwhile", job.Plain, job.Job{})
+	c.awaitDeliveries(2, "w_normal_job")
 	c.worker("w2")
 	second := c.await(2, ledger.Start, "frozen")[1]
 	if second.Process != "w2" {
 		t.Errorf("the second start: %v", second)
 	}
+	c.await(1, ledger.End, "meanwhile") // its lease is over: from now on, the first process must not run it
 	w1.thaw()
 	first := c.await(1, ledger.End, "frozen")[0]
 	if first.Process != "w1" {
@@ -170,6 +163,9 @@ func TestFrozenWorker(t *testing.T) {
 	runs := c.runs("frozen")
 	if len(runs) != 2 || runs[0].How != ledger.End || runs[1].How != ledger.End || runs[1].From > runs[0].To {
 		t.Errorf("want two executions that overlap:\n%s", c.story("frozen"))
+	}
+	if runs := c.runs("meanwhile"); len(runs) != 1 || runs[0].Process != "w2" {
+		t.Errorf("want one execution, on w2:\n%s", c.story("meanwhile"))
 	}
 	t.Logf("overlap of %v, as documented", since(runs[1].From, runs[0].To))
 }
@@ -258,5 +254,9 @@ func TestSurplusIsNoCrash(t *testing.T) {
 	if dead := c.deadLetters(); len(dead) != 0 {
 		t.Errorf("%d dead letters, the first for %s", len(dead), dead[0].Reason)
 	}
-	t.Logf("%d tasks of four kinds and three levels, %d executions", n, len(c.runs("")))
+	delivered := c.deliveries()
+	if delivered <= n {
+		t.Errorf("%d deliveries of %d tasks: no worker was given more than it had room for", delivered, n)
+	}
+	t.Logf("%d tasks of four kinds and three levels, %d deliveries, %d executions", n, delivered, len(c.runs("")))
 }

@@ -39,6 +39,10 @@ func TestWorkerCancels(t *testing.T) {
 	}
 	eventually(t, "the history is stored", func() bool { return remaining(t, js, "KV_tasks_STATE") == 1 })
 	submit(t, c, "delayed", nats.WithDelay(time.Hour), nats.WithResult(time.Minute), nats.WithID("delayed"))
+	eventually(t, "both are given back with a delay", func() bool {
+		cons, err := js.Consumer(soon(t), "tasks", "w_normal_work")
+		return err == nil && cons.CachedInfo().NumAckPending == 2
+	})
 	submit(t, c, "running", nats.WithResult(time.Minute), nats.WithID("running"))
 	if got := <-begun; got != "running" {
 		t.Fatalf("%s began", got)
