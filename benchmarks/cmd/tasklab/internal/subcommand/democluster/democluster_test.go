@@ -80,7 +80,7 @@ func TestDemoCluster(t *testing.T) {
 	}
 }
 
-// Processes that do not start, or end at once, are reported.
+// Processes that do not start, or that end at once, end the demonstration, with what they say.
 func TestProcessesThatFail(t *testing.T) {
 	dir := files(t, 3)
 	none := func(ctx context.Context, _ []string) *exec.Cmd { return exec.CommandContext(ctx, "/nowhere/at/all") }
@@ -88,16 +88,34 @@ func TestProcessesThatFail(t *testing.T) {
 	if status != subcommand.Failed || !strings.Contains(stderr, "tasklab: start worker-1: ") {
 		t.Errorf("status %d, stderr %s", status, stderr)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	started := 0
 	broken := func(ctx context.Context, _ []string) *exec.Cmd {
-		if started++; started == 3 {
-			time.AfterFunc(100*time.Millisecond, cancel) // the run waits for workers for ever
-		}
 		return startTest(ctx, []string{"worker", "-cluster", "nonsense"})
 	}
 	status, _, stderr = demonstrate(ctx, broken, "-dir", dir)
+	if status != subcommand.Failed {
+		t.Errorf("status %d", status)
+	}
+	for _, want := range []string{"all worker processes have ended", "tasklab: worker-3: exit status 2", "-cluster: it is neither"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("stderr lacks %q:\n%s", want, stderr)
+		}
+	}
+}
+
+// A demonstration whose processes go on can be interrupted.
+func TestInterrupt(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	started := 0
+	idle := func(ctx context.Context, _ []string) *exec.Cmd {
+		if started++; started == 3 {
+			time.AfterFunc(100*time.Millisecond, interrupt) // while the demonstration waits for the processes
+		}
+		return exec.CommandContext(ctx, "cat") // ends with its standard input
+	}
+	status, _, stderr := demonstrate(ctx, idle, "-dir", files(t, 3))
 	if status != subcommand.Interrupted || !strings.Contains(stderr, "interrupted") {
 		t.Errorf("status %d, stderr %s", status, stderr)
 	}

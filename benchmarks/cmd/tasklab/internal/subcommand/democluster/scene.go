@@ -22,8 +22,13 @@ type process struct {
 	name  string
 	cmd   *exec.Cmd
 	stdin io.Closer
-	out   bytes.Buffer
+	out   bytes.Buffer  // complete once ended is closed
+	ended chan struct{} // closed when it has ended
+	err   error         // of its end, once ended is closed
 }
+
+// errNobody is the error of a run whose worker processes have ended.
+var errNobody = errors.New("tasklab: all worker processes have ended before the files were read")
 
 // scene is the demonstration while it runs.
 type scene struct {
@@ -42,7 +47,7 @@ const pace = time.Millisecond
 // startAll starts the worker processes.
 func (s *scene) startAll(ctx context.Context, c *command, url string) error {
 	for i := range c.processes {
-		p := &process{name: fmt.Sprintf("worker-%d", i+1)}
+		p := &process{name: fmt.Sprintf("worker-%d", i+1), ended: make(chan struct{})}
 		p.cmd = c.start(ctx, []string{"worker", "-cluster", url, "-name", p.name, "-lease", c.lease.String(), "-min", "2", "-max", "2", "-pace", pace.String(), "-attached"})
 		p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 		stdin, err := p.cmd.StdinPipe()
@@ -53,6 +58,10 @@ func (s *scene) startAll(ctx context.Context, c *command, url string) error {
 		if err != nil {
 			return fmt.Errorf("tasklab: start %s: %w", p.name, err)
 		}
+		go func() {
+			defer close(p.ended)
+			p.err = p.cmd.Wait()
+		}()
 		s.processes = append(s.processes, p)
 		output.Say(s.stdout, "%s is process %d.\n", p.name, p.cmd.Process.Pid)
 	}
@@ -78,35 +87,56 @@ func (s *scene) awaitAll(ctx context.Context, joined *cluster.Cluster) {
 	}
 }
 
-// read lets the processes read the files, and kills one of them.
+// watch stops the run when all processes have ended, since it would wait for others for ever.
+func (s *scene) watch(ctx context.Context, stop context.CancelCauseFunc) {
+	for _, p := range s.processes {
+		select {
+		case <-p.ended:
+		case <-ctx.Done():
+			return
+		}
+	}
+	stop(errNobody)
+}
+
+// read lets the processes read the files, and kills one of them. It fails if all of them have ended before.
 func (s *scene) read(ctx context.Context, joined *cluster.Cluster, dir string, d progress.Display) (run.Report, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop(nil)
+	watching.Go(func() { s.watch(ctx, stop) })
 	s.awaitAll(ctx, joined)
-	return run.OnCluster(ctx, joined, dir, d, func(n int) {
+	rep, err := run.OnCluster(ctx, joined, dir, d, func(n int) {
 		if n >= s.third {
 			s.killing.Do(func() {
 				s.victim, s.ended = s.processes[1], n
-				_ = s.victim.cmd.Process.Kill() // waiting for it tells how it ended
+				_ = s.victim.cmd.Process.Kill() // its end tells how it ended
 			})
 		}
 	})
+	if rep.Interrupted && errors.Is(context.Cause(ctx), errNobody) {
+		err = errors.Join(errNobody, err)
+	}
+	return rep, err
 }
 
-// endAll ends the processes.
+// endAll ends the processes, and returns the output of those that failed.
 func (s *scene) endAll() error {
 	var faults []error
 	for _, p := range s.processes {
 		_ = p.stdin.Close() // if it is closed already, the process is ending
 	}
 	for _, p := range s.processes {
-		err := p.cmd.Wait()
+		<-p.ended
 		if p == s.victim {
 			if p.cmd.ProcessState.Success() {
 				faults = append(faults, fmt.Errorf("tasklab: %s had ended before it was killed", p.name))
 			}
 			continue
 		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("tasklab: %s: %w\n%s", p.name, err, &p.out))
+		if p.err != nil {
+			faults = append(faults, fmt.Errorf("tasklab: %s: %w\n%s", p.name, p.err, &p.out))
 		}
 	}
 	return errors.Join(faults...)
