@@ -2,7 +2,9 @@ package servertest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +38,8 @@ func readHistory(t *testing.T, nc *natsgo.Conn, name string) string {
 // TestWorkerGivesBackWhatItCannotRead stores payloads and messages that this version cannot read.
 func TestWorkerGivesBackWhatItCannotRead(t *testing.T) {
 	nc := connect(t, serve(t, embed.Options{}))
-	c := open(t, nc, nats.WithLogger(testLog{t}))
+	log := new(recordedLog)
+	c := open(t, nc, nats.WithLogger(log))
 	w := newWorker(t, c, 2)
 	handle(t, w, "work", func(context.Context, string) error { t.Error("executed"); return nil })
 	err := nats.HandleTask(w.Worker, "made", func(string, int) (taskmanager.Task, error) { panic("cannot make it") })
@@ -50,6 +53,7 @@ func TestWorkerGivesBackWhatItCannotRead(t *testing.T) {
 	if _, err := nats.Submit(soon(t), c, "panic", 42, nats.WithKind("made")); err != nil {
 		t.Fatal(err)
 	}
+	stored := time.Now()
 	store(t, nc, "tasks.run.normal.work.newer", natsgo.Header{"Task-Version": {"2"}, "Task-Id": {"newer"}})
 	store(t, nc, "tasks.run.normal.work.foreign", natsgo.Header{"Other": {"x"}})
 	for name, want := range map[string]string{
@@ -64,6 +68,21 @@ func TestWorkerGivesBackWhatItCannotRead(t *testing.T) {
 	}
 	if n := remaining(t, streams(t, nc), "tasks"); n != 4 {
 		t.Errorf("%d tasks are left, want 4", n)
+	}
+	var newer struct {
+		NotBefore int64 `json:"not_before"`
+	}
+	if err := json.Unmarshal([]byte(readHistory(t, nc, "newer")), &newer); err != nil {
+		t.Fatal(err)
+	}
+	// The worker knows the clock of the server but for some milliseconds.
+	earliest, latest := stored.Add(29*time.Second), time.Now().Add(31*time.Second)
+	if at := time.Unix(0, newer.NotBefore); at.Before(earliest) || at.After(latest) {
+		t.Errorf("the task of a newer version comes back at %v, want %v to %v", at, earliest, latest)
+	}
+	const want = `nats: task "newer" is given back: nats: the task has format 2, and this program knows 1; update the program`
+	if !slices.Contains(log.all(), want) {
+		t.Errorf("the log lacks %q:\n%s", want, strings.Join(log.all(), "\n"))
 	}
 }
 
