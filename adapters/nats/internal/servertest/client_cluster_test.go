@@ -53,6 +53,7 @@ func serveCluster(t *testing.T) []*embed.Server {
 
 // What a server alone does with names and ids, a cluster does in other code.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	servers := serveCluster(t)
 	clients := make([]*nats.Client, 3)
 	for i, s := range servers {
@@ -162,6 +163,7 @@ func clusterReads(t *testing.T, clients []*nats.Client) {
 
 // A namespace gets more replicas when a client asks for them, and keeps its tasks.
 func TestMoreReplicas(t *testing.T) {
+	t.Parallel()
 	servers := serveCluster(t)
 	c := open(t, connect(t, servers[0]))
 	if _, err := nats.SubmitAll(soon(t), c, items("a", 100), nats.WithKind("k")); err != nil {

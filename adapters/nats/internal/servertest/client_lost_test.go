@@ -190,6 +190,7 @@ func TestLostAnswersToOtherRequests(t *testing.T) {
 }
 
 func TestOpenAsksAgain(t *testing.T) {
+	t.Parallel()
 	s := serve(t, embed.Options{Listen: "127.0.0.1:0", Token: "secret"})
 	p := before(t, s.URL())
 	nc, err := natsgo.Connect(p.URL, append(nats.ConnOptions(testLog{t}), natsgo.ReconnectWait(10*time.Millisecond), natsgo.ReconnectJitter(0, 0))...)

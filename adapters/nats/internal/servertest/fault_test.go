@@ -55,6 +55,7 @@ func submitUntilFull(t *testing.T, c *nats.Client, prefix string) (accepted []st
 // At a limit of the server or of the namespace, submits are refused and nothing is lost. They go on when there is
 // room.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		server embed.Options
 		client []nats.Option

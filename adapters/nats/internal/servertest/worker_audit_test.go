@@ -14,6 +14,7 @@ import (
 
 // TestAuditRepairs makes the faults that an audit looks for, and lets a worker repair them.
 func TestAuditRepairs(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(500*time.Millisecond))
 	js := streams(t, nc)

@@ -12,6 +12,7 @@ import (
 // TestDrainInACluster drains workers while tasks are under way to them from another server. Each such task would
 // otherwise stand still until its lease has ended.
 func TestDrainInACluster(t *testing.T) {
+	t.Parallel()
 	servers := serveCluster(t)
 	const lease, tasks, kinds = 30 * time.Second, 4000, 8
 	var ran ledger

@@ -107,6 +107,7 @@ func TestWorkerSurvivesTheLossOfItsConsumer(t *testing.T) {
 // TestWorkerOutlivesItsStream deletes the stream while a task runs. The task ends, the worker asks seldom,
 // and goes on when the stream is made again.
 func TestWorkerOutlivesItsStream(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc, nats.WithLogger(testLog{t}))
 	w := newWorker(t, c, 2)

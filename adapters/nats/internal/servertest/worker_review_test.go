@@ -65,6 +65,7 @@ func TestWorkerFreesTheSlotOfATaskThatIsNotMade(t *testing.T) {
 // TestWorkerNoticesThatItsConsumerWasMadeAgain makes the consumer again while the worker is busy and has no
 // request open. A task that waits to run again must not run because of that.
 func TestWorkerNoticesThatItsConsumerWasMadeAgain(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc, nats.WithLogger(testLog{t}))
 	w := newWorker(t, c, 1)
