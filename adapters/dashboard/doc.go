@@ -60,7 +60,7 @@
 //     have 50 ms to answer. A task whose
 //     method does not answer is shown as such, and left alone for 30 seconds. At most 64 calls are
 //     pending at a time. The source of a cluster has five seconds for a call, and 8 calls may be pending.
-//   - What a dead letter works on is never shown. Whoever may retry one submits that input again.
+//   - The payload of a dead letter is never shown. A retry submits that payload again.
 //
 // # Data
 //

@@ -37,7 +37,7 @@ func (c *Client) cancelTask(ctx context.Context, name, id string) (bool, error) 
 	if id != "" && id != found {
 		return false, nil
 	}
-	// The mark comes first: whoever is given the task from now on sees it.
+	// The mark comes first: a worker that is given the task from now on sees it.
 	err = c.again(ctx, func(ctx context.Context) error {
 		_, err := c.cancels.PutString(ctx, encode(found), found)
 		return err

@@ -37,7 +37,7 @@ func (w *Worker) listen() error {
 func (w *Worker) answerCancel(m *natsgo.Msg) {
 	held := w.cancel(string(m.Data))
 	if body, err := json.Marshal(cancelAnswer{Process: w.id, Held: held}); err == nil {
-		_ = m.Respond(body) // whoever asks sees a missing answer
+		_ = m.Respond(body) // after an error, the asking process counts this one as silent
 	}
 }
 

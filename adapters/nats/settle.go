@@ -229,7 +229,7 @@ func (d *delivery) sendNak(ctx context.Context, delay time.Duration) {
 	switch {
 	case d.gone():
 		return
-	case marked: // whoever has cancelled the task was told that this process has it
+	case marked: // Cancel was told that this process has the task
 		d.finishCancelled(ctx, "cancelled while it was given back")
 		return
 	}
@@ -381,7 +381,7 @@ func (d *delivery) storeOutcome(ctx context.Context, o outcome) {
 			break
 		}
 	}
-	d.w.logs.errorf("result", "nats: the result of task %s could not be stored; whoever waits for it waits in vain", quote(d.env.Name))
+	d.w.logs.errorf("result", "nats: the result of task %s could not be stored; waits for it end without a result", quote(d.env.Name))
 }
 
 func (d *delivery) createOutcome(ctx context.Context, o outcome) error {

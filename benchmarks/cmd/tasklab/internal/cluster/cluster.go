@@ -79,7 +79,7 @@ type Place struct {
 	Listen string // host and port; the port 0 means any free one
 }
 
-// Embed starts a server in this process, and connects to it. Whoever knows its URL may use it.
+// Embed starts a server in this process, and connects to it. Every program that knows its URL may use it.
 func Embed(ctx context.Context, p Place, lease time.Duration, log taskmanager.Logger) (*Cluster, error) {
 	options := embed.Options{Dir: p.Dir, Listen: p.Listen, Token: rand.Text()}
 	c := new(Cluster)

@@ -82,8 +82,8 @@ func (*command) Explain(help io.Writer) {
 	settings.Restarts.Explain(help)
 	output.Say(help, `
 A worker reads the files that tasklab run -cluster submits, and sends back their digests. It must have the same
-files: it runs on the same machine, or has the directory mounted; -dir says where. Without -dir, whoever may
-submit tasks gets digests of all files that this process may read.
+files: it runs on the same machine, or has the directory mounted; -dir says where. Without -dir, every
+program that may submit tasks can get digests of all files that this process may read.
 `)
 }
 
