@@ -152,6 +152,22 @@ func TestSizes(t *testing.T) {
 
 type panicCodec struct{ Codec }
 
+func TestReplicas(t *testing.T) {
+	for n := -1; n <= 7; n++ {
+		cfg, err := newConfig([]Option{WithReplicas(n)})
+		switch n {
+		case 1, 3, 5:
+			if err != nil || cfg.replicas != n {
+				t.Errorf("WithReplicas(%d): %d replicas, error %v", n, cfg.replicas, err)
+			}
+		default:
+			if err == nil || !strings.Contains(err.Error(), "use 1 (no copy), 3 (one server may fail) or 5") {
+				t.Errorf("WithReplicas(%d): the error is %v, want one that says what to use", n, err)
+			}
+		}
+	}
+}
+
 func TestAnInvalidCodec(t *testing.T) {
 	if _, err := newConfig([]Option{WithCodec(panicCodec{})}); err == nil || !strings.Contains(err.Error(), "panicked") {
 		t.Errorf("a codec that panics: %v", err)

@@ -72,13 +72,14 @@ func validNamespace(name string) bool {
 	return true
 }
 
-// WithReplicas sets on how many servers of a cluster each task is stored: 1 to 5. Use 3 or 5, since an even
-// number survives no more failures than the odd number below it. Without this option, new streams have one
-// replica, and existing ones keep theirs.
+// WithReplicas sets on how many servers of a cluster each task is stored: 1, 3 or 5. The namespace works
+// while more than half of them run: 3 replicas survive the failure of one server, and 5 that of two. Other
+// numbers are errors: an even number survives no more failures than the odd number below it, and JetStream
+// stores at most 5. Without this option, new streams have one replica, and existing ones keep theirs.
 func WithReplicas(n int) Option {
 	return func(c *config) error {
-		if n < 1 || n > 5 {
-			return fmt.Errorf("nats: WithReplicas(%d): use 1, 3 or 5", n)
+		if n != 1 && n != 3 && n != 5 {
+			return fmt.Errorf("nats: WithReplicas(%d): use 1 (no copy), 3 (one server may fail) or 5 (two may fail)", n)
 		}
 		c.replicas = n
 		return nil

@@ -180,7 +180,7 @@ func TestOpenReportsInvalidOptions(t *testing.T) {
 	nc := connect(t, serve(t, embed.Options{}))
 	for name, o := range map[string]nats.Option{
 		"namespace": nats.WithNamespace("a.b"), "empty namespace": nats.WithNamespace(""),
-		"long namespace": nats.WithNamespace("123456789012345678901234567890123"), "replicas": nats.WithReplicas(0), "lease": nats.WithLease(time.Millisecond),
+		"long namespace": nats.WithNamespace("123456789012345678901234567890123"), "no replicas": nats.WithReplicas(0), "even replicas": nats.WithReplicas(2), "lease": nats.WithLease(time.Millisecond),
 		"crashes": nats.WithCrashes(0), "tasks": nats.WithMaxTasks(0), "bytes": nats.WithMaxBytes(0),
 		"dead": nats.WithDeadFor(time.Millisecond), "codec": nats.WithCodec(nil), "observer": nats.WithObserver(nil), "clock": nats.WithClock(nil), "nil": nil,
 	} {
