@@ -111,7 +111,7 @@ func (w *Worker) answerStatus(m *natsgo.Msg) {
 		s := d.handle.Status()
 		s.Description = clean(s.Description, descriptionLimit)
 		s.LastError, s.ProgressError = short(s.LastError), short(s.ProgressError)
-		task := taskAnswer{ID: d.env.ID, Kind: d.k.name, Status: s}
+		task := taskAnswer{ID: d.env.ID, Kind: d.k.name, Level: d.env.Level, Deadline: d.env.Deadline, Status: s}
 		body, err := json.Marshal(task)
 		if err != nil { // a progress that is not a number
 			task.Status.Progress, body = 0, nil

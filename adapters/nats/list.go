@@ -89,7 +89,7 @@ func (c *Client) list(ctx context.Context, s Search) (p Page, silent []string, e
 				p.Running[a.Process]++
 			}
 			if s.selects(t.Kind, t.Status.Name) {
-				p.Tasks = append(p.Tasks, running(Status{}, a.Process, t))
+				p.Tasks = append(p.Tasks, c.described(Status{}, a.Process, t))
 			}
 		}
 	}

@@ -12,21 +12,23 @@ import (
 // the progress are unknown. A task that is due and waits for a worker has the status
 // [taskmanager.NotAssigned], one that waits to run again [taskmanager.Restarted].
 //
-// In JSON it has the fields of [taskmanager.TaskStatus] and process, id and level.
+// In JSON it has the fields of [taskmanager.TaskStatus] and process, id, level and deadline.
 type Status struct {
 	taskmanager.TaskStatus
 
-	Kind    string   // the kind; it equals TaskStatus.Kind
-	Process string   // the id of the process that has the task, or empty; see [Client.Processes]
-	ID      string   // the id; see [WithID]
-	Level   Priority // the level; see [WithPriority]
+	Kind     string    // the kind; it equals TaskStatus.Kind
+	Process  string    // the id of the process that has the task, or empty; see [Client.Processes]
+	ID       string    // the id; see [WithID]
+	Level    Priority  // the level; see [WithPriority]
+	Deadline time.Time // the deadline; zero: it has none; see [WithDeadline]
 }
 
 // statusExtra is what Status adds in JSON.
 type statusExtra struct {
-	Process string   `json:"process,omitempty"`
-	ID      string   `json:"id,omitempty"`
-	Level   Priority `json:"level,omitempty"`
+	Process  string    `json:"process,omitempty"`
+	ID       string    `json:"id,omitempty"`
+	Level    Priority  `json:"level,omitempty"`
+	Deadline time.Time `json:"deadline,omitzero"`
 }
 
 // MarshalJSON returns the JSON of the embedded status with the fields that Status adds.
@@ -36,7 +38,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	extra, err := json.Marshal(statusExtra{s.Process, s.ID, s.Level})
+	extra, err := json.Marshal(statusExtra{s.Process, s.ID, s.Level, s.Deadline})
 	if err != nil || len(extra) == len("{}") {
 		return base, err
 	}
@@ -53,7 +55,7 @@ func (s *Status) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &extra); err != nil {
 		return err
 	}
-	s.Kind, s.Process, s.ID, s.Level = s.TaskStatus.Kind, extra.Process, extra.ID, extra.Level
+	s.Kind, s.Process, s.ID, s.Level, s.Deadline = s.TaskStatus.Kind, extra.Process, extra.ID, extra.Level, extra.Deadline
 	return nil
 }
 
@@ -123,9 +125,11 @@ type statusAnswer struct {
 
 // taskAnswer is one task of a statusAnswer.
 type taskAnswer struct {
-	ID     string                 `json:"id"`
-	Kind   string                 `json:"kind"`
-	Status taskmanager.TaskStatus `json:"status"`
+	ID       string                 `json:"id"`
+	Kind     string                 `json:"kind"`
+	Level    Priority               `json:"level,omitempty"`
+	Deadline time.Time              `json:"deadline,omitzero"` // by the server's clock
+	Status   taskmanager.TaskStatus `json:"status"`
 }
 
 // The subjects on which all worker processes listen.

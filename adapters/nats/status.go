@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,7 +56,7 @@ func (c *Client) TaskStatus(ctx context.Context) (map[string]Status, error) {
 	for _, a := range answers {
 		for _, t := range a.Tasks {
 			if had := tasks[t.Status.Name]; had.Process == "" || supersedes(t, had) {
-				tasks[t.Status.Name] = running(had, a.Process, t)
+				tasks[t.Status.Name] = c.described(had, a.Process, t)
 			}
 		}
 	}
@@ -123,10 +124,15 @@ func supersedes(t taskAnswer, had Status) bool {
 	return t.Status.StartedAt.After(had.StartedAt)
 }
 
-// running returns the status of a task that a process has, as that describes it.
-func running(stored Status, process string, t taskAnswer) Status {
-	s := Status{TaskStatus: t.Status, Kind: t.Kind, Process: process, ID: t.ID, Level: stored.Level}
+// described returns the status of a task that a process has, as that describes it. stored is what is known without it.
+func (c *Client) described(stored Status, process string, t taskAnswer) Status {
+	s := Status{
+		TaskStatus: t.Status, Kind: t.Kind, Process: process, ID: t.ID, Level: cmp.Or(t.Level, stored.Level), Deadline: stored.Deadline,
+	}
 	s.TaskStatus.Kind = t.Kind
+	if !t.Deadline.IsZero() {
+		s.Deadline = c.clock.toLocal(t.Deadline)
+	}
 	return s
 }
 
@@ -158,7 +164,7 @@ func (c *Client) Lookup(ctx context.Context, name string) (Status, error) {
 	for _, a := range answers {
 		for _, t := range a.Tasks {
 			if t.ID == e.ID && (s.Process == "" || supersedes(t, s)) {
-				s = running(s, a.Process, t)
+				s = c.described(s, a.Process, t)
 			}
 		}
 	}
@@ -176,6 +182,9 @@ func (c *Client) statusOf(e envelope, stored time.Time) Status {
 	}}
 	if e.NotBefore.After(c.clock.now()) {
 		s.DueAt = c.clock.toLocal(e.NotBefore)
+	}
+	if !e.Deadline.IsZero() {
+		s.Deadline = c.clock.toLocal(e.Deadline)
 	}
 	return s
 }

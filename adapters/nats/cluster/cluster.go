@@ -158,7 +158,7 @@ func task(s *nats.Status, names map[string]string) dashboard.ClusterTask {
 	t := dashboard.ClusterTask{
 		Name: s.Name, Kind: s.Kind, Key: s.Key, State: state(s), Process: nameOf(s.Process, names),
 		Attempt: s.Attempt, Restarts: s.Restarts, Description: s.Description, Progress: s.Progress,
-		Queued: s.QueuedAt, Started: s.StartedAt, Due: s.DueAt,
+		Queued: s.QueuedAt, Started: s.StartedAt, Due: s.DueAt, Deadline: s.Deadline,
 	}
 	t.HasProgress = s.Progress != 0 && (s.Status == taskmanager.Running || s.Status == taskmanager.Blocked)
 	if s.Level != nats.Normal {

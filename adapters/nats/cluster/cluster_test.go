@@ -161,12 +161,12 @@ func TestSource(t *testing.T) {
 	s := cluster.Source(c)
 	began := work(t, c)
 	for i := range 3 { // the third one finds no worker
-		submit(t, c, "image", fmt.Sprintf("image %d", i), nats.WithKey("tenant"))
+		submit(t, c, "image", fmt.Sprintf("image %d", i), nats.WithKey("tenant"), nats.WithDeadline(time.Now().Add(2*time.Hour)))
 		if i < 2 {
 			next(t, began)
 		}
 	}
-	submit(t, c, "stranded", "later", nats.WithDelay(time.Hour), nats.WithPriority(nats.High))
+	submit(t, c, "stranded", "later", nats.WithDelay(time.Hour), nats.WithPriority(nats.High), nats.WithDeadline(time.Now().Add(2*time.Hour)))
 
 	type kind struct {
 		Name                   string
@@ -198,6 +198,9 @@ func TestSource(t *testing.T) {
 			t.Errorf("%d tasks in all, %q, %v", l.Total, l.Note, err)
 		}
 		for _, one := range l.Tasks {
+			if d := time.Until(one.Deadline) - 2*time.Hour; d.Abs() > 10*time.Minute {
+				t.Errorf("the deadline of %s is %v, want one in two hours", one.Name, one.Deadline)
+			}
 			rows = append(rows, row{one.Name, one.Kind, one.Key, one.State, one.Process, one.Level, one.Description})
 		}
 		return rows, l.Complete

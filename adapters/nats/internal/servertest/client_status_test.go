@@ -16,7 +16,7 @@ import (
 )
 
 var withoutTimes = cmp.Options{
-	cmpopts.IgnoreFields(taskmanager.TaskStatus{}, "QueuedAt", "DueAt", "LastError"), cmpopts.EquateErrors(),
+	cmpopts.IgnoreFields(taskmanager.TaskStatus{}, "QueuedAt", "DueAt", "LastError"), cmpopts.IgnoreFields(nats.Status{}, "Deadline"), cmpopts.EquateErrors(),
 }
 
 // brief is what a submit knows of a task that waits.
@@ -112,7 +112,8 @@ func TestLookup(t *testing.T) {
 	if _, err := c.Lookup(soon(t), "a"); !errors.Is(err, nats.ErrNotFound) {
 		t.Errorf("no task: the error is %v", err)
 	}
-	task, err := nats.Submit(soon(t), c, "a", 1, nats.WithKind("k"), nats.WithKey("key"), nats.WithDescription("text ü"), nats.WithDelay(time.Hour))
+	deadline := time.Now().Add(2 * time.Hour)
+	task, err := nats.Submit(soon(t), c, "a", 1, nats.WithKind("k"), nats.WithKey("key"), nats.WithDescription("text ü"), nats.WithDelay(time.Hour), nats.WithDeadline(deadline))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +122,9 @@ func TestLookup(t *testing.T) {
 	got, err := task.Status(soon(t))
 	if diff := cmp.Diff(want, got, withoutTimes); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if d := got.Deadline.Sub(deadline); d.Abs() > time.Minute {
+		t.Errorf("the deadline is %v, want %v", got.Deadline, deadline)
 	}
 	if d := time.Until(got.DueAt) - time.Hour; d.Abs() > time.Minute || time.Since(got.QueuedAt).Abs() > time.Minute {
 		t.Errorf("due at %v, queued at %v", got.DueAt, got.QueuedAt)
@@ -202,7 +206,7 @@ func TestProcesses(t *testing.T) {
 func TestStatusInJSON(t *testing.T) {
 	for _, want := range []nats.Status{
 		brief("a", "k"),
-		{Kind: "k", Process: "p", ID: "i", Level: nats.High, TaskStatus: taskmanager.TaskStatus{Name: "ä\"}", Kind: "k", Progress: .5}},
+		{Kind: "k", Process: "p", ID: "i", Level: nats.High, Deadline: time.Unix(1e9, 1).UTC(), TaskStatus: taskmanager.TaskStatus{Name: "ä\"}", Kind: "k", Progress: .5}},
 	} {
 		b, err := json.Marshal(want)
 		if err != nil {

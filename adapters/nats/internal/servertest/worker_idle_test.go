@@ -174,7 +174,8 @@ func TestWorkerShowsProgress(t *testing.T) {
 		return nil
 	})
 	w.run(t)
-	submit(t, c, "a", nats.WithDescription("long work"))
+	deadline := time.Now().Add(time.Hour)
+	submit(t, c, "a", nats.WithDescription("long work"), nats.WithPriority(nats.High), nats.WithDeadline(deadline))
 	<-set
 	s, err := c.Lookup(soon(t), "a")
 	if err != nil {
@@ -182,6 +183,15 @@ func TestWorkerShowsProgress(t *testing.T) {
 	}
 	if s.Progress != 0.5 || s.Description != "half-way" || s.Status != taskmanager.Running || s.Process != w.ID() {
 		t.Errorf("the status is %+v", s)
+	}
+	page, err := c.List(soon(t), nats.Search{})
+	if err != nil || len(page.Tasks) != 1 {
+		t.Fatalf("the list is %+v, %v", page, err)
+	}
+	for how, s := range map[string]nats.Status{"alone": s, "in a list": page.Tasks[0]} {
+		if s.Level != nats.High || s.Deadline.Sub(deadline).Abs() > time.Minute {
+			t.Errorf("%s, the level is %v and the deadline %v, want %v and %v", how, s.Level, s.Deadline, nats.High, deadline)
+		}
 	}
 	close(end)
 }
