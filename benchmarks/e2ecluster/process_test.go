@@ -4,6 +4,7 @@ package e2ecluster_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
 )
@@ -109,11 +112,18 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// freeze lets the process stand still until thaw.
+// freeze lets the process stand still until thaw, and waits until it does.
 func (p *process) freeze() {
 	p.t.Helper()
+	p.note(ledger.Freeze)
 	p.signal(syscall.SIGSTOP)
-	p.note(ledger.Freeze) // after the last line of the process itself
+	var info unix.Siginfo
+	for {
+		err := unix.Waitid(unix.P_PID, p.command.Process.Pid, &info, unix.WSTOPPED, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return // any other error means that it has ended
+		}
+	}
 }
 
 func (p *process) thaw() {

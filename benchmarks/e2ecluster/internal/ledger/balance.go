@@ -36,7 +36,8 @@ type askedFor struct {
 
 // account is the ledger, sorted by task.
 type account struct {
-	faults  []Line // after which tasks may run twice
+	ends    []Line              // of servers, after which tasks may run twice
+	stood   map[string][]period // by process: when it stood still
 	tasks   map[taskKey]*task
 	ran     map[taskKey][]Run // in the order of the starts
 	since   map[taskKey]int64 // when they were tried or started first: they are delivered after that
@@ -68,7 +69,7 @@ func Balance(lines []Line, dead []Dead) []Fault {
 }
 
 func sort(lines []Line, dead []Dead) *account {
-	a := &account{faults: faultsOf(lines), tasks: map[taskKey]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
+	a := &account{ends: Select(lines, Line.endOfServer), stood: standstills(lines), tasks: map[taskKey]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
 	asked := map[string]Line{} // by process and id
 	for _, l := range lines {
 		switch l.Event {
@@ -256,13 +257,26 @@ func (a *account) disturbed(r Run, until int64) bool {
 		return true
 	}
 	return slices.ContainsFunc(a.ran[r.task()], func(o Run) bool {
-		return a.any(o.From, until, func(l Line) bool { return l.Event == Freeze && l.Process == o.Process })
+		return slices.ContainsFunc(a.stood[o.Process], func(p period) bool { return p.from <= until && o.From <= p.to })
 	})
 }
 
-// faultsOf returns the lines after which tasks may run twice.
-func faultsOf(lines []Line) []Line {
-	return Select(lines, func(l Line) bool { return l.Event == Freeze || l.endOfServer() })
+// period is the time between two lines.
+type period struct{ from, to int64 }
+
+// standstills returns when processes stood still. The line about it comes before the fact, since a process may go on for
+// a moment after the signal.
+func standstills(lines []Line) map[string][]period {
+	stood := map[string][]period{}
+	for _, l := range lines {
+		switch list := stood[l.Process]; l.Event {
+		case Freeze:
+			stood[l.Process] = append(list, period{l.At, Forever})
+		case Thaw:
+			list[len(list)-1].to = l.At
+		}
+	}
+	return stood
 }
 
 func (l Line) endOfServer() bool {
@@ -270,11 +284,8 @@ func (l Line) endOfServer() bool {
 }
 
 // serverEnded reports whether a server was killed or stopped in a period.
-func (a *account) serverEnded(from, to int64) bool { return a.any(from, to, Line.endOfServer) }
-
-// any reports whether a fault of a period matches.
-func (a *account) any(from, to int64, match func(Line) bool) bool {
-	return slices.ContainsFunc(a.faults, func(l Line) bool { return from <= l.At && l.At <= to && match(l) })
+func (a *account) serverEnded(from, to int64) bool {
+	return slices.ContainsFunc(a.ends, func(l Line) bool { return from <= l.At && l.At <= to })
 }
 
 const (

@@ -37,7 +37,7 @@ const (
 	Launch Event = "launch" // it has been started
 	Term   Event = "term"   // it was asked to end
 	Kill   Event = "kill"   // it was killed, or it kills itself
-	Freeze Event = "freeze" // it stands still from now on
+	Freeze Event = "freeze" // it will stand still in a moment
 	Thaw   Event = "thaw"   // it goes on
 	Cut    Event = "cut"    // its connection carries nothing from now on
 	Mend   Event = "mend"   // its connection carries bytes again

@@ -165,6 +165,8 @@ func TestBalance(t *testing.T) {
 			want: []string{"a.2: accepted while a.1"}},
 		{name: "overlap", lines: append(submitted, "w1 start a.1 1", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2"), want: []string{"overlap"}},
 		{name: "overlap of a frozen process", lines: append(submitted, "w1 start a.1 1", "w1 freeze", "w2 start a.1 2", "w1 thaw", "w1 end a.1 1", "w2 end a.1 2")},
+		{name: "overlap of a process that froze a moment later", lines: append(submitted, "w1 freeze", "w1 start a.1 1", "w2 start a.1 2", "w1 thaw", "w1 end a.1 1", "w2 end a.1 2")},
+		{name: "overlap after a thaw", lines: append(submitted, "w1 freeze", "w1 thaw", "w1 start a.1 1", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2"), want: []string{"overlap"}},
 		{name: "overlap after another was frozen", lines: append(submitted, "w1 start a.1 1", "w3 freeze", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2"), want: []string{"overlap"}},
 		{name: "overlap after a server was killed", lines: append(submitted, "w1 start a.1 1", "server1 kill", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2")},
 		{name: "overlap of the second execution after a server was killed", lines: append(submitted, "w1 start a.1 1", "server1 kill", "w2 start a.1 2", "w1 end a.1 1",
