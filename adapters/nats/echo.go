@@ -3,31 +3,56 @@ package nats
 import (
 	"strconv"
 	"time"
+
+	natsgo "github.com/nats-io/nats.go"
 )
 
-// echoToken is the beginning of the last part of the subjects of messages to itself.
+// echoToken is the beginning of the last part of the subjects of echoes.
 const echoToken = "echo-"
 
-// echo sends a message to the worker itself. All messages of the connection keep their order, so what comes
-// after it was sent by the server after the echo was sent by the worker. Nothing in a task tells when
-// the server has delivered it; it may have been in a buffer for longer than the lease while the process or
-// the network stood still.
+// echo is a message that comes back to the worker.
+type echo struct {
+	sent   time.Time
+	source *source // that it goes to
+}
+
+// The server keeps the order of what a stream sends: tasks, and confirmations. So what comes after the confirmation of
+// some message was sent by the server after the worker had sent that message. Nothing in a task tells when the
+// server has delivered it; it may have been in a buffer for longer than the lease while the process, the network or
+// the stream stood still. A stream does so while it writes what has arrived: with a disk that is slow to sync, for
+// seconds. A message to the worker's own inbox would overtake the tasks then.
 //
-// In a cluster, the echo turns round in the server of the connection, and a task comes from the server that leads its
-// consumer. What stands still between these two for longer than a lease, the echo does not show.
+// In a cluster, consumers have leaders of their own, and each asks the majority before it sends a task. What stands still
+// there for longer than a lease, the echo does not show.
+
+// echoSubject returns the subject of echoes by a consumer: that of settling a task that does not exist. An extension
+// of its lease, which is confirmed like any other, does nothing.
+func (w *Worker) echoSubject(durable string) string {
+	return "$JS.ACK." + w.c.cfg.namespace + "." + durable + ".1." + strconv.FormatUint(1<<62, 10) + ".1.0.0"
+}
+
+// echo sends a message that comes back, by one consumer after the other.
 func (p *puller) echo(now time.Time) {
 	p.mu.Lock()
+	s := p.sources[p.echoed%uint64(len(p.sources))]
+	for i := range p.sources {
+		if next := p.sources[(p.echoed+uint64(i))%uint64(len(p.sources))]; !next.gone {
+			s = next
+			break
+		}
+	}
 	p.echoed++
-	p.echoes = append(p.echoes, now)
+	p.echoes = append(p.echoes, echo{sent: now, source: s})
 	number := p.echoed
 	p.mu.Unlock()
-	if err := p.w.c.nc.Publish(p.inbox+echoToken+strconv.FormatUint(number, 36), nil); err != nil {
+	reply := p.inbox + echoToken + strconv.FormatUint(number, 36)
+	if err := p.w.c.nc.PublishRequest(p.w.echoSubject(s.durable), reply, progressMark); err != nil {
 		p.w.logs.errorf("echo", "nats: %s", clean(err.Error(), errorLimit))
 	}
 }
 
-// heardEcho moves the floor.
-func (p *puller) heardEcho(token string) {
+// heardEcho moves the floor, or notes that a consumer is gone.
+func (p *puller) heardEcho(token string, m *natsgo.Msg) {
 	number, err := strconv.ParseUint(token, 36, 64)
 	p.mu.Lock()
 	first := p.echoed - uint64(len(p.echoes)) + 1
@@ -35,12 +60,18 @@ func (p *puller) heardEcho(token string) {
 		p.mu.Unlock()
 		return
 	}
-	at := p.echoes[number-first]
+	heard := p.echoes[number-first]
+	if m.Header.Get("Status") == "503" { // nobody listens
+		heard.source.gone = true
+		p.mu.Unlock()
+		p.signal()
+		return
+	}
 	p.echoes = p.echoes[number-first+1:]
 	old := p.floor
-	p.floor = at
+	p.floor = heard.sent
 	p.mu.Unlock()
-	if at.Sub(old) > share(p.w.c.cfg.lease, askUntil) {
+	if heard.sent.Sub(old) > share(p.w.c.cfg.lease, askUntil) {
 		p.signal()
 	}
 }
@@ -51,7 +82,7 @@ func (p *puller) deaf() bool {
 	age, unheard := time.Since(p.floor), len(p.echoes)
 	p.mu.Unlock()
 	if age > 2*p.w.c.cfg.lease && unheard > 8 && p.w.c.nc.IsConnected() {
-		p.w.logs.errorf("floor", "nats: the worker takes no tasks, as it does not receive the messages that it sends to itself; its user needs the right to publish to its inbox, see Permissions")
+		p.w.logs.errorf("floor", "nats: the worker takes no tasks, as the server does not confirm its messages in time: its disk or network is too slow for a lease of %v, or the user of the worker lacks the right to extend leases, see Permissions", p.w.c.cfg.lease)
 	}
 	return age > share(p.w.c.cfg.lease, askUntil)
 }

@@ -30,9 +30,9 @@ type puller struct {
 	sub   *natsgo.Subscription
 	wake  chan struct{} // has a token if something has changed for the goroutine of run
 
-	mu      sync.Mutex  // guards the fields of the sources that change, and these:
-	floor   time.Time   // whatever comes now, the server has sent after this time; see echo
-	echoes  []time.Time // when messages to itself were sent that have not come back; the last one has the number echoed
+	mu      sync.Mutex // guards the fields of the sources that change, and these:
+	floor   time.Time  // whatever comes now, the server has sent after this time; see echo.go
+	echoes  []echo     // that have not come back; the last one has the number echoed
 	echoed  uint64
 	sources []*source // from the highest level, the kinds of a level next to each other
 	byName  map[string]int
@@ -80,7 +80,11 @@ func (p *puller) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() || p.deaf() {
+		deaf := p.deaf()
+		if deaf {
+			p.reviveGone(ctx)
+		}
+		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() || deaf {
 			p.sleep(ctx, 100*time.Millisecond)
 			continue
 		}
@@ -169,6 +173,21 @@ func (p *puller) revive(ctx context.Context, s *source) bool {
 		s.made, s.created, s.passed = made, made, 0
 	}
 	return true
+}
+
+// reviveGone makes the consumers again that have been deleted. Without any, the worker hears no echo.
+func (p *puller) reviveGone(ctx context.Context) {
+	if !p.w.c.nc.IsConnected() {
+		return
+	}
+	for _, s := range p.sources {
+		p.mu.Lock()
+		gone := s.gone
+		p.mu.Unlock()
+		if gone && p.revive(ctx, s) {
+			p.echo(time.Now())
+		}
+	}
 }
 
 // consumerOf returns when the consumer of a source was made. With ensure, it is made if it is missing.
@@ -331,7 +350,7 @@ func (p *puller) ask(s *source, token string, r pullRequest) {
 func (p *puller) received(m *natsgo.Msg) {
 	if token, ok := strings.CutPrefix(m.Subject, p.inbox); ok {
 		if number, ok := strings.CutPrefix(token, echoToken); ok {
-			p.heardEcho(number)
+			p.heardEcho(number, m)
 		} else {
 			p.status(token, m)
 		}
@@ -413,7 +432,7 @@ func (p *puller) check(now time.Time) {
 	p.mu.Lock()
 	last := p.floor
 	if n := len(p.echoes); n > 0 {
-		last = p.echoes[n-1]
+		last = p.echoes[n-1].sent
 	}
 	for _, s := range p.sources {
 		if s.silent(now) {

@@ -3,6 +3,8 @@
 package e2ecluster_test
 
 import (
+	"github.com/nats-io/nats.go/jetstream"
+
 	"context"
 	"errors"
 	"fmt"
@@ -154,4 +156,36 @@ func TestSubmittersRace(t *testing.T) {
 			t.Logf("%d submits of %d names: %d accepted, %d refused; %d began after the kill", len(c.find(ledger.Try, "")), names, len(won), len(refused), len(after))
 		})
 	}
+}
+
+// A server that is slow, since it syncs thousands of messages that came at once, sends tasks long after it has begun to
+// count their leases. A worker that gets one of those does not run it while another worker does.
+func TestSlowServer(t *testing.T) {
+	c := launch(t, settings{lease: time.Second, always: true, crashes: 1000})
+	for i := range 2 {
+		c.worker(fmt.Sprint("w", i), "-workers", "50")
+	}
+	const tasks, burst = 15, 3000
+	flood := c.connect(c.url())
+	stall := time.Duration(0)
+	for i := range tasks {
+		begun := time.Now()
+		c.submit(fmt.Sprint("task/", i), job.Plain, job.Job{Work: 3 * time.Second})
+		stall = max(stall, time.Since(begun))
+		for n := range burst {
+			if err := flood.Publish(fmt.Sprintf("tasks.run.normal.nobody.%d-%d", i, n), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c.await(tasks, ledger.End, "")
+	c.until("the flood to be removed", func(ctx context.Context) error {
+		s, err := c.js.Stream(ctx, "tasks")
+		if err != nil {
+			return err
+		}
+		return s.Purge(ctx, jetstream.WithPurgeSubject("tasks.run.normal.nobody.*"))
+	})
+	c.balance(patience)
+	t.Logf("%d executions of %d tasks; a submit took up to %v", len(c.runs("")), tasks, stall)
 }
