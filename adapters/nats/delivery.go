@@ -52,6 +52,7 @@ type delivery struct {
 	over   bool                // it is executed no more: its lease is kept for the settlement
 	again  uint64              // the number of a further delivery that this one has taken over; see admit
 	away   bool                // it is given back: this process does not have the task any more
+	alone  bool                // it has the token of Worker.alone
 
 	// sealed is set before the delivery is given back: an extension of the lease that came later would
 	// delay the next delivery. sending guards it and orders the messages about the delivery.
@@ -87,7 +88,7 @@ func (w *Worker) take(d *delivery, polled bool) {
 		return
 	}
 	if why == admitted && simple && !surplus {
-		d.hist = d.hist.account(1, false)
+		d.hist = d.hist.account(1, false, w.c.cfg.crashes)
 		w.submit(d)
 		return
 	}
@@ -169,10 +170,10 @@ func (d *delivery) prepare(why admission, surplus bool) {
 	}
 	delayed := !d.env.NotBefore.IsZero()
 	back := d.hist.wentBack(d.delivered)
-	d.hist = d.hist.account(d.delivered, delayed)
+	d.hist = d.hist.account(d.delivered, delayed, w.c.cfg.crashes)
 	if back {
 		if err := d.writeHistory(ctx); err != nil {
-			w.logs.errorf("count", "nats: crashes of task %s may not be counted: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+			w.logs.errorf("count", "%s", crashesLost(d, err))
 		}
 	}
 	now := w.c.clock.now()
@@ -207,7 +208,7 @@ func (d *delivery) prepare(why admission, surplus bool) {
 	}
 }
 
-// holdable returns how long a task that is not due is held, which spares giving it back.
+// holdable returns how long a task that cannot run yet is held, which spares giving it back.
 func (d *delivery) holdable() time.Duration { return min(holdFor, d.w.c.cfg.lease/10) }
 
 // takenWait returns how long to wait for the end of an earlier execution in this process.
@@ -301,13 +302,20 @@ func (w *Worker) stale(d *delivery) {
 	w.spawn(func() { d.excuse(w.life) })
 }
 
-// start takes a slot of the key, makes the task and submits it.
+// start takes a slot of the key, makes the task and submits it. A suspect waits for other suspects.
 func (d *delivery) start(ctx context.Context) {
+	suspect := d.isSuspect()
+	if suspect && !d.goAlone(ctx) {
+		return
+	}
 	if d.k.keyLimit > 0 && d.env.Key != "" {
 		if ok, err := d.takeSlot(ctx); !ok {
 			d.waitForSlot(ctx, err)
 			return
 		}
+	}
+	if suspect && !d.recordAlone(ctx) {
+		return
 	}
 	d.w.submit(d)
 }

@@ -28,6 +28,10 @@ func (w *Worker) allowed(room int) int {
 func (w *Worker) release(d *delivery) {
 	w.mu.Lock()
 	delete(w.held, d)
+	if d.alone {
+		d.alone = false
+		<-w.alone
+	}
 	if id := d.env.ID; w.byID[id] == d {
 		delete(w.byID, id)
 		if !d.away && !d.lost {

@@ -12,41 +12,6 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
-// crashesSince returns how many deliveries before the one with the number delivered ended without a
-// record, in addition to those that h counts: their workers died, or lost the lease.
-//
-// The server counts deliveries from 1. It begins again when the consumer is made again, and goes back a little when
-// it is killed, or another server of a cluster takes over, since it does not sync the count as it does
-// histories. A number that is not above the accounted ones shows that, see [history.wentBack]; no crash is invented
-// then. A task that was stored with a delay is given back before it is due, and that is not recorded.
-func (h history) crashesSince(delivered uint64, delayed bool) int {
-	base := h.Deliveries
-	if h.wentBack(delivered) {
-		return 0
-	}
-	if base == 0 && delayed {
-		base = 1
-	}
-	if delivered <= base+1 {
-		return 0
-	}
-	return int(min(delivered-base-1, 1<<20))
-}
-
-// wentBack reports whether the count of the server has gone back. The history is stored at once then, so that crashes
-// are counted from there on.
-func (h history) wentBack(delivered uint64) bool { return delivered <= h.Deliveries }
-
-// account records that the deliveries up to delivered are no crashes, apart from those that
-// crashesSince found.
-func (h history) account(delivered uint64, delayed bool) history {
-	n := h.crashesSince(delivered, delayed)
-	h.Crashes += n
-	h.State.Attempts += n
-	h.Deliveries = delivered
-	return h
-}
-
 // origin returns the history for the manager, of a delivery for which account has been called.
 func (h history) origin(queued time.Time) restart.State {
 	s := h.State
@@ -63,8 +28,9 @@ type history struct {
 	State      restart.State `json:"state"`
 	NotBefore  int64         `json:"not_before,omitempty"` // Unix time in ns by the server's clock; 0: at once
 	Deliveries uint64        `json:"deliveries"`           // those that are accounted for
-	Crashes    int           `json:"crashes,omitempty"`    // deliveries in a row that ended without a record, before the accounted ones
-	Tries      int           `json:"tries,omitempty"`      // vain attempts to start, for want of a slot or the name
+	Crashes    int           `json:"crashes,omitempty"`    // in a row, up to the accounted deliveries
+	Alone      bool          `json:"alone,omitempty"`      // the last accounted delivery is executed; see crash.go
+	Tries      int           `json:"tries,omitempty"`      // vain attempts to start, for want of a slot or the name, or as a suspect
 	Decodes    int           `json:"decodes,omitempty"`    // failures to read the payload
 	Trace      string        `json:"trace,omitempty"`      // traceparent of the last execution
 	Err        string        `json:"err,omitempty"`        // why it was given back, if no execution says so

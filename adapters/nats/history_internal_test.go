@@ -6,66 +6,109 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestCrashesAreCounted follows a task through deliveries that crash, are given back, or are
-// forgotten because the consumer is made again or the server was killed, and compares with the real number of crashes.
+// followed is a task whose deliveries a test follows, next to what a worker stores about it.
+type followed struct {
+	h         history
+	delivered uint64 // the count of the server
+	delayed   bool
+	permitted int
+	crashes   int // in a row, as they should be counted
+}
+
+// deliver returns what a worker finds at the next delivery.
+func (f *followed) deliver() history {
+	f.delivered++
+	seen := f.h.account(f.delivered, f.delayed, f.permitted)
+	if f.h.wentBack(f.delivered) {
+		f.h = seen // stored at once
+	}
+	return seen
+}
+
+// crash ends a delivery with the process of its worker, before the execution or in it.
+func (f *followed) crash(seen history, executed bool) {
+	if seen.Crashes < mostUnseen(f.permitted) {
+		f.crashes++
+		return
+	}
+	if executed {
+		f.crashes++
+		f.h = seen
+		f.h.Alone = true
+	}
+}
+
+// TestCrashesAreCounted follows a task through deliveries that crash, before it is executed or while it is, are given
+// back, or are forgotten because the consumer is made again or the server was killed, and compares with the real number
+// of crashes: all count, but the last one only if it was that of an execution.
 func TestCrashesAreCounted(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		delayed := rapid.Bool().Draw(rt, "delayed")
 		remakes := rapid.Bool().Draw(rt, "remakes")
-		var h history
-		delivered, crashes, attempts, first := uint64(0), 0, 0, true
+		f := followed{delayed: rapid.Bool().Draw(rt, "delayed"), permitted: rapid.IntRange(1, 6).Draw(rt, "permitted")}
+		if f.delayed {
+			f.delivered = 1 // given back before it is due, without a record
+		}
+		attempts := 0
 		for range rapid.IntRange(1, 30).Draw(rt, "deliveries") {
-			delivered++
-			if first && delayed {
-				first = false
-				continue // given back before it is due, without a record
+			seen := f.deliver()
+			if remakes && seen.Crashes > f.crashes {
+				rt.Fatalf("delivery %d: %d crashes were found, and there were %d", f.delivered, seen.Crashes, f.crashes)
 			}
-			seen := h.account(delivered, delayed)
-			if h.wentBack(delivered) {
-				h = seen // stored at once
+			if !remakes && (seen.Crashes != f.crashes || seen.State.Attempts != attempts) {
+				rt.Fatalf("delivery %d: %d crashes and %d attempts were found, want %d and %d", f.delivered, seen.Crashes, seen.State.Attempts, f.crashes, attempts)
 			}
-			if remakes && seen.Crashes > crashes {
-				rt.Fatalf("delivery %d: %d crashes were found, and there were %d", delivered, seen.Crashes, crashes)
+			if seen.Crashes >= f.permitted {
+				return // it is dead
 			}
-			if !remakes && (seen.Crashes != crashes || seen.State.Attempts != attempts) {
-				rt.Fatalf("delivery %d: %d crashes and %d attempts were found, want %d and %d", delivered, seen.Crashes, seen.State.Attempts, crashes, attempts)
-			}
-			switch rapid.SampledFrom([]string{"crash", "give back", "fail", "remake", "forget"}).Draw(rt, "end") {
-			case "crash":
-				crashes++
+			switch end := rapid.SampledFrom([]string{"crash", "crash before", "give back", "fail", "remake", "forget"}).Draw(rt, "end"); end {
+			case "crash", "crash before":
+				f.crash(seen, end == "crash")
 				attempts++
 			case "give back":
-				h = seen
+				f.h = seen
 			case "fail":
-				h = seen
-				h.Crashes, crashes = 0, 0
-				h.State.Attempts++
+				f.h = seen
+				f.h.Crashes, f.crashes = 0, 0
+				f.h.State.Attempts++
 				attempts++
 			case "remake":
-				h = seen
+				f.h = seen
 				if remakes {
-					delivered = 0
+					f.delivered = 0
 				}
 			case "forget":
-				h = seen
+				f.h = seen
 				if remakes {
-					delivered -= min(delivered, rapid.Uint64Range(0, 3).Draw(rt, "forgotten"))
+					f.delivered -= min(f.delivered, rapid.Uint64Range(0, 3).Draw(rt, "forgotten"))
 				}
 			}
 		}
 		// A task that does nothing but crash is found out soon, whatever was before.
-		const row = 10
-		found := h.Crashes
-		for range row {
-			delivered++
-			if seen := h.account(delivered, delayed); h.wentBack(delivered) {
-				h, found = seen, seen.Crashes
-			} else {
-				found = seen.Crashes
+		for range f.permitted + 3 {
+			seen := f.deliver()
+			if seen.Crashes >= f.permitted {
+				return
 			}
+			f.crash(seen, true)
 		}
-		if least := h.Crashes + row - 3; found < least {
-			rt.Fatalf("after %d crashes in a row %d were found, want at least %d", row, found, least)
+		rt.Fatalf("after %d crashes in a row, of which %d are permitted, the task lives", f.permitted+3, f.permitted)
+	})
+}
+
+// A task that is never executed when its process dies does not die, however often that happens.
+func TestBystandersLive(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		f := followed{delayed: rapid.Bool().Draw(rt, "delayed"), permitted: rapid.IntRange(2, 6).Draw(rt, "permitted")}
+		for range 20 {
+			seen := f.deliver()
+			if seen.Crashes >= f.permitted {
+				rt.Fatalf("delivery %d: it is dead after %d crashes before it was executed, and %d are permitted", f.delivered, seen.Crashes, f.permitted)
+			}
+			if rapid.Bool().Draw(rt, "given back") {
+				f.h = seen
+			} else {
+				f.crash(seen, false)
+			}
 		}
 	})
 }

@@ -104,6 +104,11 @@ func WithLease(d time.Duration) Option {
 // worker stands still or is cut off, before it is a dead letter. The default is 5. A delivery that is lost with
 // a connection counts too, and so does an execution of which the worker cannot record the failure for ten
 // seconds, because the server is full. How long an execution takes does not matter.
+//
+// When a process ends, the crash counts for all tasks that it had, since nothing tells which of them was the cause. With
+// n of 2 or more, the last crash is counted more strictly: a worker executes only one task at a time that has one
+// crash left, and only the end of the process during that execution is the task's last crash. So a task that ends
+// every process becomes a dead letter alone.
 func WithCrashes(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

@@ -398,13 +398,13 @@ func (d *delivery) excuse(ctx context.Context) {
 		mine.State.Attempts++
 	}
 	d.hist, d.read, d.fresh = history{}, false, false
-	if err := d.readHistory(ctx); err != nil || d.hist.Deliveries >= d.delivered {
+	if err := d.readHistory(ctx); err != nil || d.hist.Deliveries > d.delivered || d.hist.Deliveries == d.delivered && !d.hist.Alone {
 		return
 	}
 	if mine.Deliveries == d.delivered { // it was accounted for when it arrived
 		d.hist = mine
 	} else {
-		d.hist = d.hist.account(d.delivered, !d.env.NotBefore.IsZero())
+		d.hist = d.hist.account(d.delivered, !d.env.NotBefore.IsZero(), d.w.c.cfg.crashes)
 	}
 	if err := d.writeHistory(ctx); err != nil {
 		d.w.logs.errorf("excuse", "%s", clean(err.Error(), errorLimit))

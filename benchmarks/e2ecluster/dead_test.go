@@ -17,21 +17,25 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
 )
 
-// A task that kills its process is a dead letter after as many crashes as allowed, and the other tasks go on.
+// A task that kills its process is a dead letter after as many crashes as allowed. The tasks that every process had at
+// the same time, which come to the next one together with it, are not: they end.
 func TestPoison(t *testing.T) {
+	const others = 12
 	c := launch(t, settings{crashes: 3})
 	c.submit("poison", job.Plain, job.Job{Kills: 1000})
+	for i := range others {
+		c.submit(fmt.Sprint("healthy/", i), job.Plain, job.Job{Work: 100 * time.Millisecond})
+	}
 	begun := time.Now()
-	worker := c.worker("w1")
-	c.submit("healthy", job.Again, job.Job{})
+	worker := c.worker("w1", "-workers", fmt.Sprint(1+others))
 	deaths := 0
-	c.until("a dead letter", func(context.Context) error {
+	c.until("all tasks to end", func(ctx context.Context) error {
 		if worker.hasEnded() {
 			deaths++
-			worker = c.worker("w1")
+			worker = c.worker("w1", "-workers", fmt.Sprint(1+others))
 		}
-		if len(c.deadLetters()) == 0 {
-			return fmt.Errorf("%d workers have died", deaths)
+		if err := c.isEmpty(ctx); err != nil {
+			return fmt.Errorf("%d workers have died: %w", deaths, err)
 		}
 		return nil
 	})
@@ -39,11 +43,11 @@ func TestPoison(t *testing.T) {
 	if runs := c.runs("poison"); len(runs) != c.crashes || deaths != c.crashes {
 		t.Errorf("%d executions killed %d workers, want %d:\n%s", len(runs), deaths, c.crashes, c.story("poison"))
 	}
-	d := c.deadLetters()[0]
-	if d.Name != "poison" || d.ID != "poison.1" || d.Kind != job.Plain {
-		t.Errorf("the dead letter: %+v", d)
+	dead := c.deadLetters()
+	if len(dead) != 1 || dead[0].Name != "poison" || dead[0].ID != "poison.1" || dead[0].Kind != job.Plain {
+		t.Fatalf("the dead letters: %+v", dead)
 	}
-	t.Logf("%d workers died in %v; the reason: %s; %d attempts", deaths, time.Since(begun), d.Reason, d.Attempts)
+	t.Logf("%d workers died, and all ended in %v; the reason: %s; %d attempts", deaths, time.Since(begun), dead[0].Reason, dead[0].Attempts)
 }
 
 // raw stores a message as another program would.
