@@ -401,6 +401,11 @@ func (d *delivery) excuse(ctx context.Context) {
 	if err := d.readHistory(ctx); err != nil || d.hist.Deliveries > d.delivered || d.hist.Deliveries == d.delivered && !d.hist.Alone {
 		return
 	}
+	if d.rev == 0 { // perhaps another worker has ended the task
+		if stored, err := d.w.c.hasTask(ctx, d.seq, d.env.Name); err != nil || !stored {
+			return
+		}
+	}
 	if mine.Deliveries == d.delivered { // it was accounted for when it arrived
 		d.hist = mine
 	} else {
