@@ -3,14 +3,14 @@
 package e2ecluster_test
 
 import (
-	"github.com/nats-io/nats.go/jetstream"
-
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/job"
