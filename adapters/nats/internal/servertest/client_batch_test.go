@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
@@ -210,10 +209,16 @@ func TestABatchWithAnIDIsRepeated(t *testing.T) {
 func TestABatchWithAnUnknownOutcome(t *testing.T) {
 	c, p, st, _ := behind(t)
 	p.Mute()
-	ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	_, err := nats.SubmitAll(ctx, c, items("a", 10), nats.WithKind("k"), nats.WithID("mine"))
-	if !errors.Is(err, nats.ErrUnknownOutcome) {
+	submitted := make(chan error, 1)
+	go func() {
+		_, err := nats.SubmitAll(ctx, c, items("a", 10), nats.WithKind("k"), nats.WithID("mine"))
+		submitted <- err
+	}()
+	eventually(t, "the server answers", func() bool { return p.Kept() > 0 })
+	stop()
+	if err := <-submitted; !errors.Is(err, nats.ErrUnknownOutcome) {
 		t.Fatalf("the error is %v, want ErrUnknownOutcome", err)
 	}
 	p.Cut()

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -134,7 +133,7 @@ func clusterRaces(t *testing.T, clients []*nats.Client, nc *natsgo.Conn) {
 			})
 		}
 		if round%2 == 1 {
-			if _, err := nc.Request("$JS.API.STREAM.LEADER.STEPDOWN.tasks", nil, 10*time.Second); err != nil {
+			if _, err := nc.RequestWithContext(soon(t), "$JS.API.STREAM.LEADER.STEPDOWN.tasks", nil); err != nil {
 				t.Error(err)
 			}
 		}

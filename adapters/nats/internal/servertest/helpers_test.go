@@ -13,10 +13,19 @@ import (
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
 )
 
+const (
+	// patience is when a test has taken far too long, on any machine.
+	patience = 2 * time.Minute
+	// never is a lease that does not end during a test.
+	never = 10 * patience
+	// quickly is what something takes at most that waits for no time limit, on a machine that is busy with other tests.
+	quickly = 30 * time.Second
+)
+
 // soon returns a context that ends when a test has taken far too long.
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(stop)
 	return ctx
 }
@@ -60,6 +69,39 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("waited too long: %s", what)
 		}
 	}
+}
+
+// waitOut waits until d has passed since a moment of which nothing tells that it is so long ago. Nothing may depend on
+// how much longer it takes: a busy machine comes late.
+func waitOut(t *testing.T, since time.Time, d time.Duration) {
+	t.Helper()
+	eventually(t, "time", func() bool { return time.Since(since) > d })
+}
+
+// listenTo returns the messages that anybody sends to a subject from now on.
+func listenTo(t *testing.T, nc *natsgo.Conn, subject string) <-chan *natsgo.Msg {
+	t.Helper()
+	messages := make(chan *natsgo.Msg, 10_000)
+	sub, err := nc.ChanSubscribe(subject, messages)
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Unsubscribe() })
+	return messages
+}
+
+// next waits for something on a channel.
+func next[V any](t *testing.T, what string, from <-chan V) (v V) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-soon(t).Done():
+		t.Fatalf("waited too long: %s", what)
+	}
+	return v
 }
 
 // testLog passes messages to the log of the test.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -100,8 +101,9 @@ func TestWorkerRunEndsWithItsContext(t *testing.T) {
 // TestWorkerDrainOfADeafHandler drains a worker whose handler ignores its context. The task runs elsewhere
 // when its lease has ended, and the delivery is no crash.
 func TestWorkerDrainOfADeafHandler(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
-	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(time.Second), nats.WithCrashes(1))
+	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(10*time.Second), nats.WithCrashes(1))
 	first := newWorker(t, c, 1)
 	begun, end := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() { close(end) })
@@ -146,7 +148,8 @@ func TestWorkerDrainBeforeRun(t *testing.T) {
 	}
 }
 
-// TestWorkerManagerEnds stops or drains the manager below a worker.
+// TestWorkerManagerEnds stops or drains the manager below a worker. The task runs until it is cancelled, or until the
+// manager drains.
 func TestWorkerManagerEnds(t *testing.T) {
 	for name, end := range map[string]func(context.Context, *taskmanager.TaskManager) error{
 		"stop":  func(ctx context.Context, m *taskmanager.TaskManager) error { return m.Stop(ctx) },
@@ -156,16 +159,26 @@ func TestWorkerManagerEnds(t *testing.T) {
 			nc := connect(t, serve(t, embed.Options{}))
 			c := open(t, nc, nats.WithLogger(testLog{t}))
 			w := newWorker(t, c, 1)
-			begun := make(chan struct{})
+			begun, drains := make(chan struct{}), make(chan struct{})
 			handle(t, w, "work", func(ctx context.Context, _ string) error {
 				close(begun)
-				rest(ctx, 50*time.Millisecond)
-				return ctx.Err()
+				select {
+				case <-drains:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			})
 			w.run(t)
 			submit(t, c, "a")
 			<-begun
-			if err := end(soon(t), w.m); err != nil {
+			ended := make(chan error, 1)
+			go func() { ended <- end(soon(t), w.m) }()
+			if name == "drain" {
+				eventually(t, "the manager drains", func() bool { return w.m.Describe().State == observe.StateDraining })
+				close(drains)
+			}
+			if err := <-ended; err != nil {
 				t.Fatal(err)
 			}
 			err := w.result(t)

@@ -81,13 +81,13 @@ func (w *testWorker) drain(t *testing.T) (drained, ran error) {
 // result waits for the result of Run.
 func (w *testWorker) result(t *testing.T) error {
 	t.Helper()
-	timer := time.NewTimer(time.Minute)
-	defer timer.Stop()
+	ctx, stop := context.WithTimeout(context.Background(), patience) // that of the test has ended when it cleans up
+	defer stop()
 	select {
 	case err := <-w.ran:
 		w.ran <- err
 		return err
-	case <-timer.C:
+	case <-ctx.Done():
 		t.Fatal("Run does not return")
 		return nil
 	}

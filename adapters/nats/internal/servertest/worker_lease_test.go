@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
@@ -26,7 +28,7 @@ func listening(t *testing.T) (*embed.Server, *natsgo.Conn) {
 // dial connects over TCP. The connection is closed at the end of the test.
 func dial(t *testing.T, url string) *natsgo.Conn {
 	t.Helper()
-	nc, err := natsgo.Connect(url, append(nats.ConnOptions(testLog{t}), natsgo.Token("token"), natsgo.ReconnectWait(10*time.Millisecond))...)
+	nc, err := natsgo.Connect(url, append(nats.ConnOptions(testLog{t}), natsgo.Token("token"), natsgo.ReconnectWait(10*time.Millisecond), natsgo.Timeout(quickly))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +51,9 @@ func succeed(context.Context) error { return nil }
 // TestWorkerLosesItsLease mutes the server to the worker that has a task. The worker cancels the task before
 // another one gets it, and settles nothing afterwards.
 func TestWorkerLosesItsLease(t *testing.T) {
+	t.Parallel()
 	s, nc := listening(t)
-	lease := nats.WithLease(time.Second)
+	lease := nats.WithLease(5 * time.Second) // the worker has two fifths of it to cancel the task in time
 	c := open(t, nc, nats.WithLogger(testLog{t}), lease)
 	p := before(t, s.URL())
 	cut := open(t, dial(t, p.URL), nats.WithLogger(testLog{t}), lease)
@@ -85,22 +88,42 @@ func TestWorkerLosesItsLease(t *testing.T) {
 	got.waitFor(t, 4)
 }
 
-// TestWorkerDropsWhatIsStale keeps a delivery back for longer than its lease. The worker that gets it at last
+// setLease changes the lease of the tasks of the kind "work" at the server, with immediate effect. The worker does not
+// know.
+func setLease(t *testing.T, js jetstream.JetStream, lease time.Duration) {
+	t.Helper()
+	cons, err := js.Consumer(soon(t), "tasks", "w_normal_work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := cons.CachedInfo().Config
+	cfg.AckWait = lease
+	if _, err := js.UpdateConsumer(soon(t), "tasks", cfg); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWorkerDropsWhatIsStale keeps a delivery back for as long as its lease. The worker that gets it at last
 // does not run it, and the delivery is no crash.
 func TestWorkerDropsWhatIsStale(t *testing.T) {
 	s, nc := listening(t)
-	opts := []nats.Option{nats.WithLogger(testLog{t}), nats.WithLease(time.Second), nats.WithCrashes(1)}
-	c := open(t, nc, opts...)
+	const lease = time.Second
+	log := new(recordedLog)
+	opts := []nats.Option{nats.WithLease(lease), nats.WithCrashes(1)}
+	c := open(t, nc, append(opts, nats.WithLogger(testLog{t}))...)
 	p := before(t, s.URL())
 	var got ledger
-	first := newWorker(t, open(t, dial(t, p.URL), opts...), 1)
+	first := newWorker(t, open(t, dial(t, p.URL), append(opts, nats.WithLogger(log))...), 1)
 	attempts(t, first, "first", &got, succeed)
 	first.run(t)
 	submit(t, c, "before")
 	got.waitFor(t, 1)
-	p.Mute()
-	submit(t, c, "late")
 	js := streams(t, nc)
+	// Otherwise the server might deliver the task again before the first worker can say that it was no crash.
+	setLease(t, js, never)
+	p.Mute()
+	muted := time.Now()
+	submit(t, c, "late")
 	consumer := func() (pending int) {
 		cons, err := js.Consumer(soon(t), "tasks", "w_normal_work")
 		if err != nil {
@@ -109,11 +132,16 @@ func TestWorkerDropsWhatIsStale(t *testing.T) {
 		return cons.CachedInfo().NumAckPending
 	}
 	eventually(t, "the task is on its way", func() bool { return consumer() == 1 })
+	waitOut(t, muted, lease) // the proxy keeps back all that could tell the worker how old the delivery is
+	p.Unmute()
+	readHistory(t, nc, "late")
+	const dropped = `nats: task "late" has arrived too late, so it is not run here`
+	if !slices.Contains(log.all(), dropped) {
+		t.Errorf("the log lacks %q:\n%s", dropped, strings.Join(log.all(), "\n"))
+	}
+	setLease(t, js, lease)
 	second := newWorker(t, c, 1)
 	attempts(t, second, "second", &got, succeed)
-	hold := time.NewTimer(800 * time.Millisecond)
-	<-hold.C
-	p.Unmute()
 	second.run(t)
 	want := []string{"first: before attempt 1", "second: late attempt 1"}
 	lines := got.waitFor(t, 2)
@@ -129,8 +157,9 @@ func TestWorkerDropsWhatIsStale(t *testing.T) {
 
 // TestWorkerPoison runs a task that ends its worker's connection each time, as a crash would.
 func TestWorkerPoison(t *testing.T) {
+	t.Parallel()
 	s, nc := listening(t)
-	opts := []nats.Option{nats.WithLogger(testLog{t}), nats.WithLease(200 * time.Millisecond), nats.WithCrashes(2)}
+	opts := []nats.Option{nats.WithLogger(testLog{t}), nats.WithLease(2 * time.Second), nats.WithCrashes(2)}
 	c := open(t, nc, opts...)
 	var got ledger
 	submit(t, c, "poison", nats.WithResult(time.Minute), nats.WithID("poison"))

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
@@ -34,32 +33,34 @@ func (g *gauge) leave(key string) {
 	g.now[key]--
 }
 
+func (g *gauge) current(key string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.now[key]
+}
+
 func (g *gauge) highest(key string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.most[key]
 }
 
-// rest waits for a while, as work would.
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
+// TestWorkerKindLimitIsExact lets two workers, each of which could run more, run as many tasks as may run at once, again
+// and again.
 func TestWorkerKindLimitIsExact(t *testing.T) {
 	nc := connect(t, serve(t, embed.Options{}))
 	c := open(t, nc, nats.WithLogger(testLog{t}))
 	const limit, tasks = 3, 60
 	g, got := newGauge(), new(ledger)
+	end := make(chan struct{})
 	for range 2 {
 		w := newWorker(t, c, 8)
 		handle(t, w, "work", func(ctx context.Context, in string) error {
 			g.enter("")
-			rest(ctx, 2*time.Millisecond)
+			select {
+			case <-end:
+			case <-ctx.Done():
+			}
 			g.leave("")
 			got.add(in)
 			return nil
@@ -69,11 +70,26 @@ func TestWorkerKindLimitIsExact(t *testing.T) {
 	for i := range tasks {
 		submit(t, c, fmt.Sprint("t", i), nats.WithPriority(nats.Priority(i%3-1)))
 	}
+	js := streams(t, nc)
+	for ran := 0; ran < tasks; ran += limit {
+		got.waitFor(t, ran)
+		eventually(t, "as many tasks run as may", func() bool { return g.current("") == limit })
+		cons, err := js.Consumer(soon(t), "tasks", "l_work")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := cons.CachedInfo().NumAckPending; n > limit {
+			t.Errorf("workers have %d tasks, want %d", n, limit)
+		}
+		for range limit {
+			end <- struct{}{}
+		}
+	}
 	got.waitFor(t, tasks)
 	if most := g.highest(""); most != limit {
 		t.Errorf("%d tasks ran at once, want %d", most, limit)
 	}
-	empty(t, streams(t, nc), "tasks")
+	empty(t, js, "tasks")
 	if n := len(got.all()); n != tasks {
 		t.Errorf("%d executions, want %d", n, tasks)
 	}
@@ -107,15 +123,20 @@ func TestWorkerKindLimitCannotAppearWhileTasksRun(t *testing.T) {
 
 func TestWorkerKeyLimit(t *testing.T) {
 	nc := connect(t, serve(t, embed.Options{}))
-	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(2*time.Second))
+	c := open(t, nc, nats.WithLogger(testLog{t})) // the slots last as long as the lease
 	const tasks = 20
 	g, got := newGauge(), new(ledger)
+	refused := listenTo(t, nc, "$KV.tasks_STATE.>") // a task that finds no slot is given back with a history
+	end := make(chan struct{})
 	for range 2 {
 		w := newWorker(t, c, 8)
 		handle(t, w, "work", func(ctx context.Context, in string) error {
 			key := in[:1]
 			g.enter(key)
-			rest(ctx, 5*time.Millisecond)
+			select {
+			case <-end:
+			case <-ctx.Done():
+			}
 			g.leave(key)
 			got.add(in)
 			return nil
@@ -127,10 +148,12 @@ func TestWorkerKeyLimit(t *testing.T) {
 			submit(t, c, fmt.Sprint(key, i), nats.WithKey(key))
 		}
 	}
+	next(t, "a task finds no slot", refused)
+	close(end)
 	got.waitFor(t, 2*tasks)
 	for _, key := range []string{"a", "b"} {
 		if most := g.highest(key); most > 2 || most == 0 {
-			t.Errorf("%d tasks of key %s ran at once", most, key)
+			t.Errorf("%d tasks of key %s ran at once, want 1 or 2", most, key)
 		}
 	}
 	js := streams(t, nc)

@@ -98,8 +98,7 @@ func TestWorkerNoticesThatItsConsumerWasMadeAgain(t *testing.T) {
 	if _, err := js.CreateConsumer(soon(t), "tasks", cfg); err != nil {
 		t.Fatal(err)
 	}
-	hold := time.NewTimer(1100 * time.Millisecond) // the consumer is looked at each second
-	<-hold.C
+	waitOut(t, time.Now(), time.Second) // the worker looks at the consumer if it has not for a second
 	close(busy)
 	submit(t, c, "last")
 	eventually(t, "the last task has run", func() bool { return strings.Contains(fmt.Sprint(got.all()), "last") })
@@ -117,7 +116,7 @@ func TestWorkerNoticesThatItsConsumerWasMadeAgain(t *testing.T) {
 // TestWorkerKeepsTheLongerLease starts a worker with a short lease beside one with a long lease.
 func TestWorkerKeepsTheLongerLease(t *testing.T) {
 	nc := connect(t, serve(t, embed.Options{}))
-	long := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(20*time.Second))
+	long := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(never))
 	first := newWorker(t, long, 1)
 	var got ledger
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -125,13 +124,20 @@ func TestWorkerKeepsTheLongerLease(t *testing.T) {
 	first.run(t)
 	submit(t, long, "a")
 	<-begun
-	second := newWorker(t, open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(100*time.Millisecond)), 1)
+	second := newWorker(t, open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(time.Second)), 1)
 	handle(t, second, "work", func(_ context.Context, in string) error { got.add("second: " + in); return nil })
 	second.run(t)
-	hold := time.NewTimer(500 * time.Millisecond)
-	<-hold.C
+	submit(t, long, "b") // the first worker is busy, so this shows that the second one is at work
+	got.waitFor(t, 1)
+	cons, err := streams(t, nc).Consumer(soon(t), "tasks", "w_normal_work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cons.CachedInfo().Config.AckWait; d != never {
+		t.Errorf("the lease is %v, want the longer one, %v", d, never)
+	}
 	close(end)
-	if diff := cmp.Diff([]string{"a"}, got.waitFor(t, 1)); diff != "" {
+	if diff := cmp.Diff([]string{"second: b", "a"}, got.waitFor(t, 2)); diff != "" {
 		t.Errorf("executions (-want +got):\n%s", diff)
 	}
 }
@@ -204,8 +210,9 @@ func (b *blocking) Progress() (float64, error) {
 // TestWorkerRecordsARestartOnceThatIsPossible keeps the worker from storing why a task runs again, for longer
 // than its lease. That is no crash of the task.
 func TestWorkerRecordsARestartOnceThatIsPossible(t *testing.T) {
+	t.Parallel()
 	nc := connect(t, serve(t, embed.Options{}))
-	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(300*time.Millisecond), nats.WithCrashes(1))
+	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(3*time.Second), nats.WithCrashes(1))
 	js := streams(t, nc)
 	cfg := config(t, js, "KV_tasks_STATE")
 	w := newWorker(t, c, 1)
@@ -222,10 +229,13 @@ func TestWorkerRecordsARestartOnceThatIsPossible(t *testing.T) {
 		return nil
 	}, nats.WithRestart(restart.Constant(0)))
 	w.run(t)
+	settled := listenTo(t, nc, "$JS.ACK.>")
 	submit(t, c, "a")
-	got.waitFor(t, 1)
-	began := time.Now()
-	eventually(t, "some leases are over", func() bool { return time.Since(began) > time.Second })
+	for range 5 { // one each quarter of a lease
+		if m := next(t, "the worker extends the lease", settled); string(m.Data) != "+WPI" {
+			t.Errorf("the worker has sent %q, want an extension of the lease", m.Data)
+		}
+	}
 	if _, err := js.UpdateStream(soon(t), cfg); err != nil {
 		t.Fatal(err)
 	}
