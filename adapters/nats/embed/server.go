@@ -149,7 +149,8 @@ func run(so *server.Options, log *serverLog) (*server.Server, error) {
 // Conn returns a new connection that does not use the network. It may do everything, unless the
 // options name one of [Options.Users]. Close it before [Server.Stop], which closes the rest.
 func (s *Server) Conn(opts ...natsgo.Option) (*natsgo.Conn, error) {
-	all := append(append([]natsgo.Option{}, s.owner...), natsgo.InProcessServer(s.server))
+	// There is no network that could be slow, so only a busy machine lets it wait.
+	all := append(append([]natsgo.Option{natsgo.Timeout(10 * time.Second)}, s.owner...), natsgo.InProcessServer(s.server))
 	nc, err := natsgo.Connect("", append(all, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("embed: cannot connect: %w", err)

@@ -211,7 +211,7 @@ func TestWrongCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = natsgo.Connect("nats://"+u.Host, append(nats.ConnOptions(testLog{t}), natsgo.Token("wrong"), natsgo.Timeout(quickly))...)
+	_, err = natsgo.Connect("nats://"+u.Host, append(connOptions(t), natsgo.Token("wrong"))...)
 	if !errors.Is(err, natsgo.ErrAuthorization) {
 		t.Errorf("the error is %v, want an authorization violation at once", err)
 	}

@@ -21,7 +21,7 @@ func behind(t *testing.T, opts ...nats.Option) (*nats.Client, *proxy, jetstream.
 	t.Helper()
 	s := serve(t, embed.Options{Listen: "127.0.0.1:0", Token: "secret"})
 	p := before(t, s.URL())
-	nc, err := natsgo.Connect(p.URL, append(nats.ConnOptions(testLog{t}), natsgo.ReconnectWait(10*time.Millisecond), natsgo.ReconnectJitter(0, 0))...)
+	nc, err := natsgo.Connect(p.URL, connOptions(t)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestNoConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := natsgo.Connect(s.URL(), nats.ConnOptions(nil)...)
+	nc, err := natsgo.Connect(s.URL(), connOptions(t)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestOpenAsksAgain(t *testing.T) {
 	t.Parallel()
 	s := serve(t, embed.Options{Listen: "127.0.0.1:0", Token: "secret"})
 	p := before(t, s.URL())
-	nc, err := natsgo.Connect(p.URL, append(nats.ConnOptions(testLog{t}), natsgo.ReconnectWait(10*time.Millisecond), natsgo.ReconnectJitter(0, 0))...)
+	nc, err := natsgo.Connect(p.URL, connOptions(t)...)
 	if err != nil {
 		t.Fatal(err)
 	}

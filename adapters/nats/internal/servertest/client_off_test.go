@@ -27,7 +27,7 @@ func bare(t *testing.T, o server.Options) (*server.Server, *natsgo.Conn) {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	nc, err := natsgo.Connect("", natsgo.InProcessServer(s))
+	nc, err := natsgo.Connect("", append(connOptions(t), natsgo.InProcessServer(s))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,11 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
+// connOptions returns options for a connection that is soon restored, and waits long for a server that is busy.
+func connOptions(t *testing.T) []natsgo.Option {
+	return append(nats.ConnOptions(testLog{t}), natsgo.Timeout(quickly), natsgo.ReconnectWait(10*time.Millisecond), natsgo.ReconnectJitter(0, 0))
+}
+
 // open returns a client that is closed at the end of the test.
 func open(t *testing.T, nc *natsgo.Conn, opts ...nats.Option) *nats.Client {
 	t.Helper()

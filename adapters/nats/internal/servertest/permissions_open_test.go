@@ -86,7 +86,7 @@ func TestCredentialsOfAServer(t *testing.T) {
 		"a token, not a user": {natsgo.Token(worker)},
 	} {
 		began := time.Now()
-		_, err := natsgo.Connect(s.URL(), append(append(nats.ConnOptions(nil), natsgo.Timeout(quickly)), opts...)...)
+		_, err := natsgo.Connect(s.URL(), append(connOptions(t), opts...)...)
 		if !errors.Is(err, natsgo.ErrAuthorization) {
 			t.Errorf("with %s: %v, want a violation", name, err)
 		}

@@ -28,7 +28,7 @@ func listening(t *testing.T) (*embed.Server, *natsgo.Conn) {
 // dial connects over TCP. The connection is closed at the end of the test.
 func dial(t *testing.T, url string) *natsgo.Conn {
 	t.Helper()
-	nc, err := natsgo.Connect(url, append(nats.ConnOptions(testLog{t}), natsgo.Token("token"), natsgo.ReconnectWait(10*time.Millisecond), natsgo.Timeout(quickly))...)
+	nc, err := natsgo.Connect(url, append(connOptions(t), natsgo.Token("token"))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +121,8 @@ func TestWorkerDropsWhatIsStale(t *testing.T) {
 	js := streams(t, nc)
 	// Otherwise the server might deliver the task again before the first worker can say that it was no crash.
 	setLease(t, js, never)
+	empty(t, js, "tasks")
+	eventually(t, "the first worker waits", func() bool { return waiting(t, js) == 3 })
 	p.Mute()
 	muted := time.Now()
 	submit(t, c, "late")
