@@ -31,9 +31,10 @@ type puller struct {
 	wake  chan struct{} // has a token if something has changed for the goroutine of run
 
 	mu      sync.Mutex // guards the fields of the sources that change, and these:
-	floor   time.Time  // whatever comes now, the server has sent after this time; see echo.go
+	floor   time.Time  // whatever comes now, the server has sent after this time; see echo and pulse
 	echoes  []echo     // that have not come back; the last one has the number echoed
 	echoed  uint64
+	beating *source   // the source whose request has a pulse
 	sources []*source // from the highest level, the kinds of a level next to each other
 	byName  map[string]int
 	// Only the goroutine of run uses these.
@@ -48,7 +49,7 @@ const (
 	drainTimeout = 500 * time.Millisecond
 	// consumerTimeout bounds a request about a consumer.
 	consumerTimeout = 5 * time.Second
-	// waitBeat is how often the server shows a sign of life while a request waits.
+	// waitBeat is how often the server shows a sign of life while a request waits. For one of them it is more often; see pulse.
 	waitBeat = 5 * time.Second
 )
 
@@ -317,9 +318,11 @@ func (p *puller) parkAll(room int) (idle time.Duration) {
 			n = min(room, s.kind.limit)
 		}
 		wait := most - rand.N(most/5)
-		token := s.open(request{left: n, sent: now, beat: waitBeat, expires: now.Add(wait)}, i)
+		beat := p.beatOfLocked(s)
+		wait = min(wait, pulseBeats*beat)
+		token := s.open(request{left: n, sent: now, beat: beat, expires: now.Add(wait)}, i)
 		p.mu.Unlock()
-		p.ask(s, token, pullRequest{Batch: n, Expires: wait, Heartbeat: waitBeat})
+		p.ask(s, token, pullRequest{Batch: n, Expires: wait, Heartbeat: beat})
 	}
 	return idle
 }
@@ -403,9 +406,11 @@ func (p *puller) status(token string, m *natsgo.Msg) {
 	}
 	p.mu.Lock()
 	s := p.sources[index]
-	meaning := s.status(token, m.Header.Get("Status"), text, time.Now())
+	now := time.Now()
+	meaning := s.status(token, m.Header.Get("Status"), text, now)
+	awake := meaning == answerBeat && p.raiseFloorLocked(s.request.pulse.beat(s.request.beat, p.floor, now))
 	p.mu.Unlock()
-	if meaning == answerIgnored {
+	if meaning == answerIgnored || meaning == answerBeat && !awake {
 		return
 	}
 	if meaning == answerFailed {
@@ -428,8 +433,11 @@ func (p *puller) reset() {
 
 // check takes the requests for lost of which nothing is heard, and sends an echo if it is time.
 func (p *puller) check(now time.Time) {
-	lost := false
+	lost, most := false, echoAt
 	p.mu.Lock()
+	if p.beatsLocked(now) {
+		most = echoLate
+	}
 	last := p.floor
 	if n := len(p.echoes); n > 0 {
 		last = p.echoes[n-1].sent
@@ -441,7 +449,7 @@ func (p *puller) check(now time.Time) {
 		}
 	}
 	p.mu.Unlock()
-	if now.Sub(last) >= share(p.w.c.cfg.lease, echoAt) && p.w.c.nc.IsConnected() {
+	if now.Sub(last) >= share(p.w.c.cfg.lease, most) && p.w.c.nc.IsConnected() {
 		p.echo(now)
 	}
 	if lost {
