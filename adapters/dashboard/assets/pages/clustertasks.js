@@ -1,36 +1,13 @@
 // Outstanding tasks of a cluster: those that processes run, and those that wait.
 import { html, nothing } from '../lib/lit-html/lit-html.js';
-import { get } from '../api.js';
-import { plain, some, whole } from '../format.js';
-import {
-  badge,
-  chip,
-  clusterKindLink,
-  empty,
-  loading,
-  page,
-  progress,
-  search,
-  since,
-  table,
-  text,
-  until,
-} from '../parts.js';
+import { plain, some } from '../format.js';
+import { badge, clusterKindLink, empty, progress, since, table, text, until } from '../parts.js';
 import { cancelTask } from '../actions.js';
-import { change, link } from '../route.js';
-import { can, state } from '../state.js';
+import { link } from '../route.js';
+import { can } from '../state.js';
+import { argument, listPage, loadList } from './clusterlist.js';
 
-const limit = 100;
-const argument = name => state.args.get(name) ?? '';
-const wanted = () => ({ q: argument('q'), kind: argument('kind') });
-
-export const load = () => get('cluster-tasks', { ...wanted(), limit });
-
-let typing;
-function type(q) {
-  clearTimeout(typing);
-  typing = setTimeout(() => change({ q }), 400); // the cluster is asked once a second
-}
+export const load = () => loadList('cluster-tasks');
 
 // nameOf leads to the search for the whole name, unless no address can hold it.
 const nameOf = row =>
@@ -78,14 +55,6 @@ const list = tasks =>
     row => row.id || row.name,
   );
 
-// found says how much of the tasks the answer covers. An incomplete answer never reads as none.
-function found({ tasks, total, complete }) {
-  const n = tasks.length;
-  const all = total >= 0 ? ` of ${whole(total)}` : '';
-  if (complete) return some(n, 'task');
-  return `${some(n, 'task')}${all}; there may be more that fit`;
-}
-
 function nothingFound({ complete }) {
   if (!complete) return empty('None among the tasks that were looked at. A whole name is found in any case.');
   if (argument('q') || argument('kind'))
@@ -96,23 +65,15 @@ function nothingFound({ complete }) {
   return empty('No task is outstanding.');
 }
 
-export function view(data) {
-  const open = () => document.querySelector('[data-row]')?.click();
-  const { kind } = wanted();
-  return page(
-    'Tasks',
-    'Tasks of the cluster that run, wait, or will run again. Those that run come first.',
-    html`<div class="bar-row">
-        ${search('Part of a name', argument('q'), type, open)}
-        ${chip('kind', kind, link('tasks', { q: argument('q') }))}<span
-          class="note"
-          role=${argument('q') ? 'status' : nothing}
-          >${data ? found(data) : ''}</span
-        >
-      </div>
-      ${data?.note ? html`<p class="banner warn">${plain(data.note)}</p>` : nothing}
-      <section class="card">
-        ${!data ? loading() : data.tasks.length ? list(data.tasks) : nothingFound(data)}
-      </section>`,
-  );
-}
+export const view = data =>
+  listPage({
+    title: 'Tasks',
+    about: 'Tasks of the cluster that run, wait, or will run again. Those that run come first.',
+    here: 'tasks',
+    word: 'task',
+    data,
+    rows: data?.tasks,
+    open: () => document.querySelector('[data-row]')?.click(),
+    table: list,
+    none: nothingFound,
+  });
