@@ -241,6 +241,9 @@ func (a *attempts) giveUp(ctx context.Context) error {
 	if a.unknown {
 		return fmt.Errorf("%w: %w", ErrUnknownOutcome, reason)
 	}
+	if err := a.c.nc.LastError(); errors.Is(a.last, natsgo.ErrDisconnected) && badCredentials(err) {
+		a.last = fmt.Errorf("%w: the server refuses the credentials of the connection: %w", a.last, err)
+	}
 	return fmt.Errorf("nats: nothing was stored: %w: %w", a.c.translate(a.last), reason)
 }
 

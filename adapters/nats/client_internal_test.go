@@ -186,4 +186,5 @@ func TestConnOptions(t *testing.T) {
 	}
 	o.DisconnectedErrCB(nil, errors.New("x")) // no logger, no panic
 	o.AsyncErrorCB(nil, nil, errors.New("x"))
+	o.AsyncErrorCB(nil, nil, natsgo.ErrAuthorization)
 }

@@ -206,9 +206,12 @@ func WithClock(now func() time.Time) Option {
 //
 //	nc, err := natsgo.Connect(url, append(nats.ConnOptions(log), natsgo.UserCredentials(file))...)
 //
-// The first connection is not retried, so that wrong credentials are reported at once.
+// The first connection is not retried, so that wrong credentials are reported at once. If they become invalid
+// later, the server ends the connection; it is tried again for ever, and every ten seconds an error is logged that
+// says so. Submits meanwhile wait for a connection, as long as their context permits.
 func ConnOptions(l taskmanager.Logger) []natsgo.Option {
 	log := logger{l}
+	refusals := &rateLog{to: log}
 	return []natsgo.Option{
 		natsgo.MaxReconnects(-1),
 		natsgo.ReconnectWait(250 * time.Millisecond),
@@ -223,6 +226,10 @@ func ConnOptions(l taskmanager.Logger) []natsgo.Option {
 		}),
 		natsgo.ReconnectHandler(func(nc *natsgo.Conn) { log.infof("nats: connected again to %s", nc.ConnectedUrlRedacted()) }),
 		natsgo.ErrorHandler(func(_ *natsgo.Conn, sub *natsgo.Subscription, err error) {
+			if badCredentials(err) {
+				refusals.errorf("credentials", "nats: the server refuses the credentials of the connection, which is tried again until they are valid; correct those of this program or those of the server: %s", clean(err.Error(), errorLimit))
+				return
+			}
 			subject := ""
 			if sub != nil {
 				subject = " of subscription " + quote(sub.Subject)

@@ -51,3 +51,9 @@ func refused(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// badCredentials reports whether a connection has failed, or was ended, because the server does not accept its user.
+func badCredentials(err error) bool {
+	return errors.Is(err, natsgo.ErrAuthorization) || errors.Is(err, natsgo.ErrAuthExpired) ||
+		errors.Is(err, natsgo.ErrAuthRevoked) || errors.Is(err, natsgo.ErrAccountAuthExpired)
+}
