@@ -50,13 +50,19 @@ func (s *serverClock) learn(before, after, server time.Time) {
 
 // now returns the time on the server's clock.
 func (s *serverClock) now() time.Time {
-	local := s.local()
+	_, server := s.both()
+	return server
+}
+
+// both returns the time on both clocks, at the same moment.
+func (s *serverClock) both() (local, server time.Time) {
+	local = s.local()
 	s.mu.Lock()
 	old := !s.learning && local.Sub(s.at) > clockAge && local.Sub(s.asked) > clockRetry
 	if old {
 		s.learning, s.asked = true, local
 	}
-	server := s.server.Add(local.Sub(s.at))
+	server = s.server.Add(local.Sub(s.at))
 	if s.server.IsZero() {
 		server = local.Round(0)
 	}
@@ -64,18 +70,19 @@ func (s *serverClock) now() time.Time {
 	if old {
 		s.refresh()
 	}
-	return server
+	return local, server
 }
 
 // toLocal converts a time on the server's clock to the local clock.
 func (s *serverClock) toLocal(t time.Time) time.Time {
-	return s.local().Add(t.Sub(s.now()))
+	local, server := s.both()
+	return local.Add(t.Sub(server))
 }
 
 // toServer converts a time on the local clock to the server's clock.
 func (s *serverClock) toServer(t time.Time) time.Time {
-	now := s.now()
-	return now.Add(t.Sub(s.local()))
+	local, server := s.both()
+	return server.Add(t.Sub(local))
 }
 
 // learnFrom asks a stream for its information and learns the time from the answer.

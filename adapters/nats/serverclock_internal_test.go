@@ -81,3 +81,17 @@ func TestServerClockWithoutAReading(t *testing.T) {
 		t.Errorf("the time is %v, want the local one", got)
 	}
 }
+
+// A process that stands still in the middle of a conversion converts correctly.
+func TestServerClockConvertsExactly(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	s := newServerClock(func() time.Time { now = now.Add(time.Second); return now })
+	s.learn(now, now, now.Add(time.Hour))
+	at := time.Unix(2_000_000, 0)
+	if got, want := s.toServer(at), at.Add(time.Hour); !got.Equal(want) {
+		t.Errorf("%v is %v on the server, want %v", at, got, want)
+	}
+	if got, want := s.toLocal(at), at.Add(-time.Hour); !got.Equal(want) {
+		t.Errorf("%v of the server is %v, want %v", at, got, want)
+	}
+}
