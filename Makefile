@@ -79,7 +79,7 @@ tidy-check:
 	$(RELEASE) tidy -diff
 
 # The programs of benchmarks are of no use on js/wasm, and their dependencies take a minute to
-# compile. Modules that hold only tests or comparisons run where this project is developed. A machine
+# compile. Modules that hold only tests or comparisons are not checked for other systems. A machine
 # that runs linux/amd64 runs linux/386 too: the packages that start no goroutines are tested there, where
 # int and small allocations differ.
 platforms:

@@ -202,3 +202,48 @@ func TestWorkerManagerEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestWorkerEndsThoughAProgressBlocks asks for the status of a task whose progress never returns.
+func TestWorkerEndsThoughAProgressBlocks(t *testing.T) {
+	c := client(t)
+	w := newWorker(t, c, 1)
+	task := &blocking{begun: make(chan struct{}), asked: make(chan struct{}, 10), end: make(chan struct{})}
+	defer close(task.end)
+	if err := nats.HandleTask(w.Worker, "work", func(string, string) (taskmanager.Task, error) { return task, nil }); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	submit(t, c, "a")
+	<-task.begun
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { <-task.asked; stop() }()
+	if _, err := c.TaskStatus(ctx); err == nil {
+		t.Error("there was a status")
+	}
+	if drained, ran := w.drain(t); drained != nil || ran != nil {
+		t.Errorf("Drain returned %v and Run %v", drained, ran)
+	}
+}
+
+// blocking is a task whose progress does not return before end is closed.
+type blocking struct {
+	begun, asked, end chan struct{}
+}
+
+func (b *blocking) Name() string        { return "" }
+func (b *blocking) Description() string { return "" }
+func (b *blocking) Execute(ctx context.Context) error {
+	close(b.begun)
+	select {
+	case <-b.asked:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+func (b *blocking) Progress() (float64, error) {
+	b.asked <- struct{}{}
+	b.asked <- struct{}{}
+	<-b.end
+	return 0, errors.New("at last")
+}

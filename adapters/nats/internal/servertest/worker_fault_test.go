@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -217,4 +218,81 @@ func TestWorkerMeetsALocalName(t *testing.T) {
 		t.Errorf("executions (-want +got):\n%s", diff)
 	}
 	empty(t, streams(t, nc), "tasks")
+}
+
+// TestWorkerNoticesThatItsConsumerWasMadeAgain makes the consumer again while the worker is busy and has no
+// request open. A task that waits to run again must not run because of that.
+func TestWorkerNoticesThatItsConsumerWasMadeAgain(t *testing.T) {
+	t.Parallel()
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 1)
+	var got ledger
+	busy := make(chan struct{})
+	handle(t, w, "work", func(_ context.Context, in string) error {
+		got.add(in)
+		switch in {
+		case "later":
+			return errFailed
+		case "busy":
+			<-busy
+		}
+		return nil
+	}, nats.WithRestart(restart.Constant(time.Hour)))
+	w.run(t)
+	submit(t, c, "later")
+	readHistory(t, nc, "later")
+	submit(t, c, "busy")
+	got.waitFor(t, 2)
+	js := streams(t, nc)
+	cons, err := js.Consumer(soon(t), "tasks", "w_normal_work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := cons.CachedInfo().Config
+	if err := js.DeleteConsumer(soon(t), "tasks", "w_normal_work"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateConsumer(soon(t), "tasks", cfg); err != nil {
+		t.Fatal(err)
+	}
+	waitOut(t, time.Now(), time.Second) // the worker looks at the consumer if it has not for a second
+	close(busy)
+	submit(t, c, "last")
+	eventually(t, "the last task has run", func() bool { return strings.Contains(fmt.Sprint(got.all()), "last") })
+	later := 0
+	for _, line := range got.all() {
+		if line == "later" {
+			later++
+		}
+	}
+	if later != 1 {
+		t.Errorf("the task that waits for an hour ran %d times", later)
+	}
+}
+
+// TestWorkerTakesAHandlersErrorForItsOwn returns errors of another manager from a handler. They mean nothing
+// to the manager that runs the task.
+func TestWorkerTakesAHandlersErrorForItsOwn(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 1)
+	errs := map[string]error{
+		"dropped": taskmanager.ErrDropped, "shed": taskmanager.ErrShed, "stopped": taskmanager.ErrStopped,
+		"cancelled": taskmanager.ErrCancelled, "handed over": &taskmanager.HandedOver{},
+	}
+	var got ledger
+	handle(t, w, "work", func(_ context.Context, in string) error {
+		got.add(in)
+		return fmt.Errorf("helper: %w", errs[in])
+	})
+	w.run(t)
+	for name := range errs {
+		submit(t, c, name)
+	}
+	js := streams(t, nc)
+	empty(t, js, "tasks")
+	if reasons := deadReasons(t, js, "tasks"); len(reasons) != len(errs) || len(got.all()) != len(errs) {
+		t.Errorf("executions %q, dead letters %q; want one of each for each error", got.all(), reasons)
+	}
 }

@@ -53,3 +53,31 @@ func TestManyKinds(t *testing.T) {
 		})
 	}
 }
+
+// TestWorkerKindsDoNotShareConsumers runs kinds whose names look like those of levels.
+func TestWorkerKindsDoNotShareConsumers(t *testing.T) {
+	c := client(t)
+	w := newWorker(t, c, 4)
+	var got ledger
+	for _, kind := range []string{"stock", "low_stock", "high_stock", "normal_low_stock"} {
+		var opts []nats.HandleOption
+		if kind == "low_stock" {
+			opts = append(opts, nats.WithKindLimit(1))
+		}
+		handle(t, w, kind, func(_ context.Context, in string) error { got.add(in + " in " + kind); return nil }, opts...)
+	}
+	w.run(t)
+	var want []string
+	for _, kind := range []string{"high_stock", "low_stock", "normal_low_stock", "stock"} {
+		for _, level := range []nats.Priority{nats.High, nats.Low} {
+			name := fmt.Sprintf("%s/%v", kind, level)
+			if _, err := nats.Submit(soon(t), c, name, kind, nats.WithKind(kind), nats.WithPriority(level)); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, kind+" in "+kind)
+		}
+	}
+	if diff := cmp.Diff(want, sorted(got.waitFor(t, len(want)))); diff != "" {
+		t.Errorf("executions (-want +got):\n%s", diff)
+	}
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
+	"github.com/seed56799101/taskmanager/scheduler/restart"
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
@@ -192,5 +193,73 @@ func TestWorkerPoison(t *testing.T) {
 	empty(t, js, "tasks")
 	if reasons := deadReasons(t, js, "tasks"); len(reasons) != 1 || !strings.Contains(reasons[0], "2 times") {
 		t.Errorf("dead letters: %q", reasons)
+	}
+}
+
+// TestWorkerKeepsTheLongerLease starts a worker with a short lease beside one with a long lease.
+func TestWorkerKeepsTheLongerLease(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	long := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(never))
+	first := newWorker(t, long, 1)
+	var got ledger
+	begun, end := make(chan struct{}), make(chan struct{})
+	handle(t, first, "work", func(_ context.Context, in string) error { close(begun); <-end; got.add(in); return nil })
+	first.run(t)
+	submit(t, long, "a")
+	<-begun
+	second := newWorker(t, open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(time.Second)), 1)
+	handle(t, second, "work", func(_ context.Context, in string) error { got.add("second: " + in); return nil })
+	second.run(t)
+	submit(t, long, "b") // the first worker is busy, so this shows that the second one is at work
+	got.waitFor(t, 1)
+	cons, err := streams(t, nc).Consumer(soon(t), "tasks", "w_normal_work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cons.CachedInfo().Config.AckWait; d != never {
+		t.Errorf("the lease is %v, want the longer one, %v", d, never)
+	}
+	close(end)
+	if diff := cmp.Diff([]string{"second: b", "a"}, got.waitFor(t, 2)); diff != "" {
+		t.Errorf("executions (-want +got):\n%s", diff)
+	}
+}
+
+// TestWorkerRecordsARestartOnceThatIsPossible keeps the worker from storing why a task runs again, for longer
+// than its lease. That is no crash of the task.
+func TestWorkerRecordsARestartOnceThatIsPossible(t *testing.T) {
+	t.Parallel()
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}), nats.WithLease(3*time.Second), nats.WithCrashes(1))
+	js := streams(t, nc)
+	cfg := config(t, js, "KV_tasks_STATE")
+	w := newWorker(t, c, 1)
+	var got ledger
+	handle(t, w, "work", func(context.Context, string) error {
+		if got.add("run"); len(got.all()) == 1 {
+			full := cfg
+			full.MaxMsgSize = 1 // it refuses all histories, as a full server does
+			if _, err := js.UpdateStream(soon(t), full); err != nil {
+				t.Error(err)
+			}
+			return errFailed
+		}
+		return nil
+	}, nats.WithRestart(restart.Constant(0)))
+	w.run(t)
+	settled := listenTo(t, nc, "$JS.ACK.>")
+	submit(t, c, "a")
+	for range 5 { // one each quarter of a lease
+		if m := next(t, "the worker extends the lease", settled); string(m.Data) != "+WPI" {
+			t.Errorf("the worker has sent %q, want an extension of the lease", m.Data)
+		}
+	}
+	if _, err := js.UpdateStream(soon(t), cfg); err != nil {
+		t.Fatal(err)
+	}
+	got.waitFor(t, 2)
+	empty(t, js, "tasks")
+	if reasons := deadReasons(t, js, "tasks"); len(reasons) != 0 || len(got.all()) != 2 {
+		t.Errorf("%d executions, dead letters %q; want 2 and none", len(got.all()), reasons)
 	}
 }

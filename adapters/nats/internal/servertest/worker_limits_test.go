@@ -6,9 +6,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seed56799101/taskmanager/adapters/nats"
 	"github.com/seed56799101/taskmanager/adapters/nats/embed"
+	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
 // gauge counts what runs at once, by key.
@@ -161,4 +163,42 @@ func TestWorkerKeyLimit(t *testing.T) {
 	if reasons := deadReasons(t, js, "tasks"); reasons != nil {
 		t.Errorf("dead letters: %q", reasons)
 	}
+}
+
+// TestWorkerFreesTheSlotOfATaskThatIsNotMade fails to make a task that has taken the slot of its key.
+func TestWorkerFreesTheSlotOfATaskThatIsNotMade(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 2)
+	err := nats.HandleTask(w.Worker, "made", func(string, string) (taskmanager.Task, error) { return nil, errFailed }, nats.WithKeyLimit(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	if _, err := nats.Submit(soon(t), c, "a", "", nats.WithKind("made"), nats.WithKey("key")); err != nil {
+		t.Fatal(err)
+	}
+	readHistory(t, nc, "a")
+	js := streams(t, nc)
+	eventually(t, "the slot is free", func() bool { return remaining(t, js, "KV_tasks_SLOTS") == 0 })
+}
+
+// TestWorkerQueueTimeoutCountsWaitsForASlot lets a task wait for the slot of its key for too long.
+func TestWorkerQueueTimeoutCountsWaitsForASlot(t *testing.T) {
+	nc := connect(t, serve(t, embed.Options{}))
+	c := open(t, nc, nats.WithLogger(testLog{t}))
+	w := newWorker(t, c, 2)
+	end := make(chan struct{})
+	begun := make(chan string, 2)
+	handle(t, w, "work", func(_ context.Context, in string) error { begun <- in; <-end; return nil }, nats.WithKeyLimit(1))
+	w.run(t)
+	submit(t, c, "first", nats.WithKey("k"))
+	<-begun
+	submit(t, c, "second", nats.WithKey("k"), nats.WithQueueTimeout(500*time.Millisecond), nats.WithResult(time.Minute), nats.WithID("second"))
+	js := streams(t, nc)
+	if r := storedResult(t, js, "tasks", "second"); !strings.Contains(r.Err, "waited for longer than its time limit") {
+		t.Errorf("the result is %+v", r)
+	}
+	close(end)
+	empty(t, js, "tasks")
 }
