@@ -25,15 +25,23 @@ func main() {
 	}
 }
 
-// run stores four tasks. Manager a has the first attempt at them, until it loses the store. Manager
-// b does the rest.
+// run stores tasks of several kinds. Manager a has the first attempt at them, until it loses the store.
+// Manager b does the rest. The fax stays, since no manager handles its kind.
 func run(ctx context.Context, out *log.Logger) error {
 	st := newMemory()
-	for _, name := range []string{"bill", "film", "file", "mail", "bill"} {
-		if err := st.insert(ctx, name); err != nil {
-			out.Printf("insert %s: %v", name, err)
+	for _, t := range []task{
+		{"bill/7", "bill", []byte("7 euros")}, {"film/1", "film", []byte("1500ms")}, {"file/a", "file", nil},
+		{"mail/x", "mail", []byte("Hello")}, {"bill/7", "bill", []byte("8 euros")}, {"fax/2", "fax", nil},
+	} {
+		if err := st.insert(ctx, t, time.Time{}); err != nil {
+			out.Printf("insert %s: %v", t.name, err)
 		}
 	}
+	if err := st.insert(ctx, task{"bill/8", "bill", []byte("9 euros")}, time.Now().Add(time.Hour)); err != nil {
+		return err
+	}
+	found, err := st.remove(ctx, "bill/8")
+	out.Printf("remove bill/8: %t, %v", found, err)
 	cable := &cable{store: st}
 	time.AfterFunc(600*time.Millisecond, func() { cable.cut.Store(true) })
 	if err := work(ctx, cable, "a", time.Second, out); err != nil {
@@ -42,7 +50,9 @@ func run(ctx context.Context, out *log.Logger) error {
 	if err := work(ctx, st, "b", 4*time.Second, out); err != nil {
 		return err
 	}
-	out.Printf("outstanding: %d", len(st.rows))
+	for name := range st.rows {
+		out.Printf("outstanding: %s", name)
+	}
 	for name, reason := range st.dead {
 		out.Printf("dead: %s: %s", name, reason)
 	}
@@ -56,13 +66,13 @@ func work(ctx context.Context, st store, name string, lasts time.Duration, out *
 		return err
 	}
 	w := &worker{
-		store:   st,
-		manager: m,
-		execute: func(ctx context.Context, task string) error { return execute(ctx, name, task, out) },
-		policy:  restart.MaxAttempts(3, restart.Constant(time.Second)),
-		valid:   400 * time.Millisecond,
-		poll:    50 * time.Millisecond,
-		crashes: 5,
+		store:    st,
+		manager:  m,
+		handlers: handlers(name, out),
+		policy:   restart.MaxAttempts(3, restart.Constant(time.Second)),
+		valid:    400 * time.Millisecond,
+		poll:     50 * time.Millisecond,
+		crashes:  5,
 	}
 	pulling, stop := context.WithTimeout(ctx, lasts)
 	defer stop()
@@ -74,26 +84,38 @@ func work(ctx context.Context, st store, name string, lasts time.Duration, out *
 
 var errBounced = errors.New("bounced")
 
-// execute is an execution of a task: bill succeeds, film takes longer than a lease, file has not
-// arrived at first, and mail fails each time.
-func execute(ctx context.Context, manager, task string, out *log.Logger) error {
-	h, _ := taskmanager.FromContext(ctx)
-	attempt := h.Status().Attempt
-	out.Printf("manager %s: execution %d of %s", manager, attempt, task)
-	switch {
-	case task == "film":
-		select {
-		case <-time.After(1500 * time.Millisecond):
-		case <-ctx.Done():
-			out.Printf("manager %s: execution %d of %s ends early: %v", manager, attempt, task, context.Cause(ctx))
-			return ctx.Err()
-		}
-	case task == "file" && attempt < 3:
-		return taskmanager.NotYet(time.Second)
-	case task == "mail":
-		return errBounced
+// handlers are those of a manager.
+func handlers(manager string, out *log.Logger) map[string]func(context.Context, task) error {
+	// begin prints which execution of a task begins, and returns its number.
+	begin := func(ctx context.Context, t task) int {
+		h, _ := taskmanager.FromContext(ctx)
+		attempt := h.Status().Attempt
+		out.Printf("manager %s: execution %d of %s (%s)", manager, attempt, t.name, t.payload)
+		return attempt
 	}
-	return nil
+	return map[string]func(context.Context, task) error{
+		"bill": func(ctx context.Context, t task) error { begin(ctx, t); return nil },
+		"film": func(ctx context.Context, t task) error { // takes longer than a lease
+			attempt := begin(ctx, t)
+			length, err := time.ParseDuration(string(t.payload))
+			if err != nil {
+				return err
+			}
+			select {
+			case <-time.After(length):
+			case <-ctx.Done():
+				out.Printf("manager %s: execution %d of %s ends early: %v", manager, attempt, t.name, context.Cause(ctx))
+			}
+			return ctx.Err()
+		},
+		"file": func(ctx context.Context, t task) error { // has not arrived at first
+			if begin(ctx, t) < 3 {
+				return taskmanager.NotYet(time.Second)
+			}
+			return nil
+		},
+		"mail": func(ctx context.Context, t task) error { begin(ctx, t); return errBounced },
+	}
 }
 
 // cable is the connection of a manager to the store. Once it is cut, the store knows no more of the
@@ -105,11 +127,11 @@ type cable struct {
 
 var errUnreachable = errors.New("the store cannot be reached")
 
-func (c *cable) lease(ctx context.Context, n int, valid time.Duration) ([]lease, error) {
+func (c *cable) lease(ctx context.Context, kinds []string, n int, valid time.Duration) ([]lease, error) {
 	if c.cut.Load() {
 		return nil, errUnreachable
 	}
-	return c.store.lease(ctx, n, valid)
+	return c.store.lease(ctx, kinds, n, valid)
 }
 
 func (c *cable) renew(ctx context.Context, ls []lease, valid time.Duration) ([]lease, error) {

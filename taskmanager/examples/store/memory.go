@@ -34,17 +34,28 @@ func newMemory() *memory {
 	return &memory{rows: make(map[string]*row), dead: make(map[string]string)}
 }
 
-func (m *memory) insert(_ context.Context, name string) error {
+func (m *memory) insert(_ context.Context, t task, due time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.rows[name] != nil {
+	if m.rows[t.name] != nil {
 		return errExists
 	}
-	m.rows[name] = &row{lease: lease{name: name, history: restart.State{QueuedAt: time.Now()}}, due: time.Now()}
+	if now := time.Now(); due.Before(now) {
+		due = now
+	}
+	m.rows[t.name] = &row{lease: lease{task: t, history: restart.State{QueuedAt: due}}, due: due}
 	return nil
 }
 
-func (m *memory) lease(_ context.Context, n int, valid time.Duration) ([]lease, error) {
+func (m *memory) remove(_ context.Context, name string) (found bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found = m.rows[name] != nil
+	delete(m.rows, name)
+	return found, nil
+}
+
+func (m *memory) lease(_ context.Context, kinds []string, n int, valid time.Duration) ([]lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -52,6 +63,9 @@ func (m *memory) lease(_ context.Context, n int, valid time.Duration) ([]lease, 
 	for _, r := range slices.SortedFunc(maps.Values(m.rows), func(a, b *row) int { return a.due.Compare(b.due) }) {
 		if len(taken) == n || r.due.After(now) {
 			break
+		}
+		if !slices.Contains(kinds, r.kind) {
+			continue
 		}
 		if r.token != 0 {
 			r.crashes++ // nobody has settled or renewed that lease

@@ -21,12 +21,18 @@ var (
 // An outstanding task is one row, with the name as its primary key. So the row itself keeps the name
 // unique, for as long as the task exists and no longer.
 type store interface {
-	// insert stores a task, which is due at once, or returns errExists.
-	insert(ctx context.Context, name string) error
+	// insert stores a task, or returns errExists. The task is due at the given time, and at once if that
+	// has passed or is zero.
+	insert(ctx context.Context, t task, due time.Time) error
 
-	// lease takes at most n tasks that are due and that no valid lease holds, those first that have
-	// been due for longest. A lease is valid for the given time, and then another call may take the task.
-	lease(ctx context.Context, n int, valid time.Duration) ([]lease, error)
+	// remove cancels a task, whether a lease holds it or not, and reports whether there was one. The
+	// holder of the lease learns it from renew.
+	remove(ctx context.Context, name string) (found bool, err error)
+
+	// lease takes at most n tasks that are of one of the kinds, due, and held by no valid lease, those first
+	// that have been due for longest. A lease is valid for the given time, and then another call may take
+	// the task. Tasks of other kinds stay for processes that handle those.
+	lease(ctx context.Context, kinds []string, n int, valid time.Duration) ([]lease, error)
 
 	// renew makes leases valid for the given time from now, and returns those that are lost: their tasks
 	// have other leases now, or are no longer outstanding.
@@ -44,13 +50,24 @@ type store interface {
 	bury(ctx context.Context, l lease, reason string) error
 }
 
+// task is what is to be done.
+type task struct {
+	// name is unique among the outstanding tasks.
+	name string
+	// kind selects the handler.
+	kind string
+	// payload is the input of the handler.
+	payload []byte
+}
+
 // lease is the right to run a task for a while.
 type lease struct {
-	name string
+	task
 	// token differs between all leases of the store. A holder whose lease has run out cannot settle
 	// the task of its successor, since the store compares tokens.
 	token int64
-	// history is what the last giveBack has stored.
+	// history is what the last giveBack has stored. Before that, it only has the time at which the task
+	// was due.
 	history restart.State
 	// crashes is the number of leases that have run out since then: the task may have killed its
 	// process each time.

@@ -26,11 +26,14 @@ func TestMemory(t *testing.T) {
 				"complete": m.complete,
 				"giveBack": m.giveBack,
 				"bury":     m.bury,
+				"remove":   m.remove,
 				"wait":     func(t *rapid.T) { time.Sleep(seconds(t, "wait")) },
 			})
 		})
 	})
 }
+
+var names, kinds = []string{"a", "b", "c"}, []string{"bill", "mail"}
 
 func seconds(t *rapid.T, label string) time.Duration {
 	return time.Duration(rapid.IntRange(1, 10).Draw(t, label)) * time.Second
@@ -44,30 +47,54 @@ type model struct {
 }
 
 func (m *model) insert(t *rapid.T) {
-	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
+	in := task{
+		name:    rapid.SampledFrom(names).Draw(t, "name"),
+		kind:    rapid.SampledFrom(kinds).Draw(t, "kind"),
+		payload: rapid.SliceOfN(rapid.Byte(), 1, 9).Draw(t, "payload"),
+	}
+	var asked time.Time
+	due := time.Now()
+	switch rapid.IntRange(0, 2).Draw(t, "when") {
+	case 1:
+		asked = due.Add(-time.Minute) // counts as now
+	case 2:
+		asked = due.Add(seconds(t, "delay"))
+		due = asked
+	}
 	var want error
-	if m.tasks[name] != nil {
+	if m.tasks[in.name] != nil {
 		want = errExists
 	} else {
-		m.tasks[name] = &row{lease: lease{name: name}, due: time.Now()}
+		m.tasks[in.name] = &row{lease: lease{task: in, history: restart.State{QueuedAt: due}}, due: due}
 	}
-	if err := m.store.insert(context.Background(), name); !errors.Is(err, want) {
-		t.Fatalf("insert(%s) returned %v, want %v", name, err, want)
+	if err := m.store.insert(context.Background(), in, asked); !errors.Is(err, want) {
+		t.Fatalf("insert(%s) returned %v, want %v", in.name, err, want)
 	}
 }
 
-// lease checks that those tasks are taken that have been due for longest, and each with a new token.
+// remove removes a task, whether it has a lease or not.
+func (m *model) remove(t *rapid.T) {
+	name := rapid.SampledFrom(names).Draw(t, "name")
+	want := m.tasks[name] != nil
+	delete(m.tasks, name)
+	if found, err := m.store.remove(context.Background(), name); err != nil || found != want {
+		t.Fatalf("remove(%s) returned %t and %v, want %t", name, found, err, want)
+	}
+}
+
+// lease checks that those tasks of the kinds are taken that have been due for longest, and each with a new token.
 func (m *model) lease(t *rapid.T) {
 	n, valid := rapid.IntRange(1, 3).Draw(t, "n"), seconds(t, "valid")
+	handled := rapid.SliceOfNDistinct(rapid.SampledFrom(kinds), 1, 2, rapid.ID).Draw(t, "kinds")
 	var due []time.Time
 	for _, r := range m.tasks {
-		if !r.due.After(time.Now()) {
+		if slices.Contains(handled, r.kind) && !r.due.After(time.Now()) {
 			due = append(due, r.due)
 		}
 	}
 	slices.SortFunc(due, time.Time.Compare)
 
-	leases, err := m.store.lease(context.Background(), n, valid)
+	leases, err := m.store.lease(context.Background(), handled, n, valid)
 	if err != nil {
 		t.Fatalf("lease: %v", err)
 	}
@@ -84,11 +111,10 @@ func (m *model) lease(t *rapid.T) {
 		if slices.ContainsFunc(m.granted, func(o lease) bool { return o.token == l.token }) {
 			t.Fatalf("two leases have the token %d", l.token)
 		}
-		if l.crashes != r.crashes || l.history.Attempts != r.history.Attempts {
-			t.Fatalf("lease of %s has crashes %d and attempts %d, want %d and %d",
-				l.name, l.crashes, l.history.Attempts, r.crashes, r.history.Attempts)
-		}
 		r.token, r.due = l.token, time.Now().Add(valid)
+		if diff := cmp.Diff(r.lease, l, cmp.AllowUnexported(lease{}, task{})); diff != "" {
+			t.Fatalf("lease of %s (-want +got):\n%s", l.name, diff)
+		}
 		m.granted = append(m.granted, l)
 	}
 	slices.SortFunc(taken, time.Time.Compare) // the answer has no order
@@ -136,7 +162,7 @@ func (m *model) giveBack(t *rapid.T) {
 	l, r, want := m.any(t)
 	h := restart.State{Attempts: l.history.Attempts + 1, Delay: seconds(t, "delay")}
 	if want == nil {
-		r.lease, r.due = lease{name: l.name, history: h}, time.Now().Add(h.Delay)
+		r.lease, r.due = lease{task: l.task, history: h}, time.Now().Add(h.Delay)
 	}
 	if err := m.store.giveBack(context.Background(), l, h); !errors.Is(err, want) {
 		t.Fatalf("giveBack with a lease of %s returned %v, want %v", l.name, err, want)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,15 +12,16 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// errLeaseLost is why an execution is cancelled whose task may run elsewhere now.
+// errLeaseLost is why an execution is cancelled whose task may run elsewhere now, or was removed.
 var errLeaseLost = errors.New("the lease of the task is lost")
 
 // worker runs tasks of a store on a manager. It is the adapter.
 type worker struct {
 	store   store
 	manager *taskmanager.TaskManager
-	execute func(ctx context.Context, name string) error
-	policy  restart.Policy
+	// handlers execute the tasks, by kind. Tasks of other kinds stay in the store.
+	handlers map[string]func(context.Context, task) error
+	policy   restart.Policy
 
 	valid   time.Duration // how long a lease lasts; it is renewed each quarter of that
 	poll    time.Duration // how long to wait after the store had nothing
@@ -34,7 +36,7 @@ type worker struct {
 // holding is a lease that this process has.
 type holding struct {
 	lease
-	task      *taskmanager.Handle // nil until the submit has returned
+	handle    *taskmanager.Handle // nil until the submit has returned
 	confirmed time.Time           // when the last request was sent that the store has granted
 }
 
@@ -57,13 +59,14 @@ func (w *worker) run(ctx context.Context) error {
 // pull takes no more tasks than there are free workers. So the others stay in the store, for processes
 // that have time for them.
 func (w *worker) pull(ctx, always context.Context) error {
+	kinds := slices.Collect(maps.Keys(w.handlers))
 	for {
 		room, err := w.manager.WaitRoom(ctx, 0)
 		if err != nil {
 			return err // the manager is drained or stopped, or ctx has ended
 		}
 		sent := time.Now()
-		taken, err := w.store.lease(ctx, room, w.valid)
+		taken, err := w.store.lease(ctx, kinds, room, w.valid)
 		for _, l := range taken {
 			w.submit(always, l, sent)
 		}
@@ -93,7 +96,8 @@ func (w *worker) submit(ctx context.Context, l lease, sent time.Time) {
 	// The executions that ended with their process have no other record.
 	l.history.Attempts += l.crashes
 	h, err := w.manager.SubmitFunc(ctx, l.name,
-		func(ctx context.Context) error { return w.execute(ctx, l.name) },
+		func(ctx context.Context) error { return w.handlers[l.kind](ctx, l.task) },
+		taskmanager.WithKind(l.kind),
 		taskmanager.WithOrigin(l.history),
 		taskmanager.WithRestart(w.policy),
 		// The function holds up a worker of the manager, so the request to the store is made elsewhere.
@@ -105,7 +109,7 @@ func (w *worker) submit(ctx context.Context, l lease, sent time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if held := w.held[l.token]; held != nil {
-		held.task = h // and otherwise the task has ended already
+		held.handle = h // and otherwise the task has ended already
 	}
 }
 
@@ -118,7 +122,7 @@ func (w *worker) settle(ctx context.Context, l lease, end error) {
 	case handedOver: // it failed and may try again, or it returned NotYet
 		_ = w.store.giveBack(ctx, l, again.State)
 	case errors.Is(end, errLeaseLost):
-		// The task is another's.
+		// The task is another's, or cancelled.
 	case errors.Is(end, taskmanager.ErrStopped), errors.Is(end, taskmanager.ErrQueueFull):
 		// It has not run here, or not to its end. Another process takes it at once.
 		l.history.Delay = 0
@@ -181,9 +185,9 @@ func (w *worker) doubtful(asked, lost []lease, sent time.Time, err error) (tasks
 		case h == nil: // settled meanwhile
 		case err == nil && !slices.ContainsFunc(lost, func(o lease) bool { return o.token == l.token }):
 			h.confirmed = sent
-		case h.task == nil: // about to be submitted, and cancelled at the next beat
+		case h.handle == nil: // about to be submitted, and cancelled at the next beat
 		case err == nil, time.Since(h.confirmed) >= w.valid/2:
-			tasks = append(tasks, h.task)
+			tasks = append(tasks, h.handle)
 		}
 	}
 	return tasks

@@ -17,14 +17,14 @@ import (
 )
 
 // startWorker starts a worker with two slots. stop stops its manager.
-func startWorker(t rapid.TB, st store, execute func(ctx context.Context, name string) error) (stop func()) {
+func startWorker(t rapid.TB, st store, execute func(context.Context, task) error) (stop func()) {
 	t.Helper()
 	m, err := taskmanager.Start(taskmanager.WithWorkers(0, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &worker{
-		store: st, manager: m, execute: execute, policy: restart.MaxAttempts(3, restart.Constant(time.Second)),
+		store: st, manager: m, handlers: map[string]func(context.Context, task) error{"kind": execute}, policy: restart.MaxAttempts(3, restart.Constant(time.Second)),
 		valid: 8 * time.Second, poll: time.Second, crashes: 3,
 	}
 	ended := make(chan error, 1)
@@ -42,7 +42,7 @@ func startWorker(t rapid.TB, st store, execute func(ctx context.Context, name st
 func insert(t rapid.TB, st store, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		if err := st.insert(context.Background(), name); err != nil {
+		if err := st.insert(context.Background(), task{name: name, kind: "kind"}, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestWorkersTakeNoMoreThanTheyCanRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newMemory()
 		insert(t, st, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j")
-		execute := func(ctx context.Context, _ string) error { return lasting(ctx, 4*time.Second) }
+		execute := func(ctx context.Context, _ task) error { return lasting(ctx, 4*time.Second) }
 		stop := startWorker(t, st, execute)
 		defer startWorker(t, st, execute)()
 		check := func(leased, outstanding int) {
@@ -98,7 +98,7 @@ func TestLeasesAreRenewed(t *testing.T) {
 		insert(t, st, "long")
 		runs := 0
 		for range 2 {
-			defer startWorker(t, st, func(ctx context.Context, _ string) error {
+			defer startWorker(t, st, func(ctx context.Context, _ task) error {
 				runs++
 				return lasting(ctx, time.Minute)
 			})()
@@ -119,7 +119,7 @@ func TestLostLease(t *testing.T) {
 		cable := &cable{store: st}
 		insert(t, st, "task")
 		ended := make(chan time.Time, 1)
-		defer startWorker(t, cable, func(ctx context.Context, _ string) error {
+		defer startWorker(t, cable, func(ctx context.Context, _ task) error {
 			err := lasting(ctx, time.Hour)
 			if !errors.Is(err, errLeaseLost) {
 				t.Errorf("the execution was cancelled because of %v, want %v", err, errLeaseLost)
@@ -129,7 +129,7 @@ func TestLostLease(t *testing.T) {
 		})()
 		time.Sleep(5 * time.Second)
 		begun := make(chan time.Time, 1)
-		defer startWorker(t, st, func(ctx context.Context, _ string) error {
+		defer startWorker(t, st, func(ctx context.Context, _ task) error {
 			h, _ := taskmanager.FromContext(ctx)
 			if attempt := h.Status().Attempt; attempt != 2 {
 				t.Errorf("the successor is execution %d, want 2", attempt)
@@ -150,6 +150,62 @@ func TestLostLease(t *testing.T) {
 	})
 }
 
+// TestRemove cancels a task that runs, and one that waits. The first ends at the next renewal.
+func TestRemove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newMemory()
+		insert(t, st, "runs")
+		runs, ended := 0, make(chan error, 1)
+		defer startWorker(t, st, func(ctx context.Context, _ task) error {
+			runs++
+			err := lasting(ctx, time.Hour)
+			ended <- err
+			return err
+		})()
+		time.Sleep(time.Second)
+		if err := st.insert(t.Context(), task{name: "waits", kind: "kind"}, time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"runs", "waits"} {
+			if found, err := st.remove(t.Context(), name); err != nil || !found {
+				t.Errorf("remove(%s) returned %t and %v, want true", name, found, err)
+			}
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, errLeaseLost) {
+				t.Errorf("the execution was cancelled because of %v, want %v", err, errLeaseLost)
+			}
+		default:
+			t.Error("the execution goes on")
+		}
+		if runs != 1 || len(st.rows) != 0 || len(st.dead) != 0 {
+			t.Errorf("there were %d executions, %d tasks are outstanding and %d dead, want 1, 0 and 0", runs, len(st.rows), len(st.dead))
+		}
+	})
+}
+
+// TestUnknownKind leaves a task whose kind the worker does not handle, for one that does.
+func TestUnknownKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newMemory()
+		if err := st.insert(t.Context(), task{name: "task", kind: "other"}, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		defer startWorker(t, st, func(context.Context, task) error {
+			t.Error("the task runs")
+			return nil
+		})()
+		time.Sleep(time.Minute)
+		leases, err := st.lease(t.Context(), []string{"other"}, 1, time.Second)
+		if err != nil || len(leases) != 1 || leases[0].crashes != 0 {
+			t.Errorf("lease returned %v and %v, want the task without crashes", leases, err)
+		}
+	})
+}
+
 // noRenewal is a store that renews no lease.
 type noRenewal struct{ store }
 
@@ -163,7 +219,7 @@ func TestExecutionThatIgnoresItsEnd(t *testing.T) {
 		st := newMemory()
 		insert(t, st, "task")
 		runs := 0
-		defer startWorker(t, noRenewal{st}, func(context.Context, string) error {
+		defer startWorker(t, noRenewal{st}, func(context.Context, task) error {
 			if runs++; runs == 1 {
 				time.Sleep(time.Minute)
 			}
@@ -183,12 +239,12 @@ func TestTaskThatKillsItsProcess(t *testing.T) {
 		st := newMemory()
 		insert(t, st, "poison")
 		for range 3 {
-			if leases, err := st.lease(t.Context(), 1, time.Second); err != nil || len(leases) != 1 {
+			if leases, err := st.lease(t.Context(), []string{"kind"}, 1, time.Second); err != nil || len(leases) != 1 {
 				t.Fatalf("lease returned %d tasks and %v, want 1", len(leases), err)
 			}
 			time.Sleep(time.Second)
 		}
-		defer startWorker(t, st, func(context.Context, string) error {
+		defer startWorker(t, st, func(context.Context, task) error {
 			t.Error("the task runs again")
 			return nil
 		})()
@@ -254,17 +310,17 @@ type ledger struct {
 	succeeded map[string]bool
 }
 
-func (l *ledger) execute(ctx context.Context, name string) error {
-	fails := l.begin(name)
+func (l *ledger) execute(ctx context.Context, t task) error {
+	fails := l.begin(t.name)
 	err := lasting(ctx, 3*time.Second)
 	if err == nil && fails {
 		err = errors.New("failed")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.running, name)
+	delete(l.running, t.name)
 	if err == nil {
-		l.succeeded[name] = true
+		l.succeeded[t.name] = true
 	}
 	return err
 }
