@@ -68,71 +68,12 @@ func (p *puller) heardEcho(token string, m *natsgo.Msg) {
 		return
 	}
 	p.echoes = p.echoes[number-first+1:]
-	awake := p.raiseFloorLocked(heard.sent)
+	old := p.floor
+	p.floor = heard.sent
 	p.mu.Unlock()
-	if awake {
+	if heard.sent.Sub(old) > share(p.w.c.cfg.lease, askUntil) {
 		p.signal()
 	}
-}
-
-// raiseFloorLocked moves the floor, if it is before a time. It reports whether the puller may have been deaf.
-func (p *puller) raiseFloorLocked(to time.Time) (awake bool) {
-	awake = to.Sub(p.floor) > share(p.w.c.cfg.lease, askUntil)
-	if to.After(p.floor) {
-		p.floor = to
-	}
-	return awake
-}
-
-const (
-	// leastPulse is the lease from which on there is a pulse. With a shorter one, the server would be busy with that.
-	leastPulse = time.Second
-	// pulseBeats is after how many signs of life the request with the pulse ends. The floor lags behind by the time by
-	// which the server was late with all of them.
-	pulseBeats = 50
-)
-
-// pulse finds a floor by the signs of life of a request, so that an idle worker need not send echoes. The server
-// sends the first one when a time is over since it has received the request, and each further one when that time is over
-// since it decided to send the one before. So it decides to send the nth one n times later than the worker has sent
-// the request, or later than that. It sends each one before it decides on the next, and everything in order.
-type pulse struct {
-	after  time.Time // the server decided to send the last sign of life after this time, or has received the request
-	before time.Time // the last sign of life was sent after this time
-}
-
-// beat records a sign of life, which comes now, and returns a time after which it was sent. floor is a time after which
-// everything was sent that comes now. The clock of the worker may have stood still with its machine, so the time is not after
-// now.
-func (b *pulse) beat(every time.Duration, floor, now time.Time) time.Time {
-	b.after = later(b.after.Add(every), b.before)
-	if b.after.After(now) {
-		b.after = now
-	}
-	b.before = later(floor, b.after)
-	return b.after
-}
-
-// pulseEvery returns how often the request with a pulse has signs of life.
-func (p *puller) pulseEvery() time.Duration {
-	return min(share(p.w.c.cfg.lease, pulseAt), waitBeat)
-}
-
-// beatOfLocked returns how often the server shall show a sign of life for a request of a source that waits. One request has a
-// pulse: all answers use one connection.
-func (p *puller) beatOfLocked(s *source) time.Duration {
-	every := p.pulseEvery()
-	if b := p.beating; p.w.c.cfg.lease < leastPulse || b != nil && b.asking() && b.request.beat == every {
-		return waitBeat
-	}
-	p.beating = s
-	return every
-}
-
-// beatsLocked reports whether the pulse is heard.
-func (p *puller) beatsLocked(now time.Time) bool {
-	every, s := p.pulseEvery(), p.beating
-	return s != nil && s.asking() && s.request.beat == every && now.Sub(s.request.heard) <= 2*every
 }
 
 // deaf reports whether the floor is so old that tasks which come now might be too old.

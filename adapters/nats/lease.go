@@ -27,9 +27,7 @@ const (
 
 // The shares of a lease at which the holder acts.
 const (
-	pulseAt  = 0.1  // how often the server shows a sign of life to an idle puller, by which that finds its floor
-	echoAt   = 0.2  // of the age of the floor: with an older one, the puller sends an echo
-	echoLate = 0.3  // the same while there are signs of life
+	echoAt   = 0.2  // of the age of the last message to itself, by which the puller finds its floor
 	extendAt = 0.25 // of the time since the last request to extend it
 	askUntil = 0.4  // of the age of the floor: with an older one, the puller asks for no tasks
 	staleAt  = 0.5  // of the age of the floor: a task that arrives then is not run

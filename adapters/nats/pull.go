@@ -31,10 +31,9 @@ type puller struct {
 	wake  chan struct{} // has a token if something has changed for the goroutine of run
 
 	mu      sync.Mutex // guards the fields of the sources that change, and these:
-	floor   time.Time  // whatever comes now, the server has sent after this time; see echo and pulse
+	floor   time.Time  // whatever comes now, the server has sent after this time; see echo.go
 	echoes  []echo     // that have not come back; the last one has the number echoed
 	echoed  uint64
-	beating *source   // the source whose request has a pulse
 	sources []*source // from the highest level, the kinds of a level next to each other
 	byName  map[string]int
 	// Only the goroutine of run uses these.
@@ -49,7 +48,7 @@ const (
 	drainTimeout = 500 * time.Millisecond
 	// consumerTimeout bounds a request about a consumer.
 	consumerTimeout = 5 * time.Second
-	// waitBeat is how often the server shows a sign of life while a request waits. For one of them it is more often; see pulse.
+	// waitBeat is how often the server shows a sign of life while a request waits.
 	waitBeat = 5 * time.Second
 )
 
@@ -318,11 +317,9 @@ func (p *puller) parkAll(room int) (idle time.Duration) {
 			n = min(room, s.kind.limit)
 		}
 		wait := most - rand.N(most/5)
-		beat := p.beatOfLocked(s)
-		wait = min(wait, pulseBeats*beat)
-		token := s.open(request{left: n, sent: now, beat: beat, expires: now.Add(wait)}, i)
+		token := s.open(request{left: n, sent: now, beat: waitBeat, expires: now.Add(wait)}, i)
 		p.mu.Unlock()
-		p.ask(s, token, pullRequest{Batch: n, Expires: wait, Heartbeat: beat})
+		p.ask(s, token, pullRequest{Batch: n, Expires: wait, Heartbeat: waitBeat})
 	}
 	return idle
 }
@@ -406,11 +403,9 @@ func (p *puller) status(token string, m *natsgo.Msg) {
 	}
 	p.mu.Lock()
 	s := p.sources[index]
-	now := time.Now()
-	meaning := s.status(token, m.Header.Get("Status"), text, now)
-	awake := meaning == answerBeat && p.raiseFloorLocked(s.request.pulse.beat(s.request.beat, p.floor, now))
+	meaning := s.status(token, m.Header.Get("Status"), text, time.Now())
 	p.mu.Unlock()
-	if meaning == answerIgnored || meaning == answerBeat && !awake {
+	if meaning == answerIgnored {
 		return
 	}
 	if meaning == answerFailed {
@@ -433,11 +428,8 @@ func (p *puller) reset() {
 
 // check takes the requests for lost of which nothing is heard, and sends an echo if it is time.
 func (p *puller) check(now time.Time) {
-	lost, most := false, echoAt
+	lost := false
 	p.mu.Lock()
-	if p.beatsLocked(now) {
-		most = echoLate
-	}
 	last := p.floor
 	if n := len(p.echoes); n > 0 {
 		last = p.echoes[n-1].sent
@@ -449,7 +441,7 @@ func (p *puller) check(now time.Time) {
 		}
 	}
 	p.mu.Unlock()
-	if now.Sub(last) >= share(p.w.c.cfg.lease, most) && p.w.c.nc.IsConnected() {
+	if now.Sub(last) >= share(p.w.c.cfg.lease, echoAt) && p.w.c.nc.IsConnected() {
 		p.echo(now)
 	}
 	if lost {

@@ -46,9 +46,8 @@ type request struct {
 	sure    bool // the consumer had been looked at, so it remembers what it has delivered
 	sent    time.Time
 	heard   time.Time     // when something of it was heard last
-	beat    time.Duration // how often the server shows a sign of life; 0: never
-	pulse   pulse
-	expires time.Time // zero: never
+	beat    time.Duration // how often something must be heard; 0: no promise
+	expires time.Time     // zero: never
 }
 
 // backoff bounds the waits after errors.
@@ -66,7 +65,7 @@ const (
 func (s *source) open(r request, index int) string {
 	s.number++
 	r.token = strconv.Itoa(index) + "-" + strconv.FormatUint(s.number, 36)
-	r.heard, r.pulse = r.sent, pulse{after: r.sent}
+	r.heard = r.sent
 	r.sure = r.sent.Sub(s.checked) <= checkEvery
 	s.request = r
 	return r.token
@@ -99,8 +98,7 @@ func (s *source) arrived(now time.Time) (polled, sure bool) {
 type answer int
 
 const (
-	answerIgnored answer = iota // of an earlier request
-	answerBeat                  // a sign of life
+	answerIgnored answer = iota // of an earlier request, or a sign of life
 	answerEmpty                 // there is nothing at the moment
 	answerGone                  // the consumer does not exist
 	answerFailed                // the server cannot answer now
@@ -114,7 +112,7 @@ func (s *source) status(token, code, text string, now time.Time) answer {
 	s.request.heard = now
 	switch {
 	case code == "100":
-		return answerBeat
+		return answerIgnored
 	case code == "404", code == "408":
 		if !s.request.poll && s.request.got == 0 {
 			s.batch = 1
@@ -149,7 +147,7 @@ func (s *source) silent(now time.Time) bool {
 	switch {
 	case r.left == 0:
 		return false
-	case r.beat > 0 && now.Sub(r.heard) > 5*max(r.beat, waitBeat)/2: // not sooner: all servers are slow at times
+	case r.beat > 0 && now.Sub(r.heard) > 5*r.beat/2:
 		return true
 	}
 	return !r.expires.IsZero() && now.Sub(r.expires) > 5*time.Second
