@@ -38,7 +38,7 @@ help:
 	@echo 'make bench-micro  the benchmarks of the packages'
 	@echo 'make bench-batch  an ordered map over 1,000,000 items, beside conc and errgroup (a minute)'
 	@echo 'make bench-dashboard  what a dashboard costs a task, beside none (two minutes)'
-	@echo 'make bench-cluster  package nats beside River and Asynq (five minutes; installs their servers on Debian)'
+	@echo 'make bench-cluster  package nats beside River and Asynq (nine minutes; installs their servers on Debian)'
 	@echo 'make bench-guard  fail if the dispatch path or package nats has become slower'
 	@echo 'make bench-against REV=HEAD~1  compare the working tree with a revision, in one process'
 	@echo '             (five minutes, or one with ARGS=-quick; ARGS=-help lists the flags)'

@@ -31,6 +31,7 @@ type Client struct {
 
 	clock     *serverClock
 	log       logger
+	alone     chan struct{} // holds a token while a worker of the client executes a suspect; see crash.go
 	observers []observe.SubmitObserver
 
 	// connected is a context that ends when the present connection is lost.
@@ -76,7 +77,7 @@ func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error)
 	if err != nil {
 		return nil, fmt.Errorf("nats: open: %w", err)
 	}
-	c := &Client{cfg: cfg, nc: nc, js: js, log: logger{cfg.logger}, clock: newServerClock(cfg.clock)}
+	c := &Client{cfg: cfg, nc: nc, js: js, log: logger{cfg.logger}, clock: newServerClock(cfg.clock), alone: make(chan struct{}, 1)}
 	if c.observers, err = submitObservers(cfg.observers); err != nil {
 		return nil, err
 	}

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // A task that ends its process is found by its deliveries: one that ends without a record counts as a crash. With it
 // count, however, the tasks that the process had at the same time, executed or not. Their leases end together, so they
 // come to the next worker together, and die with it again.
 //
-// So the last crash that a task may have is counted in another way. Its worker records that it executes the task now,
-// and executes no other such task meanwhile. Only the end of such an execution without a record counts; deliveries that
-// ended before it began do not.
+// So the last crash that a task may have is counted in another way. A task that has one crash left is a suspect. When
+// its execution begins, the worker records that, and only the end of such an execution without another record counts.
+// The workers of a client execute one suspect at a time, unless one has waited for some seconds.
 
 // mostUnseen returns how many crashes in a row are counted by deliveries alone, if a task is dead after a number of
 // crashes. With one permitted crash there is nothing to tell the tasks of a process apart.
@@ -47,13 +46,13 @@ func (h history) wentBack(delivered uint64) bool { return delivered <= h.Deliver
 // account records that the deliveries up to delivered are no crashes, apart from those that it finds: by
 // crashesSince, as long as there are fewer than mostUnseen(permitted), and of an execution that was recorded.
 func (h history) account(delivered uint64, delayed bool, permitted int) history {
-	unseen := h.crashesSince(delivered, delayed)
-	h.State.Attempts += unseen
-	h.Crashes = max(h.Crashes, min(h.Crashes+unseen, mostUnseen(permitted)))
+	before, unseen := h.Crashes, h.crashesSince(delivered, delayed)
+	h.Crashes = max(before, min(before+unseen, mostUnseen(permitted)))
+	h.Unseen = before + unseen - h.Crashes
 	if h.Alone && !h.wentBack(delivered) {
-		h.State.Attempts++
 		h.Crashes++
 	}
+	h.State.Attempts += h.Crashes - before
 	h.Alone = false
 	h.Deliveries = delivered
 	return h
@@ -62,41 +61,71 @@ func (h history) account(delivered uint64, delayed bool, permitted int) history 
 // isSuspect reports whether the task may crash once more, and is dead then.
 func (d *delivery) isSuspect() bool { return d.hist.Crashes >= mostUnseen(d.w.c.cfg.crashes) }
 
-// goAlone waits until the process executes no suspect, and gives the delivery back if that takes too long. It reports
-// whether the delivery goes on, which is the only suspect then until its release.
-func (d *delivery) goAlone(ctx context.Context) bool {
-	timer := time.NewTimer(d.holdable())
-	defer timer.Stop()
+// aloneTries is how often a suspect waits for others, with the waits of slotWait: three seconds together. A suspect that
+// takes long must not delay the others for as long.
+const aloneTries = 5
+
+// goAlone reports whether a suspect may be executed now. The delivery has the token of the client then, or has waited
+// long enough. Its release, or the loss of its lease, frees the token.
+func (d *delivery) goAlone() bool {
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
 	select {
-	case d.w.alone <- struct{}{}:
-		d.w.mu.Lock()
+	case d.w.c.alone <- struct{}{}:
 		d.alone = true
-		d.w.mu.Unlock()
 		return true
-	case <-timer.C:
-	case <-ctx.Done():
+	default:
+		return d.hist.Tries >= aloneTries
 	}
-	d.hist.Tries++
-	d.giveBack(ctx, slotWait(d.hist.Tries))
-	return false
 }
 
-// recordAlone records that a suspect is executed now. It reports whether the delivery goes on. A server that is full may
-// have no room until just such tasks have run, so they run without a record then, and no crash is counted.
-func (d *delivery) recordAlone(ctx context.Context) bool {
-	d.hist.Alone = true
-	err := d.writeHistory(ctx)
-	d.hist.Alone = false // in every later record
-	if err == nil {
-		return true
+// freeAloneLocked frees the token of the client if the delivery has it. The lock of the worker is held.
+func (d *delivery) freeAloneLocked() {
+	if d.alone {
+		d.alone = false
+		<-d.w.c.alone
 	}
-	if errors.Is(err, errSuperseded) || d.gone() {
-		d.w.release(d)
-		d.excuse(ctx)
-		return false
+}
+
+// crashError is the reason why a task is dead after crashes.
+type crashError int
+
+// Error says how many crashes there were.
+func (n crashError) Error() string {
+	return fmt.Sprintf("nats: the worker of the task has died, or has lost the lease, %d times in a row while it had the task; does the task end its process?", int(n))
+}
+
+// recordAlone records that the execution of a suspect begins. With an error there is no execution. A server that is full
+// may have no room until just such tasks have run, so without a record they are executed as well, as long as
+// their deliveries permit it.
+func (d *delivery) recordAlone(ctx context.Context) error {
+	d.w.mu.Lock()
+	record := d.recordLocked()
+	d.w.mu.Unlock()
+	record.rev, record.read, record.hist.Alone = d.rev, d.read, true
+	err := record.writeHistory(ctx)
+	switch total := d.hist.Crashes + d.hist.Unseen; {
+	case err == nil:
+		d.rev, d.read = record.rev, true
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, errSuperseded), d.gone():
+		d.w.mu.Lock()
+		d.lost = true
+		d.w.mu.Unlock()
+		return ErrLeaseLost
+	case total >= d.w.c.cfg.crashes:
+		return crashError(total)
 	}
 	d.w.logs.errorf("count", "%s", crashesLost(d, err))
-	return true
+	return nil
+}
+
+// recordLocked returns a delivery for a record of the history that does not share anything with this one, whose
+// handler may run. The lock of the worker is held.
+func (d *delivery) recordLocked() *delivery {
+	return &delivery{w: d.w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, again: d.again, lease: d.lease, hist: d.hist}
 }
 
 // crashesLost describes that a record of crashes could not be stored.

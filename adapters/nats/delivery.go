@@ -52,7 +52,7 @@ type delivery struct {
 	over   bool                // it is executed no more: its lease is kept for the settlement
 	again  uint64              // the number of a further delivery that this one has taken over; see admit
 	away   bool                // it is given back: this process does not have the task any more
-	alone  bool                // it has the token of Worker.alone
+	alone  bool                // it has the token of Client.alone
 
 	// sealed is set before the delivery is given back: an extension of the lease that came later would
 	// delay the next delivery. sending guards it and orders the messages about the delivery.
@@ -190,7 +190,7 @@ func (d *delivery) prepare(why admission, surplus bool) {
 	case d.fault != nil:
 		d.undecodable(ctx, d.fault)
 	case d.hist.Crashes >= w.c.cfg.crashes:
-		d.bury(ctx, fmt.Sprintf("nats: the worker of the task has died, or has lost the lease, %d times in a row while it had the task; does the task end its process?", d.hist.Crashes))
+		d.bury(ctx, crashError(d.hist.Crashes).Error())
 	case !d.env.Deadline.IsZero() && !now.Before(d.env.Deadline):
 		d.bury(ctx, reasonDeadline)
 	case d.patience(now) <= 0:
@@ -208,7 +208,7 @@ func (d *delivery) prepare(why admission, surplus bool) {
 	}
 }
 
-// holdable returns how long a task that cannot run yet is held, which spares giving it back.
+// holdable returns how long a task that is not due is held, which spares giving it back.
 func (d *delivery) holdable() time.Duration { return min(holdFor, d.w.c.cfg.lease/10) }
 
 // takenWait returns how long to wait for the end of an earlier execution in this process.
@@ -304,8 +304,9 @@ func (w *Worker) stale(d *delivery) {
 
 // start takes a slot of the key, makes the task and submits it. A suspect waits for other suspects.
 func (d *delivery) start(ctx context.Context) {
-	suspect := d.isSuspect()
-	if suspect && !d.goAlone(ctx) {
+	if d.isSuspect() && !d.goAlone() {
+		d.hist.Tries++
+		d.giveBack(ctx, slotWait(d.hist.Tries))
 		return
 	}
 	if d.k.keyLimit > 0 && d.env.Key != "" {
@@ -313,9 +314,6 @@ func (d *delivery) start(ctx context.Context) {
 			d.waitForSlot(ctx, err)
 			return
 		}
-	}
-	if suspect && !d.recordAlone(ctx) {
-		return
 	}
 	d.w.submit(d)
 }

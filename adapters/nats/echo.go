@@ -31,6 +31,9 @@ func (w *Worker) echoSubject(durable string) string {
 	return "$JS.ACK." + w.c.cfg.namespace + "." + durable + ".1." + strconv.FormatUint(1<<62, 10) + ".1.0.0"
 }
 
+// mostEchoes bounds the echoes that are remembered.
+const mostEchoes = 64
+
 // echo sends a message that comes back, by one consumer after the other.
 func (p *puller) echo(now time.Time) {
 	p.mu.Lock()
@@ -43,6 +46,7 @@ func (p *puller) echo(now time.Time) {
 	}
 	p.echoed++
 	p.echoes = append(p.echoes, echo{sent: now, source: s})
+	p.echoes = p.echoes[max(0, len(p.echoes)-mostEchoes):]
 	number := p.echoed
 	p.mu.Unlock()
 	reply := p.inbox + echoToken + strconv.FormatUint(number, 36)
@@ -82,7 +86,7 @@ func (p *puller) deaf() bool {
 	age, unheard := time.Since(p.floor), len(p.echoes)
 	p.mu.Unlock()
 	if age > 2*p.w.c.cfg.lease && unheard > 8 && p.w.c.nc.IsConnected() {
-		p.w.logs.errorf("floor", "nats: the worker takes no tasks, as the server does not confirm its messages in time: its disk or network is too slow for a lease of %v, or the user of the worker lacks the right to extend leases, see Permissions", p.w.c.cfg.lease)
+		p.w.logs.errorf("floor", "nats: the worker takes no tasks, as the server does not confirm its messages in time: its disk or network is too slow for a lease of %v, its consumers have no leader, or the user of the worker lacks the right to extend leases, see Permissions", p.w.c.cfg.lease)
 	}
 	return age > share(p.w.c.cfg.lease, askUntil)
 }

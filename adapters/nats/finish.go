@@ -28,10 +28,7 @@ func (w *Worker) allowed(room int) int {
 func (w *Worker) release(d *delivery) {
 	w.mu.Lock()
 	delete(w.held, d)
-	if d.alone {
-		d.alone = false
-		<-w.alone
-	}
+	d.freeAloneLocked()
 	if id := d.env.ID; w.byID[id] == d {
 		delete(w.byID, id)
 		if !d.away && !d.lost {
@@ -167,7 +164,8 @@ func (d *delivery) giveUp() (record *delivery, running bool) {
 		return nil, false
 	}
 	if !d.lost {
-		record = &delivery{w: d.w, k: d.k, env: d.env, seq: d.seq, delivered: d.delivered, lease: d.lease, hist: d.hist, began: true}
+		record = d.recordLocked()
+		record.began = true
 	}
 	d.lost = true
 	return record, true

@@ -249,6 +249,11 @@ func (j job) Name() string { return j.d.env.Name }
 // Execute runs an execution.
 func (j job) Execute(ctx context.Context) error {
 	d := j.d
+	if d.isSuspect() {
+		if err := d.recordAlone(ctx); err != nil {
+			return err
+		}
+	}
 	d.begin(ctx)
 	if j.inner != nil {
 		err := j.inner.Execute(ctx)
@@ -264,6 +269,9 @@ func (j job) Execute(ctx context.Context) error {
 // Restart says whether the task wants to run again. The policy decides whether it does.
 func (j job) Restart(ctx context.Context, err error) bool {
 	if _, bad := errors.AsType[*decodeError](err); bad {
+		return false
+	}
+	if _, dead := errors.AsType[crashError](err); dead {
 		return false
 	}
 	if t, ok := j.inner.(taskmanager.RestartableTask); ok {

@@ -29,7 +29,8 @@ type history struct {
 	NotBefore  int64         `json:"not_before,omitempty"` // Unix time in ns by the server's clock; 0: at once
 	Deliveries uint64        `json:"deliveries"`           // those that are accounted for
 	Crashes    int           `json:"crashes,omitempty"`    // in a row, up to the accounted deliveries
-	Alone      bool          `json:"alone,omitempty"`      // the last accounted delivery is executed; see crash.go
+	Alone      bool          `json:"alone,omitempty"`      // the execution of the last accounted delivery has begun; see crash.go
+	Unseen     int           `json:"-"`                    // ends of deliveries that may be crashes and are not counted
 	Tries      int           `json:"tries,omitempty"`      // vain attempts to start, for want of a slot or the name, or as a suspect
 	Decodes    int           `json:"decodes,omitempty"`    // failures to read the payload
 	Trace      string        `json:"trace,omitempty"`      // traceparent of the last execution

@@ -62,8 +62,9 @@ func TestCrashesAreCounted(t *testing.T) {
 			}
 			switch end := rapid.SampledFrom([]string{"crash", "crash before", "give back", "fail", "remake", "forget"}).Draw(rt, "end"); end {
 			case "crash", "crash before":
+				before := f.crashes
 				f.crash(seen, end == "crash")
-				attempts++
+				attempts += f.crashes - before
 			case "give back":
 				f.h = seen
 			case "fail":

@@ -27,7 +27,8 @@ const (
 
 // The shares of a lease at which the holder acts.
 const (
-	echoAt   = 0.2  // of the age of the last message to itself, by which the puller finds its floor
+	echoAt   = 0.2  // of the age of the last echo, by which the puller finds its floor
+	lateAt   = 0.1  // the same while that has not come back
 	extendAt = 0.25 // of the time since the last request to extend it
 	askUntil = 0.4  // of the age of the floor: with an older one, the puller asks for no tasks
 	staleAt  = 0.5  // of the age of the floor: a task that arrives then is not run
@@ -74,6 +75,7 @@ func (w *Worker) keepLeases(now time.Time) {
 			extend = append(extend, d)
 		case leaseLost:
 			d.lost = true
+			d.freeAloneLocked()
 			lost = append(lost, d)
 		case leaseHolds:
 		}

@@ -106,9 +106,10 @@ func WithLease(d time.Duration) Option {
 // seconds, because the server is full. How long an execution takes does not matter.
 //
 // When a process ends, the crash counts for all tasks that it had, since nothing tells which of them was the cause. With
-// n of 2 or more, the last crash is counted more strictly: a worker executes only one task at a time that has one
-// crash left, and only the end of the process during that execution is the task's last crash. So a task that ends
-// every process becomes a dead letter alone.
+// n of 2 or more, the last crash is counted more strictly: only for a task whose execution had begun. Tasks
+// that have one crash left wait for each other for up to some seconds, so that at most one of them is executed at a time by
+// the workers of a client. So a task that ends every process soon after its start becomes a dead letter alone. An
+// innocent task may still become one, if other tasks end its process n times in a row.
 func WithCrashes(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seed56799101/taskmanager/observe"
 )
@@ -82,7 +80,7 @@ func (p *puller) run(ctx context.Context) error {
 		}
 		deaf := p.deaf()
 		if deaf {
-			p.reviveGone(ctx)
+			p.lookAtAll(ctx)
 		}
 		if room = p.w.allowed(room); room <= 0 || !p.w.c.nc.IsConnected() || deaf {
 			p.sleep(ctx, 100*time.Millisecond)
@@ -136,70 +134,6 @@ func (p *puller) pick(i int) (*source, int) {
 	}
 	index := first + (i-first+p.turn)%n
 	return p.sources[index], index
-}
-
-// checkEvery is how often the consumer of a busy source is looked at. If another process has made it again while
-// no request was open, nothing else tells. Of the answers to later requests, the histories are looked up.
-const checkEvery = time.Second
-
-// revive makes the consumer of a source again if it has been deleted, and finds out if somebody else has. It reports
-// whether the source can be asked.
-func (p *puller) revive(ctx context.Context, s *source) bool {
-	now := time.Now()
-	p.mu.Lock()
-	gone, early, idle := s.gone, now.Before(s.retryAt), s.asking() || !s.emptyAt.IsZero() || now.Sub(s.checked) < checkEvery
-	p.mu.Unlock()
-	if early || !gone && idle {
-		return !early
-	}
-	ctx, stop := context.WithTimeout(ctx, consumerTimeout)
-	defer stop()
-	made, err := p.w.consumerOf(ctx, s, gone)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		s.fail(time.Now())
-		s.gone = s.gone || errors.Is(err, jetstream.ErrConsumerNotFound)
-		if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-			p.w.logs.errorf("consumer "+s.durable, "nats: cannot pull tasks of kind %s: %s", quote(s.kind.name), clean(p.w.c.translate(err).Error(), errorLimit))
-		}
-		return false
-	}
-	if gone {
-		s.gone, s.fails = false, 0
-	}
-	s.checked = now
-	if !made.Equal(s.made) {
-		s.made, s.created, s.passed = made, made, 0
-	}
-	return true
-}
-
-// reviveGone makes the consumers again that have been deleted. Without any, the worker hears no echo.
-func (p *puller) reviveGone(ctx context.Context) {
-	if !p.w.c.nc.IsConnected() {
-		return
-	}
-	for _, s := range p.sources {
-		p.mu.Lock()
-		gone := s.gone
-		p.mu.Unlock()
-		if gone && p.revive(ctx, s) {
-			p.echo(time.Now())
-		}
-	}
-}
-
-// consumerOf returns when the consumer of a source was made. With ensure, it is made if it is missing.
-func (w *Worker) consumerOf(ctx context.Context, s *source, ensure bool) (time.Time, error) {
-	if ensure {
-		return w.ensureConsumer(ctx, s)
-	}
-	c, err := w.c.tasks.Consumer(ctx, s.durable)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return c.CachedInfo().Created, nil
 }
 
 // poll asks a source that had tasks for what it has at once, and waits for the answer. It returns how many
@@ -298,8 +232,6 @@ func (p *puller) await(ctx context.Context, asked map[*source]string) (got int) 
 // long there is nothing to do unless something happens.
 func (p *puller) parkAll(room int) (idle time.Duration) {
 	idle = time.Minute
-	// All requests together make less than one message in two seconds.
-	most := max(30*time.Second, time.Duration(len(p.sources))*2*time.Second)
 	for i, s := range p.sources {
 		now := time.Now()
 		p.mu.Lock()
@@ -316,12 +248,19 @@ func (p *puller) parkAll(room int) (idle time.Duration) {
 		if s.limited {
 			n = min(room, s.kind.limit)
 		}
-		wait := most - rand.N(most/5)
+		wait := waitTime(len(p.sources))
 		token := s.open(request{left: n, sent: now, beat: waitBeat, expires: now.Add(wait)}, i)
 		p.mu.Unlock()
 		p.ask(s, token, pullRequest{Batch: n, Expires: wait, Heartbeat: waitBeat})
 	}
 	return idle
+}
+
+// waitTime returns how long a request of one of n sources waits: a random time, so that the requests are not renewed
+// together. All of them make at most one message in five seconds.
+func waitTime(n int) time.Duration {
+	least := max(150*time.Second, time.Duration(n)*5*time.Second)
+	return least + rand.N(least)
 }
 
 // pullRequest is the body of a request to a consumer. Times are in nanoseconds.
@@ -430,9 +369,9 @@ func (p *puller) reset() {
 func (p *puller) check(now time.Time) {
 	lost := false
 	p.mu.Lock()
-	last := p.floor
+	last, pause := p.floor, echoAt
 	if n := len(p.echoes); n > 0 {
-		last = p.echoes[n-1].sent
+		last, pause = p.echoes[n-1].sent, lateAt
 	}
 	for _, s := range p.sources {
 		if s.silent(now) {
@@ -441,42 +380,12 @@ func (p *puller) check(now time.Time) {
 		}
 	}
 	p.mu.Unlock()
-	if now.Sub(last) >= share(p.w.c.cfg.lease, echoAt) && p.w.c.nc.IsConnected() {
+	if now.Sub(last) >= share(p.w.c.cfg.lease, pause) && p.w.c.nc.IsConnected() {
 		p.echo(now)
 	}
 	if lost {
 		p.signal()
 	}
-}
-
-// ensureConsumer returns when the consumer of a source was made, and makes it if it is missing.
-//
-// It does not shorten the lease of a consumer while others may use it: they extend their leases by the longer one, and
-// would lose them without notice.
-func (w *Worker) ensureConsumer(ctx context.Context, s *source) (made time.Time, err error) {
-	want := jetstream.ConsumerConfig{
-		Durable: s.durable, FilterSubject: s.filter, AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: w.c.cfg.lease, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 8192,
-	}
-	if s.limited {
-		want.MaxAckPending = s.kind.limit
-	}
-	c, err := w.c.tasks.Consumer(ctx, s.durable)
-	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return time.Time{}, err
-	}
-	if err == nil {
-		have := c.CachedInfo()
-		want.MaxWaiting = have.Config.MaxWaiting // it cannot be changed
-		if have.Config.AckWait > want.AckWait && have.NumAckPending+have.NumWaiting > 0 {
-			want.AckWait = have.Config.AckWait
-			w.logs.errorf("lease "+s.durable, "nats: other workers of kind %s have a lease of %v, so that is how long its tasks wait after a crash; this worker has %v", quote(s.kind.name), want.AckWait, w.c.cfg.lease)
-		}
-	}
-	if c, err = w.c.tasks.CreateOrUpdateConsumer(ctx, want); err != nil {
-		return time.Time{}, err
-	}
-	return c.CachedInfo().Created, nil
 }
 
 // hasRoom reports whether a task that arrives without having been polled for can run.

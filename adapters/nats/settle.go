@@ -105,6 +105,7 @@ func (d *delivery) acknowledge(try int) {
 		case try >= settleTries, d.gone():
 			d.w.logs.errorf("ack", "nats: task %s has succeeded, but the server did not confirm it, so it may run again", quote(d.env.Name))
 			d.w.release(d)
+			d.w.spawn(func() { d.excuse(d.w.life) })
 		default:
 			d.w.spawn(func() {
 				pause(d.w.life, firstBackoff<<try)
@@ -275,6 +276,8 @@ func (d *delivery) remove(ctx context.Context, mark []byte) {
 		}
 	}
 	d.w.logs.errorf("end", "nats: task %s has ended, but the server did not confirm it, so it may run again: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+	d.w.release(d)
+	d.excuse(ctx)
 }
 
 // finishCancelled removes a task that was cancelled.
@@ -397,14 +400,16 @@ func (d *delivery) excuse(ctx context.Context) {
 	if d.began {
 		mine.State.Attempts++
 	}
-	d.hist, d.read, d.fresh = history{}, false, false
-	if err := d.readHistory(ctx); err != nil || d.hist.Deliveries > d.delivered || d.hist.Deliveries == d.delivered && !d.hist.Alone {
+	d.w.mu.Lock()
+	last := max(d.delivered, d.again)
+	d.w.mu.Unlock()
+	d.hist, d.read, d.rev, d.fresh = history{}, false, 0, false
+	if err := d.readHistory(ctx); err != nil || d.hist.Deliveries > last || d.hist.Deliveries == last && !d.hist.Alone {
 		return
 	}
-	if d.rev == 0 { // perhaps another worker has ended the task
-		if stored, err := d.w.c.hasTask(ctx, d.seq, d.env.Name); err != nil || !stored {
-			return
-		}
+	// Perhaps the task has ended, here or elsewhere.
+	if stored, err := d.w.c.hasTask(ctx, d.seq, d.env.Name); err != nil || !stored {
+		return
 	}
 	if mine.Deliveries == d.delivered { // it was accounted for when it arrived
 		d.hist = mine

@@ -90,3 +90,21 @@ func TestSourceBacksOff(t *testing.T) {
 		t.Errorf("after a task the wait is %v", got)
 	}
 }
+
+// TestWaitsAreLong checks that the requests of an idle worker are few, and not renewed together.
+func TestWaitsAreLong(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 3000).Draw(rt, "sources")
+		seen := map[time.Duration]bool{}
+		for range n {
+			wait := waitTime(n)
+			if rate := float64(n) / wait.Seconds(); rate > 0.2 {
+				rt.Fatalf("a wait of %v with %d sources: %.2f requests a second, want at most 0.2", wait, n, rate)
+			}
+			seen[wait.Round(time.Millisecond)] = true
+		}
+		if len(seen) < n/2 {
+			rt.Errorf("%d sources renew their requests at %d times only", n, len(seen))
+		}
+	})
+}

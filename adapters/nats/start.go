@@ -15,7 +15,7 @@ import (
 // setUp makes what the worker needs on the server, and subscribes. It pulls nothing.
 func (w *Worker) setUp(ctx context.Context) error {
 	if w.c.nc.Opts.NoEcho {
-		return errors.New("nats: run a worker: it needs the messages that it sends to itself; connect without natsgo.NoEcho")
+		return errors.New("nats: run a worker: it answers questions of clients that use the same connection; connect without natsgo.NoEcho")
 	}
 	ctx, free := w.untilDrained(ctx)
 	defer free()

@@ -47,8 +47,7 @@ type Worker struct {
 		wg     sync.WaitGroup
 	}
 
-	transit atomic.Int64  // deliveries that need room and are not submitted yet
-	alone   chan struct{} // holds a token while a suspect is executed, see goAlone
+	transit atomic.Int64 // deliveries that need room and are not submitted yet
 
 	drain, force, finished chan struct{} // closed by Drain, at the end of its context, and by Run
 	drainOnce, forceOnce   sync.Once
@@ -139,7 +138,7 @@ func NewWorker(c *Client, m *taskmanager.TaskManager, opts ...WorkerOption) (*Wo
 	w := &Worker{
 		c: c, m: m, cfg: cfg, id: nuid.Next(), logs: &rateLog{to: c.log},
 		drain: make(chan struct{}), force: make(chan struct{}), finished: make(chan struct{}), cut: make(chan struct{}),
-		alone: make(chan struct{}, 1), kinds: make(map[string]*kind), held: make(map[*delivery]struct{}), byID: make(map[string]*delivery),
+		kinds: make(map[string]*kind), held: make(map[*delivery]struct{}), byID: make(map[string]*delivery),
 		cancels: make(map[string]time.Time), recent: make(map[string]int),
 	}
 	w.ends.ready = make(chan struct{}, 1)

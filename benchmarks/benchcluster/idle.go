@@ -63,6 +63,9 @@ func measureIdle(ctx context.Context, idle []*idleContender, watch time.Duration
 	return errors.Join(errs...)
 }
 
+// idleWatch is how long idle workers are watched: so long that everything happens that they do regularly.
+const idleWatch = 310 * time.Second
+
 // settling is the time that a worker has to start before its messages are counted.
 const settling = 2 * time.Second
 

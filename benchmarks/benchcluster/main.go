@@ -84,7 +84,7 @@ func run(ctx context.Context, set settings) (err error) {
 	}
 	progress("idle workers")
 	idle := idleContenders(all)
-	if err := measureIdle(ctx, idle, time.Duration(set.scale*float64(20*time.Second))); err != nil {
+	if err := measureIdle(ctx, idle, time.Duration(set.scale*float64(idleWatch))); err != nil {
 		return err
 	}
 	tables := ""
