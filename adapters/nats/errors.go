@@ -161,7 +161,7 @@ func (c *Client) translate(err error) error {
 	case err == nil:
 		return nil
 	case hasCode(err, codeAccountLimit, codeServerLimit, codeMemoryLimit, codeStorageLimit):
-		return fmt.Errorf("nats: the server has no room; free space or raise its limits: %w: %w", taskmanager.ErrQueueFull, err)
+		return fmt.Errorf("nats: the server has no room; let workers empty it, or raise its limit of storage, embed.Options.MaxStore or max_file_store: %w: %w", taskmanager.ErrQueueFull, err)
 	case hasCode(err, codeHeaderSize, jetstream.JSErrCodeStreamMessageExceedsMaximum, codeBatchTooLarge):
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case hasCode(err, codeStoreFailed):

@@ -31,22 +31,9 @@ func addresses(t *testing.T, n int) []string {
 // Three servers store three replicas, go on while two of them run, and get a restarted one up
 // to date.
 func TestCluster(t *testing.T) {
-	routes := addresses(t, 3)
-	var options [3]embed.Options
-	var servers [3]*embed.Server
-	for i := range servers {
-		options[i] = embed.Options{
-			Name: fmt.Sprint("s", i), Dir: t.TempDir(), SyncInterval: time.Second, Listen: "127.0.0.1:0", Token: "secret",
-			Cluster: &embed.Cluster{Name: "c", Listen: routes[i], Routes: routes, User: "u", Password: "p"},
-		}
-		servers[i] = start(t, options[i])
-	}
-	for _, s := range servers {
-		if err := s.Ready(within(t, time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, want := servers[0].ClusterURL(), "nats://u:p@"+routes[0]; got != want {
+	options := clusterOptions(t, 3)
+	servers := startCluster(t, options)
+	if got, want := servers[0].ClusterURL(), "nats://u:p@"+options[0].Cluster.Listen; got != want {
 		t.Errorf("the URL of the cluster is %q, want %q", got, want)
 	}
 	nc, err := servers[0].Conn()

@@ -10,7 +10,9 @@
 //
 // By default nothing outside of the process can connect. To share the tasks with other processes,
 // set [Options.Listen] and [Options.Token], and pass [Server.URL] to those processes. Three servers
-// on three machines form a cluster with [Options.Cluster].
+// on three machines form a cluster with [Options.Cluster]. Each of them starts with an empty directory:
+// a cluster would delete the streams of a single server, so that [Start] refuses them with
+// [ErrClusterMismatch]. The README of adapters/nats says how to move the tasks.
 //
 // # Durability
 //
@@ -23,7 +25,8 @@
 //
 // After a failed write, as on a full disk, the server ends JetStream: nothing is stored, and clients are told so.
 // What was accepted before stays. The server looks each second whether the disk can be written again, and then goes
-// on. (A NATS server of its own stores nothing more until somebody starts it again.)
+// on. (A NATS server of its own stores nothing more until somebody starts it again.) [Options.MaxStore] refuses what
+// exceeds it before the disk is full.
 //
 // # Concurrency
 //

@@ -2,7 +2,6 @@ package embed_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -103,25 +102,10 @@ func TestDiskFull(t *testing.T) {
 // A cluster goes on while the disk of one server is full, and that server comes back when it has room.
 func TestDiskFullInCluster(t *testing.T) {
 	disk := smallDisk(t)
-	dirs := []string{filepath.Join(disk, "store"), t.TempDir(), t.TempDir()}
-	routes := addresses(t, 3)
-	servers := make([]*embed.Server, 3)
+	options := clusterOptions(t, 3)
 	log := new(lines)
-	for i := range servers {
-		o := embed.Options{
-			Name: fmt.Sprint("s", i), Dir: dirs[i], SyncInterval: time.Second, Listen: "127.0.0.1:0", Token: "secret",
-			Cluster: &embed.Cluster{Name: "c", Listen: routes[i], Routes: routes, User: "u", Password: "p"},
-		}
-		if i == 0 {
-			o.Logger = log
-		}
-		servers[i] = start(t, o)
-	}
-	for _, s := range servers {
-		if err := s.Ready(within(t, time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	options[0].Dir, options[0].Logger = filepath.Join(disk, "store"), log
+	servers := startCluster(t, options)
 	nc, err := servers[1].Conn()
 	if err != nil {
 		t.Fatal(err)

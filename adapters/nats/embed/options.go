@@ -26,7 +26,8 @@ type Logger interface {
 // Options describe a server. Only Dir is required.
 type Options struct {
 	// Dir is the directory of the data. It is created if it does not exist. One server at a time
-	// may use it.
+	// may use it. A directory with the streams of a single server cannot be used with Cluster,
+	// nor the directory of a server of a cluster without, see [ErrClusterMismatch].
 	Dir string
 
 	// Name is the name of the server in logs and in its cluster, "embedded" by default. Letters,
@@ -37,11 +38,12 @@ type Options struct {
 	// SyncInterval is the time between two syncs of the data to disk. 0, the default, syncs each
 	// write before it is confirmed. With an interval, a power loss loses up to that much of what
 	// was accepted; the death of the process alone loses nothing. Even an interval of
-	// 10 ms is much faster than 0.
+	// 10 ms is much faster than 0. The shortest interval is 1 ms.
 	SyncInterval time.Duration
 
-	// MaxStore is the most that all streams together may store, in bytes. 0, the default, is what
-	// is free on the disk.
+	// MaxStore is the most that all streams together may store, in bytes. 0, the default, is three
+	// quarters of the sum of what is free on the disk at the start and what the streams hold then.
+	// (On Windows it is 1 TiB.) What exceeds the limit is refused; what is stored stays.
 	MaxStore int64
 
 	// Listen is the TCP address for other processes, such as "127.0.0.1:4222" or ":4222" for all
@@ -61,7 +63,8 @@ type Options struct {
 	// payloads cross the network in clear.
 	TLS *tls.Config
 
-	// Cluster makes the server a part of a cluster. Nil, the default, is a single server.
+	// Cluster makes the server a part of a cluster. Nil, the default, is a single server. The Dir of
+	// a single server that has streams is refused: a cluster would delete them.
 	Cluster *Cluster
 
 	// Logger receives notices, warnings and errors of the server. Nil, the default, drops them.
@@ -99,6 +102,9 @@ type Cluster struct {
 	TLS *tls.Config
 }
 
+// shortestInterval is the shortest Options.SyncInterval.
+const shortestInterval = time.Millisecond
+
 // serverOptions converts the options, or reports everything that is invalid. The owner is the user
 // of [Server.Conn], if there are users.
 func (o Options) serverOptions(owner *server.User) (*server.Options, error) {
@@ -112,7 +118,10 @@ func (o Options) serverOptions(owner *server.User) (*server.Options, error) {
 	}
 	faults.check(o.Dir != "", "Options.Dir is missing: it is the directory of the data")
 	faults.check(o.SyncInterval >= 0, "Options.SyncInterval is %v, but must not be negative; 0 syncs each write", o.SyncInterval)
-	faults.check(o.MaxStore >= 0, "Options.MaxStore is %d bytes, but must not be negative; 0 is what is free on the disk", o.MaxStore)
+	// The server halves the interval and takes a random part of it, which must not be zero.
+	faults.check(o.SyncInterval <= 0 || o.SyncInterval >= shortestInterval,
+		"Options.SyncInterval is %v, but must be at least %v, or 0, which syncs each write", o.SyncInterval, shortestInterval)
+	faults.check(o.MaxStore >= 0, "Options.MaxStore is %d bytes, but must not be negative; 0 derives it from the disk", o.MaxStore)
 	faults.check(isName(o.Name), "Options.Name is %q, but only letters, digits, - and _ are allowed", o.Name)
 	if o.Name == "" {
 		so.ServerName = "embedded"

@@ -29,7 +29,7 @@ func TestInvalidOptions(t *testing.T) {
 	want := []string{
 		`embed: Options.Dir is missing: it is the directory of the data`,
 		`embed: Options.SyncInterval is -1s, but must not be negative; 0 syncs each write`,
-		`embed: Options.MaxStore is -1 bytes, but must not be negative; 0 is what is free on the disk`,
+		`embed: Options.MaxStore is -1 bytes, but must not be negative; 0 derives it from the disk`,
 		`embed: Options.Name is "a.b", but only letters, digits, - and _ are allowed`,
 		`embed: Options.Listen is "nowhere", but must be host:port, with a port from 0 to 65535`,
 		`embed: Options.TLS has no certificate; set its Certificates or GetCertificate`,
@@ -57,6 +57,7 @@ func TestInvalidCombinations(t *testing.T) {
 		want    string
 	}{
 		{embed.Options{Listen: "127.0.0.1:0"}, "neither Token nor Users"},
+		{embed.Options{SyncInterval: 1}, "Options.SyncInterval is 1ns, but must be at least 1ms, or 0"},
 		{embed.Options{Users: []embed.User{}}, "Options.Users is empty"},
 		{embed.Options{Cluster: new(embed.Cluster)}, "Options.Name is missing"},
 		{embed.Options{Cluster: new(embed.Cluster)}, "Options.Listen is missing"},

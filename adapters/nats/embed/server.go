@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -16,10 +14,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	natsgo "github.com/nats-io/nats.go"
 )
-
-// ErrLocked is returned by [Start] if another server, in this process or another one, uses the
-// directory.
-var ErrLocked = errors.New("embed: the directory is in use by another server")
 
 // startLimit is how long a server may take to read its directory and to listen.
 const startLimit = time.Minute
@@ -43,7 +37,8 @@ type Server struct {
 }
 
 // Start starts a server and waits until it accepts connections. It reports all invalid options at
-// once. If another server has the directory, the error is [ErrLocked].
+// once. If another server has the directory, the error is [ErrLocked]. If a single server has used the
+// directory, and this one is to be part of a cluster, or the reverse, it is [ErrClusterMismatch].
 //
 // A server of a cluster accepts connections before the cluster works; see [Server.Ready].
 func Start(o Options) (*Server, error) {
@@ -55,6 +50,9 @@ func Start(o Options) (*Server, error) {
 	lock, err := lockDirectory(o.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if err := fits(o.Dir, o.Cluster != nil); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
 	}
 	s := &Server{
 		lock: lock, dir: o.Dir, ending: make(chan struct{}), stopped: make(chan struct{}),
@@ -102,23 +100,6 @@ func reachable(addr net.Addr) string {
 		return net.JoinHostPort("127.0.0.1", port)
 	}
 	return addr.String()
-}
-
-// lockDirectory creates a directory and takes its lock, which the system releases when the process
-// ends.
-func lockDirectory(dir string) (*flock.Flock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("embed: cannot create the directory of the data: %w", err)
-	}
-	lock := flock.New(filepath.Join(dir, "lock"))
-	locked, err := lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("embed: cannot lock the directory %q; it must be writable and on a local file system: %w", dir, err)
-	}
-	if !locked {
-		return nil, fmt.Errorf("%w: %q; stop that server, connect to it, or choose another directory", ErrLocked, dir)
-	}
-	return lock, nil
 }
 
 // run starts a server and waits until it accepts connections.
