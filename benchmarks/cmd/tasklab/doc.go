@@ -4,7 +4,7 @@
 //	tasklab simulate [-trace FILE] [flags]
 //	tasklab tune -objective TEXT [-trace FILE] [flags]
 //	tasklab demo [-listen ADDRESS] [flags]
-//	tasklab worker -cluster URL [flags]
+//	tasklab worker [-cluster URL] [flags]
 //	tasklab demo-cluster -dir DIR [flags]
 //
 // The command run makes a named task of every regular file below DIR. The task reads
@@ -65,13 +65,15 @@
 // The digest is that of a run in one process.
 //
 //	tasklab run -dir DIR -cluster embed
-//	tasklab worker -cluster nats://SECRET@127.0.0.1:PORT
+//	TASKLAB_CLUSTER=nats://SECRET@127.0.0.1:PORT tasklab worker
 //
 // With the word embed, the cluster is a NATS server in the process of the run, which then reads files too. The run
 // prints the URL for the workers, which has a random secret. The server listens at a loopback address, since
 // nothing is encrypted. A cluster over several machines needs a NATS server of its own with JetStream (nats-server -js)
-// and TLS: give its URL to both commands. Credentials go into the URL. The streams of this program begin
-// with tasklab; see package adapters/nats.
+// and TLS: give its URL to both commands, with -cluster URL. Credentials go into the URL. All users of a machine see the
+// arguments of its processes, so a URL with credentials is better given in the environment variable TASKLAB_CLUSTER,
+// which the worker reads without -cluster and both commands read with -cluster env. The streams of this program begin with
+// tasklab; see package adapters/nats.
 //
 // A task has the absolute path of the file, not its content. So the workers run on the same machine, or have the
 // directory mounted at the same place or, with -dir, at another one. They read nothing outside of that directory. The

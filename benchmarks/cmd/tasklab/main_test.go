@@ -121,6 +121,7 @@ func TestSimulateInterruptedBeforeItBegins(t *testing.T) {
 }
 
 func TestUsageErrors(t *testing.T) {
+	t.Setenv("TASKLAB_CLUSTER", "")
 	dir := t.TempDir()
 	file := filepath.Join(labtest.Tree(t, map[string]string{"file": ""}), "file")
 	for _, tt := range []struct {
@@ -166,7 +167,8 @@ func TestUsageErrors(t *testing.T) {
 		{"unknown form", []string{"simulate", "-chart", "chart.gif"}, []string{"-chart: chart.gif ends neither in .svg nor in .png"}},
 		{"unwritable chart", []string{"simulate", "-chart", dir + "/x/c.svg"}, []string{"-chart: open " + dir}},
 		{"argument of simulate", []string{"simulate", dir}, []string{"unexpected argument"}},
-		{"no cluster", []string{"worker"}, []string{"-cluster is missing", "worker -h"}},
+		{"no cluster", []string{"worker"}, []string{"TASKLAB_CLUSTER is not set", "or give -cluster URL", "worker -h"}},
+		{"no variable", []string{"run", "-dir", dir, "-cluster", "env"}, []string{"TASKLAB_CLUSTER is not set"}},
 		{"no server", []string{"run", "-dir", dir, "-cluster", "host:4222"}, []string{"-cluster: it is neither embed nor the URL of a NATS server, such as nats://127.0.0.1:4222"}},
 		{"unknown flag", []string{"run", "-dirs", dir}, []string{"tasklab: flag provided but not defined: -dirs"}},
 		{"argument", []string{"run", dir}, []string{"unexpected argument", "is given with -dir"}},

@@ -26,6 +26,13 @@ import (
 // Embedded is the word for a server in the process itself, where a URL is expected.
 const Embedded = "embed"
 
+// Variable is the environment variable that may have the URL. All users of a machine see the arguments of its processes,
+// and so a secret in them. FromVariable is the word for it, where a URL is expected.
+const (
+	Variable     = "TASKLAB_CLUSTER"
+	FromVariable = "env"
+)
+
 // Namespace is that of the tasks of this program. Other programs may use the same server.
 const Namespace = "tasklab"
 
@@ -39,7 +46,7 @@ const lossy = time.Minute
 type Cluster struct {
 	// Client submits tasks and lists them.
 	Client *nats.Client
-	// URL is the address for worker processes. It may have a secret.
+	// URL is the address for worker processes. It may have a secret, so it does not belong into arguments; see Variable.
 	URL string
 	// Shown is the URL without secrets.
 	Shown string
@@ -58,6 +65,24 @@ func CheckURL(address string) error {
 		}
 	}
 	return nil
+}
+
+// Address returns the URL that a flag -cluster with the given value stands for, or an error that says what is wrong.
+func Address(given string) (string, error) {
+	if given != FromVariable {
+		if err := CheckURL(given); err != nil {
+			return "", fmt.Errorf("-cluster: %w", err)
+		}
+		return given, nil
+	}
+	address := os.Getenv(Variable)
+	if address == "" {
+		return "", errors.New(Variable + " is not set; set it to the URL that tasklab run -cluster embed prints, or to that of a NATS server, or give -cluster URL")
+	}
+	if err := CheckURL(address); err != nil {
+		return "", fmt.Errorf("%s: %w", Variable, err)
+	}
+	return address, nil
 }
 
 // Join connects to the server at a URL.

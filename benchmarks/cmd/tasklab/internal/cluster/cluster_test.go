@@ -207,6 +207,27 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
+// The word env stands for the variable, and no error has its content.
+func TestAddress(t *testing.T) {
+	const local, secret = "nats://127.0.0.1:4222", "nats://secret@host:4222"
+	for _, tt := range []struct{ given, variable, want, fault string }{
+		{local, secret, local, ""},
+		{"env", secret, secret, ""},
+		{"env", "", "", "TASKLAB_CLUSTER is not set"},
+		{"env", "secret@host", "", "TASKLAB_CLUSTER: it is neither"},
+		{"secret@host", local, "", "-cluster: it is neither"},
+	} {
+		t.Setenv(cluster.Variable, tt.variable)
+		got, err := cluster.Address(tt.given)
+		if got != tt.want || (err == nil) != (tt.fault == "") {
+			t.Errorf("%+v: %q, %v", tt, got, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), tt.fault) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
 // Two runs cannot have the same store.
 func TestStoreInUse(t *testing.T) {
 	place := cluster.Place{Dir: filepath.Join(t.TempDir(), "store"), Listen: "127.0.0.1:0"}

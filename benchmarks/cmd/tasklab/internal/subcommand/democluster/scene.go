@@ -48,7 +48,8 @@ const pace = time.Millisecond
 func (s *scene) startAll(ctx context.Context, c *command, url string) error {
 	for i := range c.processes {
 		p := &process{name: fmt.Sprintf("worker-%d", i+1), ended: make(chan struct{})}
-		p.cmd = c.start(ctx, []string{"worker", "-cluster", url, "-name", p.name, "-lease", c.lease.String(), "-min", "2", "-max", "2", "-pace", pace.String(), "-attached"})
+		p.cmd = c.start(ctx, []string{"worker", "-name", p.name, "-lease", c.lease.String(), "-min", "2", "-max", "2", "-pace", pace.String(), "-attached"})
+		p.cmd.Env = append(p.cmd.Environ(), cluster.Variable+"="+url) // it has a secret, and all users see arguments
 		p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 		stdin, err := p.cmd.StdinPipe()
 		if err == nil {

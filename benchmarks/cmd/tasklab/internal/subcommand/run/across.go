@@ -21,7 +21,7 @@ import (
 
 // across has the values of the flags of a run in several processes.
 type across struct {
-	at     string // a URL, or the word embed; empty: the run is in this process only
+	at     string // a URL, or the word embed or env; empty: the run is in this process only
 	store  string
 	listen string
 	lease  time.Duration
@@ -29,7 +29,7 @@ type across struct {
 
 // declare declares the flags.
 func (a *across) declare(flags *flag.FlagSet) {
-	flags.StringVar(&a.at, "cluster", a.at, "let the processes tasklab worker read the files, which get them from the NATS server at `URL`; embed: from one in this process, which then reads too")
+	flags.StringVar(&a.at, "cluster", a.at, "let the processes tasklab worker read the files, which get them from the NATS server at `URL`; embed: from one in this process, which then reads too; env: from the one that the environment variable "+cluster.Variable+" names")
 	flags.StringVar(&a.store, "store", a.store, "with -cluster embed, keep the state in `DIR`, so that the same command continues an interrupted run")
 	flags.StringVar(&a.listen, "listen", a.listen, "with -cluster embed, let workers connect at `ADDRESS`; the port 0 means any free one")
 	flags.DurationVar(&a.lease, "lease", a.lease, "with -cluster embed, let others have the files of this process when it was silent for `D`; the same for all workers")
@@ -46,8 +46,8 @@ var (
 func (a *across) check(flags *flag.FlagSet, f *flagvalue.Faults) {
 	embedded := a.at == cluster.Embedded
 	if a.at != "" && !embedded {
-		if err := cluster.CheckURL(a.at); err != nil {
-			f.Add("-cluster: %w", err)
+		if _, err := cluster.Address(a.at); err != nil {
+			f.Add("%w", err)
 		}
 	}
 	flags.Visit(func(set *flag.Flag) {
@@ -118,7 +118,11 @@ func (c *command) readAcross(ctx context.Context, d progress.Display, stderr io.
 // join connects to the cluster, or starts one.
 func (a *across) join(ctx context.Context, stderr io.Writer) (*cluster.Cluster, error) {
 	if a.at != cluster.Embedded {
-		return cluster.Join(ctx, a.at, a.lease, cluster.Log(stderr))
+		address, err := cluster.Address(a.at)
+		if err != nil {
+			return nil, fmt.Errorf("tasklab: %w", err)
+		}
+		return cluster.Join(ctx, address, a.lease, cluster.Log(stderr))
 	}
 	place := cluster.Place{Listen: a.listen}
 	if a.store != "" {
@@ -129,7 +133,7 @@ func (a *across) join(ctx context.Context, stderr io.Writer) (*cluster.Cluster, 
 	}
 	joined, err := cluster.Embed(ctx, place, a.lease, cluster.Log(stderr))
 	if err == nil {
-		output.Say(stderr, "Other processes read too with: tasklab worker -cluster %s\n", joined.URL)
+		output.Say(stderr, "Other processes read too with: %s=%s tasklab worker\n", cluster.Variable, joined.URL)
 	}
 	return joined, err
 }

@@ -54,7 +54,7 @@ func TestEmbed(t *testing.T) {
 	dir := tree(t, 1200)
 	_, local, _ := execute(t.Context(), t, "-dir", dir)
 	status, rep, stderr := execute(t.Context(), t, "-dir", dir, "-cluster", "embed", "-max", "3")
-	if status != subcommand.OK || !strings.Contains(stderr, "tasklab worker -cluster nats://") {
+	if status != subcommand.OK || !strings.Contains(stderr, "with: TASKLAB_CLUSTER=nats://") {
 		t.Errorf("status %d, stderr %s", status, stderr)
 	}
 	type same struct {

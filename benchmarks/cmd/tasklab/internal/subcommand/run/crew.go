@@ -68,7 +68,7 @@ func (c *crew) look(ctx context.Context) {
 		}
 	}
 	if time.Since(c.seen) >= lonely {
-		v.Note = "no process reads files yet; the run waits for tasklab worker -cluster"
+		v.Note = "no process reads files yet; the run waits for tasklab worker"
 	}
 	c.last = v
 	c.peakWorkers.Store(max(c.peakWorkers.Load(), int64(v.Workers)))

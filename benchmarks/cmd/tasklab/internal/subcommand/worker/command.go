@@ -24,7 +24,7 @@ import (
 // Subcommand is worker.
 var Subcommand = subcommand.Subcommand{
 	Name:      "worker",
-	Arguments: "-cluster URL [flags]",
+	Arguments: "[-cluster URL] [flags]",
 	Summary:   "read files for runs in other processes",
 	New:       func() subcommand.Command { return newCommand() },
 }
@@ -49,7 +49,7 @@ func newCommand() *command {
 			Limit: unlimited, Overflow: settings.Overflows.Choose(), Grace: 5 * time.Second,
 		},
 		scaler: settings.Scalers.Choose(), restart: settings.Restarts.Choose(), retries: 3,
-		name: defaultName(), lease: cluster.DefaultLease, stdin: os.Stdin,
+		url: cluster.FromVariable, name: defaultName(), lease: cluster.DefaultLease, stdin: os.Stdin,
 	}
 }
 
@@ -64,7 +64,7 @@ func defaultName() string {
 
 // Declare declares the flags.
 func (c *command) Declare(flags *flag.FlagSet) {
-	flags.StringVar(&c.url, "cluster", c.url, "get tasks from the NATS server at `URL` (required)")
+	flags.StringVar(&c.url, "cluster", c.url, "get tasks from the NATS server at `URL`; env: from the one that the environment variable "+cluster.Variable+" names")
 	flags.StringVar(&c.name, "name", c.name, "be called `NAME`")
 	flags.StringVar(&c.dir, "dir", c.dir, "read files below `DIR`, wherever the run has them; by default, where the run has them")
 	c.manager.DeclareWorkers(flags)
@@ -84,16 +84,17 @@ func (*command) Explain(help io.Writer) {
 A worker reads the files that tasklab run -cluster submits, and sends back their digests. It must have the same
 files: it runs on the same machine, or has the directory mounted; -dir says where. Without -dir, every
 program that may submit tasks can get digests of all files that this process may read.
+
+All users of the machine can see the arguments of a process. So a URL with a secret belongs into the environment
+variable `+cluster.Variable+`.
 `)
 }
 
 // Check reports everything that is wrong with the flags.
 func (c *command) Check(*flag.FlagSet) error {
 	var f flagvalue.Faults
-	if c.url == "" {
-		f.Add("-cluster is missing; give the URL that tasklab run -cluster embed prints, or that of a NATS server")
-	} else if err := cluster.CheckURL(c.url); err != nil {
-		f.Add("-cluster: %w", err)
+	if _, err := cluster.Address(c.url); err != nil {
+		f.Add("%w", err)
 	}
 	if c.dir != "" {
 		f.RequireDirectory(c.dir)
@@ -138,7 +139,11 @@ func (c *command) work(ctx context.Context, stdout, stderr io.Writer) (err error
 			output.Say(stderr, "%v\n", lost)
 		}
 	}()
-	joined, err := cluster.Join(ctx, c.url, c.lease, cluster.Log(stderr))
+	address, err := cluster.Address(c.url)
+	if err != nil {
+		return fmt.Errorf("tasklab: %w", err)
+	}
+	joined, err := cluster.Join(ctx, address, c.lease, cluster.Log(stderr))
 	if err != nil {
 		return err
 	}

@@ -77,14 +77,15 @@ func (n *notify) String() string {
 	return n.text.String()
 }
 
-// A worker works until it is interrupted, or until its standard input ends.
+// A worker works until it is interrupted, or until its standard input ends. Its URL is an argument or a variable.
 func TestEnds(t *testing.T) {
 	c := embedded(t)
 	for _, attached := range []bool{false, true} {
 		ctx, interrupt := context.WithCancel(t.Context())
 		args := []string{"-cluster", c.URL, "-name", "reader", "-lease", "1s"}
 		if attached {
-			args = append(args, "-attached")
+			t.Setenv(cluster.Variable, c.URL)
+			args = append(args[2:], "-attached")
 		}
 		p := start(ctx, t, args...)
 		<-p.out.written
@@ -132,8 +133,10 @@ func TestPresence(t *testing.T) {
 }
 
 func TestFlags(t *testing.T) {
+	t.Setenv(cluster.Variable, "")
 	for _, tt := range []struct{ args, want string }{
-		{"", "-cluster is missing; give the URL that tasklab run -cluster embed prints"},
+		{"", "TASKLAB_CLUSTER is not set; set it to the URL that tasklab run -cluster embed prints"},
+		{"-cluster env", "TASKLAB_CLUSTER is not set"},
 		{"-cluster embed", "-cluster: it is neither embed nor the URL"},
 		{"-cluster nats://h:1 -dir /nowhere/at/all", "-dir: stat /nowhere/at/all"},
 		{"-cluster nats://h:1 -min 3 -max 2 -retries -1 -lease 1ms", "-min, 3, exceeds -max, 2"},
