@@ -42,8 +42,6 @@ type puller struct {
 const (
 	// pollTimeout is when a poll without an answer is taken for lost.
 	pollTimeout = 2 * time.Second
-	// drainTimeout is how long a poll may last when the worker drains.
-	drainTimeout = 500 * time.Millisecond
 	// consumerTimeout bounds a request about a consumer.
 	consumerTimeout = 5 * time.Second
 	// waitBeat is how often the server shows a sign of life while a request waits.
@@ -219,12 +217,9 @@ func (p *puller) await(ctx context.Context, asked map[*source]string) (got int) 
 		}
 		if ctx.Err() == nil {
 			p.sleep(ctx, pollTimeout)
-			continue
+		} else {
+			p.sleep(context.Background(), pollTimeout)
 		}
-		if time.Since(sent) > drainTimeout {
-			return got
-		}
-		p.sleep(context.Background(), drainTimeout)
 	}
 }
 

@@ -255,12 +255,12 @@ func (w *Worker) resultOf(ctx context.Context, err error) error {
 
 // stopPulling ends the subscription for tasks. Tasks that arrive until then are given back.
 func (w *Worker) stopPulling() {
-	if err := w.puller.sub.Drain(); err != nil {
-		_ = w.puller.sub.Unsubscribe() // the connection is closed
+	if !w.c.nc.IsConnected() || w.puller.sub.Drain() != nil {
+		_ = w.puller.sub.Unsubscribe() // nothing comes
 		return
 	}
 	closed := w.puller.sub.StatusChanged(natsgo.SubscriptionClosed)
-	timer := time.NewTimer(time.Second)
+	timer := time.NewTimer(settleTimeout)
 	defer timer.Stop()
 	for w.puller.sub.IsValid() {
 		select {

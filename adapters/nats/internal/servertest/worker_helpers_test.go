@@ -125,6 +125,11 @@ func (l *ledger) all() []string {
 // waitFor waits until there are n lines and returns them.
 func (l *ledger) waitFor(t *testing.T, n int) []string {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("the ledger has %d lines, of at least %d", len(l.all()), n)
+		}
+	}()
 	eventually(t, "lines of the ledger", func() bool { return len(l.all()) >= n })
 	return l.all()
 }
