@@ -85,8 +85,8 @@
 // # Shutdown
 //
 // [Worker.Drain] ends a worker: it takes no more tasks and waits for those that run, until its context ends. Then
-// these are cancelled with the cause [ErrDraining] and given back, and another worker runs them, without a loss of time and
-// without counting as a failure. After that, drain or stop the manager, call [Client.Close], and close the connection. A
+// these are cancelled with the cause [ErrDraining] and given back, and another worker runs them at once, without
+// counting as a failure. After that, drain or stop the manager, call [Client.Close], and close the connection. A
 // process that is killed loses nothing: its tasks run elsewhere when their leases have ended, see [WithLease].
 //
 // # Errors

@@ -61,6 +61,7 @@ func Example_worker() {
 	}
 }
 
+// The result is kept for an hour, unless WithResult says otherwise.
 func ExampleAsync() {
 	ctx := context.Background()
 	c := open(ctx)
