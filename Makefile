@@ -57,11 +57,19 @@ help:
 	@echo 'make dashboard-screens  take the pictures of the dashboard again (three minutes)'
 	@echo 'make dashboard-assets  fetch the libraries of the page again, and check them'
 
-# With -race, vet needs the compiled packages that the tests need too. Without, a fresh clone
-# would compile everything twice.
+# Vet, the tests and the go commands that tests start have the same flags, so they compile everything
+# once, and without what only debuggers need. Then two modules are tested at a time, because many tests
+# wait. The output of a module stays together, if make can do that.
+TESTS := $(MODULES:%=test-%)
+test: export CGO_ENABLED := 1
+test: export GOFLAGS = $(shell go env GOFLAGS) -race -gcflags=all=-dwarf=false
 test: cc
-	$(call each,$(MODULES),CGO_ENABLED=1 go vet -race ./...)
-	$(call each,$(MODULES),"$(CURDIR)/.ci/race" ./...)
+	$(call each,$(MODULES),go vet ./...)
+	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),-O) $(TESTS)
+
+.PHONY: $(TESTS)
+$(TESTS): test-%:
+	@echo "== $*"; cd "$*" && "$(CURDIR)/.ci/race" ./...
 
 lint: $(LINT)
 	$(call each,$(MODULES),"$(CURDIR)/$(LINT)" run ./...)

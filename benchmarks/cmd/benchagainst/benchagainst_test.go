@@ -35,6 +35,7 @@ func TestCompareWithTheLastCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.env = append(w.env, "GOFLAGS="+os.Getenv("GOFLAGS")) // those of the test, for which other packages are compiled
 	program, err := w.build(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -31,9 +31,10 @@ const ours = "benchmarks/internal/ours"
 // shared are the directories of the packages that both versions and the program use.
 var shared = []string{"benchmarks/internal/drive", "benchmarks/cmd/benchagainst/internal/duel", "internal/yardstick"}
 
-// prepare writes the modules into a new directory.
+// prepare writes the modules into a new directory. With -trimpath its path, which differs from run to run,
+// does not matter, so the old version comes from the build cache if it was compiled before.
 func prepare(ctx context.Context, dir, tree string, old fs.FS) (w workspace, err error) {
-	w = workspace{dir: dir, env: []string{"GOWORK=" + filepath.Join(dir, "go.work"), "GOFLAGS="}}
+	w = workspace{dir: dir, env: []string{"GOWORK=" + filepath.Join(dir, "go.work"), "GOFLAGS=-trimpath -buildvcs=false"}}
 	current := os.DirFS(tree)
 	if w.root, err = modulePath(ctx, current, dir); err != nil {
 		return w, fmt.Errorf("the working tree: %w", err)
@@ -157,10 +158,9 @@ func (w workspace) build(ctx context.Context) (program string, err error) {
 	return program, w.compile(ctx, "-o", program, w.root+"/run")
 }
 
-// compile runs go build. The paths of the directory, which differ from run to run, do not
-// matter, so the old version comes from the build cache if it was compiled before.
+// compile runs go build.
 func (w workspace) compile(ctx context.Context, args ...string) error {
-	_, err := command(ctx, w.dir, w.env, "go", append([]string{"build", "-trimpath", "-buildvcs=false"}, args...)...)
+	_, err := command(ctx, w.dir, w.env, "go", append([]string{"build"}, args...)...)
 	return err
 }
 
