@@ -17,7 +17,10 @@ import (
 // bare starts a server without the precautions of package embed.
 func bare(t *testing.T, o server.Options) (*server.Server, *natsgo.Conn) {
 	t.Helper()
-	o.DontListen, o.NoSigs, o.NoLog, o.StoreDir = true, true, true, t.TempDir()
+	o.DontListen, o.NoSigs, o.NoLog = true, true, true
+	if o.StoreDir == "" {
+		o.StoreDir = t.TempDir()
+	}
 	s, err := server.NewServer(&o)
 	if err != nil {
 		t.Fatal(err)
