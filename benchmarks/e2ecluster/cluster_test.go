@@ -288,11 +288,21 @@ func (c *cluster) deadLetters() []nats.DeadLetter {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	letters, err := c.js.Stream(ctx, "tasks_DEAD")
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	var all []nats.DeadLetter
 	for d, err := range c.client.DeadLetters(ctx, "") {
 		if err != nil {
 			c.t.Fatal(err)
 		}
+		// The client estimates how the clocks differ. Here they are the same.
+		m, err := letters.GetMsg(ctx, d.Seq)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		d.At = m.Time
 		all = append(all, d)
 	}
 	return all
