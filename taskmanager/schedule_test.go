@@ -328,8 +328,8 @@ func TestRunNowFromARunOfTheSchedule(t *testing.T) {
 
 // slowSubmit is an observer that holds up the first submit until it is closed.
 type slowSubmit struct {
-	until chan struct{}
-	later atomic.Bool
+	held, until chan struct{} // held is closed when the submit is held up
+	later       atomic.Bool
 }
 
 func (*slowSubmit) BeginSubmit(_, onto context.Context, _ observe.Submission) context.Context {
@@ -338,6 +338,7 @@ func (*slowSubmit) BeginSubmit(_, onto context.Context, _ observe.Submission) co
 
 func (o *slowSubmit) EndSubmit(context.Context, observe.Submission, error) {
 	if !o.later.Swap(true) {
+		close(o.held)
 		<-o.until
 	}
 }
@@ -347,7 +348,7 @@ func (o *slowSubmit) EndSubmit(context.Context, observe.Submission, error) {
 func TestRunNowAtTheEndOfARun(t *testing.T) {
 	for runs, want := range map[int]error{1: taskmanager.ErrScheduleEnded, 3: nil} {
 		bubble(t, func(t *testing.T) {
-			o := &slowSubmit{until: make(chan struct{})}
+			o := &slowSubmit{held: make(chan struct{}), until: make(chan struct{})}
 			m := start(t, taskmanager.WithWorkers(2, 2), taskmanager.WithObserver(o))
 			schedules := make(chan *taskmanager.Schedule, 1)
 			log, begin := []time.Duration{}, time.Now()
@@ -355,6 +356,7 @@ func TestRunNowAtTheEndOfARun(t *testing.T) {
 				if log = append(log, time.Since(begin)); len(log) > 1 {
 					return
 				}
+				<-o.held // or the submit of RunNow may be the first to be held up
 				_, err := (<-schedules).RunNow()
 				check.Is(t, "RunNow", err, want)
 				time.Sleep(100 * time.Millisecond)
