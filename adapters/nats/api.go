@@ -33,7 +33,7 @@ func (c *Client) ask(ctx context.Context, subject string, req, resp any) error {
 			Error *jetstream.APIError `json:"error"`
 		}
 		if err := json.Unmarshal(r.Data, &failed); err != nil {
-			return fmt.Errorf("%w: %w", jetstream.ErrInvalidJetStreamResponse, err)
+			return wrapf("%w: %w", jetstream.ErrInvalidJetStreamResponse, err)
 		}
 		if failed.Error != nil {
 			return failed.Error
@@ -61,7 +61,7 @@ func (c *Client) again(ctx context.Context, do func(ctx context.Context) error) 
 		case !lost && !transient(err), c.nc.IsClosed():
 			return err
 		case !pause(ctx, wait):
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return wrapf("%w: %w", context.Cause(ctx), err)
 		}
 	}
 }
@@ -88,7 +88,7 @@ func (c *Client) last(ctx context.Context, name string) (*jetstream.RawStreamMsg
 	}
 	err := c.ask(ctx, "STREAM.MSG.GET."+c.cfg.namespace, map[string]string{"last_by_subj": c.anySubject(name)}, &resp)
 	if hasCode(err, jetstream.JSErrCodeMessageNotFound) {
-		return nil, fmt.Errorf("%w: no task %s is outstanding", ErrNotFound, quote(name))
+		return nil, wrapf("%w: no task %s is outstanding", ErrNotFound, quote(name))
 	}
 	if err != nil {
 		return nil, c.translate(err)
@@ -96,7 +96,7 @@ func (c *Client) last(ctx context.Context, name string) (*jetstream.RawStreamMsg
 	m := &jetstream.RawStreamMsg{Subject: resp.Message.Subject, Sequence: resp.Message.Seq, Data: resp.Message.Data, Time: resp.Message.Time}
 	if len(resp.Message.Header) > 0 {
 		if m.Header, err = natsgo.DecodeHeadersMsg(resp.Message.Header); err != nil {
-			return nil, fmt.Errorf("nats: the headers of task %s: %w", quote(name), err)
+			return nil, wrapf("nats: the headers of task %s: %w", quote(name), err)
 		}
 	}
 	return m, nil
@@ -208,7 +208,7 @@ func rawMessage(r *natsgo.Msg) (*jetstream.RawStreamMsg, error) {
 	seq, err1 := strconv.ParseUint(r.Header.Get("Nats-Sequence"), 10, 64)
 	at, err2 := time.Parse(time.RFC3339Nano, r.Header.Get("Nats-Time-Stamp"))
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, fmt.Errorf("%w: %w", jetstream.ErrInvalidJetStreamResponse, err)
+		return nil, wrapf("%w: %w", jetstream.ErrInvalidJetStreamResponse, err)
 	}
 	m := &jetstream.RawStreamMsg{Subject: r.Header.Get("Nats-Subject"), Sequence: seq, Time: at, Data: r.Data, Header: natsgo.Header{}}
 	for k, v := range r.Header {

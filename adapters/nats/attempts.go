@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -127,7 +126,7 @@ func (a *attempts) judge(ctx context.Context, err error) (again bool, _ error) {
 	case transient(err):
 		return true, nil
 	case errors.Is(err, natsgo.ErrMaxPayload):
-		return false, fmt.Errorf("%w: %w", ErrTooLarge, err)
+		return false, wrapf("%w for the server; pass a reference to the data: %w", ErrTooLarge, err)
 	case errors.Is(err, natsgo.ErrConnectionClosed), errors.Is(err, jetstream.ErrInvalidJSAck): // it was sent
 		a.unknown = true
 	}
@@ -153,7 +152,7 @@ func (a *attempts) noResponders(ctx context.Context) (again bool, _ error) {
 	case a.off.IsZero():
 		a.off = began
 	case time.Since(a.off) >= offMost:
-		return false, a.definite(fmt.Errorf("nats: the server has ended JetStream, as it does when its disk is full: %w: %w", taskmanager.ErrQueueFull, ErrNoJetStream))
+		return false, a.definite(wrapf("nats: the server has ended JetStream, as it does when its disk is full: %w: %w", taskmanager.ErrQueueFull, ErrNoJetStream))
 	}
 	return true, nil
 }
@@ -182,7 +181,7 @@ func (a *attempts) noAnswer(ctx context.Context) (again bool, _ error) {
 	if a.stalled++; a.stalled < stalledMost {
 		return true, nil
 	}
-	return false, a.definite(fmt.Errorf("nats: the server answers, but does not store; its disk may be full, see its log: %w", taskmanager.ErrQueueFull))
+	return false, a.definite(wrapf("nats: the server answers, but does not store; its disk may be full, see its log: %w", taskmanager.ErrQueueFull))
 }
 
 // definite returns an error of the server. If an earlier attempt had no answer, it does not tell what came of that
@@ -190,7 +189,7 @@ func (a *attempts) noAnswer(ctx context.Context) (again bool, _ error) {
 func (a *attempts) definite(err error) error {
 	err = a.c.translate(err)
 	if a.unknown {
-		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		return wrapf("%w: %w", ErrUnknownOutcome, err)
 	}
 	return err
 }
@@ -239,12 +238,12 @@ func (a *attempts) giveUp(ctx context.Context) error {
 		reason = context.DeadlineExceeded
 	}
 	if a.unknown {
-		return fmt.Errorf("%w: %w", ErrUnknownOutcome, reason)
+		return wrapf("%w: %w", ErrUnknownOutcome, reason)
 	}
 	if err := a.c.nc.LastError(); errors.Is(a.last, natsgo.ErrDisconnected) && badCredentials(err) {
-		a.last = fmt.Errorf("%w: the server refuses the credentials of the connection: %w", a.last, err)
+		a.last = wrapf("%w: the server refuses the credentials of the connection: %w", a.last, err)
 	}
-	return fmt.Errorf("nats: nothing was stored: %w: %w", a.c.translate(a.last), reason)
+	return wrapf("nats: nothing was stored: %w: %w", a.c.translate(a.last), reason)
 }
 
 // forbidden returns an error if the server has refused the user of the connection to publish to a
@@ -259,5 +258,5 @@ func (c *Client) forbidden(subject string) error {
 	if !errors.Is(err, natsgo.ErrPermissionViolation) || !strings.Contains(err.Error(), subject) {
 		return nil
 	}
-	return fmt.Errorf("nats: the credentials of the connection do not allow it; see Permissions: %w", err)
+	return wrapf("nats: the credentials of the connection do not allow it; see Permissions: %w", err)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +47,7 @@ func (c *Client) Audit(ctx context.Context) (Audit, error) {
 	}
 	a := auditor{c: c, mostTasks: -1, mostHistories: -1}
 	if err := a.look(ctx); err != nil {
-		return Audit{}, fmt.Errorf("nats: audit: %w", err)
+		return Audit{}, wrapf("nats: audit: %w", err)
 	}
 	out := Audit{Stranded: a.stranded, Unclaimed: a.unclaimed, Orphans: len(a.orphans)}
 	for _, o := range a.overdue {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -31,7 +30,7 @@ func (c *Client) cancelTask(ctx context.Context, name, id string) (bool, error) 
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("nats: cancel: %w", err)
+		return false, wrapf("nats: cancel: %w", err)
 	}
 	found := m.Header.Get(headID)
 	if id != "" && id != found {
@@ -43,7 +42,7 @@ func (c *Client) cancelTask(ctx context.Context, name, id string) (bool, error) 
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("nats: cancel: %w", c.translate(err))
+		return false, wrapf("nats: cancel: %w", c.translate(err))
 	}
 	held, silent, err := c.askHeld(ctx, found)
 	if err == nil && (held || silent) {
@@ -53,7 +52,7 @@ func (c *Client) cancelTask(ctx context.Context, name, id string) (bool, error) 
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("nats: cancel: %w", err)
+		return false, wrapf("nats: cancel: %w", err)
 	}
 	return true, c.removeCancelled(ctx, m)
 }
@@ -126,7 +125,7 @@ func (c *Client) removeCancelled(ctx context.Context, m *jetstream.RawStreamMsg)
 		}
 	}
 	if err := c.deleteMsg(ctx, c.cfg.namespace, m.Sequence); err != nil && !errors.Is(err, errGone) {
-		return fmt.Errorf("nats: cancel: %w", err)
+		return wrapf("nats: cancel: %w", err)
 	}
 	if err != nil {
 		return nil // the message is not in our format, so there is no history
@@ -136,7 +135,7 @@ func (c *Client) removeCancelled(ctx context.Context, m *jetstream.RawStreamMsg)
 		err = c.deleteMsg(ctx, "KV_"+c.cfg.namespace+"_STATE", revision)
 	}
 	if err != nil && !errors.Is(err, errGone) {
-		return fmt.Errorf("nats: cancel: remove the history: %w", err)
+		return wrapf("nats: cancel: remove the history: %w", err)
 	}
 	return nil
 }
@@ -152,7 +151,7 @@ func (c *Client) putOutcome(ctx context.Context, e envelope, o outcome) error {
 		return err
 	})
 	if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
-		return fmt.Errorf("nats: store the outcome of task %s: %w", quote(e.Name), c.translate(err))
+		return wrapf("nats: store the outcome of task %s: %w", quote(e.Name), c.translate(err))
 	}
 	return nil
 }

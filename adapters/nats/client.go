@@ -89,7 +89,7 @@ func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error)
 	ctx, stop := refusable(ctx, nc)
 	defer stop()
 	if err := refused(ctx, c.bindPatiently(ctx)); err != nil {
-		return nil, fmt.Errorf("nats: open namespace %q: %w", cfg.namespace, err)
+		return nil, wrapf("nats: open namespace %q: %w", cfg.namespace, err)
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.clock.refresh = c.readClock

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -27,7 +26,7 @@ func (w *Worker) listen() error {
 		go w.answerStatus(m) // it calls methods of tasks, which may take any time: nothing waits for it
 	})
 	if err := errors.Join(err1, err2); err != nil {
-		return fmt.Errorf("nats: listen for requests: %w", err)
+		return wrapf("nats: listen for requests: %w", err)
 	}
 	w.subs = append(w.subs, cancels, states)
 	return nil

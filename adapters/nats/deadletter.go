@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"regexp"
 	"strconv"
@@ -24,7 +23,7 @@ func (c *Client) DeadLetters(ctx context.Context, kind string) iter.Seq2[DeadLet
 		}
 		for m, err := range c.messages(ctx, c.cfg.namespace+"_DEAD", c.deadFilter(kind)) {
 			if err != nil {
-				yield(DeadLetter{}, fmt.Errorf("nats: dead letters: %w", err))
+				yield(DeadLetter{}, wrapf("nats: dead letters: %w", err))
 				return
 			}
 			d, err := c.parseDead(m)
@@ -65,7 +64,7 @@ func (c *Client) parseDead(m *jetstream.RawStreamMsg) (DeadLetter, error) {
 
 // deadLetter returns the message of a dead letter that the user has named.
 func (c *Client) deadLetter(ctx context.Context, d DeadLetter) (*jetstream.RawStreamMsg, error) {
-	gone := fmt.Errorf("%w: dead letter %d of task %s is gone", ErrNotFound, d.Seq, quote(d.Name))
+	gone := wrapf("%w: dead letter %d of task %s is gone", ErrNotFound, d.Seq, quote(d.Name))
 	var m *jetstream.RawStreamMsg
 	err := c.again(ctx, func(ctx context.Context) (err error) {
 		m, err = c.dead.GetMsg(ctx, d.Seq)
@@ -108,7 +107,7 @@ func (c *Client) Retry(ctx context.Context, d DeadLetter) (*Task, error) {
 	}
 	t := c.task(e)
 	if err := c.deleteMsg(ctx, c.cfg.namespace+"_DEAD", m.Sequence); err != nil && !errors.Is(err, errGone) {
-		return t, fmt.Errorf("nats: task %s is submitted again, but its dead letter is still there: %w", quote(e.Name), err)
+		return t, wrapf("nats: task %s is submitted again, but its dead letter is still there: %w", quote(e.Name), err)
 	}
 	return t, nil
 }

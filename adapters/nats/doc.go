@@ -25,6 +25,9 @@
 // encoded by a [Codec], and has at most the size that the server allows, which is 1 MiB by default, less
 // 8 KiB and the headers. Pass a reference to larger data.
 //
+// A submit of a kind that no process handles succeeds, and the task waits. A worker of the namespace logs that about
+// every minute, [Client.Audit] returns it, and the dashboard shows it.
+//
 // A task that fails runs again as the restart policy of its handler says. One that fails for good, or whose
 // deadline or queue timeout has passed, becomes a dead letter, which can be listed, submitted again and
 // deleted. Outcomes are kept only on request, see [WithResult].

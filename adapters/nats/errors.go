@@ -66,6 +66,52 @@ func (e *mark) Error() string { return e.text }
 // ErrorType returns the attribute error.type for telemetry.
 func (e *mark) ErrorType() string { return e.kind }
 
+// wrapf is fmt.Errorf for errors that wrap others: the name of the package is not repeated in the text. Those of package
+// natsgo begin with the same name.
+func wrapf(format string, args ...any) error { return &wrapError{fmt.Errorf(format, args...)} }
+
+type wrapError struct{ err error }
+
+// Error returns the text.
+func (e *wrapError) Error() string { return once(e.err.Error()) }
+
+// Unwrap returns the error with the repetitions, which wraps the others.
+func (e *wrapError) Unwrap() error { return e.err }
+
+// rephrased is an error with a text of its own.
+type rephrased struct {
+	text string
+	err  error
+}
+
+// Error returns the text.
+func (e *rephrased) Error() string { return e.text }
+
+// Unwrap returns the error that it is.
+func (e *rephrased) Unwrap() error { return e.err }
+
+// once leaves out the name of the package after a colon. What is quoted stays as it is.
+func once(text string) string {
+	const prefix, colon = "nats: ", ": "
+	var b strings.Builder
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '"':
+			quoted = !quoted
+		case quoted && text[i] == '\\' && i+1 < len(text):
+			b.WriteByte(text[i])
+			i++
+		case !quoted && strings.HasPrefix(text[i:], colon+prefix):
+			for strings.HasPrefix(text[i+len(colon):], prefix) {
+				i += len(prefix)
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
 // PartialError is returned with the part of an answer that is known, if some processes did not
 // answer in time.
 type PartialError struct {
@@ -161,20 +207,20 @@ func (c *Client) translate(err error) error {
 	case err == nil:
 		return nil
 	case hasCode(err, codeAccountLimit, codeServerLimit, codeMemoryLimit, codeStorageLimit):
-		return fmt.Errorf("nats: the server has no room; let workers empty it, or raise its limit of storage, embed.Options.MaxStore or max_file_store: %w: %w", taskmanager.ErrQueueFull, err)
+		return wrapf("nats: the server has no room; let workers empty it, or raise its limit of storage, embed.Options.MaxStore or max_file_store: %w: %w", taskmanager.ErrQueueFull, err)
 	case hasCode(err, codeHeaderSize, jetstream.JSErrCodeStreamMessageExceedsMaximum, codeBatchTooLarge):
-		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+		return wrapf("%w for the server; pass a reference to the data: %w", ErrTooLarge, err)
 	case hasCode(err, codeStoreFailed):
 		if e, _ := apiError(err); e.Description == textMsgTooBig {
-			return fmt.Errorf("%w: %w", ErrTooLarge, err)
+			return wrapf("%w for stream %q; pass a reference to the data: %w", ErrTooLarge, c.cfg.namespace, err)
 		}
-		return fmt.Errorf("nats: stream %q is full; wait, or raise WithMaxTasks or WithMaxBytes: %w: %w", c.cfg.namespace, taskmanager.ErrQueueFull, err)
+		return wrapf("nats: stream %q is full; wait, or raise WithMaxTasks or WithMaxBytes: %w: %w", c.cfg.namespace, taskmanager.ErrQueueFull, err)
 	case hasCode(err, jetstream.JSErrCodeStreamNotFound):
-		return fmt.Errorf("%w: a stream of namespace %q has been deleted; open the client again to make it: %w", ErrNotFound, c.cfg.namespace, err)
+		return wrapf("%w: a stream of namespace %q has been deleted; open the client again to make it: %w", ErrNotFound, c.cfg.namespace, err)
 	case hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount):
-		return fmt.Errorf("%w: %w", ErrNoJetStream, err)
+		return wrapf("%w: %w", ErrNoJetStream, err)
 	case errors.Is(err, natsgo.ErrConnectionClosed):
-		return fmt.Errorf("nats: the program has closed the connection of the client; connect and open a client again: %w", err)
+		return wrapf("nats: the program has closed the connection of the client; connect and open a client again: %w", err)
 	}
 	return err
 }
@@ -190,7 +236,7 @@ type namedError struct {
 
 // Error returns the text of the error with the name.
 func (e *namedError) Error() string {
-	return fmt.Sprintf("nats: task %s: %s", quote(e.name), strings.TrimPrefix(e.err.Error(), "nats: "))
+	return once(fmt.Sprintf("nats: task %s: %s", quote(e.name), e.err.Error()))
 }
 
 // Unwrap returns the error without the name.
@@ -198,7 +244,7 @@ func (e *namedError) Unwrap() error { return e.err }
 
 // ended returns the reason for the end of ctx, as an error that matches it.
 func ended(ctx context.Context, doing string) error {
-	return fmt.Errorf("nats: %s: %w", doing, context.Cause(ctx))
+	return wrapf("nats: %s: %w", doing, context.Cause(ctx))
 }
 
 // checkContext returns an error for a context with which nothing can be done.

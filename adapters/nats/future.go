@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -46,7 +45,7 @@ func Result[R any](ctx context.Context, t *Task) (R, error) {
 	}
 	if err := unmarshal(t.c.cfg.codec, o.Out, &r); err != nil {
 		var none R
-		return none, fmt.Errorf("nats: decode the result of task %s: %w", quote(t.name), err)
+		return none, wrapf("nats: decode the result of task %s: %w", quote(t.name), err)
 	}
 	return r, nil
 }
@@ -161,7 +160,7 @@ func (t *Task) read(ctx context.Context) (o outcome, ok bool, err error) {
 		return o, false, t.c.translate(err)
 	}
 	if err := json.Unmarshal(entry.Value(), &o); err != nil {
-		return o, false, fmt.Errorf("read the outcome: %w", err)
+		return o, false, wrapf("read the outcome: %w", err)
 	}
 	return o, true, nil
 }

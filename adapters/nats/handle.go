@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/seed56799101/taskmanager/scheduler/restart"
@@ -187,11 +188,16 @@ func (w *Worker) handle(call, name string, opts []HandleOption, set func(*kind))
 	return nil
 }
 
-// decodeError is the failure to read a payload.
-type decodeError struct{ err error }
+// decodeError is the failure to read a payload as a type.
+type decodeError struct {
+	to  reflect.Type
+	err error
+}
 
 // Error returns the text of the codec.
-func (e *decodeError) Error() string { return "nats: cannot decode the payload: " + e.err.Error() }
+func (e *decodeError) Error() string {
+	return fmt.Sprintf("nats: cannot decode the payload as %v: %v", e.to, e.err)
+}
 
 // Unwrap returns the error of the codec.
 func (e *decodeError) Unwrap() error { return e.err }
@@ -203,7 +209,7 @@ func decodePayload[T any](d *delivery) (in T, err error) {
 		err = unmarshal(codec, d.msg.Data, &in)
 	}
 	if err != nil {
-		return in, &decodeError{err}
+		return in, &decodeError{reflect.TypeFor[T](), err}
 	}
 	return in, nil
 }

@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,13 +22,13 @@ func (c *Client) Kinds(ctx context.Context) ([]KindInfo, error) {
 	}
 	kinds := map[string]*KindInfo{}
 	if err := c.addConsumers(ctx, kinds); err != nil {
-		return nil, fmt.Errorf("nats: kinds: %w", err)
+		return nil, wrapf("nats: kinds: %w", err)
 	}
 	if err := c.addUnclaimed(ctx, kinds); err != nil {
-		return nil, fmt.Errorf("nats: kinds: %w", err)
+		return nil, wrapf("nats: kinds: %w", err)
 	}
 	if err := c.addDead(ctx, kinds); err != nil {
-		return nil, fmt.Errorf("nats: kinds: %w", err)
+		return nil, wrapf("nats: kinds: %w", err)
 	}
 	out := make([]KindInfo, 0, len(kinds))
 	for _, k := range slices.Sorted(maps.Keys(kinds)) {

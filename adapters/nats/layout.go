@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -46,7 +45,7 @@ func (c *Client) bindPatiently(ctx context.Context) error {
 			timeout *= 2
 			continue
 		case errors.Is(err, natsgo.ErrNoResponders):
-			return fmt.Errorf("%w: %w", ErrNoJetStream, err)
+			return wrapf("%w: %w", ErrNoJetStream, err)
 		case transient(err), hasCode(err, codeNoPeers):
 			if pause(ctx, wait) {
 				continue
@@ -59,7 +58,7 @@ func (c *Client) bindPatiently(ctx context.Context) error {
 // explain adds what may be the reason for an error of bind.
 func (c *Client) explain(err error) error {
 	if hasCode(err, codeNoPeers, codeNoCluster) {
-		return fmt.Errorf("WithReplicas(%d) needs as many running servers of a cluster: %w", c.cfg.replicas, err)
+		return wrapf("WithReplicas(%d) needs as many running servers of a cluster: %w", c.cfg.replicas, err)
 	}
 	return c.translate(err)
 }
@@ -119,7 +118,7 @@ func (c *Client) bindBuckets(ctx context.Context) error {
 	} {
 		kv, err := c.js.KeyValue(ctx, c.cfg.namespace+"_"+part)
 		if err != nil {
-			return fmt.Errorf("bucket %s_%s: %w", c.cfg.namespace, part, err)
+			return wrapf("bucket %s_%s: %w", c.cfg.namespace, part, err)
 		}
 		*to = kv
 	}
@@ -202,10 +201,10 @@ func (c *Client) ensure(ctx context.Context, want jetstream.StreamConfig) (jetst
 		}
 	}
 	if hasCode(err, codeOverlap) {
-		return nil, fmt.Errorf("%w: another stream has subjects of stream %q; use another WithNamespace: %w", ErrLayout, want.Name, err)
+		return nil, wrapf("%w: another stream has subjects of stream %q; use another WithNamespace: %w", ErrLayout, want.Name, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", want.Name, err)
+		return nil, wrapf("stream %s: %w", want.Name, err)
 	}
 	if err := c.checkLayout(st.CachedInfo(), part); err != nil {
 		return nil, err
@@ -215,7 +214,7 @@ func (c *Client) ensure(ctx context.Context, want jetstream.StreamConfig) (jetst
 		return st, nil
 	}
 	if st, err = c.js.UpdateStream(ctx, have); err != nil {
-		return nil, fmt.Errorf("stream %s: change its settings: %w", want.Name, err)
+		return nil, wrapf("stream %s: change its settings: %w", want.Name, err)
 	}
 	return st, nil
 }
@@ -247,13 +246,13 @@ func (c *Client) checkLayout(info *jetstream.StreamInfo, part string) error {
 	version, err := strconv.Atoi(cfg.Metadata[metaLayout])
 	switch {
 	case err != nil || cfg.Metadata[metaPart] != part:
-		return fmt.Errorf("%w: stream %q exists and was not made by this package; use another WithNamespace", ErrLayout, cfg.Name)
+		return wrapf("%w: stream %q exists and was not made by this package; use another WithNamespace", ErrLayout, cfg.Name)
 	case version > layoutVersion:
-		return fmt.Errorf("%w: stream %q has version %d, and this program knows %d; update the program", ErrLayout, cfg.Name, version, layoutVersion)
+		return wrapf("%w: stream %q has version %d, and this program knows %d; update the program", ErrLayout, cfg.Name, version, layoutVersion)
 	case version < layoutVersion:
-		return fmt.Errorf("%w: stream %q has the unknown version %d", ErrLayout, cfg.Name, version)
+		return wrapf("%w: stream %q has the unknown version %d", ErrLayout, cfg.Name, version)
 	case part == partTasks && !keepsPromises(cfg, c.cfg.namespace):
-		return fmt.Errorf("%w: somebody has changed stream %q so that names would not be unique; restore its settings", ErrLayout, cfg.Name)
+		return wrapf("%w: somebody has changed stream %q so that names would not be unique; restore its settings", ErrLayout, cfg.Name)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -61,7 +60,7 @@ func (c *Client) List(ctx context.Context, s Search) (Page, error) {
 	p, silent, err := c.list(ctx, s)
 	switch {
 	case err != nil:
-		return Page{}, fmt.Errorf("nats: list: %w", err)
+		return Page{}, wrapf("nats: list: %w", err)
 	case len(silent) > 0:
 		return p, &PartialError{silent}
 	}
@@ -205,7 +204,7 @@ func (c *Client) LatestDeadLetters(ctx context.Context, s Search) (DeadPage, err
 	}
 	p, err := c.latest(ctx, s)
 	if err != nil {
-		return DeadPage{}, fmt.Errorf("nats: latest dead letters: %w", err)
+		return DeadPage{}, wrapf("nats: latest dead letters: %w", err)
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,7 +26,7 @@ func (l logger) errorf(format string, args ...any) {
 		return
 	}
 	defer func() { _ = recover() }()
-	l.to.Errorf(format, args...)
+	l.to.Errorf("%s", once(fmt.Sprintf(format, args...))) // the arguments are texts of errors, for example
 }
 
 // errorLimit bounds the texts of errors that are stored.

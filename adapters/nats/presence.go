@@ -43,7 +43,7 @@ func (w *Worker) announce(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, stateTimeout)
 	defer stop()
 	if _, err := w.c.procs.Put(ctx, w.id, body); err != nil {
-		return fmt.Errorf("nats: announce the process: %w", w.c.translate(err))
+		return wrapf("nats: announce the process: %w", w.c.translate(err))
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	natsgo "github.com/nats-io/nats.go"
@@ -28,7 +27,7 @@ func refusable(ctx context.Context, nc *natsgo.Conn) (_ context.Context, stop fu
 		defer tick.Stop()
 		for {
 			if err := nc.LastError(); err != before && errors.Is(err, natsgo.ErrPermissionViolation) { //nolint:errorlint // is it the same violation?
-				cancel(fmt.Errorf("nats: the credentials of the connection do not allow it; see Permissions: %w", err))
+				cancel(wrapf("nats: the credentials of the connection do not allow it; see Permissions: %w", err))
 				return
 			}
 			select {

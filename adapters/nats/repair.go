@@ -52,12 +52,12 @@ func (w *Worker) repair(ctx context.Context, before, now *auditor) error {
 	var errs []error
 	for _, f := range now.unclaimed {
 		if slices.ContainsFunc(before.unclaimed, func(b AuditFinding) bool { return b.Kind == f.Kind }) {
-			w.logs.errorf("unclaimed "+f.Kind, "nats: %d tasks of kind %s wait, and no process handles the kind", f.Tasks, quote(f.Kind))
+			w.logs.errorf("unclaimed "+f.Kind, "nats: no process handles kind %s, and tasks of it wait: %d; start a worker with a handler for it, or cancel them", quote(f.Kind), f.Tasks)
 		}
 	}
 	for _, f := range now.stranded {
 		if slices.Contains(before.stranded, f) {
-			w.logs.errorf("stranded "+f.Consumer, "nats: consumer %s has lost %d tasks; it is made again", f.Consumer, f.Tasks)
+			w.logs.errorf("stranded "+f.Consumer, "nats: consumer %s is made again, since it has lost tasks: %d", f.Consumer, f.Tasks)
 			errs = append(errs, w.remake(ctx, f.Consumer))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -44,7 +43,7 @@ func readAck(data []byte) error {
 		Stream string              `json:"stream"`
 	}
 	if err := json.Unmarshal(data, &ack); err != nil || ack.Error == nil && ack.Stream == "" {
-		return fmt.Errorf("nats: %w", jetstream.ErrInvalidJSAck)
+		return wrapf("nats: %w", jetstream.ErrInvalidJSAck)
 	}
 	if ack.Error != nil {
 		return ack.Error
@@ -68,7 +67,7 @@ func (c *Client) settle(ctx context.Context, e *envelope, m *natsgo.Msg, unknown
 	case err == nil:
 		return &taskmanager.TaskError{Name: e.Name, Err: taskmanager.ErrAlreadyExists}
 	case unknown:
-		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		err = wrapf("%w: %w", ErrUnknownOutcome, err)
 	}
 	return named(e.Name, err)
 }

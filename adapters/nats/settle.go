@@ -3,6 +3,7 @@ package nats
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -292,7 +293,7 @@ func (d *delivery) undecodable(ctx context.Context, err error) {
 	d.hist.Decodes++
 	d.hist.Err = clean(err.Error(), errorLimit)
 	if d.hist.Decodes > decodeTries {
-		d.bury(ctx, err.Error())
+		d.bury(ctx, fmt.Sprintf("%v (%d attempts, in case another worker could)", err, d.hist.Decodes))
 		return
 	}
 	d.giveBack(ctx, decodeDelay)

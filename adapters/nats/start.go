@@ -39,7 +39,7 @@ func (w *Worker) setUp(ctx context.Context) error {
 		err = w.persist(ctx, "announce the process", w.announceFirst)
 	}
 	if err = refused(ctx, err); err != nil {
-		return fmt.Errorf("nats: run a worker: %w", w.c.translate(err))
+		return wrapf("nats: run a worker: %w", w.c.translate(err))
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (w *Worker) followCancels(ctx context.Context) error {
 	watcher, err := w.c.cancels.WatchAll(life)
 	if err != nil {
 		end()
-		return fmt.Errorf("follow the cancelled tasks: %w", err)
+		return wrapf("follow the cancelled tasks: %w", err)
 	}
 	known := make(chan struct{})
 	w.spawn(func() { defer end(); w.watchCancels(life, watcher, known) })
@@ -126,7 +126,7 @@ func (w *Worker) prepareSources(ctx context.Context) error {
 		s := sources[i]
 		made, err := w.ensureConsumer(ctx, s)
 		if err != nil {
-			return fmt.Errorf("consumer %s: %w", s.durable, err)
+			return wrapf("consumer %s: %w", s.durable, err)
 		}
 		s.made, s.created, s.checked = made, made, time.Now()
 		return nil
@@ -166,7 +166,7 @@ func atOnce(n int, do func(i int) error) error {
 func (w *Worker) skipHistories(ctx context.Context) error {
 	status, err := w.c.state.Status(ctx)
 	if err != nil {
-		return fmt.Errorf("bucket of histories: %w", err)
+		return wrapf("bucket of histories: %w", err)
 	}
 	if status.Values() == 0 {
 		for _, s := range w.puller.sources {
@@ -224,7 +224,7 @@ func (w *Worker) checkLimit(ctx context.Context, k *kind) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("consumer %s: %w", name, err)
+			return wrapf("consumer %s: %w", name, err)
 		}
 		if c.CachedInfo().NumAckPending > 0 {
 			if err := w.checkUnhandled(ctx, k.name); err != nil {
@@ -232,7 +232,7 @@ func (w *Worker) checkLimit(ctx context.Context, k *kind) error {
 			}
 		}
 		if err := w.c.tasks.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return fmt.Errorf("consumer %s: %w", name, err)
+			return wrapf("consumer %s: %w", name, err)
 		}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,11 +34,11 @@ func (c *Client) TaskStatus(ctx context.Context) (map[string]Status, error) {
 	}
 	tasks, err := c.waiting(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("nats: status: %w", err)
+		return nil, wrapf("nats: status: %w", err)
 	}
 	for m, err := range c.entries(ctx, "STATE") {
 		if err != nil {
-			return nil, fmt.Errorf("nats: status: %w", err)
+			return nil, wrapf("nats: status: %w", err)
 		}
 		var h history
 		name, err := decode(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:])
@@ -51,7 +50,7 @@ func (c *Client) TaskStatus(ctx context.Context) (map[string]Status, error) {
 	}
 	answers, silent, err := c.askStatus(ctx, "")
 	if err != nil {
-		return nil, fmt.Errorf("nats: status: %w", err)
+		return nil, wrapf("nats: status: %w", err)
 	}
 	for _, a := range answers {
 		for _, t := range a.Tasks {
@@ -217,7 +216,7 @@ func (c *Client) Processes(ctx context.Context) ([]Process, error) {
 	var out []Process
 	for m, err := range c.entries(ctx, "PROCS") {
 		if err != nil {
-			return nil, fmt.Errorf("nats: processes: %w", err)
+			return nil, wrapf("nats: processes: %w", err)
 		}
 		var p Process
 		if json.Unmarshal(m.Data, &p) == nil {
@@ -275,11 +274,11 @@ func (c *Client) askAll(ctx context.Context, subject string, body []byte, read f
 	}
 	sub, err := c.nc.SubscribeSync(c.nc.NewRespInbox())
 	if err != nil {
-		return nil, fmt.Errorf("nats: ask the processes: %w", err)
+		return nil, wrapf("nats: ask the processes: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	if err := c.nc.PublishRequest(subject, sub.Subject, body); err != nil {
-		return nil, fmt.Errorf("nats: ask the processes: %w", err)
+		return nil, wrapf("nats: ask the processes: %w", err)
 	}
 	wait, stop := context.WithTimeout(ctx, answerTimeout)
 	defer stop()
@@ -289,7 +288,7 @@ func (c *Client) askAll(ctx context.Context, subject string, body []byte, read f
 			return nil, ended(ctx, "ask the processes")
 		}
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, natsgo.ErrNoResponders) {
-			return nil, fmt.Errorf("nats: ask the processes: %w", err)
+			return nil, wrapf("nats: ask the processes: %w", err)
 		}
 		if err != nil {
 			break

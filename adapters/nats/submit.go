@@ -103,7 +103,7 @@ func (c *Client) envelope(name string, in payload, s submission) (e envelope, da
 		return e, nil, taskmanager.ErrEmptyName
 	}
 	if n := len(encode(name)); n > nameLimit {
-		return e, nil, fmt.Errorf("%w: the name %s has %d bytes when it is encoded; at most %d are possible, so use a shorter one, such as a hash", ErrTooLarge, quote(name), n, nameLimit)
+		return e, nil, wrapf("%w: the name %s has %d bytes when it is encoded; at most %d are possible, so use a shorter one, such as a hash", ErrTooLarge, quote(name), n, nameLimit)
 	}
 	e = envelope{
 		ID: s.id, Level: s.level, Kind: s.kind, Name: name, Timeout: s.timeout, QueueTimeout: s.queueTimeout,
@@ -122,7 +122,7 @@ func (c *Client) envelope(name string, in payload, s submission) (e envelope, da
 	}
 	c.setTimes(&e, s)
 	if data, err = marshal(c.cfg.codec, in.value); err != nil {
-		return e, nil, fmt.Errorf("nats: encode the payload of task %s: %w", quote(name), err)
+		return e, nil, wrapf("nats: encode the payload of task %s: %w", quote(name), err)
 	}
 	return e, data, nil
 }
@@ -132,7 +132,7 @@ func validKind(kind string) error {
 		return ErrNoKind
 	}
 	if n := len(encode(kind)); n > kindLimit {
-		return fmt.Errorf("%w: the kind %s has %d bytes when it is encoded; at most %d are possible", ErrTooLarge, quote(kind), n, kindLimit)
+		return wrapf("%w: the kind %s has %d bytes when it is encoded; at most %d are possible", ErrTooLarge, quote(kind), n, kindLimit)
 	}
 	return nil
 }
@@ -201,10 +201,10 @@ func (c *Client) checkSize(m *natsgo.Msg) error {
 	}
 	headers := headerSize(m.Header)
 	if headers > headerMost-deadReserve {
-		return fmt.Errorf("%w: the headers have %d bytes; at most %d are possible, so pass less baggage", ErrTooLarge, headers, headerMost-deadReserve)
+		return wrapf("%w: the headers have %d bytes; at most %d are possible, so pass less baggage", ErrTooLarge, headers, headerMost-deadReserve)
 	}
 	if room := limit - headers - deadReserve; limit > 0 && len(m.Data) > room {
-		return fmt.Errorf("%w: the payload has %d bytes; at most %d are possible, so pass a reference to the data, or raise max_payload of the server", ErrTooLarge, len(m.Data), max(0, room))
+		return wrapf("%w: the payload has %d bytes; at most %d are possible, so pass a reference to the data, or raise max_payload of the server", ErrTooLarge, len(m.Data), max(0, room))
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func SubmitAll[T any](ctx context.Context, c *Client, items []Item[T], opts ...S
 		return nil, nil
 	}
 	if len(items) > batchLimit {
-		return nil, fmt.Errorf("%w: %d items; at most %d can be stored at once, so submit them in several batches", ErrTooLarge, len(items), batchLimit)
+		return nil, wrapf("%w: %d items; at most %d can be stored at once, so submit them in several batches", ErrTooLarge, len(items), batchLimit)
 	}
 	common, err := newSubmission(opts)
 	if err != nil {
@@ -113,7 +113,7 @@ func (b *batch) add(name string, in payload, s submission) error {
 	}
 	// The server compares the items with what is stored, and not with each other.
 	if first, twice := b.names[name]; twice {
-		return &taskmanager.TaskError{Name: name, Err: fmt.Errorf("%w: item %d has the same name", taskmanager.ErrAlreadyExists, first)}
+		return &taskmanager.TaskError{Name: name, Err: wrapf("%w: item %d has the same name", taskmanager.ErrAlreadyExists, first)}
 	}
 	if first, twice := b.ids[e.ID]; twice {
 		return fmt.Errorf("nats: WithID: item %d has the same id", first)
@@ -183,7 +183,7 @@ func (b *batch) send(ctx context.Context, messages []*natsgo.Msg) error {
 // unclear returns what the error of a question about an unclear submit means for that.
 func (b *batch) unclear(err error, unknown bool) error {
 	if err != nil && unknown {
-		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		return wrapf("%w: %w", ErrUnknownOutcome, err)
 	}
 	return err
 }
@@ -241,7 +241,7 @@ func (b *batch) stored(ctx context.Context, messages []*natsgo.Msg) (bool, error
 func (b *batch) taken(ctx context.Context, err error) error {
 	i := b.takenBy(ctx, err)
 	if i < 0 {
-		return fmt.Errorf("nats: a task of the batch: %w", taskmanager.ErrAlreadyExists)
+		return wrapf("nats: a task of the batch: %w", taskmanager.ErrAlreadyExists)
 	}
 	name := b.tasks[i].Name
 	return atItem(i, &taskmanager.TaskError{Name: name, Err: taskmanager.ErrAlreadyExists})

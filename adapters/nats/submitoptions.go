@@ -45,7 +45,7 @@ func newSubmission(lists ...[]SubmitOption) (submission, error) {
 func WithKind(kind string) SubmitOption {
 	return func(s *submission) error {
 		if kind == "" {
-			return fmt.Errorf("nats: WithKind: empty kind: %w", ErrNoKind)
+			return &rephrased{`nats: WithKind(""): use a kind that is not empty, or leave the option out`, ErrNoKind}
 		}
 		s.kind = kind
 		return nil
@@ -138,7 +138,7 @@ func WithQueueTimeout(d time.Duration) SubmitOption {
 func WithKey(key string) SubmitOption {
 	return func(s *submission) error {
 		if len(encode(key)) > keyLimit {
-			return fmt.Errorf("%w: WithKey: the key has more than %d bytes when it is encoded; use a shorter one, such as a hash", ErrTooLarge, keyLimit)
+			return wrapf("%w: WithKey: the key has more than %d bytes when it is encoded; use a shorter one, such as a hash", ErrTooLarge, keyLimit)
 		}
 		s.key = key
 		return nil
@@ -161,7 +161,7 @@ func WithCost(cost int64) SubmitOption {
 func WithDescription(text string) SubmitOption {
 	return func(s *submission) error {
 		if len(encode(text)) > descriptionLimit {
-			return fmt.Errorf("%w: WithDescription: the text has more than %d bytes when it is encoded; use a shorter one", ErrTooLarge, descriptionLimit)
+			return wrapf("%w: WithDescription: the text has more than %d bytes when it is encoded; use a shorter one", ErrTooLarge, descriptionLimit)
 		}
 		s.description = text
 		return nil

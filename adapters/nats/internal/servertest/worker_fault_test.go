@@ -81,7 +81,7 @@ func TestWorkerGivesBackWhatItCannotRead(t *testing.T) {
 	if at := time.Unix(0, newer.NotBefore); at.Before(earliest) || at.After(latest) {
 		t.Errorf("the task of a newer version comes back at %v, want %v to %v", at, earliest, latest)
 	}
-	const want = `nats: task "newer" is given back: nats: the task has format 2, and this program knows 1; update the program`
+	const want = `nats: task "newer" is given back: the task has format 2, and this program knows 1; update the program`
 	if !slices.Contains(log.all(), want) {
 		t.Errorf("the log lacks %q:\n%s", want, strings.Join(log.all(), "\n"))
 	}
