@@ -67,7 +67,9 @@ type Options struct {
 	// a single server that has streams is refused: a cluster would delete them.
 	Cluster *Cluster
 
-	// Logger receives notices, warnings and errors of the server. Nil, the default, drops them.
+	// Logger receives notices, warnings and errors of the server. Nil, the default, drops them. After a kill it may
+	// receive the error that the "TTL state is outdated" of a stream: the server then reads the stream, and nothing is
+	// lost.
 	Logger Logger
 }
 
