@@ -52,7 +52,7 @@ help:
 	@echo 'make e2e     what a run emits, in the OpenTelemetry Collector and Prometheus'
 	@echo 'make e2e-jaeger  the same in Jaeger, and observe/trace.svg (builds Jaeger first: 6 minutes)'
 	@echo 'make e2e-dashboard  the page of the dashboard, in Chromium (three minutes; installs it on Debian)'
-	@echo 'make e2e-cluster  the tasks of adapters/nats in processes that are killed and cut off (five minutes)'
+	@echo 'make e2e-cluster  the tasks of adapters/nats in processes that are killed and cut off (six minutes)'
 	@echo 'make chaos   all of that at random for ten minutes, or for CHAOS=1h, from SEED=n, on SERVERS=3'
 	@echo 'make dashboard-screens  take the pictures of the dashboard again (three minutes)'
 	@echo 'make dashboard-assets  fetch the libraries of the page again, and check them'

@@ -56,7 +56,7 @@ func (c *chaos) checkResults() {
 }
 
 // checkDead fails for dead letters that should have succeeded. A task is also dead after c.crashes times in a row its
-// worker was killed, stopped, frozen or cut off, or a server was killed: then the processes that ran it and the servers
+// worker was killed, stopped, frozen or cut off, or a server was killed or had a full disk: then the processes that ran it and the servers
 // had at least that many faults.
 func (c *chaos) checkDead() {
 	innocent := 0
@@ -72,7 +72,7 @@ func (c *chaos) checkDead() {
 		}
 		tried := ledger.Select(c.find(ledger.Try, d.Name), func(l ledger.Line) bool { return l.ID == d.ID })
 		faults := ledger.Select(c.lines(), func(l ledger.Line) bool {
-			fault := l.Event == ledger.Kill || l.Event == ledger.Freeze || l.Event == ledger.Cut || l.Event == ledger.Term
+			fault := slices.Contains([]ledger.Event{ledger.Kill, ledger.Freeze, ledger.Cut, ledger.Term, ledger.Full}, l.Event)
 			involved := suspects[l.Process] || strings.HasPrefix(l.Process, ledger.ServerPrefix)
 			return fault && involved && len(tried) > 0 && tried[0].At < l.At && l.At < d.At.UnixNano()
 		})
@@ -124,6 +124,9 @@ func (c *chaos) checkForeign() {
 // checkEnough fails unless enough has happened for the other checks to say something.
 func (c *chaos) checkEnough() {
 	count := c.count()
+	if c.disk.dir != "" && count["full server"] == 0 {
+		c.enough("no disk was full")
+	}
 	for what, least := range map[string]int{
 		"accepted": 100, "end": 100, "kill w": 1, "kill server": 1, "freeze w": 1, "cut w": 1, "term w": 1, "cancel true": 1,
 	} {
@@ -176,7 +179,7 @@ func (c *chaos) count() map[string]int {
 	count := map[string]int{}
 	for _, l := range c.lines() {
 		switch role := strings.TrimRight(l.Process, "0123456789"); l.Event {
-		case ledger.Kill, ledger.Term, ledger.Freeze, ledger.Cut, ledger.Launch:
+		case ledger.Kill, ledger.Term, ledger.Freeze, ledger.Cut, ledger.Launch, ledger.Full:
 			count[string(l.Event)+" "+role]++
 		case ledger.Answered:
 			count["cancel "+l.Text]++

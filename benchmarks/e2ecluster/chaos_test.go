@@ -39,6 +39,7 @@ const (
 type chaos struct {
 	*cluster
 
+	disk    chaosDisk
 	rng     *rand.Rand
 	workers []*place
 	later   []appointment
@@ -66,22 +67,29 @@ type appointment struct {
 	do func()
 }
 
-// TestChaos kills, stops, freezes and cuts off workers and kills the server, while tasks of all kinds are submitted,
-// cancelled and run. Then the faults stop, everything is run, and the ledger balances.
-func TestChaos(t *testing.T) {
+// TestChaos kills, stops, freezes and cuts off workers, kills servers and fills the disk of the first one, while tasks
+// of all kinds are submitted, cancelled and run. Then the faults stop, everything is run, and the ledger balances.
+func TestChaos(t *testing.T) { rageOn(t, *chaosServers) }
+
+// TestChaosOnThreeServers is TestChaos on servers that stand in for each other.
+func TestChaosOnThreeServers(t *testing.T) { rageOn(t, 3) }
+
+// rageOn is TestChaos with a number of servers.
+func rageOn(t *testing.T, servers int) {
 	need(t)
 	number := *seed
 	if number == 0 {
 		number = rand.Uint64()
 	}
-	again := fmt.Sprintf("make chaos CHAOS=%v SEED=%d", *chaosTime, number)
+	again := fmt.Sprintf("make chaos CHAOS=%v SEED=%d SERVERS=%d", *chaosTime, number, servers)
 	t.Logf("%s does the same, except for the times", again)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("do it again: %s", again)
 		}
 	})
-	c := &chaos{cluster: launch(t, settings{servers: *chaosServers, always: true, crashes: chaosCrashes}), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}, done: map[string]bool{}}
+	c := &chaos{disk: smallIfPermitted(t), rng: rand.New(rand.NewPCG(number, 1)), dies: map[string]bool{}, done: map[string]bool{}}
+	c.cluster = launch(t, settings{servers: servers, always: true, crashes: chaosCrashes, firstDir: c.disk.store()})
 	c.submitNewer()
 	c.submitUnreadable()
 	for range chaosWorkers {
@@ -94,7 +102,7 @@ func TestChaos(t *testing.T) {
 		c.occupy(w)
 	}
 	var schedules []*process
-	for i, ahead := range []string{"-70s", "70s"} {
+	for i, ahead := range []string{"-70s", "-1300ms", "0s", "700ms", "70s"} {
 		schedules = append(schedules, c.start("schedule", fmt.Sprint("clock", i), c.flags(c.url(), "-prefix", "scheduled", "-every", "2s", "-clock", ahead)...))
 	}
 	c.rage(time.Now().Add(*chaosTime))
@@ -143,7 +151,7 @@ func (c *chaos) rage(until time.Time) {
 		do     func()
 	}{
 		{30, c.submitSome}, {5, c.submitBatch}, {2, c.submitPoison}, {1, c.submitUnreadable}, {20, c.cancelOne}, {5, c.look},
-		{6, c.killWorker}, {4, c.stopWorker}, {4, c.freezeWorker}, {4, c.cutWorker}, {30, c.occupyOne}, {2, c.killServer},
+		{6, c.killWorker}, {4, c.stopWorker}, {4, c.freezeWorker}, {4, c.cutWorker}, {30, c.occupyOne}, {2, c.killServer}, {2, c.fillDisk},
 	}
 	total := 0
 	for _, a := range actions {
@@ -171,7 +179,7 @@ func (c *chaos) makeUp() {
 	for _, fault := range []struct {
 		what string
 		do   func()
-	}{{"kill", c.killWorker}, {"term", c.stopWorker}, {"freeze", c.freezeWorker}, {"cut", c.cutWorker}, {"server", c.killServer}} {
+	}{{"kill", c.killWorker}, {"term", c.stopWorker}, {"freeze", c.freezeWorker}, {"cut", c.cutWorker}, {"server", c.killServer}, {"full", c.fillDisk}} {
 		if !c.done[fault.what] {
 			fault.do()
 		}
@@ -180,15 +188,15 @@ func (c *chaos) makeUp() {
 
 // keepAppointments does what is due.
 func (c *chaos) keepAppointments(now time.Time) {
-	var rest []appointment
-	for _, a := range c.later {
+	all := c.later
+	c.later = nil
+	for _, a := range all {
 		if a.at.After(now) {
-			rest = append(rest, a)
+			c.later = append(c.later, a)
 		} else {
-			a.do()
+			a.do() // may make another appointment
 		}
 	}
-	c.later = rest
 }
 
 // after does something after a random time of up to three leases.
@@ -203,6 +211,7 @@ func (c *chaos) calm() {
 		a.do()
 	}
 	c.later = nil
+	c.awaitRoom()
 	for _, w := range c.workers {
 		if w.leaves {
 			w.wait()
@@ -416,5 +425,11 @@ func (c *chaos) killServer() {
 	s := c.servers[c.rng.IntN(len(c.servers))]
 	c.done["server"] = true
 	s.kill()
+	if s == c.servers[0] {
+		c.disk.release()
+	}
 	c.restart(s)
+	if s == c.servers[0] {
+		c.hasRoom()
+	}
 }

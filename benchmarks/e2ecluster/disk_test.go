@@ -17,21 +17,31 @@ import (
 // smallDisk mounts a file system of 64 MiB. That takes root.
 func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
-	dir = t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
+	dir, err := mountSmall(t)
+	if err != nil {
 		t.Fatalf("the test mounts a small file system, which takes CAP_SYS_ADMIN: run it as root, in a container with "+
 			"--cap-add=SYS_ADMIN, or leave it out with -skip TestDiskFull: %v", err)
+	}
+	return dir
+}
+
+// mountSmall mounts a file system of 64 MiB until the end of the test, if that is permitted.
+func mountSmall(t *testing.T) (dir string, err error) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
+		return "", err
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
-	return dir
+	return dir, nil
 }
 
 // fill fills the disk of a directory. The function that it returns frees the room.
-func fill(t *testing.T, dir string) (free func()) {
+func fill(t testing.TB, dir string) (free func()) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(dir, "ballast"))
 	if err != nil {

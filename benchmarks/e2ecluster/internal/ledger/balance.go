@@ -36,7 +36,7 @@ type askedFor struct {
 
 // account is the ledger, sorted by task.
 type account struct {
-	ends    []Line              // of servers, after which tasks may run twice
+	ends    []period            // when servers ended or could not store, after which tasks may run twice
 	stood   map[string][]period // by process: when it stood still
 	tasks   map[taskKey]*task
 	ran     map[taskKey][]Run // in the order of the starts
@@ -51,9 +51,10 @@ type account struct {
 //   - each accepted task has ended without error, is a dead letter, or somebody cancelled it;
 //   - no task is a dead letter twice, and none ran that nobody submitted;
 //   - of the tasks of one name, each was accepted after the one before had ended, had died or was cancelled;
-//   - a refused submit had another task of the same name in its way, and did not run, unless a server ended meanwhile;
+//   - a refused submit had another task of the same name in its way, and did not run, unless a server ended meanwhile or
+//     its disk was full, at which it ends and starts its store;
 //   - two executions of one name overlap only if a process that ran the first one's task was frozen, or a server
-//     ended, since the submit of that task, or that task has ended, or the handler ignores its context (the Text of
+//     ended or had a full disk, since the submit of that task, or that task has ended, or the handler ignores its context (the Text of
 //     its start is "stubborn").
 func Balance(lines []Line, dead []Dead) []Fault {
 	a := sort(lines, dead)
@@ -69,7 +70,7 @@ func Balance(lines []Line, dead []Dead) []Fault {
 }
 
 func sort(lines []Line, dead []Dead) *account {
-	a := &account{ends: Select(lines, Line.endOfServer), stood: standstills(lines), tasks: map[taskKey]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
+	a := &account{ends: endsOfServers(lines), stood: standstills(lines), tasks: map[taskKey]*task{}, byName: map[string][]*task{}, cancels: map[string][]askedFor{}}
 	asked := map[string]Line{} // by process and id
 	for _, l := range lines {
 		switch l.Event {
@@ -279,13 +280,30 @@ func standstills(lines []Line) map[string][]period {
 	return stood
 }
 
-func (l Line) endOfServer() bool {
-	return (l.Event == Kill || l.Event == Term) && strings.HasPrefix(l.Process, ServerPrefix)
+// endsOfServers returns when servers were killed or stopped, and when they could not store.
+func endsOfServers(lines []Line) []period {
+	var ends []period
+	full := map[string]int{} // indices, by process
+	for _, l := range lines {
+		if !strings.HasPrefix(l.Process, ServerPrefix) {
+			continue
+		}
+		switch l.Event {
+		case Kill, Term:
+			ends = append(ends, period{l.At, l.At})
+		case Full:
+			full[l.Process] = len(ends)
+			ends = append(ends, period{l.At, Forever})
+		case Room:
+			ends[full[l.Process]].to = l.At
+		}
+	}
+	return ends
 }
 
-// serverEnded reports whether a server was killed or stopped in a period.
+// serverEnded reports whether a server ended, or could not store, in a period.
 func (a *account) serverEnded(from, to int64) bool {
-	return slices.ContainsFunc(a.ends, func(l Line) bool { return from <= l.At && l.At <= to })
+	return slices.ContainsFunc(a.ends, func(p period) bool { return from <= p.to && p.from <= to })
 }
 
 const (

@@ -41,6 +41,8 @@ const (
 	Thaw   Event = "thaw"   // it goes on
 	Cut    Event = "cut"    // its connection carries nothing from now on
 	Mend   Event = "mend"   // its connection carries bytes again
+	Full   Event = "full"   // its disk will be full in a moment
+	Room   Event = "room"   // its disk has room again, and it stores again
 	Exit   Event = "exit"   // it has ended
 	Note   Event = "note"   // Text is for the reader
 )

@@ -172,6 +172,11 @@ func TestBalance(t *testing.T) {
 		{name: "overlap of the second execution after a server was killed", lines: append(submitted, "w1 start a.1 1", "server1 kill", "w2 start a.1 2", "w1 end a.1 1",
 			"s try a.2", "s accepted a.2", "w1 start a.2 1", "w2 end a.1 2", "w1 end a.2 1")},
 		{name: "overlap after a server was killed before the starts", lines: append(submitted, "server1 kill", "w2 start a.1 1", "w1 start a.1 1", "w1 end a.1 1", "w2 end a.1 1")},
+		{name: "overlap of a task that was submitted while a disk was full", lines: append([]string{"server1 full"}, append(submitted, "w1 start a.1 1", "w2 start a.1 2", "w1 end a.1 1",
+			"w2 end a.1 2", "server1 room")...)},
+		{name: "overlap before the disk has room", lines: append(submitted, "w1 start a.1 1", "server1 full", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2")},
+		{name: "overlap after the disk has room", lines: append([]string{"server1 full", "server1 room"}, append(submitted, "w1 start a.1 1", "w2 start a.1 2", "w1 end a.1 1",
+			"w2 end a.1 2")...), want: []string{"overlap"}},
 		{name: "overlap of a handler that ignores its context", lines: append(submitted, "w1 start a.1 1 stubborn", "w2 start a.1 2", "w1 end a.1 1", "w2 end a.1 2")},
 		{name: "after a kill", lines: append(submitted, "w1 start a.1 1", "w1 kill", "w2 start a.1 2", "w2 end a.1 2")},
 	} {

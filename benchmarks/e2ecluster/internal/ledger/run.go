@@ -90,9 +90,9 @@ func Peak(runs []Run) int {
 }
 
 // Undisturbed returns the runs of tasks that no fault made run twice: from the submit of the task to the end of this
-// run, no server ended, and no process that ran it was frozen. Only those keep to limits.
+// run, no server ended or had a full disk, and no process that ran it was frozen. Only those keep to limits.
 func Undisturbed(runs []Run, lines []Line) []Run {
-	a := account{ends: Select(lines, Line.endOfServer), stood: standstills(lines), ran: byTask(runs), since: firstLines(lines)}
+	a := account{ends: endsOfServers(lines), stood: standstills(lines), ran: byTask(runs), since: firstLines(lines)}
 	return Select(runs, func(r Run) bool { return !a.disturbed(r, r.To) })
 }
 
