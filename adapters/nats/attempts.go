@@ -22,6 +22,7 @@ const (
 
 	// If the server answers questions for that long, but not this one, it does not work.
 	offMost     = 5 * time.Second // as to JetStream
+	goneMost    = time.Second     // as to the stream, since a server that starts JetStream again knows none until it has read them
 	stalledMost = 2               // attempts, as to a message that is to be stored
 )
 
@@ -41,6 +42,7 @@ type attempts struct {
 	subject string        // of the request; empty: there are several
 	message *natsgo.Msg   // what is to be stored, or nil
 	off     time.Time     // since when there is no JetStream; zero: there is
+	gone    time.Time     // since when the server does not know the stream; zero: it does
 	stalled int           // how often the server did not store the message, although it answers
 }
 
@@ -117,6 +119,10 @@ func (a *attempts) judge(ctx context.Context, err error) (again bool, _ error) {
 		return a.noResponders(ctx)
 	}
 	a.off = time.Time{}
+	if hasCode(err, jetstream.JSErrCodeStreamNotFound) {
+		return a.noStream(err)
+	}
+	a.gone = time.Time{}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return a.noAnswer(ctx)
@@ -144,9 +150,12 @@ func (a *attempts) noResponders(ctx context.Context) (again bool, _ error) {
 	silent := errors.Is(err, context.DeadlineExceeded) && a.c.nc.ConnectedClusterName() == ""
 	off := silent || errors.Is(err, natsgo.ErrNoResponders) ||
 		hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount)
+	if hasCode(err, jetstream.JSErrCodeStreamNotFound) {
+		a.last, a.off = err, time.Time{}
+		return a.noStream(err)
+	}
+	a.gone = time.Time{}
 	switch {
-	case hasCode(err, jetstream.JSErrCodeStreamNotFound):
-		return false, a.definite(err)
 	case !off:
 		a.off = time.Time{}
 	case a.off.IsZero():
@@ -155,6 +164,17 @@ func (a *attempts) noResponders(ctx context.Context) (again bool, _ error) {
 		return false, a.definite(wrapf("nats: the server has ended JetStream, as it does when its disk is full: %w: %w", taskmanager.ErrQueueFull, ErrNoJetStream))
 	}
 	return true, nil
+}
+
+// noStream is the case that the server does not know the stream.
+func (a *attempts) noStream(err error) (again bool, _ error) {
+	if a.gone.IsZero() {
+		a.gone = time.Now()
+	}
+	if time.Since(a.gone) < goneMost {
+		return true, nil
+	}
+	return false, a.definite(err) // it was deleted
 }
 
 // noAnswer is the case that the server has not answered in time, on a connection that still exists. It does not answer if it

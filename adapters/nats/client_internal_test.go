@@ -102,6 +102,26 @@ func TestAnUnknownAttemptIsNotForgotten(t *testing.T) {
 	}
 }
 
+// A stream that the server does not know was deleted if that lasts. It does not know any while it starts its store again.
+func TestAStreamThatIsUnknownForAMoment(t *testing.T) {
+	gone := &jetstream.APIError{ErrorCode: jetstream.JSErrCodeStreamNotFound}
+	for _, back := range []error{nil, &jetstream.APIError{ErrorCode: 10008}} {
+		a := attempts{c: testClient()}
+		if again, err := a.judge(t.Context(), gone); !again {
+			t.Errorf("at first: %v", err)
+		}
+		a.gone = a.gone.Add(-goneMost)
+		if back != nil {
+			if again, err := a.judge(t.Context(), back); !again {
+				t.Errorf("when the server knows it: %v", err)
+			}
+		}
+		if again, err := a.judge(t.Context(), gone); again != (back != nil) || !again && !errors.Is(err, ErrNotFound) {
+			t.Errorf("after %v: again %v, error %v", back, again, err)
+		}
+	}
+}
+
 // The server forgets ids, so what may have been stored is not sent again for ever.
 func TestAnAttemptBeyondTheMemoryOfTheServer(t *testing.T) {
 	for age, again := range map[time.Duration]bool{time.Minute: true, 3 * time.Minute: false} {
