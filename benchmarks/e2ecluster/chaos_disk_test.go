@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -55,7 +54,7 @@ func (c *chaos) fillDisk() {
 		return
 	}
 	c.done["full"] = true
-	d.log = len(c.firstLog())
+	d.log = len(c.log(c.servers[0].name))
 	c.servers[0].note(ledger.Full)
 	d.free = fill(c.t, d.dir)
 	c.later = append(c.later, appointment{time.Now().Add(time.Second + time.Duration(c.rng.Int64N(int64(2*time.Second)))), c.freeDisk})
@@ -100,19 +99,9 @@ func (c *chaos) stores() error {
 	if time.Since(c.disk.freed) < time.Second {
 		return errors.New("the disk has room for less than a second")
 	}
-	log := c.firstLog()[c.disk.log:]
+	log := c.log(c.servers[0].name)[c.disk.log:]
 	if bytes.LastIndex(log, []byte("cannot write to")) > bytes.LastIndex(log, []byte("can be written again")) {
 		return errors.New("its log does not say that it can be written again")
 	}
 	return nil
-}
-
-// firstLog returns the log of the first server.
-func (c *chaos) firstLog() []byte {
-	c.t.Helper()
-	log, err := os.ReadFile(filepath.Join(c.dir, c.servers[0].name+".log"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return log
 }

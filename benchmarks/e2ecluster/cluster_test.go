@@ -367,12 +367,21 @@ func (c *cluster) balance(limit time.Duration) {
 func (c *cluster) awaitLog(process, text string) {
 	c.t.Helper()
 	c.until(fmt.Sprintf("%q in the log of %s", text, process), func(context.Context) error {
-		log, err := os.ReadFile(filepath.Join(c.dir, process+".log"))
-		if err == nil && !strings.Contains(string(log), text) {
-			err = errors.New("it is not there")
+		if !strings.Contains(string(c.log(process)), text) {
+			return errors.New("it is not there")
 		}
-		return err
+		return nil
 	})
+}
+
+// log returns the log of a process so far.
+func (c *cluster) log(process string) []byte {
+	c.t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, process+".log"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return text
 }
 
 // story returns the last lines about a name, and those about the processes between them.
