@@ -28,7 +28,7 @@ func (p *puller) revive(ctx context.Context, s *source) bool {
 // look looks at the consumer of a source, and makes it if it is gone. It reports whether the source can be asked.
 func (p *puller) look(ctx context.Context, s *source, gone bool) bool {
 	now := time.Now()
-	ctx, stop := context.WithTimeout(ctx, consumerTimeout)
+	ctx, stop := p.w.c.limited(ctx, consumerTimeout)
 	defer stop()
 	made, err := p.w.consumerOf(ctx, s, gone)
 	p.mu.Lock()

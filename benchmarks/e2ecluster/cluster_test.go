@@ -223,14 +223,16 @@ func (c *cluster) untilWithin(limit time.Duration, what string, try func(context
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+	var last error // that the end of the wait did not cause
 	for {
 		err := try(ctx)
 		if err == nil {
 			return
 		}
 		if ctx.Err() != nil {
-			c.t.Fatalf("waited %v for %s: %v\n%s", limit, what, err, c.tail())
+			c.t.Fatalf("waited %v for %s: %v\n%s", limit, what, errors.Join(last, err), c.tail())
 		}
+		last = err
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

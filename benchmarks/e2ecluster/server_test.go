@@ -47,11 +47,11 @@ func (c *cluster) report(n int) {
 }
 
 // A server that syncs after each write loses nothing that it has accepted, though it is stopped once and killed three
-// times while tasks are submitted and run.
+// times while tasks are submitted and run. A task that its consumer has forgotten is found by the audit.
 func TestServerKilled(t *testing.T) {
 	c := launch(t, settings{always: true})
 	for i := range 2 {
-		c.worker(fmt.Sprint("w", i), "-workers", "8")
+		c.worker(fmt.Sprint("w", i), "-workers", "8", "-audit", "2s")
 	}
 	const n = 600
 	wait := c.submitAll(n, job.Job{Work: 20 * time.Millisecond})
