@@ -46,8 +46,9 @@ func (c *cluster) report(n int) {
 		len(ledger.Select(c.runs(""), func(r ledger.Run) bool { return r.Attempt > 1 })))
 }
 
-// A server that syncs after each write loses nothing that it has accepted, though it is stopped once and killed three
-// times while tasks are submitted and run. A task that its consumer has forgotten is found by the audit.
+// A server loses nothing that it has accepted, though it is stopped once and killed three times while tasks are submitted
+// and run. A task that its consumer has forgotten is found by the audit. This shows nothing of the syncs, since the system
+// has what a killed process has written: the tests of package embed cut the power.
 func TestServerKilled(t *testing.T) {
 	c := launch(t, settings{always: true})
 	for i := range 2 {

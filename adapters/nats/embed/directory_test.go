@@ -71,37 +71,33 @@ func wantStored(t *testing.T, s *embed.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for all := within(t, time.Minute); ; {
-		got, err := first(all, js)
-		if err == nil {
-			if got != "kept" {
-				t.Errorf("the message is %q, want %q", got, "kept")
-			}
-			return
-		}
-		select {
-		case <-tick.C: // a stream of a cluster has no leader at first
-		case <-all.Done():
-			t.Fatalf("the message is lost: %v", err)
-		}
+	m, err := awaitLeader(t, js).GetMsg(within(t, time.Minute), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(m.Data); got != "kept" {
+		t.Errorf("the message is %q, want %q", got, "kept")
 	}
 }
 
-// first returns the first message. Without a leader, the server does not answer at all.
-func first(ctx context.Context, js jetstream.JetStream) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	st, err := js.Stream(ctx, "S")
-	if err != nil {
-		return "", err
+// awaitLeader waits until the server answers for a stream. Without a leader, a cluster does not answer at all.
+func awaitLeader(t *testing.T, js jetstream.JetStream) jetstream.Stream {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for all := within(t, time.Minute); ; {
+		ctx, cancel := context.WithTimeout(all, time.Second)
+		st, err := js.Stream(ctx, "S")
+		cancel()
+		if err == nil && (st.CachedInfo().Cluster == nil || st.CachedInfo().Cluster.Leader != "") {
+			return st
+		}
+		select {
+		case <-tick.C:
+		case <-all.Done():
+			t.Fatalf("the stream is lost: %v", err)
+		}
 	}
-	m, err := st.GetMsg(ctx, 1)
-	if err != nil {
-		return "", err
-	}
-	return string(m.Data), nil
 }
 
 // content is a sum of each file in a directory, and "" for each directory.
