@@ -17,6 +17,7 @@ const (
 
 const (
 	token     = "s3cret"
+	stored    = "the task is stored"
 	mail      = "mail to a@example.com"
 	listening = "Listening for client connections on "
 )
@@ -40,7 +41,7 @@ func TestOneProcess(t *testing.T) {
 	bin := build(t, first(t))
 	for range 2 { // the same directory
 		end := out.start(t, bin)
-		out.await(t, mail)
+		out.await(t, stored, mail)
 		end()
 	}
 }
@@ -67,9 +68,9 @@ func beside(t *testing.T, server, client, user, env string) {
 	out := newOutput()
 	endServer := out.start(t, server, env)
 	address := out.await(t, listening)
-	out.await(t, mail)
+	out.await(t, stored, mail)
 	endClient := out.start(t, client, env, "NATS_URL=nats://"+user+address)
-	out.await(t, mail)
+	out.await(t, stored, mail)
 	endClient()
 	endServer()
 }
@@ -83,13 +84,13 @@ func TestServer(t *testing.T) {
 	out := newOutput()
 	url := "tls://" + s.Addr().String()
 	end := out.start(t, build(t, adapt(t, client(t), blocks[0]), "tls://nats.example.com", url), "SSL_CERT_FILE="+files.cert)
-	out.await(t, mail)
+	out.await(t, stored, mail)
 	end()
 
 	blocks, _ = section(t, secured)
 	bin := build(t, adapt(t, client(t), blocks[0]), "ca.pem", files.cert)
 	end = out.start(t, bin, "NATS_URL="+strings.Replace(url, "//", "//"+token+"@", 1))
-	out.await(t, mail)
+	out.await(t, stored, mail)
 	end()
 }
 
@@ -107,10 +108,10 @@ func TestThreeServers(t *testing.T) {
 	bin := build(t, adapt(t, client(t), blocks[0]), "tls://n1,tls://n2,tls://n3", strings.Join(urls, ","))
 	out := newOutput()
 	end := out.start(t, bin, "SSL_CERT_FILE="+files.cert)
-	out.await(t, mail)
+	out.await(t, stored, mail)
 	end()
 	stop(servers[0])
 	end = out.start(t, bin, "SSL_CERT_FILE="+files.cert)
-	out.await(t, mail)
+	out.await(t, stored, mail)
 	end()
 }

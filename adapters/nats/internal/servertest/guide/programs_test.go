@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,21 +94,27 @@ type output struct {
 
 func newOutput() *output { return &output{lines: make(chan string, 1000)} }
 
-// await waits for a line with a text, after those that were awaited before, and returns what follows the text.
-func (o *output) await(t *testing.T, text string) string {
+// await waits for lines with these texts, in any order, after those that were awaited before. It returns what follows
+// the last text that it has found.
+func (o *output) await(t *testing.T, texts ...string) (rest string) {
 	t.Helper()
 	timeout := time.After(time.Minute)
-	for {
+	for len(texts) > 0 {
 		select {
 		case line := <-o.lines:
 			o.seen = append(o.seen, line)
-			if _, rest, found := strings.Cut(line, text); found {
-				return rest
-			}
+			texts = slices.DeleteFunc(slices.Clone(texts), func(text string) bool {
+				_, after, found := strings.Cut(line, text)
+				if found {
+					rest = after
+				}
+				return found
+			})
 		case <-timeout:
-			t.Fatalf("no line with %q; the programs have printed:\n%s", text, strings.Join(o.seen, "\n"))
+			t.Fatalf("no line with %q; the programs have printed:\n%s", texts, strings.Join(o.seen, "\n"))
 		}
 	}
+	return rest
 }
 
 // start runs a program in a directory of its own, and returns what interrupts it and waits for a clean end.
