@@ -4,8 +4,25 @@ package e2ecluster_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
+
+// awaitRequest waits until a worker asks a consumer for tasks, and has none yet.
+func (c *cluster) awaitRequest(consumer string) {
+	c.t.Helper()
+	c.until("a request for tasks of "+consumer, func(ctx context.Context) error {
+		consumer, err := c.js.Consumer(ctx, "tasks", consumer)
+		if err != nil {
+			return err
+		}
+		info, err := consumer.Info(ctx)
+		if err == nil && info.NumWaiting == 0 {
+			err = errors.New("there is none")
+		}
+		return err
+	})
+}
 
 // awaitDeliveries waits until n deliveries of a consumer are not settled, or are given back with a delay.
 func (c *cluster) awaitDeliveries(n int, consumer string) {

@@ -132,6 +132,7 @@ func TestFrozenWorker(t *testing.T) {
 	w1 := c.worker("w1")
 	c.submit("frozen", job.Plain, job.Job{Work: 5 * time.Second, Stubborn: true})
 	c.await(1, ledger.Start, "frozen")
+	c.awaitRequest("w_normal_job")
 	w1.freeze()
 	c.submit("meanwhile", job.Plain, job.Job{})
 	c.awaitDeliveries(2, "w_normal_job")
