@@ -49,7 +49,7 @@ func untilCut(ctx context.Context) error {
 func TestSuspectInTheQueueLives(t *testing.T) {
 	t.Parallel()
 	s, nc := listening(t)
-	opts := []nats.Option{nats.WithLogger(testLog{t}), nats.WithLease(400 * time.Millisecond), nats.WithCrashes(2)}
+	opts := []nats.Option{nats.WithLogger(testLog{t}), nats.WithLease(2 * time.Second), nats.WithCrashes(2)}
 	c := open(t, nc, opts...)
 	var got ledger
 	for i := range 2 {
@@ -124,7 +124,7 @@ func TestPoisonOfAFullServer(t *testing.T) {
 	t.Parallel()
 	s := serve(t, embed.Options{Listen: "127.0.0.1:0", Token: "token", MaxStore: 1 << 20})
 	nc := connect(t, s)
-	opts := []nats.Option{nats.WithLogger(testLog{t}), nats.WithLease(400 * time.Millisecond), nats.WithCrashes(2)}
+	opts := []nats.Option{nats.WithLogger(testLog{t}), nats.WithLease(2 * time.Second), nats.WithCrashes(2)}
 	c := open(t, nc, opts...)
 	submit(t, c, "poison")
 	for _, size := range []int{10_000, 0} {
