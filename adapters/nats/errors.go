@@ -48,7 +48,8 @@ var (
 	ErrNoJetStream = newError("no_jetstream", "nats: JetStream is not enabled; start the server with -js and enable it for the account")
 
 	// ErrNoResult is returned by [Task.Wait] for a task that was submitted without [WithResult],
-	// and if the result has expired.
+	// if the result has expired, and if the worker could not store it for several seconds after the end of the task;
+	// the worker logs that.
 	ErrNoResult = newError("no_result", "nats: there is no result; submit the task with WithResult, and wait for it before the result expires")
 
 	// ErrClosed is returned by calls that need the client after [Client.Close].

@@ -54,7 +54,7 @@ func Result[R any](ctx context.Context, t *Task) (R, error) {
 //
 //   - a [*ResultError] for a task that failed for good, with the text of its error;
 //   - [taskmanager.ErrCancelled] for a task that was cancelled;
-//   - [ErrNoResult] for a task without [WithResult], and after the outcome has expired;
+//   - [ErrNoResult] for a task without [WithResult], after the outcome has expired, and if no worker could store it;
 //   - [ErrClosed] after [Client.Close], and the reason for the end of ctx after that.
 //
 // The outcome is stored just before the task is removed, so its name may be taken for some milliseconds after
