@@ -139,9 +139,10 @@ func (p *process) terminate() {
 	p.signal(syscall.SIGTERM)
 }
 
+// signal sends a signal, unless the process has just ended by itself.
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
-	if err := p.command.Process.Signal(s); err != nil {
+	if err := p.command.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatalf("%s: %v: %v", p.name, s, err)
 	}
 }
