@@ -47,8 +47,10 @@ func (c *Client) ask(ctx context.Context, subject string, req, resp any) error {
 func (c *Client) again(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, stop := bounded(ctx)
 	defer stop()
-	// The time for an attempt grows without a bound: a long list over a slow line takes as long as it takes.
-	for timeout, wait := attemptTimeout, firstPause; ; timeout, wait = 2*timeout, min(2*wait, pauseMost) {
+	// The time for an attempt grows without a bound: a long list over a slow line takes as long as it takes. It grows
+	// slowly beyond attemptMost: then the request is more probably lost, with another server than that of the connection.
+	timeout, wait := attemptTimeout, firstPause
+	for try := 1; ; try++ {
 		one, stop := c.limited(ctx, timeout)
 		err := do(one)
 		lost := one.Err() != nil
@@ -62,6 +64,10 @@ func (c *Client) again(ctx context.Context, do func(ctx context.Context) error) 
 			return err
 		case !pause(ctx, wait):
 			return wrapf("%w: %w", context.Cause(ctx), err)
+		}
+		wait = min(2*wait, pauseMost)
+		if timeout < attemptMost || try%3 == 0 {
+			timeout *= 2
 		}
 	}
 }
