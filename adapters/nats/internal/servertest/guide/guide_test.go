@@ -54,7 +54,7 @@ func TestMoreProcesses(t *testing.T) {
 	beside(t, server, build(t, client(t)), token+"@", "TOKEN="+token)
 }
 
-// TestUsers does the same with users in place of a token.
+// TestUsers does the same with users instead of a token.
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	blocks, _ := section(t, users)
