@@ -50,17 +50,27 @@ func (c *Client) again(ctx context.Context, do func(ctx context.Context) error) 
 	// The time for an attempt grows without a bound: a long list over a slow line takes as long as it takes. It grows
 	// slowly beyond attemptMost: then the request is more probably lost, with another server than that of the connection.
 	timeout, wait := attemptTimeout, firstPause
+	var gone time.Time // since when the server does not know the stream, see goneMost
 	for try := 1; ; try++ {
 		one, stop := c.limited(ctx, timeout)
 		err := do(one)
 		lost := one.Err() != nil
 		stop()
+		starting := hasCode(err, jetstream.JSErrCodeStreamNotFound)
+		switch {
+		case !starting:
+			gone = time.Time{}
+		case gone.IsZero():
+			gone = time.Now()
+		default:
+			starting = time.Since(gone) < goneMost
+		}
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case !lost && !transient(err), c.nc.IsClosed():
+		case !lost && !starting && !transient(err), c.nc.IsClosed():
 			return err
 		case !pause(ctx, wait):
 			return wrapf("%w: %w", context.Cause(ctx), err)

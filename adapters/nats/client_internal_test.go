@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -207,4 +208,38 @@ func TestConnOptions(t *testing.T) {
 	o.DisconnectedErrCB(nil, errors.New("x")) // no logger, no panic
 	o.AsyncErrorCB(nil, nil, errors.New("x"))
 	o.AsyncErrorCB(nil, nil, natsgo.ErrAuthorization)
+}
+
+// A question about a stream that the server does not know is repeated for a second, in case that the server is starting its store
+// again.
+func TestQuestionsWaitForAStoreThatStarts(t *testing.T) {
+	gone := &jetstream.APIError{ErrorCode: jetstream.JSErrCodeStreamNotFound}
+	for _, test := range []struct {
+		name    string
+		missing time.Duration
+		want    error
+	}{
+		{"starting", goneMost / 2, nil},
+		{"deleted", time.Hour, gone},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := &Client{nc: &natsgo.Conn{}}
+				life, stop := context.WithCancel(t.Context())
+				defer stop()
+				c.connected.Store(&life)
+				begin := time.Now()
+				err := c.again(t.Context(), func(context.Context) error {
+					if time.Since(begin) < test.missing {
+						return gone
+					}
+					return nil
+				})
+				took := time.Since(begin)
+				if !errors.Is(err, test.want) || took > 3*goneMost || test.want == nil && took < test.missing {
+					t.Errorf("after %v: %v, want %v", took, err, test.want)
+				}
+			})
+		})
+	}
 }
