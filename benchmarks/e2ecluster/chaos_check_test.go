@@ -17,9 +17,6 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// chaosEnough is the least duration after which all of what checkEnough wants must have happened.
-const chaosEnough = 40 * time.Second
-
 // checkResults compares what those who wait for tasks learn with the ledger.
 func (c *chaos) checkResults() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -106,11 +103,7 @@ func (c *chaos) checkForeign() {
 			c.t.Errorf("the task of a newer version is dead: %s", d.Reason)
 		}
 	}
-	accepted := ledger.Select(c.find(ledger.Accepted, ""), func(l ledger.Line) bool { return strings.HasPrefix(l.Name, unreadable) })
-	if len(accepted) == 0 {
-		c.t.Error("no task that no worker can decode was accepted")
-	}
-	for _, l := range accepted {
+	for _, l := range ledger.Select(c.find(ledger.Accepted, ""), func(l ledger.Line) bool { return strings.HasPrefix(l.Name, unreadable) }) {
 		if !dead[l.ID] {
 			c.t.Errorf("there is no dead letter of a task that no worker can decode:\n%s", c.story(l.Name))
 		}
@@ -126,75 +119,92 @@ func (c *chaos) checkForeign() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if _, err := histories.Get(ctx, newer); err != nil {
-		c.t.Errorf("no worker has given back the task of a newer version: %v", err)
-	}
+	// Its last worker may have been killed before it gave the task back.
+	c.until("a worker to give back the task of a newer version", func(ctx context.Context) error {
+		_, err := histories.Get(ctx, newer)
+		return err
+	})
 }
 
-// checkEnough fails unless enough has happened for the other checks to say something.
-func (c *chaos) checkEnough() {
-	count := c.count()
-	if c.disk.dir != "" && count["full server"] == 0 {
-		c.enough("no disk was full")
+// isLacking reports whether too little has happened for the checks to say something. It fails if that is so after a
+// time, and reports false then.
+func (c *chaos) isLacking(last time.Time) bool {
+	what := c.lacking()
+	if what != "" && time.Now().After(last) {
+		c.t.Errorf("too little has happened: %s", what)
+		return false
 	}
-	for what, least := range map[string]int{
-		"accepted": 100, "end": 100, "kill w": 1, "kill server": 1, "freeze w": 1, "cut w": 1, "term w": 1, "cancel true": 1,
-	} {
-		if count[what] < least {
-			c.enough("%q happened %d times, want at least %d", what, count[what], least)
+	return what != ""
+}
+
+// lacking returns something that has happened less often than the checks need, or "". Faults have happened when they are
+// over.
+func (c *chaos) lacking() string {
+	count := c.count()
+	least := map[string]int{
+		"accepted": 100, "end": 100, "accepted " + unreadable: 1, "cancel true": 1,
+		"kill w": 1, "kill server": 1, "thaw w": 1, "mend w": 1, "term w": 1,
+	}
+	for _, kind := range []string{job.Plain, job.Again, job.Keyed, job.Few, job.Square, job.Tick} {
+		least["end "+kind] = 1
+	}
+	if c.disk.dir != "" {
+		least["room server"] = 1
+	}
+	for what, n := range least {
+		if count[what] < n {
+			return fmt.Sprintf("%q happened %d times, want at least %d", what, count[what], n)
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.results) == 0 {
+		return "no task with a result was accepted"
+	}
+	return ""
+}
+
+// checkAnswers fails if many calls were not answered, though they were repeated for longer than any fault lasts.
+func (c *chaos) checkAnswers() {
+	count := c.count()
 	if answered := count["cancel true"] + count["cancel false"] + count["cancel unknown"]; answered < count["asked"]/2 {
-		c.enough("of %d cancellations, %d were answered", count["asked"], answered)
+		c.t.Errorf("of %d cancellations, %d were answered", count["asked"], answered)
 	}
 	if count["unknown"] > count["accepted"]/10 {
-		c.enough("the outcome of %d submits is unknown, and %d were accepted", count["unknown"], count["accepted"])
+		c.t.Errorf("the outcome of %d submits is unknown, and %d were accepted", count["unknown"], count["accepted"])
 	}
 }
 
-// enough fails because too little has happened, unless the test was short.
-func (c *chaos) enough(format string, args ...any) {
-	if *chaosTime >= chaosEnough {
-		c.t.Errorf(format, args...)
-	}
-}
-
-// checkLimits fails if more tasks of a key or of a kind ran at once than allowed.
+// checkLimits fails unless as many tasks of the limited kind and of each key ran at once as are allowed, and no more.
+// That many ran in the end, when no fault was an excuse.
 func (c *chaos) checkLimits() {
-	limited := map[string][]ledger.Run{}
-	for _, r := range ledger.Undisturbed(c.runs(""), c.lines()) {
-		switch r.Kind {
-		case job.Keyed:
-			limited[r.Text] = append(limited[r.Text], r)
-		case job.Few:
-			limited[r.Kind] = append(limited[r.Kind], r)
-		}
-	}
-	if len(limited[job.Few]) == 0 || len(limited) < 2 {
-		c.enough("no task with a limit ran without a fault that excuses it: %d of the kind, %d keys", len(limited[job.Few]), len(limited)-1)
-	}
-	for what, runs := range limited {
-		limit := chaosKeyLimit
-		if what == job.Few {
-			limit = chaosFew
-		}
-		if peak := ledger.Peak(runs); peak > limit {
-			c.t.Errorf("%d tasks of %s ran at once, and the limit is %d", peak, what, limit)
+	runs := ledger.Undisturbed(c.runs(""), c.lines())
+	for _, b := range chaosBounds() {
+		peak := ledger.Peak(ledger.Select(runs, func(r ledger.Run) bool { return r.Kind == b.kind && r.Text == b.key }))
+		if peak != b.limit {
+			c.t.Errorf("at most %d tasks of %s ran at once, want %d", peak, b, b.limit)
 		}
 	}
 }
 
-// count counts what has happened: by event, and by the role of the process if the event is one of a process.
+// count counts what has happened: by event, by the role of the process if the event is one of a process, and by the kind
+// of a task that has ended.
 func (c *chaos) count() map[string]int {
 	count := map[string]int{}
 	for _, l := range c.lines() {
 		switch role := strings.TrimRight(l.Process, "0123456789"); l.Event {
-		case ledger.Kill, ledger.Term, ledger.Freeze, ledger.Cut, ledger.Launch, ledger.Full:
+		case ledger.Kill, ledger.Term, ledger.Freeze, ledger.Thaw, ledger.Cut, ledger.Mend, ledger.Launch, ledger.Full, ledger.Room:
 			count[string(l.Event)+" "+role]++
 		case ledger.Answered:
 			count["cancel "+l.Text]++
 		default:
 			count[string(l.Event)]++
+			if l.Event == ledger.End {
+				count["end "+l.Kind]++
+			}
+			if l.Event == ledger.Accepted && strings.HasPrefix(l.Name, unreadable) {
+				count["accepted "+unreadable]++
+			}
 		}
 	}
 	return count
