@@ -26,8 +26,9 @@ func init() {
 		h := handle.(*Handle)
 		h.m.cancel(h, reason)
 	}
-	hooks.InTask = func(ctx context.Context, manager any) bool {
-		return manager.(*TaskManager).caller(ctx).task != nil
+	hooks.Need = func(ctx context.Context, items *hooks.Items) (over func()) {
+		b := (*batchItems)(items)
+		return b.manager().needItems(ctx, b)
 	}
 	hooks.Lend = func(ctx context.Context, manager any) (back func()) {
 		back, _ = manager.(*TaskManager).stepAside(ctx, nil) // without a dependency there is no error

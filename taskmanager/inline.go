@@ -33,9 +33,7 @@ func (m *TaskManager) submitInline(ctx context.Context, handles []*Handle) (done
 	c := m.caller(ctx)
 	if c.task != nil {
 		s.submitter, s.slot, s.inside = c.task, c.slot(), c.managers()
-		g := c.task.m.lockWaits(m)
-		g.note(c.task, s) // which can make no task stuck, since none runs yet
-		g.mu.Unlock()
+		c.task.noteWait(s) // which can make no task stuck, since none runs yet
 	}
 	for i, h := range handles {
 		m.inline.Store(h, &inlineTask{s, i})
@@ -45,9 +43,7 @@ func (m *TaskManager) submitInline(ctx context.Context, handles []*Handle) (done
 			m.inline.Delete(h)
 		}
 		if c.task != nil {
-			g := c.task.m.lockWaits(m)
-			g.remove(c.task, s)
-			g.mu.Unlock()
+			c.task.removeWait(s)
 		}
 	}
 }

@@ -336,8 +336,11 @@ func (m *TaskManager) configure(ctx context.Context, task Task, opts []TaskOptio
 			cfg = &taskConfig{attributes: defaultAttributes}
 		}
 		cfg.watcher = w
-		if _, ok := w.(*taskGroup); ok {
+		switch w.(type) {
+		case *taskGroup:
 			cfg.linked, cfg.enters = true, true
+		case *watched:
+			cfg.enters = true
 		}
 	}
 	return cfg, nil

@@ -126,9 +126,7 @@ func (m *TaskManager) stepAside(ctx context.Context, on dependency) (back func()
 	}
 	return func() {
 		if on != nil { // first: the task does not wait for it while it waits for a slot
-			g := c.task.m.lockWaits(on.manager())
-			g.remove(c.task, on)
-			g.mu.Unlock()
+			c.task.removeWait(on)
 		}
 		resume(ctx.Done())
 	}, nil

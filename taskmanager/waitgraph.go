@@ -71,6 +71,20 @@ func (g *waitGraph) note(h *Handle, on dependency) (first bool) {
 	return true
 }
 
+// noteWait is note for the graph of the task.
+func (h *Handle) noteWait(on dependency) {
+	g := h.m.lockWaits(on.manager())
+	g.note(h, on)
+	g.mu.Unlock()
+}
+
+// removeWait is remove for the graph of the task.
+func (h *Handle) removeWait(on dependency) {
+	g := h.m.lockWaits(on.manager())
+	g.remove(h, on)
+	g.mu.Unlock()
+}
+
 // remove removes a wait.
 func (g *waitGraph) remove(h *Handle, on dependency) {
 	if g.waits[h][on]--; g.waits[h][on] > 0 {
@@ -88,8 +102,8 @@ func (g *waitGraph) remove(h *Handle, on dependency) {
 }
 
 // closesCycle reports whether a task that is being submitted could never run, because all
-// tasks that its key allows at once wait for it, or tasks that use what it needs. They can do that already if it is a member
-// of a group. From then on the graph knows what the task needs, unless the answer is true: then
+// tasks that its key allows at once wait for it, or tasks that use what it needs. They can do that
+// already if it is a member of a group or an item of a batch. From then on the graph knows what the task needs, unless the answer is true: then
 // the submit is about to fail.
 func (m *TaskManager) closesCycle(h *Handle) bool {
 	if !m.queue.holdsBack() || h.cfg == nil || h.cfg.watcher == nil {
@@ -107,7 +121,7 @@ func (m *TaskManager) closesCycle(h *Handle) bool {
 	return false
 }
 
-// entersLocked reports whether the task has a place in a group but its submit has not come to
+// entersLocked reports whether the task has a place in a group or a batch but its submit has not come to
 // closesCycle. Nothing holds the task back then: the submit goes on, and either closesCycle adds
 // the needs of the task, or the submit fails and gives the place back. mu is held.
 func (h *Handle) entersLocked() bool { return h.cfg != nil && h.cfg.enters }
@@ -215,6 +229,9 @@ func (g *waitGraph) For(h *Handle) iter.Seq[dependency] {
 				return
 			}
 		}
+		if s.items != nil && g.waiters[s.items] != nil && !yield(s.items) {
+			return
+		}
 		switch {
 		case !s.executing:
 		case h.m.callerRuns:
@@ -258,10 +275,11 @@ func (g *waitGraph) free(h *Handle) bool {
 type standing struct {
 	over      bool // has ended
 	executing bool
-	heldBack  bool       // has not started, and other tasks may have to end before it does
-	group     *taskGroup // of which the task is a member, or nil
-	behind    *Handle    // for whose end the task waits, to get its name, or nil
-	next      *Handle    // that waits in that way for the end of this one, or nil
+	heldBack  bool        // has not started, and other tasks may have to end before it does
+	group     *taskGroup  // of which the task is a member, or nil
+	items     *batchItems // of which the task is one, or nil
+	behind    *Handle     // for whose end the task waits, to get its name, or nil
+	next      *Handle     // that waits in that way for the end of this one, or nil
 }
 
 func (h *Handle) standing() (s standing) {
@@ -282,6 +300,7 @@ func (h *Handle) standing() (s standing) {
 	}
 	if h.cfg != nil {
 		s.group, _ = h.cfg.watcher.(*taskGroup)
+		s.items = h.itemsLocked()
 	}
 	return s
 }

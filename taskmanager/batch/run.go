@@ -24,6 +24,7 @@ type batch[T, R any] struct {
 	name   string
 	fn     func(ctx context.Context, item T) (R, error)
 	cfg    config
+	items  *hooks.Items
 	inTask bool          // the consumer acts for a task
 	news   chan struct{} // tells the consumer that what it waits for has happened
 	room   chan struct{} // tells the feeder that it may read an item
@@ -70,9 +71,28 @@ func (j *job[T, R]) Execute(ctx context.Context) (err error) {
 	return err
 }
 
+// Items implements hooks.Watcher.
+func (j *job[T, R]) Items() *hooks.Items { return j.b.items }
+
+// outstanding yields the handles of the items that may not have ended. The manager calls it with
+// locks held.
+func (b *batch[T, R]) outstanding(yield func(handle any) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for j := range b.flight.all() {
+		if !j.over && j.prepared && !yield(&j.handle) {
+			return
+		}
+	}
+}
+
 // run is the consumer.
 func (b *batch[T, R]) run(items iter.Seq[T], yield func(R, error) bool) {
-	b.inTask = hooks.InTask(b.ctx, b.m)
+	b.items = &hooks.Items{Manager: b.m, Outstanding: b.outstanding}
+	if over := hooks.Need(b.ctx, b.items); over != nil {
+		defer over() // when all has ended
+		b.inTask = true
+	}
 	watched := make(chan struct{})
 	unwatch := context.AfterFunc(b.ctx, func() {
 		defer close(watched)

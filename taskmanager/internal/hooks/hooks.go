@@ -18,6 +18,17 @@ type Watcher interface {
 	// and without a lock. If a submit fails, Ended may have been called before it returns. It must
 	// not panic.
 	Ended(err error)
+	// Items returns the items of which the task is one. The result is always the same.
+	Items() *Items
+}
+
+// Items are the items of a batch, which are tasks.
+type Items struct {
+	Manager any
+	// Outstanding yields the handles of the items that were prepared and may not have ended. It is
+	// called with locks of the manager held, so it must not wait for a lock that is held while a
+	// function of this package is called.
+	Outstanding func(yield func(handle any) bool)
 }
 
 // Watched is a part of a task that has a watcher.
@@ -33,8 +44,10 @@ var (
 	// Cancel cancels a task that was prepared, for the given reason.
 	Cancel func(handle any, reason error)
 
-	// InTask reports whether the caller acts for a task. It takes some microseconds.
-	InTask func(ctx context.Context, manager any) bool
+	// Need notes that the task for which the caller acts cannot end before the items, until over is
+	// called. There must be no item yet. Then the manager refuses waits by which an item would wait for the
+	// task. It returns nil if the caller acts for no task. It takes some microseconds.
+	Need func(ctx context.Context, items *Items) (over func())
 	// Lend lends the slot of the task for which the caller acts, until back is called.
 	Lend func(ctx context.Context, manager any) (back func())
 	// Patient returns a context for Launch, on a goroutine that does not act for a task by itself. If
