@@ -30,6 +30,9 @@ func TestWaitsEqualTheirModel(t *testing.T) {
 				"cancel": w.cancel,
 				"finish": func(t *rapid.T) { seen[w.finish(t)]++ },
 				"submit": func(t *rapid.T) { seen[w.submit(t)]++ },
+				"batch":  func(t *rapid.T) { seen[w.open(t)]++ },
+				"item":   func(t *rapid.T) { seen[w.item(t)]++ },
+				"item2":  func(t *rapid.T) { seen[w.item(t)]++ },
 				"enter":  func(t *rapid.T) { seen[w.enter(t)]++ },
 				"enter2": func(t *rapid.T) { seen[w.enter(t)]++ },
 				"room":   func(t *rapid.T) { seen[w.makeRoom(t)]++ },
@@ -37,7 +40,7 @@ func TestWaitsEqualTheirModel(t *testing.T) {
 			})
 		})
 	})
-	for _, what := range []string{"refused", "waits", "over", "submitted", "waits for room", "no room", "got room"} {
+	for _, what := range []string{"refused", "waits", "over", "submitted", "waits for room", "no room", "got room", "submitted as an item", "not submitted as an item"} {
 		if seen[what] == 0 {
 			t.Errorf("no wait or submit was of the kind %q", what)
 		}
@@ -65,7 +68,8 @@ type waitTask struct {
 	name    string
 	m       int
 	key     string
-	member  bool // of the group
+	member  bool        // of the group
+	batch   *modelBatch // of which it is an item, or nil
 	running bool
 	orders  chan func(ctx context.Context)
 }
@@ -73,8 +77,9 @@ type waitTask struct {
 // modelWait is a wait that has begun and not ended.
 type modelWait struct {
 	of     *waitTask
-	on     *waitTask // nil: the group of manager m, or room in it
-	enters *waitTask // nil: not for room; otherwise the task that will be a member
+	on     *waitTask   // nil: the group of manager m, or room in it, or a batch
+	batch  *modelBatch // not nil: the task has begun a batch on manager m, whose items have to end
+	enters *waitTask   // nil: not for room; otherwise the task that will be a member
 	m      int
 	cancel context.CancelFunc
 	err    chan error
@@ -126,7 +131,11 @@ func (w *waitWorld) submit(t *rapid.T) (kind string) {
 func drawKey(t *rapid.T) string { return rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key") }
 
 func (w *waitWorld) add(t *rapid.T, m int, key string, member bool) (kind string) {
-	x := w.newTask(m, key, member)
+	return w.launchNow(t, w.newTask(m, key, member))
+}
+
+// launchNow submits a task that needs no room in a group.
+func (w *waitWorld) launchNow(t *rapid.T, x *waitTask) (kind string) {
 	refused := w.begins(x)
 	return w.submitted(t, x, refused, w.launch(context.Background(), x))
 }
@@ -149,8 +158,11 @@ func (w *waitWorld) launch(ctx context.Context, x *waitTask) (err error) {
 	if w.resources[x.m] {
 		opts = append(opts, taskmanager.WithResource(x.key, 1))
 	}
-	if x.member {
+	switch {
+	case x.member:
 		return w.groups[x.m].Go(x.name, do, opts...)
+	case x.batch != nil:
+		return x.batch.launchItem(ctx, w.m[x.m], x, do, opts)
 	}
 	_, err = w.m[x.m].SubmitFunc(ctx, x.name, do, opts...)
 	return err
@@ -171,7 +183,7 @@ func (w *waitWorld) submitted(t *rapid.T, x *waitTask, refused bool, err error) 
 		return "submitted"
 	}
 	check.Is(t, "a submit", err, taskmanager.ErrWouldDeadlock)
-	w.failed = true
+	w.failed = x.member
 	w.tasks = w.tasks[:len(w.tasks)-1]
 	return "not submitted"
 }
@@ -240,7 +252,8 @@ func (w *waitWorld) runningWith(x *waitTask) (list []*waitTask) {
 // targets returns the tasks for which a wait waits.
 func (w *waitWorld) targets(on *modelWait) (list []*waitTask) {
 	for _, x := range w.tasks {
-		if x == on.on || on.on == nil && x.member && x.m == on.m {
+		ofGroup := on.on == nil && on.batch == nil && x.member && x.m == on.m
+		if x == on.on || ofGroup || on.batch != nil && x.batch == on.batch {
 			list = append(list, x)
 		}
 	}
@@ -270,11 +283,13 @@ func (w *waitWorld) isStuck(x *waitTask) bool {
 // String shows the tasks and waits in the report of a failure.
 func (w *waitWorld) String() (s string) {
 	for i, x := range w.tasks {
-		s += fmt.Sprintf("\n  %d: manager %d, key %s, member %t, running %t; waits for", i, x.m, x.key, x.member, x.running)
+		s += fmt.Sprintf("\n  %d: manager %d, key %s, member %t, batch %p, running %t; waits for", i, x.m, x.key, x.member, x.batch, x.running)
 		for _, on := range w.waits {
 			switch {
 			case on.of == x && on.enters != nil:
 				s += fmt.Sprintf(" room in group %d for a task with key %s", on.m, on.enters.key)
+			case on.of == x && on.batch != nil:
+				s += fmt.Sprintf(" the items of batch %p", on.batch)
 			case on.of == x && on.on == nil:
 				s += fmt.Sprintf(" group %d", on.m)
 			case on.of == x:
@@ -348,8 +363,8 @@ func (w *waitWorld) cancel(t *rapid.T) {
 		return
 	}
 	i := rapid.IntRange(0, len(w.waits)-1).Draw(t, "wait")
-	if w.waits[i].enters != nil {
-		return // only the end of the group's context ends it
+	if w.waits[i].enters != nil || w.waits[i].batch != nil {
+		return // only the end of the group's context ends it, or that of the batch
 	}
 	w.waits[i].cancel()
 	check.Is(t, "a cancelled wait", w.over(i), context.Canceled)
@@ -384,6 +399,7 @@ func (w *waitWorld) isWaiting(x *waitTask) bool {
 
 // finishes ends a task unless it waits, and the waits for it.
 func (w *waitWorld) finishes(t *rapid.T, x *waitTask) (kind string) {
+	w.closeBatches(x)
 	if w.failed || w.isWaiting(x) {
 		return "none"
 	}
@@ -396,7 +412,7 @@ func (w *waitWorld) finishes(t *rapid.T, x *waitTask) (kind string) {
 		kind = w.handOn(t, x.m)
 	}
 	for i, on := range slices.Backward(w.waits) {
-		if len(w.targets(on)) == 0 && !w.failed {
+		if len(w.targets(on)) == 0 && !w.failed && on.batch == nil {
 			check.Is(t, "a wait whose tasks have ended", w.over(i), nil)
 		}
 	}
@@ -423,6 +439,7 @@ func (w *waitWorld) check(t *rapid.T) {
 func (w *waitWorld) stop(t *rapid.T) {
 	synctest.Wait()
 	defer w.end()
+	w.closeAllBatches()
 	for len(w.waits) > 0 {
 		i := slices.IndexFunc(w.waits, func(on *modelWait) bool { return on.enters == nil })
 		if i < 0 {
