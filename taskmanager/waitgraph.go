@@ -22,9 +22,9 @@ type dependency interface {
 
 // waitGraph refuses waits that could never end. It has the waits of the tasks of a manager, or
 // of several managers whose tasks wait for each other; see [TaskManager.lockWaits]. Its lock is
-// taken before those of groups, handles, pools and names.
+// taken before those of groups, batches, handles, pools and names.
 //
-// A task needs the ends of the tasks that it waits for. A task that has not started may also
+// A task needs the ends of the tasks that it waits for, and of the items of its batches. A task that has not started may also
 // need the end of a task that holds it back: see [waitGraph.needsToStart]. It is stuck if it can
 // never continue, as package deadlock defines it. A wait is refused if it makes the waiting task
 // stuck; as a wait changes the needs of no other task, none can become stuck without it.

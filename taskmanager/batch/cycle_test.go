@@ -3,9 +3,12 @@ package batch_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/seed56799101/taskmanager/internal/check"
+	"github.com/seed56799101/taskmanager/observe"
 	"github.com/seed56799101/taskmanager/taskmanager"
 	"github.com/seed56799101/taskmanager/taskmanager/batch"
 )
@@ -81,4 +84,53 @@ func cycleAtTheEnd(t *testing.T, ending string, during bool) {
 	check.Is(t, "the task", outer.Wait(t.Context()), nil)
 	check.Is(t, "the wait for the task", <-refused, taskmanager.ErrWouldDeadlock)
 	idle(t, m)
+}
+
+// gate is an observer that holds up the submits of items.
+type gate struct{ reached, open chan struct{} }
+
+func (g *gate) BeginSubmit(_, onto context.Context, s observe.Submission) context.Context {
+	if strings.HasPrefix(s.Name, "item") {
+		close(g.reached)
+		<-g.open
+	}
+	return onto
+}
+
+func (*gate) EndSubmit(context.Context, observe.Submission, error) {}
+
+// TestItemThatIsAboutToBeRefused holds up no task that waits for the one of the batch: when the submit
+// has failed, that one goes on.
+func TestItemThatIsAboutToBeRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := &gate{reached: make(chan struct{}), open: make(chan struct{})}
+		m := start(t, taskmanager.WithObserver(g), taskmanager.WithWorkers(0, 20), taskmanager.WithQueue(taskmanager.LimitByKey(1, taskmanager.FIFO())))
+		outer, err := m.SubmitFunc(t.Context(), "outer", func(ctx context.Context) error {
+			err := batch.ForEach(ctx, m, "item", numbers(1), func(context.Context, int) error { return nil }, batch.WithTaskOptions(taskmanager.WithKey("k")))
+			check.Is(t, "the batch", err, taskmanager.ErrWouldDeadlock)
+			return nil
+		}, taskmanager.WithKey("k"))
+		check.Is(t, "SubmitFunc", err, nil)
+		<-g.reached
+		waits := func(of string, on *taskmanager.Handle) *taskmanager.Handle {
+			h, err := m.SubmitFunc(t.Context(), of, func(ctx context.Context) error { return on.Wait(ctx) })
+			check.Is(t, "SubmitFunc", err, nil)
+			synctest.Wait()
+			return h
+		}
+		begin := make(chan struct{})
+		first, err := m.SubmitFunc(t.Context(), "first", func(ctx context.Context) error {
+			<-begin
+			return outer.Wait(ctx)
+		})
+		check.Is(t, "SubmitFunc", err, nil)
+		for i := range 10 { // so many that the search for a cycle does not end with them
+			waits(fmt.Sprint("waits ", i), first)
+		}
+		close(begin)
+		synctest.Wait()
+		close(g.open)
+		check.Is(t, "the wait for the task", first.Wait(t.Context()), nil)
+		idleSoon(t, m)
+	})
 }

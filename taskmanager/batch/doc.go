@@ -65,4 +65,6 @@
 // A task may run a batch on its own manager, even with a single worker: it lends its slot while it
 // waits for results; see [taskmanager.Blocking]. Its batch waits for room in the queue too, where
 // another submit of a task returns [taskmanager.ErrWouldDeadlock].
+// An item, or a task for which an item waits, cannot wait for the task that runs the batch, since that one
+// cannot end before its items: the wait returns ErrWouldDeadlock, even while the loop does not wait.
 package batch

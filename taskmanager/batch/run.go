@@ -32,7 +32,7 @@ type batch[T, R any] struct {
 
 	halted atomic.Bool // no more items are read; changed with mu held
 
-	mu      sync.Mutex       // guards the rest, and the jobs
+	mu      sync.Mutex       // guards the rest, and the jobs; held without a call of package taskmanager
 	flight  ring[*job[T, R]] // the items in flight, in order
 	cut     int              // the items after this position are cancelled
 	read    int              // items
