@@ -59,8 +59,20 @@ func (c *cluster) spawn(role, name string, args ...string) *process {
 		c.t.Fatal(err)
 	}
 	go p.watch(output)
-	c.t.Cleanup(p.kill)
+	c.t.Cleanup(p.dump)
 	return p
+}
+
+// dump kills the process. If the test has failed, the process first writes its goroutines to its log, unless it stands still.
+func (p *process) dump() {
+	if p.t.Failed() && *keep != "" && !p.hasEnded() {
+		_ = p.command.Process.Signal(syscall.SIGQUIT) // it may have ended
+		select {
+		case <-p.ended:
+		case <-time.After(2 * time.Second):
+		}
+	}
+	p.kill()
 }
 
 // watch reads what the child says, and writes down its end.
