@@ -115,7 +115,7 @@ func (a *attempts) once(ctx context.Context, fn func(ctx context.Context) error)
 // judge says what an error of an attempt means: whether to try again, or else what to return.
 func (a *attempts) judge(ctx context.Context, err error) (again bool, _ error) {
 	a.last = err
-	if errors.Is(err, natsgo.ErrNoResponders) {
+	if errors.Is(err, natsgo.ErrNoResponders) || notEnabled(err) {
 		return a.noResponders(ctx)
 	}
 	a.off = time.Time{}
@@ -140,7 +140,7 @@ func (a *attempts) judge(ctx context.Context, err error) (again bool, _ error) {
 }
 
 // noResponders is the case that nobody listens to the subject: the stream was deleted or has no leader,
-// or the server has ended JetStream.
+// or the server has ended JetStream. It may also say so, at the moment when it ends or starts it.
 func (a *attempts) noResponders(ctx context.Context) (again bool, _ error) {
 	began := time.Now()
 	one, stop := a.c.limited(ctx, attemptTimeout)
@@ -148,8 +148,7 @@ func (a *attempts) noResponders(ctx context.Context) (again bool, _ error) {
 	_, err := a.c.js.Stream(one, a.c.cfg.namespace)
 	// A cluster does not answer while it elects leaders.
 	silent := errors.Is(err, context.DeadlineExceeded) && a.c.nc.ConnectedClusterName() == ""
-	off := silent || errors.Is(err, natsgo.ErrNoResponders) ||
-		hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount)
+	off := silent || errors.Is(err, natsgo.ErrNoResponders) || notEnabled(err)
 	if hasCode(err, jetstream.JSErrCodeStreamNotFound) {
 		a.last, a.off = err, time.Time{}
 		return a.noStream(err)

@@ -123,6 +123,48 @@ func TestAStreamThatIsUnknownForAMoment(t *testing.T) {
 	}
 }
 
+// stubStream is a JetStream whose stream answers with an error, or not.
+type stubStream struct {
+	jetstream.JetStream
+	err error
+}
+
+func (s stubStream) Stream(context.Context, string) (jetstream.Stream, error) { return nil, s.err }
+
+// A server that ends JetStream, or starts it, refuses messages for a moment. If that lasts, its disk is full.
+func TestAServerWithoutJetStreamForAMoment(t *testing.T) {
+	off := &jetstream.APIError{ErrorCode: jetstream.JSErrCodeJetStreamNotEnabledForAccount}
+	for _, refusal := range []error{off, natsgo.ErrNoResponders} {
+		c := testClient()
+		c.nc = &natsgo.Conn{}
+		life, stop := context.WithCancel(t.Context())
+		defer stop()
+		c.connected.Store(&life)
+		a := attempts{c: c}
+		for _, step := range []struct {
+			name   string
+			stream error // what the stream answers to a question
+			passed time.Duration
+			again  bool
+		}{
+			{"at first", off, 0, true},
+			{"soon", off, offMost / 2, true},
+			{"when it works again", nil, offMost, true},
+			{"at first, once more", off, 0, true},
+			{"at last", off, offMost, false},
+		} {
+			c.js = stubStream{err: step.stream}
+			if !a.off.IsZero() {
+				a.off = a.off.Add(-step.passed)
+			}
+			again, err := a.judge(t.Context(), refusal)
+			if again != step.again || !again && (!errors.Is(err, taskmanager.ErrQueueFull) || !errors.Is(err, ErrNoJetStream)) {
+				t.Errorf("%v, %s: again %v, error %v", refusal, step.name, again, err)
+			}
+		}
+	}
+}
+
 // The server forgets ids, so what may have been stored is not sent again for ever.
 func TestAnAttemptBeyondTheMemoryOfTheServer(t *testing.T) {
 	for age, again := range map[time.Duration]bool{time.Minute: true, 3 * time.Minute: false} {

@@ -202,6 +202,11 @@ func transient(err error) bool {
 		errors.Is(err, natsgo.ErrReconnectBufExceeded) || errors.Is(err, natsgo.ErrTimeout)
 }
 
+// notEnabled reports whether a server says that it has no JetStream.
+func notEnabled(err error) bool {
+	return hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount)
+}
+
 // translate gives an error of the server the meaning that it has here. It leaves out nameTaken.
 func (c *Client) translate(err error) error {
 	switch {
@@ -218,7 +223,7 @@ func (c *Client) translate(err error) error {
 		return wrapf("nats: stream %q is full; wait, or raise WithMaxTasks or WithMaxBytes: %w: %w", c.cfg.namespace, taskmanager.ErrQueueFull, err)
 	case hasCode(err, jetstream.JSErrCodeStreamNotFound):
 		return wrapf("%w: a stream of namespace %q has been deleted; open the client again to make it: %w", ErrNotFound, c.cfg.namespace, err)
-	case hasCode(err, jetstream.JSErrCodeJetStreamNotEnabled, jetstream.JSErrCodeJetStreamNotEnabledForAccount):
+	case notEnabled(err):
 		return wrapf("%w: %w", ErrNoJetStream, err)
 	case errors.Is(err, natsgo.ErrConnectionClosed):
 		return wrapf("nats: the program has closed the connection of the client; connect and open a client again: %w", err)
