@@ -32,7 +32,7 @@ func TestWaitsEqualTheirModel(t *testing.T) {
 				"submit": func(t *rapid.T) { seen[w.submit(t)]++ },
 				"batch":  func(t *rapid.T) { seen[w.open(t)]++ },
 				"item":   func(t *rapid.T) { seen[w.item(t)]++ },
-				"item2":  func(t *rapid.T) { seen[w.item(t)]++ },
+				"use up": func(t *rapid.T) { seen[w.useUp(t)]++ },
 				"enter":  func(t *rapid.T) { seen[w.enter(t)]++ },
 				"enter2": func(t *rapid.T) { seen[w.enter(t)]++ },
 				"room":   func(t *rapid.T) { seen[w.makeRoom(t)]++ },
@@ -300,17 +300,25 @@ func (w *waitWorld) String() (s string) {
 	return s
 }
 
+func newWait(of *waitTask) *modelWait { return &modelWait{of: of, err: make(chan error, 1)} }
+
 func (w *waitWorld) wait(t *rapid.T) (kind string) {
 	x := w.runningTask(t)
 	if x == nil || w.failed {
 		return "none"
 	}
-	on := &modelWait{of: x, err: make(chan error, 1)}
+	on := newWait(x)
 	if rapid.IntRange(0, 3).Draw(t, "group") == 0 {
 		on.m = rapid.IntRange(0, 1).Draw(t, "of manager")
 	} else {
 		on.on = rapid.SampledFrom(w.tasks).Draw(t, "on")
 	}
+	return w.begin(t, on)
+}
+
+// begin has a running task begin a wait.
+func (w *waitWorld) begin(t *rapid.T, on *modelWait) (kind string) {
+	x := on.of
 	w.waits = append(w.waits, on)
 	over, refused := len(w.targets(on)) == 0, w.isStuck(x)
 	x.orders <- func(ctx context.Context) {

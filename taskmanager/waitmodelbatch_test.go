@@ -73,8 +73,15 @@ func (w *waitWorld) open(t *rapid.T) (kind string) {
 	if x == nil || w.failed {
 		return "none"
 	}
+	w.openOn(t, x, rapid.IntRange(0, 1).Draw(t, "manager of the batch"))
+	return "batch"
+}
+
+// openOn has a task begin a batch on a manager.
+func (w *waitWorld) openOn(t *rapid.T, x *waitTask, m int) *modelBatch {
 	b := &modelBatch{handles: make(map[*taskmanager.Handle]struct{})}
-	on := &modelWait{of: x, batch: b, m: rapid.IntRange(0, 1).Draw(t, "manager of the batch"), cancel: func() {}, err: make(chan error)}
+	on := newWait(x)
+	on.batch, on.m, on.cancel = b, m, func() {}
 	b.Items = internal.Items{Manager: w.m[on.m], Outstanding: b.outstanding}
 	x.orders <- func(ctx context.Context) { b.over = internal.Need(ctx, &b.Items) }
 	synctest.Wait()
@@ -82,7 +89,7 @@ func (w *waitWorld) open(t *rapid.T) (kind string) {
 		t.Fatal("a task that begins a batch was not found")
 	}
 	w.waits = append(w.waits, on)
-	return "batch"
+	return b
 }
 
 // item adds an item to a batch. It is refused if it would be stuck.
@@ -97,9 +104,32 @@ func (w *waitWorld) item(t *rapid.T) (kind string) {
 		return "none"
 	}
 	on := rapid.SampledFrom(batches).Draw(t, "batch")
-	x := w.newTask(on.m, drawKey(t), false)
-	x.batch = on.batch
+	return w.addItem(t, on.batch, on.m, drawKey(t))
+}
+
+// addItem adds an item with a key to a batch on a manager.
+func (w *waitWorld) addItem(t *rapid.T, b *modelBatch, m int, key string) (kind string) {
+	x := w.newTask(m, key, false)
+	x.batch = b
 	return w.launchNow(t, x) + " as an item"
+}
+
+// useUp has a task begin a batch, and the other tasks that run with its key wait for it. If they use up
+// the limit of the key, an item with the key is refused.
+func (w *waitWorld) useUp(t *rapid.T) (kind string) {
+	x := w.runningTask(t)
+	if x == nil || w.failed || len(w.tasks) >= 12 {
+		return "none"
+	}
+	b := w.openOn(t, x, x.m)
+	for _, y := range w.runningWith(x) {
+		if y != x && !w.isWaiting(y) {
+			on := newWait(y)
+			on.on = x
+			w.begin(t, on)
+		}
+	}
+	return w.addItem(t, b, x.m, x.key)
 }
 
 // closeBatches ends the batches of a task that have no items.
