@@ -105,7 +105,8 @@ func TestChoicesAreDocumented(t *testing.T) {
 func TestInterruptedBeforeItBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	status, stdout, stderr := commandContext(ctx, "run", "-dir", labtest.Tree(t, map[string]string{"a": "a"}))
+	t.Chdir(labtest.Tree(t, map[string]string{"a": "a"})) // the title breaks the line if the path is long
+	status, stdout, stderr := commandContext(ctx, "run", "-dir", ".")
 	if status != subcommand.Interrupted || !strings.Contains(stdout, "(interrupted)") || !strings.HasPrefix(stderr, "tasklab: interrupted; ") {
 		t.Errorf("status %d, stdout:\n%s\nstderr:\n%s", status, stdout, stderr)
 	}
