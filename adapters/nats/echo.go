@@ -123,6 +123,6 @@ func (p *puller) raise(s *source) {
 	s.anchor = nil
 	p.mu.Unlock()
 	if d != nil {
-		d.acknowledge(1)
+		d.acknowledge()
 	}
 }

@@ -315,7 +315,7 @@ func (p *puller) received(m *natsgo.Msg) {
 	s.anchor = nil
 	p.mu.Unlock()
 	if anchor != nil {
-		anchor.acknowledge(1)
+		anchor.acknowledge()
 	}
 	d := &delivery{w: p.w, k: s.kind, source: s, msg: m, ack: m.Reply, seq: md.Sequence.Stream, delivered: md.NumDelivered, stored: md.Timestamp, fresh: fresh}
 	d.lease = lease{length: p.w.c.cfg.lease, from: floor, sent: floor}

@@ -32,9 +32,34 @@ const (
 	mostDelay = 365 * 24 * time.Hour
 	// settleTimeout bounds each request that settles a delivery.
 	settleTimeout = 5 * time.Second
-	// settleTries is how often something is tried that settles a delivery and does no harm twice.
-	settleTries = 6
+	// settlePatience is how long something is tried that settles a delivery, while the server is away or
+	// servers elect a leader. refusedPatience is the same for a server that refuses it. That one is short: a
+	// server that is full may have no room until just these tasks are removed.
+	settlePatience  = time.Minute
+	refusedPatience = 10 * time.Second
 )
+
+// insist calls fn, which does no harm twice, until it succeeds, or there is no hope. The lease is extended
+// meanwhile. The error is ErrLeaseLost if the task may belong to another worker.
+func (d *delivery) insist(ctx context.Context, fn func(ctx context.Context) error) error {
+	began := time.Now()
+	for wait := firstBackoff; ; wait = min(2*wait, mostBackoff) {
+		if d.gone() {
+			return ErrLeaseLost
+		}
+		err := fn(ctx)
+		if err == nil {
+			return nil
+		}
+		patience := refusedPatience
+		if transient(err) || notEnabled(err) || errors.Is(err, context.DeadlineExceeded) {
+			patience = settlePatience
+		}
+		if time.Since(began)+wait > patience || !pause(ctx, wait) {
+			return err
+		}
+	}
+}
 
 // onEnd is called by the manager when the task has ended here, on the goroutine of the worker as a
 // rule, which must not wait.
@@ -89,7 +114,7 @@ func (d *delivery) settle(err error) {
 	w.mu.Unlock()
 	if !lost && err == nil && d.env.Result == 0 && d.rev == 0 && d.slot == nil {
 		if !w.puller.hold(d) {
-			d.acknowledge(1)
+			d.acknowledge()
 		}
 		return
 	}
@@ -98,20 +123,12 @@ func (d *delivery) settle(err error) {
 
 // acknowledge removes the task from the stream. It is repeated until the server has confirmed it: an
 // acknowledgement that is lost would mean another execution.
-func (d *delivery) acknowledge(try int) {
+func (d *delivery) acknowledge() {
 	d.w.asks.send(&natsgo.Msg{Subject: d.settleSubject(), Data: ackMark}, settleTimeout, func(answer *natsgo.Msg) {
-		switch {
-		case answer != nil:
+		if answer != nil {
 			d.w.release(d)
-		case try >= settleTries, d.gone():
-			d.w.logs.errorf("ack", "nats: task %s has succeeded, but the server did not confirm it, so it may run again", quote(d.env.Name))
-			d.w.release(d)
-			d.w.spawn(func() { d.excuse(d.w.life) })
-		default:
-			d.w.spawn(func() {
-				pause(d.w.life, firstBackoff<<try)
-				d.acknowledge(try + 1)
-			})
+		} else {
+			d.w.spawn(func() { d.remove(d.w.life, ackMark) })
 		}
 	})
 }
@@ -186,35 +203,30 @@ func (d *delivery) postpone(ctx context.Context, delay time.Duration) {
 	d.w.release(d)
 }
 
-// nakPatience is how long a task that cannot be given back is kept. It must end: a server that is full
-// may have no room until just these tasks have run.
-const nakPatience = 10 * time.Second
-
 // nak stores the history and gives the delivery back. The order matters: a delivery that is given
-// back without a record counts as a crash. So it tries for some time if the server is full, or away. The
-// lease is extended meanwhile.
+// back without a record counts as a crash. So it tries for some time if the server is full, or away: not for
+// long, since the program may be about to end.
 func (d *delivery) nak(ctx context.Context, delay time.Duration) {
 	defer d.w.release(d)
-	until := time.Now().Add(nakPatience)
-	for wait := firstBackoff; ; wait = min(2*wait, mostBackoff) {
-		if d.gone() {
-			d.w.release(d)
-			d.excuse(ctx)
-			return
-		}
+	superseded := false
+	short, stop := context.WithTimeout(ctx, refusedPatience)
+	err := d.insist(short, func(ctx context.Context) error {
 		err := d.writeHistory(ctx)
-		if err == nil {
-			d.sendNak(ctx, delay)
-			return
+		if superseded = errors.Is(err, errSuperseded); superseded {
+			return nil
 		}
-		if errors.Is(err, errSuperseded) {
-			return // the message does not exist any more
-		}
-		if time.Until(until) < wait || !pause(ctx, wait) {
-			d.w.logs.errorf("nak", "nats: task %s cannot be given back, so it runs when its lease has ended: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
-			return
-		}
-		d.w.logs.errorf("nak", "nats: task %s cannot be given back yet: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
+		return err
+	})
+	stop()
+	switch {
+	case superseded: // the message does not exist any more
+	case err == nil:
+		d.sendNak(ctx, delay)
+	case errors.Is(err, ErrLeaseLost):
+		d.w.release(d)
+		d.excuse(ctx)
+	default:
+		d.w.logs.errorf("nak", "nats: task %s cannot be given back, so it runs when its lease has ended: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 	}
 }
 
@@ -250,7 +262,7 @@ func (d *delivery) settleCall(ctx context.Context, body []byte) error {
 	select {
 	case ok := <-answered:
 		if !ok {
-			return errors.New("no answer")
+			return natsgo.ErrTimeout
 		}
 		return nil
 	case <-ctx.Done():
@@ -262,19 +274,10 @@ func (d *delivery) settleCall(ctx context.Context, body []byte) error {
 // confirmed. If the lease is lost before, the task belongs to another worker, and so does its history.
 func (d *delivery) remove(ctx context.Context, mark []byte) {
 	defer d.w.release(d)
-	var err error
-	for try := range settleTries {
-		if d.gone() {
-			err = ErrLeaseLost
-			break
-		}
-		if err = d.settleCall(ctx, mark); err == nil {
-			d.dropHistory(ctx)
-			return
-		}
-		if !pause(ctx, firstBackoff<<try) {
-			break
-		}
+	err := d.insist(ctx, func(ctx context.Context) error { return d.settleCall(ctx, mark) })
+	if err == nil {
+		d.dropHistory(ctx)
+		return
 	}
 	d.w.logs.errorf("end", "nats: task %s has ended, but the server did not confirm it, so it may run again: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 	d.w.release(d)
@@ -302,15 +305,7 @@ func (d *delivery) undecodable(ctx context.Context, err error) {
 // bury makes a dead letter of the task and removes it.
 func (d *delivery) bury(ctx context.Context, reason string) {
 	reason = clean(reason, errorLimit)
-	var err error
-	for try := range settleTries {
-		if d.gone() {
-			break
-		}
-		if err = d.storeDead(ctx, reason); err == nil || !pause(ctx, firstBackoff<<try) {
-			break
-		}
-	}
+	err := d.insist(ctx, func(ctx context.Context) error { return d.storeDead(ctx, reason) })
 	if d.gone() { // another worker may run it
 		d.w.release(d)
 		d.excuse(ctx)
@@ -377,15 +372,10 @@ func (d *delivery) storeOutcome(ctx context.Context, o outcome) {
 		return
 	}
 	o.Process = d.w.id
-	for try := range settleTries {
-		if d.createOutcome(ctx, o) == nil {
-			return
-		}
-		if !pause(ctx, firstBackoff<<try) {
-			break
-		}
+	err := d.insist(ctx, func(ctx context.Context) error { return d.createOutcome(ctx, o) })
+	if err != nil && !errors.Is(err, ErrLeaseLost) { // another worker stores one
+		d.w.logs.errorf("result", "nats: the result of task %s could not be stored; waits for it end without a result: %s", quote(d.env.Name), clean(err.Error(), errorLimit))
 	}
-	d.w.logs.errorf("result", "nats: the result of task %s could not be stored; waits for it end without a result", quote(d.env.Name))
 }
 
 func (d *delivery) createOutcome(ctx context.Context, o outcome) error {
