@@ -14,6 +14,7 @@ import (
 const (
 	probeSize  = 4 << 20 // bytes that must fit on the disk before writes are tried again
 	probeEvery = time.Second
+	endMost    = 30 * time.Second // ending JetStream takes up to 12 of them in a cluster
 )
 
 // isWriteError reports whether the server logs that it cannot write. It has no other sign of it. From
@@ -35,9 +36,13 @@ func (s *Server) heal(config server.JetStreamConfig) {
 			return
 		}
 		s.log.report("embed: cannot write to %q; nothing is stored until it has room and can be written", s.dir)
+		late := time.AfterFunc(endMost, func() {
+			s.log.report("embed: JetStream does not end after a failed write to %q; end this process and start it again", s.dir)
+		})
 		if err := s.server.ShutdownJetStream(); err != nil {
 			s.log.report("embed: cannot end JetStream: %v", err)
 		}
+		late.Stop()
 		for last := ""; ; {
 			// Not at once: the server may have begun to end JetStream itself, which takes a while.
 			select {
