@@ -71,9 +71,10 @@ func TestDiskFull(t *testing.T) {
 				c.worker(name, "-workers", "8", "-audit", "500ms")
 			}
 			const n = 300
-			wait := c.submitAll(n, job.Job{Work: 5 * time.Millisecond})
+			release, wait := c.submitAll(n, job.Job{Work: 5 * time.Millisecond})
 			c.await(n/3, ledger.Accepted, "")
 			free := fill(t, disk)
+			release() // something writes, however late this is
 			c.awaitLog("server1", "cannot write to")
 			free()
 			wait()

@@ -16,6 +16,7 @@ import (
 func TestKeyLimit(t *testing.T) {
 	c := launch(t, settings{})
 	const limit, busy, free = 2, 24, 24
+	held := c.hold(limit, job.Keyed, nats.WithKey("acme"))
 	for i := range busy {
 		c.submit(fmt.Sprint("busy/", i), job.Keyed, job.Job{Work: 60 * time.Millisecond}, nats.WithKey("acme"))
 	}
@@ -26,6 +27,7 @@ func TestKeyLimit(t *testing.T) {
 	for i := range 3 {
 		workers = append(workers, c.worker(fmt.Sprint("w", i), "-key-limit", fmt.Sprint(limit)))
 	}
+	c.letGo(held)
 	c.await(busy, ledger.End, "")
 	workers[0].kill()
 	c.balance(patience)
@@ -36,6 +38,27 @@ func TestKeyLimit(t *testing.T) {
 	}
 	t.Logf("%d tasks of one key with a limit of %d, at most %d at once, took %v; the last of the others ended %v after the first started",
 		busy, limit, ledger.Peak(acme), span(acme), span(ledger.Select(runs, func(r ledger.Run) bool { return r.Text != "acme" })))
+}
+
+// hold submits n tasks that last until they are cancelled, so that n run at once for certain. It returns their names.
+func (c *cluster) hold(n int, kind string, options ...nats.SubmitOption) (names []string) {
+	c.t.Helper()
+	for i := range n {
+		names = append(names, fmt.Sprint("held/", i))
+		c.submit(names[i], kind, job.Job{Stays: 1000}, options...)
+	}
+	return names
+}
+
+// letGo cancels tasks when all of them run.
+func (c *cluster) letGo(names []string) {
+	c.t.Helper()
+	for _, name := range names {
+		c.await(1, ledger.Start, name)
+	}
+	for _, name := range names {
+		c.cancel(name)
+	}
 }
 
 // span returns the time from the first start to the last end.
@@ -54,6 +77,7 @@ func span(runs []ledger.Run) time.Duration {
 func TestKindLimit(t *testing.T) {
 	c := launch(t, settings{})
 	const limit, n = 3, 45
+	held := c.hold(limit, job.Few)
 	for i := range n {
 		c.submit(fmt.Sprint("few/", i), job.Few, job.Job{Work: 80 * time.Millisecond}, level(i))
 	}
@@ -61,6 +85,7 @@ func TestKindLimit(t *testing.T) {
 		c.worker(fmt.Sprint("w", i), "-kind-limit", fmt.Sprint(limit))
 	}
 	c.submit("beside", job.Plain, job.Job{})
+	c.letGo(held)
 	c.balance(patience)
 	few := ledger.Select(c.runs(""), func(r ledger.Run) bool { return r.Kind == job.Few })
 	if peak := ledger.Peak(few); peak != limit {

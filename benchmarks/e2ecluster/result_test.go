@@ -15,13 +15,23 @@ import (
 	"github.com/seed56799101/taskmanager/benchmarks/e2ecluster/internal/ledger"
 )
 
-// loseLeader kills the server that leads the tasks after n of them were accepted, and starts it again.
-func (c *cluster) loseLeader(n int) {
+// loseLeader kills the server that leads the tasks after n of them were accepted, closes killed, and starts the server
+// again.
+func (c *cluster) loseLeader(n int, killed chan<- struct{}) {
 	c.t.Helper()
 	c.await(n, ledger.Accepted, "")
 	s := c.leader()
 	s.kill()
+	close(killed)
 	c.restart(s)
+}
+
+// awaitKill waits for what closes killed, or for the end of ctx.
+func awaitKill(ctx context.Context, killed <-chan struct{}) {
+	select {
+	case <-killed:
+	case <-ctx.Done():
+	}
 }
 
 // Results arrive although the server that leads is killed, and a worker too.
@@ -30,19 +40,23 @@ func TestResults(t *testing.T) {
 	first := c.worker("w0", "-workers", "4")
 	c.worker("w1", "-workers", "4")
 	const n, callers = 120, 6
+	killed := make(chan struct{})
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	var all sync.WaitGroup
 	for g := range callers {
 		all.Go(func() {
 			for i := g; i < n; i += callers {
+				if i >= n*3/4 {
+					awaitKill(ctx, killed)
+				}
 				if got, err := c.square(ctx, i); err != nil || got != i*i {
 					t.Errorf("the square of %d is %d, %v", i, got, err)
 				}
 			}
 		})
 	}
-	c.loseLeader(n / 4)
+	c.loseLeader(n/4, killed)
 	c.await(n/2, ledger.Accepted, "")
 	first.kill()
 	all.Wait()
@@ -71,17 +85,21 @@ func TestBatches(t *testing.T) {
 	c := launch(t, settings{servers: 3})
 	c.worker("w0", "-workers", "8")
 	const batches, size = 20, 50
+	killed := make(chan struct{})
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	var all sync.WaitGroup
 	all.Go(func() {
 		for b := range batches {
+			if b >= batches*3/4 {
+				awaitKill(ctx, killed)
+			}
 			if err := c.batch(ctx, b, size); err != nil {
 				t.Errorf("batch %d: %v", b, err)
 			}
 		}
 	})
-	c.loseLeader(batches * size / 4)
+	c.loseLeader(batches*size/4, killed)
 	all.Wait()
 	c.balance(patience)
 	c.report(batches * size)

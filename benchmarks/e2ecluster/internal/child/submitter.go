@@ -17,11 +17,16 @@ import (
 )
 
 // race is the role of submitters that all submit the same names, half of them under another kind. It starts when a
-// line comes in. The ledger has what comes of it; the error is that of a submit that was neither accepted nor
+// line comes in, and the last fifth of the names waits for a second line. The ledger has what comes of it; the error is that of a submit that was neither accepted nor
 // refused.
 func race(ctx context.Context, s settings, c *nats.Client, w *ledger.Writer, commands <-chan struct{}) error {
 	ready(s.process)
 	<-commands
+	second := make(chan struct{})
+	go func() {
+		<-commands
+		close(second)
+	}()
 	kinds := []string{job.Plain, job.Again}
 	sender := submit.Submitter{Client: c, Ledger: w}
 	var all sync.WaitGroup
@@ -29,6 +34,9 @@ func race(ctx context.Context, s settings, c *nats.Client, w *ledger.Writer, com
 	for g := range s.submitter {
 		all.Go(func() {
 			for i := range s.names {
+				if i == s.names*4/5 {
+					<-second
+				}
 				id := fmt.Sprintf("%s-%d-%d", s.process, g, i)
 				_, err := sender.Submit(ctx, fmt.Sprint(s.prefix, i), job.Job{ID: id}, nats.WithKind(kinds[g%2]))
 				if err != nil && !errors.Is(err, taskmanager.ErrAlreadyExists) {

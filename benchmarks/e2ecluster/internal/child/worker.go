@@ -97,11 +97,15 @@ func perform(ctx context.Context, in job.Job, l *ledger.Writer) error {
 	if in.Stubborn {
 		stop = nil
 	}
+	done := time.After(in.Work)
+	if line.Attempt <= in.Stays {
+		done = nil
+	}
 	select {
 	case <-stop:
 		note(ledger.Cancelled, context.Cause(ctx).Error())
 		return context.Cause(ctx)
-	case <-time.After(in.Work):
+	case <-done:
 	}
 	if line.Attempt <= in.Fails {
 		note(ledger.Failed, "")

@@ -19,6 +19,7 @@ type Job struct {
 	Work     time.Duration `json:"work,omitempty"`     // how long an execution takes
 	Fails    int           `json:"fails,omitempty"`    // how many executions fail
 	Kills    int           `json:"kills,omitempty"`    // how many executions kill their process
+	Stays    int           `json:"stays,omitempty"`    // how many executions last until they are cancelled or their process ends
 	Stubborn bool          `json:"stubborn,omitempty"` // ignores its context
 	N        int           `json:"n,omitempty"`
 }
