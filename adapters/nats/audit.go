@@ -12,18 +12,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Audit is what an audit of a namespace has found: see [Client.Audit]. Everything is normal if it is empty.
+// Audit is the result of [Client.Audit]: the faults of a namespace. It is empty if there are none.
 type Audit struct {
-	// Stranded are tasks that a consumer should deliver, and neither counts as waiting nor as delivered. A fault of
-	// the server may cause that. Workers make the consumer again when two audits find the
-	// same; what it has delivered runs twice then.
+	// Stranded are tasks that their consumer has lost: they are stored, but it counts them neither as
+	// waiting nor as delivered, and so never delivers them. A fault of the server may cause that. When
+	// two audits in a row find the same, a worker re-creates the consumer. The new consumer also
+	// delivers tasks that are running, which then run twice.
 	Stranded []AuditFinding
-	// Unclaimed are tasks of kinds that no process handles now. They wait for one. Consumer is empty if none ever has.
+	// Unclaimed are tasks of kinds that no process handles now. They wait. Consumer is empty if no
+	// process has ever handled the kind.
 	Unclaimed []AuditFinding
-	// Overdue are the names of tasks whose deadline or queue timeout has passed, and that were not
-	// delivered since. Workers make dead letters of them.
+	// Overdue are the names of tasks whose deadline or queue timeout has passed, and that have not
+	// been delivered since. Workers make dead letters of them.
 	Overdue []string
-	// Orphans is the number of histories of tasks that have ended. Workers remove them.
+	// Orphans is the number of histories (records of earlier executions) whose tasks have ended.
+	// Workers delete them.
 	Orphans int
 }
 
@@ -34,13 +37,14 @@ type AuditFinding struct {
 	Tasks    uint64
 }
 
-// Audit looks for what is wrong in the namespace, and changes nothing. Every worker process does the same
-// regularly (see [WithAuditEvery]), one at a time. It repairs what it finds twice, and ends overdue tasks at once,
-// if no process has them. The counts are taken one after the other, so a single audit of a busy namespace may find
-// what is not there.
+// Audit looks for faults in the namespace, and changes nothing. Worker processes run audits of
+// their own regularly, one process at a time; see [WithAuditEvery]. These repair a fault that two
+// audits in a row have found, and end overdue tasks at once. The numbers are read one after the
+// other, so a single audit of a busy namespace may report tasks as stranded that are not.
 //
-// The cost is linear in the number of tasks, whose headers and payloads it reads, and of histories. The
-// regular audits read 10,000 tasks and 1,000 histories each, and continue where the last one stopped.
+// The cost is linear in the number of tasks, including their payloads, and of histories. A regular
+// audit reads at most 10,000 tasks and 1,000 histories, and the next one continues where it
+// stopped.
 func (c *Client) Audit(ctx context.Context) (Audit, error) {
 	if err := checkClient(ctx, c, "audit"); err != nil {
 		return Audit{}, err

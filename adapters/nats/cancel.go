@@ -13,9 +13,9 @@ import (
 // Cancel cancels the outstanding task of a name, wherever it is, as
 // [taskmanager.TaskManager.Cancel] does within a process. It returns false if there is none.
 //
-// A task that runs ends as soon as it returns from its handler; Cancel does not wait for that. A task that waits is
-// removed. If a process that may have the task does not answer, the task ends when it is delivered the next
-// time, at the latest at the end of its lease.
+// A waiting task is removed. A running task's context ends, and the task ends when its handler
+// returns; Cancel does not wait for that. If a process that may have the task does not answer, the
+// task ends at its next delivery, at the latest when its lease has expired.
 func (c *Client) Cancel(ctx context.Context, name string) (bool, error) {
 	if err := checkClient(ctx, c, "cancel"); err != nil {
 		return false, err

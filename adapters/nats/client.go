@@ -14,7 +14,8 @@ import (
 	"github.com/seed56799101/taskmanager/observe"
 )
 
-// Client gives access to the tasks of one namespace. It is safe for concurrent use. [Open] makes it.
+// Client gives access to the tasks of one namespace. [Open] returns one. It is safe for concurrent
+// use.
 type Client struct {
 	cfg   config
 	nc    *natsgo.Conn
@@ -49,16 +50,15 @@ type Client struct {
 // openTimeout bounds Open if its context has no deadline, and each attempt of a request.
 const openTimeout = 10 * time.Second
 
-// Open returns a client for a namespace, and creates its streams if there are none. It never
-// changes the streams of a newer version; those of this version keep their settings, except those that
-// options give explicitly.
+// Open returns a client for a namespace, and creates the streams of the namespace if they do not
+// exist. It never changes streams of a newer version of this package. Existing streams of this
+// version keep their settings, except those that an option sets explicitly.
 //
-// The errors are [ErrNoJetStream], [ErrLayout], [natsgo.ErrPermissionViolation] (see [Permissions]), the
-// reason for the end of ctx, and those of the server and of invalid options. If ctx has no deadline, Open
-// waits ten seconds for the server.
+// The errors are [ErrNoJetStream], [ErrLayout], [natsgo.ErrPermissionViolation] (see
+// [Permissions]), the cause of the end of ctx, and errors of the server and of invalid options.
+// Without a deadline in ctx, Open waits for the server for ten seconds.
 //
-// The connection stays the caller's: [Client.Close] does not close it. Make it with
-// [ConnOptions].
+// The caller makes the connection, with [ConnOptions], and closes it; [Client.Close] does not.
 func Open(ctx context.Context, nc *natsgo.Conn, opts ...Option) (*Client, error) {
 	if err := checkContext(ctx, "open"); err != nil {
 		return nil, err
@@ -174,9 +174,9 @@ func submitObservers(all []observe.Observer) (out []observe.SubmitObserver, err 
 	return out, nil
 }
 
-// Close stops what the client has started: waits for results and schedules. It waits for their
-// goroutines, closes no connection, and may be called again. Workers of the client are stopped by
-// [Worker.Drain].
+// Close ends what the client has started: schedules, and calls that wait for results. It waits for
+// their goroutines. It does not close the connection, and may be called more than once. Workers of
+// the client are ended by [Worker.Drain].
 func (c *Client) Close() {
 	c.mu.Lock()
 	c.closed = true

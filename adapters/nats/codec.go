@@ -5,9 +5,10 @@ import (
 	"fmt"
 )
 
-// Codec converts payloads and results to bytes and back. It must be safe for concurrent use. The
-// submitters and the workers of a namespace need the same codec: a task whose codec a worker does not
-// have is given back to be run elsewhere, and ends as a dead letter after some attempts.
+// Codec converts payloads and results to bytes and back. It must be safe for concurrent use.
+// Submitters and workers of a namespace need the same codec. A worker gives back a task whose codec
+// it does not have, so that another worker can run it; after some attempts the task becomes a dead
+// letter.
 type Codec interface {
 	// Name identifies the format, such as "json": at most 32 ASCII letters, digits and the
 	// characters - and _.
@@ -18,7 +19,7 @@ type Codec interface {
 	Unmarshal(data []byte, v any) error
 }
 
-// JSON is the codec of package encoding/json. It is the default.
+// JSON is the codec of package encoding/json, and the default.
 var JSON Codec = jsonCodec{}
 
 type jsonCodec struct{}

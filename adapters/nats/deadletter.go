@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// DeadLetters returns the tasks of a kind that have failed for good, the oldest first; of all kinds, if
-// kind is empty. A name may occur several times. If an error occurs, it is the last pair.
+// DeadLetters returns the dead letters of a kind, or of all kinds if kind is empty, the oldest
+// first. A name may occur more than once. If an error occurs, it is in the last pair.
 //
 // Dead letters are kept for the time of [WithDeadFor].
 func (c *Client) DeadLetters(ctx context.Context, kind string) iter.Seq2[DeadLetter, error] {
@@ -83,13 +83,13 @@ func (c *Client) deadLetter(ctx context.Context, d DeadLetter) (*jetstream.RawSt
 	return m, nil
 }
 
-// Retry submits the task of a dead letter again, with a new id, and then deletes the dead letter. It needs
-// the field Seq; the fields Kind, Name and ID are compared if they are set. The task starts at once, and
-// a deadline that has passed does not apply any more.
+// Retry submits the task of a dead letter again, with a new id, and then deletes the dead letter.
+// It needs the field Seq of d. It compares the fields Kind, Name and ID if they are set. The new
+// task has no delay, and no deadline if that of the dead letter has passed.
 //
-// The errors are those of [Submit], and [ErrNotFound] for a dead letter that is gone. After an error the
-// dead letter is still there. If the name is taken, the error is [taskmanager.ErrAlreadyExists]. A repeated
-// Retry does not submit the task twice, within two minutes.
+// The errors are those of [Submit], such as [taskmanager.ErrAlreadyExists] if the name is taken,
+// and [ErrNotFound] if the dead letter does not exist any more. After an error the dead letter is
+// still there. Within two minutes, a repeated Retry does not submit the task twice.
 func (c *Client) Retry(ctx context.Context, d DeadLetter) (*Task, error) {
 	if err := checkClient(ctx, c, "retry"); err != nil {
 		return nil, err
@@ -137,8 +137,8 @@ func (c *Client) revived(m *jetstream.RawStreamMsg) (envelope, error) {
 	return e, nil
 }
 
-// Delete deletes a dead letter. It needs the field Seq, like [Client.Retry]. The error is [ErrNotFound] if
-// the dead letter is gone.
+// Delete deletes a dead letter. Like [Client.Retry], it needs the field Seq. The error is
+// [ErrNotFound] if the dead letter does not exist any more.
 func (c *Client) Delete(ctx context.Context, d DeadLetter) error {
 	if err := checkClient(ctx, c, "delete"); err != nil {
 		return err

@@ -15,28 +15,29 @@ import (
 )
 
 var (
-	// ErrNoKind is returned by a submit without a kind. Pass [WithKind], or give the payload a
-	// method Kind() string.
+	// ErrNoKind is returned by a submit without a kind. Pass [WithKind], or give the payload a method
+	// Kind() string.
 	ErrNoKind = newError("no_kind", "nats: the task has no kind; pass WithKind, or give the payload a method Kind() string")
 
 	// ErrTooLarge is returned for a payload, a name, a kind or an attribute above its limit. Pass a
 	// reference to large data instead, such as the name of an object in a store.
 	ErrTooLarge = newError("too_large", "nats: too large")
 
-	// ErrNotFound is returned for something that the server does not have: a stream of the
-	// namespace that was deleted, or a task or a dead letter that has ended.
+	// ErrNotFound means that the server does not have something: a stream of the namespace, because it
+	// was deleted; a task, because it is not outstanding; or a dead letter, because it was deleted or
+	// has expired.
 	ErrNotFound = newError("not_found", "nats: not found")
 
-	// ErrLeaseLost is the cause of the end of the context of a task whose lease the worker could not
-	// extend in time. Another worker may run the task already.
+	// ErrLeaseLost is the cause of the end of a task's context if the worker could not extend the
+	// lease in time. Another worker may already run the task.
 	ErrLeaseLost = newError("lease_lost", "nats: the lease of the task is lost; another worker may run it")
 
-	// ErrDraining is the cause of the end of the context of a task that its worker gives back,
-	// because the worker ends. Another worker runs the task.
+	// ErrDraining is the cause of the end of a task's context if the worker drains and gives the task
+	// back. Another worker runs the task.
 	ErrDraining = newError("draining", "nats: the worker drains; the task is given back")
 
 	// ErrUnknownOutcome is returned by a submit that ended before the server had answered: the task
-	// may be stored or not. Submit it again with the same [WithID] to find out.
+	// may or may not be stored. Submit it again with the same [WithID] to find out.
 	ErrUnknownOutcome = newError("unknown_outcome", "nats: the server did not answer in time, so the task may be stored or not; submit it again with WithID and the same id")
 
 	// ErrLayout is returned by [Open] if the streams of the namespace are not those of this version of
@@ -47,12 +48,12 @@ var (
 	// JetStream. Start the server with JetStream (nats-server -js), and enable it for the account.
 	ErrNoJetStream = newError("no_jetstream", "nats: JetStream is not enabled; start the server with -js and enable it for the account")
 
-	// ErrNoResult is returned by [Task.Wait] for a task that was submitted without [WithResult],
-	// if the result has expired, and if the worker could not store it for several seconds after the end of the task;
-	// the worker logs that.
+	// ErrNoResult is returned by [Task.Wait] and [Result] if the task was submitted without
+	// [WithResult], if the outcome has expired, or if the worker could not store the outcome; see
+	// WithResult.
 	ErrNoResult = newError("no_result", "nats: there is no result; submit the task with WithResult, and wait for it before the result expires")
 
-	// ErrClosed is returned by calls that need the client after [Client.Close].
+	// ErrClosed is returned by calls that need the client, after [Client.Close].
 	ErrClosed = newError("closed", "nats: the client is closed")
 )
 
@@ -113,8 +114,8 @@ func once(text string) string {
 	return b.String()
 }
 
-// PartialError is returned with the part of an answer that is known, if some processes did not
-// answer in time.
+// PartialError is returned together with an incomplete result, if some processes did not answer in
+// time.
 type PartialError struct {
 	// Silent holds the ids of the processes that did not answer, or not completely, sorted.
 	Silent []string
@@ -125,7 +126,7 @@ func (e *PartialError) Error() string {
 	return fmt.Sprintf("nats: the answer is incomplete: no answer from %s", list(e.Silent))
 }
 
-// ResultError is returned by [Task.Wait] and [Future.Result] for a task that has failed for good.
+// ResultError is returned by [Task.Wait], [Result] and [Future.Result] if the task failed for good.
 type ResultError struct {
 	// Name is the name of the task, and Process the process that ran it last.
 	Name, Process string

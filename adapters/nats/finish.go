@@ -10,8 +10,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// mostUnsettled bounds the tasks that have run and whose acknowledgement the server has not confirmed,
-// beside those that run: they would run again if the process died.
+// mostUnsettled bounds the tasks that a worker has, in addition to those of WithAhead: running
+// ones, and ended ones whose acknowledgement the server has not confirmed. The latter would run
+// again if the process died.
 const mostUnsettled = 1024
 
 // allowed returns how many tasks may be asked for, if the manager has room for so many.

@@ -15,11 +15,11 @@ import (
 // asyncResult is for how long [Async] keeps results.
 const asyncResult = time.Hour
 
-// Future is the result of a task that runs on some process. It is safe for concurrent use.
+// Future is the result of a task that runs in any process. It is safe for concurrent use.
 type Future[R any] struct{ task *Task }
 
-// Async submits a task whose handler, see [HandleResult], returns a result. It is [Submit] with the option
-// [WithResult] of an hour, unless opts has another one.
+// Async submits a task whose handler returns a result; see [HandleResult]. It is [Submit] with
+// [WithResult] of an hour, unless opts set another time.
 func Async[R, T any](ctx context.Context, c *Client, name string, in T, opts ...SubmitOption) (*Future[R], error) {
 	t, err := Submit(ctx, c, name, in, append([]SubmitOption{WithResult(asyncResult)}, opts...)...)
 	if err != nil {
@@ -35,8 +35,9 @@ func (f *Future[R]) Task() *Task { return f.task }
 // and of the codec. It may be called any number of times until the result expires.
 func (f *Future[R]) Result(ctx context.Context) (R, error) { return Result[R](ctx, f.task) }
 
-// Result waits for the end of a task that was submitted with [WithResult], for example by [SubmitAll], and
-// returns the result of its handler; see [HandleResult]. The errors are those of [Future.Result].
+// Result waits for the end of a task that was submitted with [WithResult], for example by
+// [SubmitAll], and returns the result of its handler; see [HandleResult]. The errors are those of
+// [Future.Result].
 func Result[R any](ctx context.Context, t *Task) (R, error) {
 	var r R
 	o, err := t.outcome(ctx)
@@ -52,13 +53,15 @@ func Result[R any](ctx context.Context, t *Task) (R, error) {
 
 // Wait waits for the end of the task. It returns nil if the task succeeded, and otherwise
 //
-//   - a [*ResultError] for a task that failed for good, with the text of its error;
-//   - [taskmanager.ErrCancelled] for a task that was cancelled;
-//   - [ErrNoResult] for a task without [WithResult], after the outcome has expired, and if no worker could store it;
-//   - [ErrClosed] after [Client.Close], and the reason for the end of ctx after that.
+//   - a [*ResultError] if the task failed for good, with the text of its error;
+//   - [taskmanager.ErrCancelled] if the task was cancelled;
+//   - [ErrNoResult] if the task was submitted without [WithResult], if the outcome has expired, or
+//     if no worker could store it;
+//   - [ErrClosed] after [Client.Close], or the cause of the end of ctx.
 //
-// The outcome is stored just before the task is removed, so its name may be taken for some milliseconds after
-// Wait has returned. A submit of the same name may have to be repeated.
+// The outcome is stored just before the task is removed. So the name may still be taken for a short
+// time after Wait has returned: for milliseconds as a rule, and for longer if the server does not
+// answer. A submit of the same name may have to be repeated.
 func (t *Task) Wait(ctx context.Context) error {
 	_, err := t.outcome(ctx)
 	return err

@@ -24,16 +24,17 @@ type kind struct {
 	build func(d *delivery) (taskmanager.Task, error)
 }
 
-// HandleOption configures how a worker runs the tasks of a kind. If an option is given twice, the last
-// one counts.
+// HandleOption configures how a worker runs the tasks of a kind. If an option is given twice, the
+// last one applies.
 type HandleOption func(*kind) error
 
 // WithRestart sets the policy that decides whether and when a failed task runs again. Without it, a
-// task of [Handle] or [HandleResult] that fails is a dead letter at once, and one of [HandleTask] runs again if it has
-// a method Restart that says so. Between two executions the task is stored, and any worker of its
-// kind may run it next.
+// task of [Handle] or [HandleResult] that fails becomes a dead letter at once, and a task of
+// [HandleTask] runs again if its method Restart returns true. Between two executions the task is
+// stored, and any worker of its kind may run it next.
 //
-// The policy continues with the history of the task. A [restart.Budget] counts the tasks of one process.
+// The policy gets the history of the task from all processes. A [restart.Budget] counts only the
+// tasks of its own process.
 func WithRestart(policy restart.Policy) HandleOption {
 	return func(k *kind) error {
 		if policy == nil {
@@ -49,13 +50,15 @@ func WithRestart(policy restart.Policy) HandleOption {
 	}
 }
 
-// WithKindLimit limits how many tasks of the kind run at once, over all workers. The limit is exact. Tasks that
-// were delivered and wait count too: those that wait to run again, and those with a delay. So n tasks that are due
-// tomorrow stop a kind with the limit n until then; give tasks with long delays a kind without a limit. The tasks of the
-// kind are taken in the order of arrival; their levels order only those that wait in one process.
+// WithKindLimit limits how many tasks of the kind run at once, in all workers together. The limit
+// is exact. It also counts tasks that were delivered and wait: those that wait to run again, and
+// those with a delay. So n tasks that are due tomorrow stop a kind with the limit n until then; use
+// a kind without a limit for tasks with long delays. Tasks of the kind are taken in the order of
+// their arrival, and their levels only order tasks within one process.
 //
-// All workers of the kind need the same limit; the last one to start decides. A limit can be changed at any time. It
-// can be introduced or removed when no process handles the kind: see [Worker.Run].
+// All workers of the kind need the same limit; the worker that starts last sets it. A limit can be
+// changed at any time. It can be introduced or removed only while no other process handles the
+// kind; see [Worker.Run].
 func WithKindLimit(n int) HandleOption {
 	return func(k *kind) error {
 		k.limit = n
@@ -66,10 +69,11 @@ func WithKindLimit(n int) HandleOption {
 	}
 }
 
-// WithKeyLimit limits how many tasks of the kind with the same key (see [WithKey]) run at once, over all
-// workers. It holds as long as the workers hold their leases. A task that finds no room is given
-// back, and asks again after up to 100 ms, 200 ms and so on, at most 5 s: the tasks of a key have no order
-// then, and a key with more work than its limit leaves gaps. Tasks without a key have no limit.
+// WithKeyLimit limits how many tasks of the kind with the same key (see [WithKey]) run at once, in
+// all workers together. The limit holds while the workers hold their leases. A task beyond the
+// limit is given back and tried again after up to 100 ms, then up to 200 ms and so on, up to 5 s.
+// So tasks of a key have no order, and there may be pauses between them. Tasks without a key have
+// no limit.
 func WithKeyLimit(n int) HandleOption {
 	return func(k *kind) error {
 		k.keyLimit = n
@@ -80,13 +84,14 @@ func WithKeyLimit(n int) HandleOption {
 	}
 }
 
-// Handle makes a worker run the tasks of a kind with fn. The payload is decoded into T; a payload
-// that cannot be decoded is given back three times, for workers of another version, and is a dead
-// letter then. fn may be called more than once for a task: after a failure (see [WithRestart]), and if a worker
-// or the connection breaks down. [TaskID] tells executions of the same task apart from other tasks.
+// Handle makes a worker run the tasks of a kind with fn. The payload is decoded into T. A task
+// whose payload cannot be decoded is given back three times, in case a worker of another version
+// can decode it, and then becomes a dead letter. fn may be called more than once for a task: after
+// a failure (see [WithRestart]), and after the loss of a worker or its lease. [TaskID] identifies
+// the task.
 //
-// Handle, [HandleResult] and [HandleTask] must be called before [Worker.Run], once for each kind.
-// They are safe for concurrent use. The error tells what is wrong with the arguments.
+// Call Handle, [HandleResult] and [HandleTask] before [Worker.Run], once for each kind. They are
+// safe for concurrent use. An error describes invalid arguments.
 func Handle[T any](w *Worker, kind string, fn func(ctx context.Context, in T) error, opts ...HandleOption) error {
 	if fn == nil {
 		return fmt.Errorf("nats: Handle(%s): nil function", quote(kind))
@@ -102,9 +107,9 @@ func Handle[T any](w *Worker, kind string, fn func(ctx context.Context, in T) er
 	})
 }
 
-// HandleResult is [Handle] for a function with a result, which is stored if the task was submitted
-// with [WithResult] or by [Async]. A result that cannot be encoded, or is larger than a message may be, makes the
-// execution fail.
+// HandleResult is [Handle] for a function with a result. The result is stored if the task was
+// submitted with [WithResult] or by [Async]. If the result cannot be encoded, or is too large for a
+// message, the execution fails.
 func HandleResult[T, R any](w *Worker, kind string, fn func(ctx context.Context, in T) (R, error), opts ...HandleOption) error {
 	if fn == nil {
 		return fmt.Errorf("nats: HandleResult(%s): nil function", quote(kind))
@@ -125,10 +130,10 @@ func HandleResult[T, R any](w *Worker, kind string, fn func(ctx context.Context,
 }
 
 // HandleTask makes a worker run the tasks of a kind as tasks that mk makes of the payload. The
-// optional methods of a task count: Restart, Progress and Description, Priority, Key, Cost and Deadline; what the
-// submitter has set overrides them. Its name is the one that was submitted, whatever its Name
-// method returns. mk is called at each delivery, and should be quick. An error of mk is treated like a
-// payload that cannot be decoded.
+// optional methods of a task apply: Restart, Progress and Description, Priority, Key, Cost and
+// Deadline. Values that the submitter has set override them. The name is the submitted one,
+// whatever the method Name returns. mk is called at each delivery, and should be quick. An error of
+// mk is treated like a payload that cannot be decoded.
 func HandleTask[T any](w *Worker, kind string, mk func(name string, in T) (taskmanager.Task, error), opts ...HandleOption) error {
 	if mk == nil {
 		return fmt.Errorf("nats: HandleTask(%s): nil function", quote(kind))

@@ -10,12 +10,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Kinds returns what there is of each kind, sorted by kind: kinds of which tasks are outstanding, or that have
-// dead letters or workers. The numbers are counted one after the other, so they may differ a little from those of
-// any one moment.
+// Kinds returns the numbers of tasks and dead letters of each kind, sorted by kind. It includes
+// kinds that have outstanding tasks, dead letters, or have ever had workers. The numbers are read
+// one after the other, so in a busy namespace they differ a little from those of a single moment.
 //
-// The cost is linear in the number of dead letters, and also in that of outstanding tasks if some of these have
-// no worker.
+// The cost is linear in the number of dead letters. If there are tasks of kinds that never had a
+// worker, it is also linear in the number of outstanding tasks.
 func (c *Client) Kinds(ctx context.Context) ([]KindInfo, error) {
 	if err := checkClient(ctx, c, "kinds"); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Search selects tasks for [Client.List] and [Client.LatestDeadLetters].
+// Search selects tasks or dead letters, for [Client.List] and [Client.LatestDeadLetters].
 type Search struct {
 	Text  string // a part of the name; empty: any name
 	Kind  string // empty: any kind
@@ -48,11 +48,12 @@ type Page struct {
 	Running map[string]int
 }
 
-// List returns outstanding tasks that a search selects. Its cost is bounded: it reads at most some 2,000 waiting tasks, the
-// oldest first. A task whose whole name is the text of the search is found in any case.
+// List returns the outstanding tasks that a search selects. Its cost is bounded: it reads at most
+// about 2,000 waiting tasks, the oldest first. A task whose name equals the text of the search is
+// always found.
 //
-// If some processes do not answer within two seconds, the error is a [*PartialError], and the page holds what is
-// known: their tasks appear as waiting.
+// If some processes do not answer within two seconds, the error is a [*PartialError], and the page
+// holds what is known. Tasks of these processes appear as waiting.
 func (c *Client) List(ctx context.Context, s Search) (Page, error) {
 	if err := checkClient(ctx, c, "list"); err != nil {
 		return Page{}, err
@@ -196,8 +197,8 @@ type DeadPage struct {
 	Complete bool         // these are all dead letters that the search selects
 }
 
-// LatestDeadLetters returns the newest dead letters that a search selects. Its cost is bounded: it reads at most
-// some 2,000 dead letters. [Client.DeadLetters] reads all of them.
+// LatestDeadLetters returns the newest dead letters that a search selects. Its cost is bounded: it
+// reads at most about 2,000 dead letters. [Client.DeadLetters] reads all of them.
 func (c *Client) LatestDeadLetters(ctx context.Context, s Search) (DeadPage, error) {
 	if err := checkClient(ctx, c, "latest dead letters"); err != nil {
 		return DeadPage{}, err

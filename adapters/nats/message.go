@@ -50,7 +50,7 @@ const (
 	idLimit          = 512
 )
 
-// Priority is the level of a task. See [WithPriority].
+// Priority is the level of a task: a coarse priority. See [WithPriority].
 type Priority int
 
 // The levels.

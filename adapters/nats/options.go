@@ -11,8 +11,8 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Option configures the client that [Open] makes. If an option is given twice, the last one counts,
-// except for [WithObserver].
+// Option configures the client that [Open] returns. If an option is given twice, the last one
+// applies, except for [WithObserver].
 type Option func(*config) error
 
 // config holds the options of a client. It does not change after Open.
@@ -50,9 +50,9 @@ func newConfig(opts []Option) (config, error) {
 	return cfg, errors.Join(errs...)
 }
 
-// WithNamespace sets the prefix of all streams and subjects. Programs with different namespaces
-// do not see each other's tasks. It has at most 32 ASCII letters, digits and the characters - and _.
-// The default is "tasks".
+// WithNamespace sets the namespace: the prefix of all streams and subjects. Clients of different
+// namespaces do not see each other's tasks. A namespace has 1 to 32 ASCII letters, digits and the
+// characters - and _. The default is "tasks".
 func WithNamespace(name string) Option {
 	return func(c *config) error {
 		if name == "" || len(name) > 32 || !validNamespace(name) {
@@ -72,10 +72,11 @@ func validNamespace(name string) bool {
 	return true
 }
 
-// WithReplicas sets on how many servers of a cluster each task is stored: 1, 3 or 5. The namespace works
-// while more than half of them run: 3 replicas survive the failure of one server, and 5 that of two. Other
-// numbers are errors: an even number survives no more failures than the odd number below it, and JetStream
-// stores at most 5. Without this option, new streams have one replica, and existing ones keep theirs.
+// WithReplicas sets on how many servers of a cluster each task is stored: 1, 3 or 5. The namespace
+// works while more than half of these servers run: with 3 replicas one server may fail, with 5 two.
+// Other numbers are errors: an even number tolerates no more failures than the odd number below it,
+// and JetStream stores at most 5 copies. Without this option, new streams have one replica, and
+// existing streams keep theirs.
 func WithReplicas(n int) Option {
 	return func(c *config) error {
 		if n != 1 && n != 3 && n != 5 {
@@ -86,10 +87,11 @@ func WithReplicas(n int) Option {
 	}
 }
 
-// WithLease sets how long a worker may be silent before its tasks are given to other workers. A
-// worker extends its leases while it runs; a short lease finds dead workers sooner and costs more
-// messages. All workers of a kind should have the same, since the server has one lease for each
-// kind. It is at least 100 ms; the default is 30 s.
+// WithLease sets the duration of a lease: how long the server waits for a sign of life of a worker
+// before it delivers the worker's tasks to others. A worker extends its leases while it runs. A
+// short lease detects dead workers sooner and costs more messages. All workers of a kind should use
+// the same duration, since the server has one for each kind. It is at least 100 ms; the default is
+// 30 s.
 func WithLease(d time.Duration) Option {
 	return func(c *config) error {
 		if d < 100*time.Millisecond {
@@ -100,16 +102,24 @@ func WithLease(d time.Duration) Option {
 	}
 }
 
-// WithCrashes sets how often in a row a task may end the process of its worker, or lose its lease because its
-// worker stands still or is cut off, before it is a dead letter. The default is 5. A delivery that is lost with
-// a connection counts too, and so does an execution of which the worker cannot record the failure for ten
-// seconds, because the server is full. How long an execution takes does not matter.
+// WithCrashes sets how many crashes in a row make a task a dead letter. The default is 5. A crash
+// is a delivery of the task that ends without a record:
 //
-// When a process ends, the crash counts for all tasks that it had, since nothing tells which of them was the cause. With
-// n of 2 or more, the last crash is counted more strictly: only for a task whose execution had begun. Tasks
-// that have one crash left wait for each other for up to some seconds, so that at most one of them is executed at a time by
-// the workers of a client. So a task that ends every process soon after its start becomes a dead letter alone. An
-// innocent task may still become one, if other tasks end its process n times in a row.
+//   - The process of the worker ended while the worker had the task.
+//   - The worker lost the lease, because the process was paused or could not reach the server, and
+//     could not record that afterwards.
+//   - The delivery was lost together with a connection.
+//   - The execution failed, and the worker could not record the failure within ten seconds, for
+//     example because the server was full.
+//
+// The duration of an execution does not matter.
+//
+// When a process ends, the crash counts for all tasks that it had, since nothing shows which of
+// them caused it. With n of 2 or more, the last crash is counted more strictly: only for a task
+// whose execution had begun. A task that has one crash left waits for other such tasks, for a few
+// seconds at most, so that the workers of a client execute one of them at a time. So a task that
+// ends every process soon after its start becomes a dead letter alone. Another task may still
+// become a dead letter if its process is ended n times in a row.
 func WithCrashes(n int) Option {
 	return func(c *config) error {
 		if n < 1 {
@@ -120,9 +130,9 @@ func WithCrashes(n int) Option {
 	}
 }
 
-// WithMaxTasks limits the number of outstanding tasks of the namespace. Further submits return
-// [taskmanager.ErrQueueFull]. The limit belongs to the namespace: it stays until another client
-// sets another one. A negative n removes it.
+// WithMaxTasks limits the number of outstanding tasks of the namespace. Submits beyond the limit
+// return [taskmanager.ErrQueueFull]. The limit is stored with the namespace: it applies until
+// another client sets a different one. A negative n removes it.
 func WithMaxTasks(n int64) Option {
 	return func(c *config) error {
 		if n == 0 {
@@ -133,8 +143,8 @@ func WithMaxTasks(n int64) Option {
 	}
 }
 
-// WithMaxBytes limits the size of the outstanding tasks of the namespace, with their
-// headers, in bytes. It is otherwise like [WithMaxTasks]. Dead letters do not count.
+// WithMaxBytes limits the size of the outstanding tasks of the namespace, including their headers,
+// in bytes. Otherwise it is like [WithMaxTasks]. Dead letters do not count.
 func WithMaxBytes(n int64) Option {
 	return func(c *config) error {
 		if n == 0 {
@@ -145,8 +155,8 @@ func WithMaxBytes(n int64) Option {
 	}
 }
 
-// WithDeadFor sets how long dead letters are kept: 30 days without it. Like [WithMaxTasks], it
-// belongs to the namespace. It is at least a second.
+// WithDeadFor sets how long dead letters are kept. The default is 30 days, the minimum one second.
+// Like the limit of [WithMaxTasks], the duration is stored with the namespace.
 func WithDeadFor(d time.Duration) Option {
 	return func(c *config) error {
 		if d < time.Second {
@@ -157,7 +167,7 @@ func WithDeadFor(d time.Duration) Option {
 	}
 }
 
-// WithCodec sets how payloads and results are stored. The default is [JSON].
+// WithCodec sets the codec of payloads and results. The default is [JSON].
 func WithCodec(codec Codec) Option {
 	return func(c *config) error {
 		c.codec = codec
@@ -166,9 +176,9 @@ func WithCodec(codec Codec) Option {
 }
 
 // WithObserver adds observers of submits: those that implement [observe.SubmitObserver]. An
-// [observe.OTel] emits the spans. Without one, the client uses the providers of
-// OpenTelemetry that the program has installed when it calls [Open]. The observers of executions belong
-// to the manager of the worker.
+// [observe.OTel] emits the spans of submits. Without one, the client uses the OpenTelemetry
+// providers that are installed when the program calls [Open]. Executions are reported to the
+// observers of the worker's manager.
 func WithObserver(observers ...observe.Observer) Option {
 	return func(c *config) error {
 		for _, o := range observers {
@@ -181,7 +191,7 @@ func WithObserver(observers ...observe.Observer) Option {
 	}
 }
 
-// WithLogger sets the logger. The default, nil, is silent. Payloads are never logged.
+// WithLogger sets the logger. The default, nil, logs nothing. Payloads are never logged.
 func WithLogger(l taskmanager.Logger) Option {
 	return func(c *config) error {
 		c.logger = l
@@ -189,8 +199,9 @@ func WithLogger(l taskmanager.Logger) Option {
 	}
 }
 
-// WithClock sets the clock of this process, for tests: the default is [time.Now]. The package compares
-// it with the clock of the server, and compensates the difference. It does not affect timeouts.
+// WithClock sets the clock of this process, for tests. The default is [time.Now]. The package
+// compares it with the server's clock, and compensates for the difference. It does not affect
+// timeouts.
 func WithClock(now func() time.Time) Option {
 	return func(c *config) error {
 		if now == nil {
@@ -201,15 +212,16 @@ func WithClock(now func() time.Time) Option {
 	}
 }
 
-// ConnOptions returns options for [natsgo.Connect] that suit this package: the connection is
-// restored for ever after it was lost, with random waits, and events are logged to l, which may be nil. Add
-// your own for credentials and TLS:
+// ConnOptions returns options for [natsgo.Connect] that suit this package: a lost connection is
+// restored for ever, with random waits between the attempts, and events are logged to l, which may
+// be nil. Add your own options for credentials and TLS:
 //
 //	nc, err := natsgo.Connect(url, append(nats.ConnOptions(log), natsgo.UserCredentials(file))...)
 //
-// The first connection is not retried, so that wrong credentials are reported at once. If they become invalid
-// later, the server ends the connection; it is tried again for ever, and every ten seconds an error is logged that
-// says so. Submits meanwhile wait for a connection, as long as their context permits.
+// The first connection is not retried, so wrong credentials are reported at once. If the
+// credentials become invalid later, the server closes the connection. The client then reconnects
+// until it succeeds, and logs an error at most every ten seconds. Meanwhile submits wait for a
+// connection as long as their contexts permit.
 func ConnOptions(l taskmanager.Logger) []natsgo.Option {
 	log := logger{l}
 	refusals := &rateLog{to: log}

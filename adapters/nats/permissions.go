@@ -2,32 +2,32 @@ package nats
 
 import "slices"
 
-// Role is what a process may do in a namespace. [Permissions] lists its subjects. Each role includes
-// those before it.
+// Role says what a process may do in a namespace. [Permissions] lists its subjects. Each role
+// includes the previous ones.
 type Role int
 
 // The roles.
 const (
-	// RoleSubmitter submits tasks, waits for results, looks tasks up, cancels them, and runs
-	// schedules ([Repeat]). It can read and delete any stored task, which [Client.Cancel] needs, and store outcomes.
-	// It cannot run tasks, nor see dead letters.
+	// RoleSubmitter submits tasks, waits for results, looks up and cancels tasks, and runs schedules
+	// ([Repeat]). It can read and delete any stored task, which [Client.Cancel] needs, and store
+	// outcomes. It can neither run tasks nor read dead letters.
 	RoleSubmitter Role = iota + 1
 
-	// RoleWorker runs tasks too. It can make and delete the consumers of tasks, and store dead letters. It cannot
-	// make, change, purge or delete streams: an operator must have opened the namespace. Nor can it read or
-	// delete dead letters.
+	// RoleWorker also runs tasks. It can create and delete the consumers of tasks, and store dead
+	// letters. It can neither create, change, purge nor delete streams, so an operator must open the
+	// namespace first. It can neither read nor delete dead letters.
 	RoleWorker
 
-	// RoleOperator may do everything in the namespace, and nothing outside of it. [Open] needs it for
-	// the first time, and to change settings such as [WithMaxTasks].
+	// RoleOperator may do everything in the namespace, and nothing outside of it. The first [Open] of
+	// a namespace needs it, and so do changes of settings such as [WithMaxTasks].
 	RoleOperator
 )
 
-// Permissions returns the subjects to which a user in a role publishes and subscribes, for
-// the configuration of a server, a JWT, or the Users of package embed. For an invalid namespace or
-// role the lists are empty, but not nil, which allows nothing.
+// Permissions returns the subjects to which a user in a role may publish and subscribe, for the
+// configuration of a server, a JWT, or the Users of package embed. For an invalid namespace or role
+// the lists are empty but not nil, which allows nothing.
 //
-// The answers to requests arrive at inboxes, so all roles subscribe to _INBOX.>, and could read
+// Answers to requests arrive at inboxes, so all roles may subscribe to _INBOX.>, and could read
 // answers to others. Where that matters, give each user an inbox of its own with
 // [natsgo.CustomInboxPrefix], and replace _INBOX in both lists.
 func Permissions(namespace string, r Role) (publish, subscribe []string) {

@@ -15,19 +15,19 @@ type progress struct {
 	text string
 }
 
-// SetProgress sets the progress and the description that the status of a task shows. ctx is the
-// context of the execution; for any other one SetProgress does nothing. done is on any scale, such as 0 to 1. An
-// empty text leaves the description of the submit. It sends nothing: [Client.TaskStatus] and
-// [Client.Lookup] ask for the progress.
+// SetProgress sets the progress and the description in the status of a task. ctx is the context of
+// the execution; with any other context, SetProgress does nothing. done may use any scale, such as
+// 0 to 1. With an empty text, the description of the submit stays. SetProgress sends nothing:
+// [Client.TaskStatus] and [Client.Lookup] ask the process for the progress.
 func SetProgress(ctx context.Context, done float64, text string) {
 	if d := deliveryOf(ctx); d != nil {
 		d.progress.Store(&progress{done, text})
 	}
 }
 
-// TaskID returns the id of the task whose execution has the context ctx: the id that [WithID] set
-// at its submit. It is the same for all executions of the task, in all processes, so it can serve
-// as an idempotency key. It is empty for any other context.
+// TaskID returns the id of the task that is executed with the context ctx: the one that [WithID]
+// set at the submit, or a random one. It is the same for all executions of the task, in all
+// processes, so it can serve as an idempotency key. For any other context it is empty.
 func TaskID(ctx context.Context) string {
 	if d := deliveryOf(ctx); d != nil {
 		return d.env.ID

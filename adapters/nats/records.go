@@ -7,12 +7,12 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Status is the status of a task, wherever it is. Times are those of this process's clock. What
-// runs is described by the process that runs it; of a task that waits, the number of the worker and
-// the progress are unknown. A task that is due and waits for a worker has the status
-// [taskmanager.NotAssigned], one that waits to run again [taskmanager.Restarted].
+// Status is the status of a task, wherever it is. Times are those of this process's clock. The
+// process that runs a task describes it. For a waiting task, the number of the worker and the
+// progress are unknown. A waiting task has the status [taskmanager.NotAssigned], but
+// [taskmanager.Restarted] if it has failed and is not due yet.
 //
-// In JSON it has the fields of [taskmanager.TaskStatus] and process, id, level and deadline.
+// In JSON it has the fields of [taskmanager.TaskStatus], and process, id, level and deadline.
 type Status struct {
 	taskmanager.TaskStatus
 
@@ -59,8 +59,8 @@ func (s *Status) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Process is a worker process that is present, as it described itself last. A process that has died
-// is in the list for up to 30 seconds more.
+// Process is a worker that is present, as it last described itself. A worker whose process has died
+// stays in the list for up to 30 seconds.
 type Process struct {
 	ID      string    `json:"id"`      // unique among all processes, also earlier ones
 	Name    string    `json:"name"`    // as the program chose; the host and the process id by default
@@ -73,7 +73,7 @@ type Process struct {
 	Seen    time.Time `json:"seen"`    // when it described itself, by the server's clock
 }
 
-// KindInfo tells what there is of one kind. See [Client.Kinds].
+// KindInfo counts the tasks of one kind. See [Client.Kinds].
 type KindInfo struct {
 	Kind        string `json:"kind"`
 	Waiting     uint64 `json:"waiting"`      // tasks that no worker has been given yet
@@ -82,7 +82,8 @@ type KindInfo struct {
 	HasConsumer bool   `json:"has_consumer"` // whether workers have ever asked for the kind
 }
 
-// DeadLetter is a task that has failed for good. [Client.DeadLetters] lists them.
+// DeadLetter is the record of a task that has failed for good, or was too late to run.
+// [Client.DeadLetters] lists dead letters.
 type DeadLetter struct {
 	Seq   uint64   // identifies the dead letter, for [Client.Retry] and [Client.Delete]
 	Name  string   // of the task

@@ -13,24 +13,26 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Repeat submits a task of a name at each time of a timetable. Any number of processes may call it with the
-// same name, timetable and payload: each time is submitted once, as long as one of them lives. There is no
-// leader.
+// Repeat submits a task of the same name at each time of a timetable. Any number of processes may
+// call it with the same name, timetable and payload. Each time is submitted once, as long as one of
+// these processes runs. There is no leader. The id of each task is cron/NAME/TIME.
 //
-// If the previous task of the name is outstanding when the next one is due, that is skipped. Times at which
-// no process could submit are not made up for. Each task has the id cron/NAME/TIME.
+// A time is skipped if the task of an earlier time is still outstanding, or if it passes while no
+// process runs the schedule. If the processes that run it cannot submit for a while, because the
+// server cannot be reached or the machine is suspended, then only the last of the missed times is
+// submitted, late.
 //
-// The times are those of the clock of the server, so that the clocks of the processes may differ. The timetable
-// gets wall times in the local time zone: where the zones of the processes may differ, use
-// one that names its zone, as package adapters/cron can. A timetable of a fixed interval follows the last time
-// that any process has submitted.
+// The times are those of the server's clock, so the clocks of the processes may differ. The
+// timetable gets wall times in the local time zone. If the time zones of the processes may differ,
+// use a timetable that names its zone, as package adapters/cron can. A timetable with a fixed
+// interval counts from the last time that any process has submitted.
 //
-// The schedule ends with ctx, with [Schedule.Stop], with [Client.Close], after the last time of the timetable, and
-// if the timetable panics or returns a time that is not later than the one it gets; such an error is logged,
-// or, if it occurs at the first call, returned.
+// The schedule ends with ctx, [Schedule.Stop] or [Client.Close], and after the last time of the
+// timetable. It also ends if the timetable panics, or returns a time that is not later than its
+// argument. Repeat returns such an error of the first call, and logs later ones.
 //
-// opts may not have [WithID], [WithDelay], [WithNotBefore] and [WithDeadline]. The payload is encoded once, by
-// Repeat.
+// opts may not contain [WithID], [WithDelay], [WithNotBefore] or [WithDeadline]. Repeat encodes the
+// payload once.
 func Repeat[T any](ctx context.Context, c *Client, times taskmanager.Timetable, name string, in T, opts ...SubmitOption) (*Schedule, error) {
 	if err := checkClient(ctx, c, "repeat"); err != nil {
 		return nil, err
@@ -56,7 +58,8 @@ func Repeat[T any](ctx context.Context, c *Client, times taskmanager.Timetable, 
 	return s, nil
 }
 
-// Schedule submits a task again and again. See [Repeat]. It is safe for concurrent use.
+// Schedule submits a task at the times of a timetable. [Repeat] makes it. It is safe for concurrent
+// use.
 type Schedule struct {
 	c     *Client
 	times taskmanager.Timetable
@@ -72,8 +75,8 @@ type Schedule struct {
 // Name returns the name of the tasks.
 func (s *Schedule) Name() string { return s.task.Name }
 
-// Next returns the time of the next submit, by the clock of this process, or the zero time if the schedule
-// has ended. Another process may be faster, or the submit be skipped.
+// Next returns the time of the next submit, by the clock of this process, or the zero time if the
+// schedule has ended. Another process may submit at that time, or the submit may be skipped.
 func (s *Schedule) Next() time.Time {
 	s.mu.Lock()
 	next := s.next
@@ -90,8 +93,8 @@ func (s *Schedule) setNext(t time.Time) {
 	s.next = t
 }
 
-// Stop ends the schedule. A submit that is under way may still take place; [Schedule.Done] tells when it is over. The
-// schedules of other processes, and tasks that are outstanding, go on.
+// Stop ends the schedule in this process. A submit in progress may still succeed; [Schedule.Done]
+// tells when it is over. Schedules of other processes and outstanding tasks continue.
 func (s *Schedule) Stop() { s.stop() }
 
 // Done returns a channel that is closed when the schedule has ended.

@@ -19,15 +19,16 @@ import (
 // answerTimeout is how long processes have to answer a question about their tasks.
 const answerTimeout = 2 * time.Second
 
-// TaskStatus returns the status of all outstanding tasks of the namespace, by name. It reads what waits from
-// the server, and asks the worker processes what runs, whose Progress functions are called for
-// it. For a task that has not run yet, only the name, the kind, the level and the status are known; [Client.Lookup]
-// tells more.
+// TaskStatus returns the status of all outstanding tasks of the namespace, by name. It reads
+// waiting tasks from the server, and asks the worker processes for the tasks that they have; they
+// call the Progress methods of these. For a task that has not run yet, only the name, the kind, the
+// level and the status are known. [Client.Lookup] returns more.
 //
 // If some processes do not answer within two seconds, the error is a [*PartialError], and the map
 // holds what is known.
 //
-// The cost is linear in the number of outstanding tasks. With very many, use [Client.Kinds] instead.
+// The cost is linear in the number of outstanding tasks. For many tasks, use [Client.Kinds] or
+// [Client.List].
 func (c *Client) TaskStatus(ctx context.Context) (map[string]Status, error) {
 	if err := checkClient(ctx, c, "status"); err != nil {
 		return nil, err
@@ -136,8 +137,8 @@ func (c *Client) described(stored Status, process string, t taskAnswer) Status {
 }
 
 // Lookup returns the status of the outstanding task of a name. The error is [ErrNotFound] if there
-// is none, and a [*PartialError] together with what is known if some processes do not answer, of which
-// one may run it.
+// is none. If processes that may run the task do not answer, it is a [*PartialError], and the
+// status holds what is known.
 func (c *Client) Lookup(ctx context.Context, name string) (Status, error) {
 	if err := checkClient(ctx, c, "lookup"); err != nil {
 		return Status{}, err
@@ -208,7 +209,8 @@ func (c *Client) history(ctx context.Context, e envelope) (h history, revision u
 	return h, entry.Revision(), nil
 }
 
-// Processes returns the worker processes that are present, sorted by name and id.
+// Processes returns the workers that are present, sorted by name and id. A process with several
+// workers has an entry for each.
 func (c *Client) Processes(ctx context.Context) ([]Process, error) {
 	if err := checkClient(ctx, c, "processes"); err != nil {
 		return nil, err

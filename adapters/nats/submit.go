@@ -15,25 +15,29 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Submit stores a task. It returns when the server has stored it, after one round trip. The name
-// is taken until the task has ended, for tasks of all kinds in the namespace.
+// Submit stores a task. It returns when the server has stored it, after one round trip. The name is
+// then taken, for tasks of all kinds in the namespace, until the task has ended.
 //
-// The kind is that of [WithKind], or else the result of the method Kind() string of the payload. The
-// payload is encoded by the codec of the client.
+// The kind is that of [WithKind], or otherwise the result of the payload's method Kind() string.
+// The codec of the client encodes the payload.
 //
 // The errors are:
 //
 //   - [taskmanager.ErrAlreadyExists] in a [*taskmanager.TaskError]: the name is taken;
-//   - [taskmanager.ErrQueueFull]: a limit of the namespace or of the server is reached, or its disk is full;
-//   - [ErrUnknownOutcome]: ctx ended while the server had not answered. Repeat the submit with [WithID];
-//   - the reason for the end of ctx without ErrUnknownOutcome: nothing was stored;
-//   - [taskmanager.ErrEmptyName], [ErrNoKind], [ErrTooLarge], and those of options and of the codec;
+//   - [taskmanager.ErrQueueFull]: a limit of the namespace or of the server is reached, or its disk
+//     is full;
+//   - [ErrUnknownOutcome]: the submit ended before the server had answered. Repeat it with
+//     [WithID];
+//   - the cause of the end of ctx without ErrUnknownOutcome: nothing was stored;
+//   - [taskmanager.ErrEmptyName], [ErrNoKind], [ErrTooLarge], and those of options and of the
+//     codec;
 //   - [ErrNotFound]: the streams of the namespace were deleted; [ErrNoJetStream].
 //
-// While there is no connection, or the server does not answer, Submit tries again until ctx ends.
-// If ctx has no deadline, that is 30 seconds. It stores the task once, however often it tries, unless the
-// server is restarted in between and the task has ended by then. Two minutes after an attempt without an answer
-// it gives up with ErrUnknownOutcome.
+// While there is no connection, or the server does not answer, Submit tries again until ctx ends,
+// or for 30 seconds if ctx has no deadline. It stores the task once, however often it tries. The
+// exception is a task that was stored and has ended when the server is restarted before the next
+// attempt: it is stored a second time. Two minutes after an attempt without an answer, Submit gives
+// up with ErrUnknownOutcome.
 func Submit[T any](ctx context.Context, c *Client, name string, in T, opts ...SubmitOption) (*Task, error) {
 	if err := checkClient(ctx, c, "submit"); err != nil {
 		return nil, err

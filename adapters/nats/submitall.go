@@ -31,16 +31,16 @@ type Item[T any] struct {
 	Options []SubmitOption // after those for all items
 }
 
-// SubmitAll stores up to 1,000 tasks: all of them, or none. It is faster than as many calls of [Submit].
-// opts apply to all items, before their own options.
+// SubmitAll stores up to 1,000 tasks: all of them, or none. It is faster than as many calls of
+// [Submit]. opts apply to all items, before the options of each item.
 //
-// The errors are those of Submit. If a name is taken, or is there twice, the error has the name of that
-// item, in a [*taskmanager.TaskError], if the server tells it. More than 1,000 items are an [ErrTooLarge]; no
-// items are no error.
+// The errors are those of Submit. If a name is taken, or occurs twice, the error is a
+// [*taskmanager.TaskError] with that name, provided that the server reports it. More than 1,000
+// items are an [ErrTooLarge]; no items are no error.
 //
-// A [WithID] in opts is the id of the batch, from which those of the items are made: after
-// [ErrUnknownOutcome], call SubmitAll with the same items and the same id again. Items must then not have ids
-// of their own.
+// A [WithID] in opts is the id of the batch, from which the ids of the items are derived. After
+// [ErrUnknownOutcome], call SubmitAll again with the same items and the same id. The items must
+// then not have ids of their own.
 func SubmitAll[T any](ctx context.Context, c *Client, items []Item[T], opts ...SubmitOption) ([]*Task, error) {
 	if err := checkClient(ctx, c, "submit"); err != nil {
 		return nil, err

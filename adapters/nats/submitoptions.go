@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// SubmitOption configures a task. If an option is given twice, the last one counts.
+// SubmitOption configures a task. If an option is given twice, the last one applies.
 type SubmitOption func(*submission) error
 
 // submission holds the options of one task.
@@ -39,9 +39,9 @@ func newSubmission(lists ...[]SubmitOption) (submission, error) {
 	return s, errors.Join(errs...)
 }
 
-// WithKind sets the kind of the task, which decides which handler runs it. It overrides the method
-// Kind of the payload. Encoded, it has at most 64 bytes; an ASCII letter, a digit, "-", "_" or "/" counts as one byte,
-// any other byte as three.
+// WithKind sets the kind of the task, which selects the handler. It overrides the method Kind of
+// the payload. An encoded kind has at most 64 bytes: an ASCII letter, a digit, "-", "_" or "/"
+// takes one byte, any other byte takes three.
 func WithKind(kind string) SubmitOption {
 	return func(s *submission) error {
 		if kind == "" {
@@ -52,15 +52,17 @@ func WithKind(kind string) SubmitOption {
 	}
 }
 
-// WithID sets the id of the task. A repeated submit with the same id is the same task: it
-// succeeds, and does not make a second one, while the task is outstanding and for two minutes after the
-// first submit. After [ErrUnknownOutcome], repeat the submit with the same id.
+// WithID sets the id of the task. A repeated submit with the same id is the same task: it succeeds
+// and stores no second task while the task is outstanding, and for two minutes after the first
+// submit. After [ErrUnknownOutcome], repeat the submit with the same id.
 //
-// Use an id once. It has 1 to 512 printable ASCII characters other than the space. Without this option, the
-// id is random. In [SubmitAll], an id in the options of all items is that of the whole batch.
+// Use an id for one task only. It has 1 to 512 printable ASCII characters other than the space.
+// Without this option, the id is random. As an option for all items of [SubmitAll], it is the id of
+// the batch.
 //
-// The server forgets the ids of ended tasks when it is restarted. A repeated submit then makes a new task with
-// the same id. A handler that must not do its work twice compares [TaskID] with what it has stored.
+// The server forgets the ids of ended tasks when it is restarted. A repeated submit then stores a
+// new task with the same id. A handler that must not do its work twice compares [TaskID] with what
+// it has stored.
 func WithID(id string) SubmitOption {
 	return func(s *submission) error {
 		if !validID(id) {
@@ -91,7 +93,8 @@ func positive(name string, d time.Duration, to func(*submission) *time.Duration)
 	}
 }
 
-// WithDelay starts the task after d at the earliest. It excludes [WithNotBefore].
+// WithDelay delays the start of the task until d has passed since the submit. It excludes
+// [WithNotBefore].
 func WithDelay(d time.Duration) SubmitOption {
 	return func(s *submission) error {
 		if d < 0 {
@@ -102,7 +105,7 @@ func WithDelay(d time.Duration) SubmitOption {
 	}
 }
 
-// WithNotBefore starts the task at t at the earliest, by the clock of the submitter. It excludes
+// WithNotBefore delays the start of the task until t, by the clock of the submitter. It excludes
 // [WithDelay].
 func WithNotBefore(t time.Time) SubmitOption {
 	return func(s *submission) error {
@@ -111,8 +114,8 @@ func WithNotBefore(t time.Time) SubmitOption {
 	}
 }
 
-// WithDeadline ends the task at t, by the clock of the submitter, if it has not ended by then. It
-// is then a dead letter.
+// WithDeadline ends the task at t, by the clock of the submitter, if it has not ended by then. The
+// task becomes a dead letter.
 func WithDeadline(t time.Time) SubmitOption {
 	return func(s *submission) error {
 		s.deadline = t
@@ -120,21 +123,22 @@ func WithDeadline(t time.Time) SubmitOption {
 	}
 }
 
-// WithTimeout limits each execution of the task to d. A longer one fails with [taskmanager.ErrTimeout], and the
-// restart policy decides whether the task runs again.
+// WithTimeout limits each execution of the task to d. An execution that exceeds it fails with
+// [taskmanager.ErrTimeout], and the restart policy decides whether the task runs again.
 func WithTimeout(d time.Duration) SubmitOption {
 	return positive("WithTimeout", d, func(s *submission) *time.Duration { return &s.timeout })
 }
 
-// WithQueueTimeout limits the time to the start of the first execution to d. It counts from the submit, or from
-// the time of [WithDelay] or [WithNotBefore]. Later, the task is a dead letter.
+// WithQueueTimeout limits the wait for the start of the first execution to d. The wait counts from
+// the submit, or from the time of [WithDelay] or [WithNotBefore]. A task that exceeds it becomes a
+// dead letter.
 func WithQueueTimeout(d time.Duration) SubmitOption {
 	return positive("WithQueueTimeout", d, func(s *submission) *time.Duration { return &s.queueTimeout })
 }
 
-// WithKey sets the key of the task: for a limit of tasks with the same key over all processes, see
-// [WithKeyLimit], and for the discipline of the manager that runs it. Encoded as in [WithKind], it has
-// at most 512 bytes.
+// WithKey sets the key of the task. [WithKeyLimit] limits how many tasks with the same key run at
+// once in all processes, and the discipline of the manager that runs the task may use the key.
+// Encoded as in [WithKind], a key has at most 512 bytes.
 func WithKey(key string) SubmitOption {
 	return func(s *submission) error {
 		if len(encode(key)) > keyLimit {
@@ -145,7 +149,7 @@ func WithKey(key string) SubmitOption {
 	}
 }
 
-// WithCost sets the cost of the task for the discipline of the manager that runs it.
+// WithCost sets the cost of the task, for the discipline of the manager that runs it.
 func WithCost(cost int64) SubmitOption {
 	return func(s *submission) error {
 		if cost < 0 {
@@ -156,8 +160,8 @@ func WithCost(cost int64) SubmitOption {
 	}
 }
 
-// WithDescription sets a text that [Client.TaskStatus] shows. Encoded as in [WithKind], it has
-// at most 4,096 bytes.
+// WithDescription sets a text that [Client.TaskStatus] returns and the dashboard shows. Encoded as
+// in [WithKind], it has at most 4,096 bytes.
 func WithDescription(text string) SubmitOption {
 	return func(s *submission) error {
 		if len(encode(text)) > descriptionLimit {
@@ -168,9 +172,9 @@ func WithDescription(text string) SubmitOption {
 	}
 }
 
-// WithPriority sets the level of the task: [Low], [Normal], which is the default, or [High]. Workers
-// look for tasks of a higher level first, so many of these may starve the lower levels. Tasks
-// that a worker has taken already are not affected.
+// WithPriority sets the level of the task: [Low], [Normal] or [High]. The default is Normal.
+// Workers poll higher levels first, so many tasks of a high level may starve the lower levels. The
+// level does not affect tasks that a worker has already taken.
 func WithPriority(p Priority) SubmitOption {
 	return func(s *submission) error {
 		if p < Low || p > High {
@@ -181,8 +185,13 @@ func WithPriority(p Priority) SubmitOption {
 	}
 }
 
-// WithResult keeps the outcome of the task, for [Task.Wait] and [Future.Result], for ttl after its end. It is at
-// least a second. A kept outcome costs one more write for each task.
+// WithResult stores the outcome of the task for [Task.Wait], [Result] and [Future.Result], and
+// keeps it for ttl after the end of the task. The minimum is one second. A stored outcome costs one
+// more write for each task.
+//
+// The worker repeats the write for up to a minute while the server does not answer or a cluster
+// elects a leader, and for up to ten seconds while the server refuses it. If it does not succeed in
+// that time, waits end with [ErrNoResult], and the worker logs an error.
 func WithResult(ttl time.Duration) SubmitOption {
 	return func(s *submission) error {
 		if ttl < time.Second {

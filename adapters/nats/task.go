@@ -4,7 +4,7 @@ import (
 	"context"
 )
 
-// Task is a task that was submitted. It is safe for concurrent use.
+// Task is a submitted task. It is safe for concurrent use.
 type Task struct {
 	c              *Client
 	name, kind, id string
@@ -21,12 +21,12 @@ func (t *Task) Name() string { return t.name }
 // Kind returns the kind of the task.
 func (t *Task) Kind() string { return t.kind }
 
-// ID returns the id of the task: that of [WithID], or a random one. It stays the same over all
-// executions, so it may serve as an idempotency key.
+// ID returns the id of the task: that of [WithID], or a random one. It is the same for all
+// executions, so it can serve as an idempotency key.
 func (t *Task) ID() string { return t.id }
 
-// Cancel cancels the task like [Client.Cancel]. It returns false if the task has ended; a later
-// task of the same name is not affected.
+// Cancel cancels the task like [Client.Cancel]. It returns false if the task has ended. It does not
+// affect a later task of the same name.
 func (t *Task) Cancel(ctx context.Context) (bool, error) {
 	if err := checkContext(ctx, "cancel"); err != nil {
 		return false, err
@@ -34,8 +34,8 @@ func (t *Task) Cancel(ctx context.Context) (bool, error) {
 	return t.c.cancelTask(ctx, t.name, t.id)
 }
 
-// Status returns the status of the task like [Client.Lookup]. The error is [ErrNotFound] if the task has
-// ended, also if another task has its name now.
+// Status returns the status of the task like [Client.Lookup]. The error is [ErrNotFound] if the
+// task has ended, even if another task has its name now.
 func (t *Task) Status(ctx context.Context) (Status, error) {
 	s, err := t.c.Lookup(ctx, t.name)
 	if s.ID != "" && s.ID != t.id {

@@ -14,12 +14,15 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Worker runs tasks of the namespace of a client through a manager of this process. [NewWorker] makes
-// it, [Handle] registers what it runs, and [Worker.Run] runs it, once. It is safe for concurrent use.
+// Worker runs tasks of the namespace of a client through a manager of this process. [NewWorker]
+// makes it, [Handle] registers the handlers, and [Worker.Run] runs it, once. It is safe for
+// concurrent use.
 //
-// The manager decides how many tasks run at once and in which order; its middleware, observers and logger
-// apply, and it may run other tasks too. The worker takes no more tasks than the manager has free
-// workers for, or those that are beyond it by [WithAhead].
+// The manager decides how many tasks run at once and in which order. Its middleware, observers and
+// logger apply, and it may run other tasks too. The worker takes as many tasks as the manager has
+// free workers, and in addition those of [WithAhead]. It has at most about 1,024 tasks at a time,
+// plus those of WithAhead. This counts running tasks, and ended ones whose end the server has not
+// confirmed yet.
 type Worker struct {
 	c    *Client
 	m    *taskmanager.TaskManager
@@ -77,12 +80,12 @@ type workerConfig struct {
 	auditEvery time.Duration
 }
 
-// WorkerOption configures a worker. If an option is given twice, the last one counts.
+// WorkerOption configures a worker. If an option is given twice, the last one applies.
 type WorkerOption func(*workerConfig) error
 
 // WithAhead makes the worker take n more tasks than can run, so that the discipline of its manager
-// orders them, by priority or key for example. They wait here even if other workers are idle. The default is
-// 0.
+// orders them, by priority or key for example. These tasks wait in this process even if other
+// workers are idle. The default is 0.
 func WithAhead(n int) WorkerOption {
 	return func(c *workerConfig) error {
 		c.ahead = n
@@ -93,8 +96,8 @@ func WithAhead(n int) WorkerOption {
 	}
 }
 
-// WithProcessName sets the name of this process in [Client.Processes]. The default is the name of the host
-// and the number of the process.
+// WithProcessName sets the name of this process in [Client.Processes]. The default is the host name
+// and the process id, as in host/42.
 func WithProcessName(name string) WorkerOption {
 	return func(c *workerConfig) error {
 		c.name = clean(name, nameLimit)
@@ -102,8 +105,8 @@ func WithProcessName(name string) WorkerOption {
 	}
 }
 
-// WithAuditEvery sets how often the worker audits the namespace; see [Client.Audit]. It is at least
-// 100 ms; the default is a minute.
+// WithAuditEvery sets the interval at which the worker audits the namespace; see [Client.Audit].
+// The minimum is 100 ms; the default is a minute.
 func WithAuditEvery(d time.Duration) WorkerOption {
 	return func(c *workerConfig) error {
 		c.auditEvery = d
@@ -115,7 +118,8 @@ func WithAuditEvery(d time.Duration) WorkerOption {
 }
 
 // NewWorker returns a worker that runs tasks of the namespace of c through m. A process may have
-// several workers, with managers of their own or a common one. The error tells what is wrong with the arguments.
+// several workers, each with its own manager or with a common one. An error describes invalid
+// arguments.
 func NewWorker(c *Client, m *taskmanager.TaskManager, opts ...WorkerOption) (*Worker, error) {
 	var errs []error
 	if c == nil {
@@ -145,23 +149,24 @@ func NewWorker(c *Client, m *taskmanager.TaskManager, opts ...WorkerOption) (*Wo
 	return w, nil
 }
 
-// ID returns the id of the worker: that of its [Process].
+// ID returns the id of the worker, which is also the ID of its [Process].
 func (w *Worker) ID() string { return w.id }
 
-// Run takes tasks and runs them until one of these happens:
+// Run takes tasks and runs them until one of these events:
 //
-//   - [Worker.Drain] is called: Run returns nil when everything is settled.
-//   - ctx ends: the tasks that run are cancelled with [ErrDraining] and given back. Run returns the
-//     cause of ctx when that is settled, joined with a [*taskmanager.DrainError] if tasks did not return.
-//   - The manager is closed, drained or stopped: what it does not finish is given back, and Run returns an
-//     error that wraps [taskmanager.ErrStopped].
-//   - The connection is closed for good: the tasks that run are cancelled, and Run returns an error that wraps
-//     [natsgo.ErrConnectionClosed].
+//   - [Worker.Drain] is called. Run returns nil when everything is settled with the server.
+//   - ctx ends. Run cancels the running tasks with the cause [ErrDraining] and gives them back.
+//     When that is settled, it returns the cause of ctx, joined with a [*taskmanager.DrainError] if
+//     tasks did not return.
+//   - The manager is closed, drained or stopped. Run gives back the tasks that the manager does not
+//     finish, and returns an error that wraps [taskmanager.ErrStopped].
+//   - The connection is closed for good. Run cancels the running tasks, and returns an error that
+//     wraps [natsgo.ErrConnectionClosed].
 //
-// Before that, Run returns errors of the start: if no kind has a handler, if the streams or the
-// rights are missing, and if a limit of a kind is introduced or removed while tasks of the kind run
-// elsewhere; drain the other workers of the kind then. Afterwards it survives failures of the
-// server and the connection; they are logged. A worker runs once.
+// Run returns an error at the start if no kind has a handler, if streams or permissions are
+// missing, or if a kind limit is introduced or removed while other workers handle the kind and may
+// run its tasks; drain these workers first. After the start, Run survives failures of the server
+// and the connection, and logs them. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
 	if w == nil || w.c == nil {
 		return errors.New("nats: Run: not a worker; make one with NewWorker")
@@ -299,14 +304,16 @@ func (w *Worker) tearDown() {
 	}
 }
 
-// Drain ends the worker: it takes no more tasks, and waits for those that run. When ctx ends, it
-// cancels them with [ErrDraining] as the cause, and gives them back to other workers. A
-// [*taskmanager.DrainError] names the tasks that have not returned soon after that: within a tenth of the lease, and at
-// least 100 ms. Their leases are given up, so they run elsewhere when these have ended.
+// Drain ends the worker: it takes no more tasks, and waits for the running ones. When ctx ends, it
+// cancels them with the cause [ErrDraining] and gives them back, so that other workers run them.
+// They have a tenth of the lease to return, and at least 100 ms. A [*taskmanager.DrainError] names
+// the tasks that have not returned in that time. The worker gives up their leases, so they run
+// elsewhere when these have expired.
 //
-// Drain returns when everything is settled with the server, or five seconds later if that is not possible. It
-// may be called several times, and before Run, which then returns at once. The manager is not drained. A handler that
-// calls Drain of its own worker waits for itself: give it a context that ends, or call Drain elsewhere.
+// Drain returns when everything is settled with the server, or five seconds after that time if this
+// is not possible. It may be called more than once, and before Run, which then returns at once.
+// Drain does not drain the manager. A handler that calls Drain of its own worker waits for itself:
+// pass a context that ends, or call Drain elsewhere.
 func (w *Worker) Drain(ctx context.Context) error {
 	if w == nil || w.c == nil {
 		return errors.New("nats: Drain: not a worker; make one with NewWorker")

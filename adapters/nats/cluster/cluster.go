@@ -1,4 +1,4 @@
-// Package cluster shows the tasks of package nats in a dashboard.
+// Package cluster shows the tasks of package nats in the dashboard of package adapters/dashboard.
 //
 //	c, err := nats.Open(ctx, nc)
 //	if err != nil {
@@ -7,11 +7,13 @@
 //	d := dashboard.New(dashboard.Cluster("shop", cluster.Source(c)))
 //	defer d.Close()
 //
-// The dashboard then has pages with the worker processes, the kinds, the outstanding tasks and the dead
-// letters of the namespace. With the option [dashboard.Actions] its users may cancel tasks, and retry and
-// delete dead letters. The connection needs the rights of [nats.RoleOperator]; see [nats.Permissions].
+// The dashboard then has pages with the worker processes, the kinds, the outstanding tasks and the
+// dead letters of the namespace. With the option [dashboard.Actions], its users may cancel tasks,
+// and retry and delete dead letters. The connection needs the permissions of [nats.RoleOperator];
+// see [nats.Permissions].
 //
-// The program needs no worker and no manager, so it may be one of its own. It must close the dashboard before the client.
+// The program needs neither a worker nor a manager, so the dashboard can be a program of its own.
+// Close the dashboard before the client.
 package cluster
 
 import (
@@ -30,11 +32,14 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Source returns a source of the tasks in the namespace of a client. It is safe for concurrent use.
+// Source returns a source of the tasks in the namespace of a client, for [dashboard.Cluster]. It is
+// safe for concurrent use.
 //
-// It asks the server and the worker processes, so an answer takes up to two seconds if a process is silent; then it is
-// partial, and says so. Lists are bounded: see [nats.Client.List] and [nats.Client.LatestDeadLetters]. If so many tasks wait
-// without a process that counting them by kind takes too long, the numbers are unknown.
+// It asks the server and the worker processes. If a process does not answer, the answer takes up to
+// two seconds, is partial and says so. Lists are bounded; see [nats.Client.List] and
+// [nats.Client.LatestDeadLetters]. If a count of the tasks by kind takes longer than 2.5 seconds,
+// as it may with very many tasks of kinds without a worker, the numbers of the kinds are unknown
+// for the next 30 seconds.
 func Source(c *nats.Client) dashboard.ClusterSource {
 	return &source{c: c, kinds: kindCounter{count: c.Kinds}}
 }

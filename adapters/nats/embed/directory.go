@@ -15,9 +15,9 @@ import (
 // directory.
 var ErrLocked = errors.New("embed: the directory is in use by another server")
 
-// ErrClusterMismatch is returned by [Start] if the directory has the streams of a single server, but
-// Options.Cluster is set, or if a server of a cluster has used it, but Options.Cluster is nil. The
-// streams are as they were: Start with the options of before finds them.
+// ErrClusterMismatch is returned by [Start] if the directory has the streams of a single server but
+// Options.Cluster is set, or if a server of a cluster has used the directory but Options.Cluster is
+// nil. Start does not change the streams: with the previous options, it finds them again.
 var ErrClusterMismatch = errors.New("embed: the directory does not fit Options.Cluster")
 
 // lockDirectory creates a directory and takes its lock, which the system releases when the process

@@ -1,6 +1,6 @@
-// Package embed runs a NATS server with JetStream inside the process of the program. With it a
-// program has durable tasks without a server to install: the tasks of package adapters/nats are in
-// a directory of the program, and survive its end.
+// Package embed runs a NATS server with JetStream, its storage engine, inside the process of a
+// program. So the program has durable tasks without a server to install: the tasks of package
+// adapters/nats are in a directory of the program, and survive its end.
 //
 //	server, err := embed.Start(embed.Options{Dir: "/var/lib/program"})
 //	...
@@ -8,33 +8,35 @@
 //	...
 //	c, err := nats.Open(ctx, nc) // package adapters/nats
 //
-// By default nothing outside of the process can connect. To share the tasks with other processes,
-// set [Options.Listen] and [Options.Token], and pass [Server.URL] to those processes. Three servers
-// on three machines form a cluster with [Options.Cluster]. Each of them starts with an empty directory:
-// a cluster would delete the streams of a single server, so that [Start] refuses them with
-// [ErrClusterMismatch]. The README of adapters/nats says how to move the tasks.
+// By default no other process can connect. To share the tasks with other processes, set
+// [Options.Listen] and [Options.Token], and pass [Server.URL] to those processes. With
+// [Options.Cluster], three servers on three machines form a cluster. Each of them starts with an
+// empty directory, since a cluster deletes the streams of a single server; [Start] refuses a
+// directory with such streams with [ErrClusterMismatch]. The README of adapters/nats says how to
+// move the tasks.
 //
 // # Durability
 //
-// By default each write is on disk when it is confirmed, so that no accepted task is lost when the
-// process is killed or the machine loses its power. That costs one sync of the disk for each write.
-// [Options.SyncInterval] trades this for speed.
+// By default each write is on disk when it is confirmed, so no accepted task is lost when the
+// process is killed or the machine loses power. That costs one sync of the disk for each write.
+// [Options.SyncInterval] reduces the cost and the durability.
 //
-// The directory belongs to one server at a time: a second one gets [ErrLocked]. The lock ends with
+// Only one server at a time can use a directory: a second one gets [ErrLocked]. The lock ends with
 // the process, however it ends. It needs a local file system.
 //
-// After a failed write, as on a full disk, the server ends JetStream: nothing is stored, and clients are told so.
-// What was accepted before stays. The server looks each second whether the disk can be written again, and then goes
-// on. (A NATS server of its own stores nothing more until somebody starts it again.) [Options.MaxStore] refuses what
-// exceeds it before the disk is full.
+// After a failed write, as on a full disk, the server stops JetStream. Then nothing is stored, and
+// clients get errors that say so. What was accepted before stays. The server checks each second
+// whether the directory can be written, and then starts JetStream again. (A separate nats-server
+// stores nothing more until it is started again.) Set [Options.MaxStore] so that the server refuses
+// writes before the disk is full.
 //
 // # Concurrency
 //
-// All methods of [Server] are safe for concurrent use. The server starts no signal handlers, and
-// prints nothing: what it logs goes to [Options.Logger].
+// All methods of [Server] are safe for concurrent use. The server installs no signal handlers, and
+// prints nothing: its log goes to [Options.Logger].
 //
 // # Shutdown
 //
 // Close clients and drain workers first, then call [Server.Stop]. It closes the connections of
-// [Server.Conn], which can never connect again.
+// [Server.Conn], which cannot reconnect.
 package embed

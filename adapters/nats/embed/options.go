@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Logger receives what the server logs. A taskmanager.Logger is one. It is called by many
+// Logger receives the log of the server. A taskmanager.Logger is one. It is called by many
 // goroutines, and must not call the server.
 type Logger interface {
 	// Infof receives notices.
@@ -25,9 +25,9 @@ type Logger interface {
 
 // Options describe a server. Only Dir is required.
 type Options struct {
-	// Dir is the directory of the data. It is created if it does not exist. One server at a time
-	// may use it. A directory with the streams of a single server cannot be used with Cluster,
-	// nor the directory of a server of a cluster without, see [ErrClusterMismatch].
+	// Dir is the directory of the data. It is created if it does not exist. Only one server at a time
+	// can use it. With Cluster, it must not have the streams of a single server; without Cluster, it
+	// must not be the directory of a server of a cluster. See [ErrClusterMismatch].
 	Dir string
 
 	// Name is the name of the server in logs and in its cluster, "embedded" by default. Letters,
@@ -35,15 +35,15 @@ type Options struct {
 	// servers, and must never change.
 	Name string
 
-	// SyncInterval is the time between two syncs of the data to disk. 0, the default, syncs each
-	// write before it is confirmed. With an interval, a power loss loses up to that much of what
-	// was accepted; the death of the process alone loses nothing. Even an interval of
-	// 10 ms is much faster than 0. The shortest interval is 1 ms.
+	// SyncInterval is the time between two syncs of the data to disk. 0, the default, syncs each write
+	// before it is confirmed. With an interval, a power loss loses up to that much of what was
+	// accepted; the end of the process alone loses nothing. The shortest interval is 1 ms. An interval
+	// of 10 ms is already much faster than 0.
 	SyncInterval time.Duration
 
-	// MaxStore is the most that all streams together may store, in bytes. 0, the default, is three
-	// quarters of the sum of what is free on the disk at the start and what the streams hold then.
-	// (On Windows it is 1 TiB.) What exceeds the limit is refused; what is stored stays.
+	// MaxStore limits the size of all streams together, in bytes. 0, the default, is three quarters of
+	// a sum: the free space of the disk at the start plus the size of the streams at that time. (On
+	// Windows it is 1 TiB.) Writes beyond the limit are refused; what is stored stays.
 	MaxStore int64
 
 	// Listen is the TCP address for other processes, such as "127.0.0.1:4222" or ":4222" for all
@@ -51,29 +51,29 @@ type Options struct {
 	// connects. Listen demands Token or Users.
 	Listen string
 
-	// Token is a secret that all clients share. They may do everything.
+	// Token is a secret that all clients share. A client with the token may do everything.
 	Token string
 
-	// Users are the clients that may connect, instead of a token. Connections of [Server.Conn] may
-	// do everything unless they name a user.
+	// Users are the clients that may connect. They exclude Token. Connections of [Server.Conn] may do
+	// everything unless their options name a user.
 	Users []User
 
 	// TLS makes TLS mandatory for clients that use Listen. It needs a certificate. To demand
 	// certificates of the clients too, set its ClientAuth and ClientCAs. Without TLS, secrets and
-	// payloads cross the network in clear.
+	// payloads are sent in plain text.
 	TLS *tls.Config
 
-	// Cluster makes the server a part of a cluster. Nil, the default, is a single server. The Dir of
-	// a single server that has streams is refused: a cluster would delete them.
+	// Cluster makes the server a member of a cluster. Nil, the default, is a single server.
 	Cluster *Cluster
 
-	// Logger receives notices, warnings and errors of the server. Nil, the default, drops them. After a kill it may
-	// receive the error that the "TTL state is outdated" of a stream: the server then reads the stream, and nothing is
-	// lost.
+	// Logger receives notices, warnings and errors of the server. Nil, the default, discards them.
+	// After the process was killed, the server may log the error that the "TTL state is outdated" of a
+	// stream. It then reads the stream, and nothing is lost.
 	Logger Logger
 }
 
-// User is a client of a server. Package adapters/nats has lists of subjects for the usual roles.
+// User is a user that may connect to a server. Package adapters/nats has lists of subjects for the
+// usual roles; see Permissions there.
 type User struct {
 	Name     string
 	Password string // the password itself, or its bcrypt hash
@@ -84,7 +84,7 @@ type User struct {
 }
 
 // Cluster describes the cluster of a server. All fields except TLS are required. A cluster that
-// stores three replicas of everything has three servers, and works while two of them do.
+// stores three replicas has at least three servers. With three servers, it works while two of them run.
 type Cluster struct {
 	// Name is the name of the cluster, the same for all servers.
 	Name string

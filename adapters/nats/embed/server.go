@@ -36,9 +36,9 @@ type Server struct {
 	ended bool           // no connection is made any more
 }
 
-// Start starts a server and waits until it accepts connections. It reports all invalid options at
-// once. If another server has the directory, the error is [ErrLocked]. If a single server has used the
-// directory, and this one is to be part of a cluster, or the reverse, it is [ErrClusterMismatch].
+// Start starts a server and waits until it accepts connections, for up to a minute. It reports all
+// invalid options at once. The error is [ErrLocked] if another server uses the directory, and
+// [ErrClusterMismatch] if the directory does not fit Options.Cluster.
 //
 // A server of a cluster accepts connections before the cluster works; see [Server.Ready].
 func Start(o Options) (*Server, error) {
@@ -127,8 +127,9 @@ func run(so *server.Options, log *serverLog) (*server.Server, error) {
 	return s, nil
 }
 
-// Conn returns a new connection that does not use the network. It may do everything, unless the
-// options name one of [Options.Users]. Close it before [Server.Stop], which closes the rest.
+// Conn returns a new connection that does not use the network. It may do everything, unless opts
+// name one of [Options.Users]. Close it before [Server.Stop], which closes all connections that are
+// left.
 func (s *Server) Conn(opts ...natsgo.Option) (*natsgo.Conn, error) {
 	// There is no network that could be slow, so only a busy machine lets it wait.
 	all := append(append([]natsgo.Option{natsgo.Timeout(10 * time.Second)}, s.owner...), natsgo.InProcessServer(s.server))
@@ -160,17 +161,17 @@ func deleteClosed(conns []*natsgo.Conn) []*natsgo.Conn {
 	return open
 }
 
-// URL returns the URL for other processes, with the token if there is one, or "" if the server
-// does not listen. For a server that listens on all interfaces, the host is 127.0.0.1: other
-// machines need the name of this one instead.
+// URL returns the URL for other processes, with the token if there is one, or "" if the server does
+// not listen. If the server listens on all interfaces, the host of the URL is 127.0.0.1; on other
+// machines, replace it with the name of this one.
 func (s *Server) URL() string { return s.url }
 
 // ClusterURL returns the URL for the [Cluster.Routes] of the other servers, with the password, or
 // "" without a cluster. The host is as in [Server.URL].
 func (s *Server) ClusterURL() string { return s.clusterURL }
 
-// Ready waits until the server can store tasks: at once for a single server, and in a cluster when
-// most servers have found one another and this one is up to date. If the context ends first, the
+// Ready waits until the server can store tasks. A single server is ready at once. A server of a
+// cluster is ready when most servers are connected and it is up to date. If ctx ends first, the
 // error wraps its cause.
 func (s *Server) Ready(ctx context.Context) error {
 	// The server has no event for it.
@@ -199,8 +200,8 @@ func (s *Server) ready() (ok bool) {
 	return s.server.JetStreamEnabled() && s.server.JetStreamIsCurrent()
 }
 
-// Stop stops the server and releases its directory. If the context ends first, the error wraps its
-// cause, and the server goes on stopping. Further calls wait for the same end.
+// Stop stops the server and releases its directory. If ctx ends first, the error wraps its cause,
+// and the server continues to stop. Further calls wait for the same end.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stop.Do(func() {
 		s.mu.Lock()
