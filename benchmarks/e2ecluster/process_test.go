@@ -106,6 +106,11 @@ func (p *process) awaitReady() string {
 	case text := <-p.ready:
 		return text
 	case <-p.ended:
+		select {
+		case text := <-p.ready: // it was ready, and has ended since
+			return text
+		default:
+		}
 		p.t.Fatalf("%s has ended before it was ready: %v", p.name, p.command.ProcessState)
 	case <-time.After(patience):
 		p.t.Fatalf("%s does not become ready", p.name)
