@@ -62,7 +62,9 @@
 //     can serve as an idempotency key.
 //   - A repeated submit with the same [WithID] is the same task while that task is outstanding, and
 //     for two minutes after it was first submitted unless the server is restarted.
-//   - The limits of [WithKindLimit] and [WithKeyLimit] hold while leases hold. If an audit
+//   - The limits of [WithKindLimit] and [WithKeyLimit] hold while leases hold. If the end of a
+//     task reaches the server after its lease, when another worker runs the task again, that
+//     execution does not count towards WithKindLimit any more. If an audit
 //     re-creates a consumer, running tasks may run a second time at the same time; see
 //     [Client.Audit].
 //   - [SubmitAll] stores all of its tasks, or none.

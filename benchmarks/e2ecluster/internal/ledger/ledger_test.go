@@ -108,6 +108,17 @@ func TestUndisturbed(t *testing.T) {
 	}
 }
 
+func TestCounted(t *testing.T) {
+	var got []string
+	for _, r := range ledger.Counted(ledger.Runs(account("w1 start a.1 1", "w1 cut", "w1 end a.1 1", "w2 start a.1 2", "w1 mend", "w2 end a.1 2",
+		"w1 start b.1 1", "w1 kill", "w2 start b.1 2", "w2 end b.1 2", "w2 start c.1 1"))) {
+		got = append(got, fmt.Sprint(r.Process, " ", r.Name))
+	}
+	if diff := cmp.Diff([]string{"w1 a", "w1 b", "w2 b", "w2 c"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Peak equals the largest number of runs that contain a moment.
 func TestPeakIsTheMaximumOverAllMoments(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

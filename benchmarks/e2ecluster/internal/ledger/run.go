@@ -96,6 +96,21 @@ func Undisturbed(runs []Run, lines []Line) []Run {
 	return Select(runs, func(r Run) bool { return !a.disturbed(r, r.To) })
 }
 
+// Counted returns the runs that ended no later than their task. The end of a task may reach the server when the lease is
+// over and another process runs the task again. From then on, the server does not count that run.
+func Counted(runs []Run) []Run {
+	ended := map[taskKey]int64{}
+	for _, r := range runs {
+		if first, known := ended[r.task()]; r.How == End && (!known || r.To < first) {
+			ended[r.task()] = r.To
+		}
+	}
+	return Select(runs, func(r Run) bool {
+		first, known := ended[r.task()]
+		return !known || r.To <= first
+	})
+}
+
 // firstLines returns the times of the first lines about tasks.
 func firstLines(lines []Line) map[taskKey]int64 {
 	first := map[taskKey]int64{}
