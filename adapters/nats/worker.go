@@ -57,8 +57,9 @@ type Worker struct {
 	cut                    chan struct{}           // closed when the connection is closed for good
 	left                   *taskmanager.DrainError // set before finished is closed
 
-	// mu guards the rest, and the fields of deliveries that say so. No call is made while it is held. Each
-	// delivery is in held from its arrival until it is settled; byID has those of them that the process answers for.
+	// mu guards the rest, and the fields of deliveries that say so. No call is made while it is held, except by
+	// describe. Each delivery is in held from its arrival until it is settled; byID has those of them that the
+	// process answers for.
 	mu       sync.Mutex
 	kinds    map[string]*kind
 	started  bool

@@ -43,7 +43,7 @@ func TestCluster(t *testing.T) {
 	js, st := stream(t, nc, "a", 3)
 	publish := func() {
 		t.Helper()
-		if _, err := js.Publish(within(t, 20*time.Second), "a", nil); err != nil {
+		if _, err := js.Publish(within(t, 20*time.Second), "a", nil, jetstream.WithRetryAttempts(50)); err != nil {
 			t.Fatal(err)
 		}
 	}
