@@ -8,18 +8,18 @@ import (
 	"github.com/seed56799101/taskmanager/scheduler/restart"
 )
 
-// Errors of a store. All others mean that the store could not be reached, and that nobody knows
-// whether the call has had an effect.
+// Errors of a store. Any other error means that the store could not be reached: the call may or may
+// not have had an effect.
 var (
 	errExists = errors.New("store: a task of that name is outstanding")
 	errLost   = errors.New("store: the lease belongs to somebody else now")
 )
 
-// store is what an adapter needs of an engine. README.md says how to do it with PostgreSQL and with
-// Redis. A store is safe for concurrent use, also by several processes.
+// store is what an adapter needs of an engine. README.md has it for PostgreSQL and Redis. A store
+// is safe for concurrent use, also by several processes.
 //
-// An outstanding task is one row, with the name as its primary key. So the row itself keeps the name
-// unique, for as long as the task exists and no longer.
+// An outstanding task is one row, with the name as its primary key. So the row itself keeps the
+// name unique, for as long as the task exists and no longer.
 type store interface {
 	// insert stores a task, or returns errExists. The task is due at the given time, and at once if that
 	// has passed or is zero.
@@ -29,13 +29,13 @@ type store interface {
 	// holder of the lease learns it from renew.
 	remove(ctx context.Context, name string) (found bool, err error)
 
-	// lease takes at most n tasks that are of one of the kinds, due, and held by no valid lease, those first
-	// that have been due for longest. A lease is valid for the given time, and then another call may take
-	// the task. Tasks of other kinds stay for processes that handle those.
+	// lease takes at most n tasks of the kinds that are due and have no valid lease, in the order in which
+	// they became due. A lease is valid for the given time. After that, another call may take the task.
+	// Tasks of other kinds stay, for processes that handle them.
 	lease(ctx context.Context, kinds []string, n int, valid time.Duration) ([]lease, error)
 
-	// renew makes leases valid for the given time from now, and returns those that are lost: their tasks
-	// have other leases now, or are no longer outstanding.
+	// renew extends leases to the given time from now, and returns the lost ones: their tasks have other
+	// leases now, or are no longer outstanding.
 	renew(ctx context.Context, ls []lease, valid time.Duration) (lost []lease, err error)
 
 	// complete removes a task that has succeeded. It and the methods below return errLost, and change
@@ -46,7 +46,7 @@ type store interface {
 	// after the delay of the history.
 	giveBack(ctx context.Context, l lease, history restart.State) error
 
-	// bury removes a task that has failed for good, and keeps the reason for those who look after it.
+	// bury removes a task that has failed for good, and keeps it with the reason as a dead letter.
 	bury(ctx context.Context, l lease, reason string) error
 }
 
@@ -63,13 +63,13 @@ type task struct {
 // lease is the right to run a task for a while.
 type lease struct {
 	task
-	// token differs between all leases of the store. A holder whose lease has run out cannot settle
-	// the task of its successor, since the store compares tokens.
+	// token is unique among all leases of the store. The store compares it, so a worker whose lease has
+	// expired cannot settle the task.
 	token int64
-	// history is what the last giveBack has stored. Before that, it only has the time at which the task
-	// was due.
+	// history is what the last giveBack has stored. Before the first one, it has only the time at which
+	// the task was due.
 	history restart.State
-	// crashes is the number of leases that have run out since then: the task may have killed its
-	// process each time.
+	// crashes is the number of leases that have expired since then: the task may have killed its process
+	// each time.
 	crashes int
 }
