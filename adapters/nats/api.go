@@ -47,8 +47,9 @@ func (c *Client) ask(ctx context.Context, subject string, req, resp any) error {
 func (c *Client) again(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, stop := bounded(ctx)
 	defer stop()
-	// The time for an attempt grows without a bound: a long list over a slow line takes as long as it takes. It grows
-	// slowly beyond attemptMost: then the request is more probably lost, with another server than that of the connection.
+	// The time for an attempt grows without a bound: a long list over a slow line takes as long as it
+	// takes. It grows slowly beyond attemptMost: then the request is more probably lost, with another
+	// server than that of the connection.
 	timeout, wait := attemptTimeout, firstPause
 	var gone time.Time // since when the server does not know the stream, see goneMost
 	for try := 1; ; try++ {

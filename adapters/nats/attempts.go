@@ -176,9 +176,9 @@ func (a *attempts) noStream(err error) (again bool, _ error) {
 	return false, a.definite(err) // it was deleted
 }
 
-// noAnswer is the case that the server has not answered in time, on a connection that still exists. It does not answer if it
-// refuses the subject to the user, and if it cannot write. Such a server still answers what it need not
-// store.
+// noAnswer is the case that the server has not answered in time, on a connection that still exists.
+// It does not answer if it refuses the subject to the user, and if it cannot write. Such a server
+// still answers what it need not store.
 func (a *attempts) noAnswer(ctx context.Context) (again bool, _ error) {
 	a.unknown = true
 	if refused := a.c.forbidden(a.subject); refused != nil {

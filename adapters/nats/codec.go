@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Codec converts payloads and results to bytes and back. It must be safe for concurrent use.
-// Submitters and workers of a namespace need the same codec. A worker gives back a task whose codec
-// it does not have, so that another worker can run it; after some attempts the task becomes a dead
+// Codec converts payloads and results to bytes and back. It must be safe for concurrent use. A
+// worker can decode payloads of the codec of its client, and of [JSON]. It gives back a task with
+// another codec, so that another worker can run it; after three times the task becomes a dead
 // letter.
 type Codec interface {
 	// Name identifies the format, such as "json": at most 32 ASCII letters, digits and the

@@ -84,8 +84,8 @@ func (w *Worker) consumerOf(ctx context.Context, s *source, ensure bool) (time.T
 
 // ensureConsumer returns when the consumer of a source was made, and makes it if it is missing.
 //
-// It does not shorten the lease of a consumer while others may use it: they extend their leases by the longer one, and
-// would lose them without notice.
+// It does not shorten the lease of a consumer while others may use it: they extend their leases by
+// the longer one, and would lose them without notice.
 func (w *Worker) ensureConsumer(ctx context.Context, s *source) (made time.Time, err error) {
 	want := jetstream.ConsumerConfig{
 		Durable: s.durable, FilterSubject: s.filter, AckPolicy: jetstream.AckExplicitPolicy,

@@ -6,13 +6,14 @@ import (
 	"fmt"
 )
 
-// A task that ends its process is found by its deliveries: one that ends without a record counts as a crash. With it
-// count, however, the tasks that the process had at the same time, executed or not. Their leases end together, so they
-// come to the next worker together, and die with it again.
+// A task that ends its process is found by its deliveries: one that ends without a record counts as
+// a crash. With it count, however, the tasks that the process had at the same time, executed or
+// not. Their leases end together, so they come to the next worker together, and die with it again.
 //
-// So the last crash that a task may have is counted in another way. A task that has one crash left is a suspect. When
-// its execution begins, the worker records that, and only the end of such an execution without another record counts.
-// The workers of a client execute one suspect at a time, unless one has waited for some seconds.
+// So the last crash that a task may have is counted in another way. A task that has one crash left
+// is a suspect. When its execution begins, the worker records that, and only the end of such an
+// execution without another record counts. The workers of a client execute one suspect at a time,
+// unless one has waited for some seconds.
 
 // mostUnseen returns how many crashes in a row are counted by deliveries alone, if a task is dead after a number of
 // crashes. With one permitted crash there is nothing to tell the tasks of a process apart.
@@ -61,8 +62,8 @@ func (h history) account(delivered uint64, delayed bool, permitted int) history 
 // isSuspect reports whether the task may crash once more, and is dead then.
 func (d *delivery) isSuspect() bool { return d.hist.Crashes >= mostUnseen(d.w.c.cfg.crashes) }
 
-// aloneTries is how often a suspect waits for others, with the waits of slotWait: three seconds together. A suspect that
-// takes long must not delay the others for as long.
+// aloneTries is how often a suspect waits for others, with the waits of slotWait: three seconds
+// together. A suspect that takes long must not delay the others for as long.
 const aloneTries = 5
 
 // goAlone reports whether a suspect may be executed now. The delivery has the token of the client then, or has waited
@@ -95,9 +96,9 @@ func (n crashError) Error() string {
 	return fmt.Sprintf("nats: the worker of the task has died, or has lost the lease, %d times in a row while it had the task; does the task end its process?", int(n))
 }
 
-// recordAlone records that the execution of a suspect begins. With an error there is no execution. A server that is full
-// may have no room until just such tasks have run, so without a record they are executed as well, as long as
-// their deliveries permit it.
+// recordAlone records that the execution of a suspect begins. With an error there is no execution.
+// A server that is full may have no room until just such tasks have run, so without a record they
+// are executed as well, as long as their deliveries permit it.
 func (d *delivery) recordAlone(ctx context.Context) error {
 	d.w.mu.Lock()
 	record := d.recordLocked()

@@ -62,11 +62,11 @@
 //     can serve as an idempotency key.
 //   - A repeated submit with the same [WithID] is the same task while that task is outstanding, and
 //     for two minutes after it was first submitted unless the server is restarted.
-//   - The limits of [WithKindLimit] and [WithKeyLimit] hold while leases hold. If the end of a
-//     task reaches the server after its lease, when another worker runs the task again, that
-//     execution does not count towards WithKindLimit any more. If an audit
-//     re-creates a consumer, running tasks may run a second time at the same time; see
-//     [Client.Audit].
+//   - The limits of [WithKindLimit] and [WithKeyLimit] hold while leases hold. There are two
+//     exceptions. If the end of an execution reaches the server after the lease, while another
+//     worker runs the task again, that other execution does not count towards WithKindLimit any
+//     more. If an audit re-creates a consumer, running tasks may run a second time at the same
+//     time; see [Client.Audit].
 //   - [SubmitAll] stores all of its tasks, or none.
 //   - Each time of a schedule is submitted at most once, by one of the processes that run the
 //     schedule; see [Repeat]. There is one exception: the process dies before it has recorded the

@@ -8,9 +8,10 @@ import (
 
 const hexDigits = "0123456789ABCDEF"
 
-// encode returns s as one token of a subject, which is a key of a bucket too. ASCII letters, digits,
-// "-", "_" and "/" stay, so that subjects are legible; each other byte becomes "=XX". The empty text is "=". Different
-// texts have different tokens, and no text can add a token or a wildcard to a subject.
+// encode returns s as one token of a subject, which is a key of a bucket too. ASCII letters,
+// digits, "-", "_" and "/" stay, so that subjects are legible; each other byte becomes "=XX". The
+// empty text is "=". Different texts have different tokens, and no text can add a token or a
+// wildcard to a subject.
 func encode(s string) string {
 	if s == "" {
 		return "="

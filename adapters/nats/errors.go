@@ -68,8 +68,8 @@ func (e *mark) Error() string { return e.text }
 // ErrorType returns the attribute error.type for telemetry.
 func (e *mark) ErrorType() string { return e.kind }
 
-// wrapf is fmt.Errorf for errors that wrap others: the name of the package is not repeated in the text. Those of package
-// natsgo begin with the same name.
+// wrapf is fmt.Errorf for errors that wrap others: the name of the package is not repeated in the
+// text. Those of package natsgo begin with the same name.
 func wrapf(format string, args ...any) error { return &wrapError{fmt.Errorf(format, args...)} }
 
 type wrapError struct{ err error }

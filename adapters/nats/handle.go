@@ -51,10 +51,11 @@ func WithRestart(policy restart.Policy) HandleOption {
 }
 
 // WithKindLimit limits how many tasks of the kind run at once, in all workers together. The limit
-// is exact. It also counts tasks that were delivered and wait: those that wait to run again, and
-// those with a delay. So n tasks that are due tomorrow stop a kind with the limit n until then; use
-// a kind without a limit for tasks with long delays. Tasks of the kind are taken in the order of
-// their arrival, and their levels only order tasks within one process.
+// is exact while the workers hold their leases. It also counts tasks that were delivered and wait:
+// those that wait to run again, and those with a delay. So n tasks that are due tomorrow stop a
+// kind with the limit n until then; use a kind without a limit for tasks with long delays. Tasks of
+// the kind are taken in the order of their arrival, and their levels only order tasks within one
+// process.
 //
 // All workers of the kind need the same limit; the worker that starts last sets it. A limit can be
 // changed at any time. It can be introduced or removed only while no other process handles the

@@ -41,7 +41,8 @@ type history struct {
 // stateTimeout bounds each request for a history.
 const stateTimeout = 5 * time.Second
 
-// errSuperseded is the error of a record that a newer one has replaced: of a later task of the name, or of a later delivery.
+// errSuperseded is the error of a record that a newer one has replaced: of a later task of the
+// name, or of a later delivery.
 var errSuperseded = errors.New("nats: a later delivery has the task, or a later task the name")
 
 // readHistory loads the history of the task of a delivery, which stays empty if there is none. After

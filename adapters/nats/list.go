@@ -16,7 +16,7 @@ import (
 type Search struct {
 	Text  string // a part of the name; empty: any name
 	Kind  string // empty: any kind
-	Limit int    // the most tasks of the answer; 100 if it is not positive
+	Limit int    // the maximum number of results; 100 if it is not positive
 }
 
 const (
@@ -39,9 +39,9 @@ func (s Search) selects(kind, name string) bool {
 
 // Page is a part of the outstanding tasks.
 type Page struct {
-	Tasks    []Status // those that run, the longest first; those that processes have; then the others, in the order of their submits
+	Tasks    []Status // running tasks, the oldest start first; then those that wait in a process; then the others, in the order of their submits
 	Total    uint64   // all outstanding tasks of the namespace, whatever the search
-	Complete bool     // these are all tasks that the search selects
+	Complete bool     // whether these are all tasks that the search selects
 
 	// Running tells how many tasks each process runs, whatever the search, by the id of the process. Processes
 	// that do not answer are not in it.
@@ -194,7 +194,7 @@ func (c *Client) addStored(ctx context.Context, s Search, p *Page, known map[str
 type DeadPage struct {
 	Letters  []DeadLetter // the newest first
 	Total    uint64       // all dead letters of the namespace, whatever the search
-	Complete bool         // these are all dead letters that the search selects
+	Complete bool         // whether these are all dead letters that the search selects
 }
 
 // LatestDeadLetters returns the newest dead letters that a search selects. Its cost is bounded: it

@@ -212,16 +212,16 @@ func WithClock(now func() time.Time) Option {
 	}
 }
 
-// ConnOptions returns options for [natsgo.Connect] that suit this package: a lost connection is
-// restored for ever, with random waits between the attempts, and events are logged to l, which may
-// be nil. Add your own options for credentials and TLS:
+// ConnOptions returns options for [natsgo.Connect] that suit this package: after the loss of a
+// connection, the client reconnects without a limit of attempts, with random waits between them.
+// Events are logged to l, which may be nil. Add your own options for credentials and TLS:
 //
 //	nc, err := natsgo.Connect(url, append(nats.ConnOptions(log), natsgo.UserCredentials(file))...)
 //
 // The first connection is not retried, so wrong credentials are reported at once. If the
-// credentials become invalid later, the server closes the connection. The client then reconnects
-// until it succeeds, and logs an error at most every ten seconds. Meanwhile submits wait for a
-// connection as long as their contexts permit.
+// credentials become invalid later, the server closes the connection. The client then tries to
+// reconnect until it succeeds, and logs an error at most every ten seconds. Meanwhile submits wait
+// for a connection as long as their contexts permit.
 func ConnOptions(l taskmanager.Logger) []natsgo.Option {
 	log := logger{l}
 	refusals := &rateLog{to: log}

@@ -149,9 +149,10 @@ func (p *puller) poll(ctx context.Context, s *source, index, room int) int {
 	return p.await(ctx, map[*source]string{s: token})
 }
 
-// probe asks those sources of a level for tasks that were empty a while ago, and returns how many tasks came.
-// The level begins at a place of the order. With many kinds, most sources are empty as a rule, so many are asked before
-// the first answer is awaited: as many as there is room, which they share.
+// probe asks those sources of a level for tasks that were empty a while ago, and returns how many
+// tasks came. The level begins at a place of the order. With many kinds, most sources are empty as
+// a rule, so many are asked before the first answer is awaited: as many as there is room, which
+// they share.
 func (p *puller) probe(ctx context.Context, first, room int) (got int) {
 	begin := time.Now()
 	probed := false
@@ -170,7 +171,8 @@ func (p *puller) probe(ctx context.Context, first, room int) (got int) {
 	return got
 }
 
-// probeSome asks at most room sources that have been empty long enough at the begin. It returns the tokens of the requests.
+// probeSome asks at most room sources that have been empty long enough at the begin. It returns the
+// tokens of the requests.
 func (p *puller) probeSome(begin time.Time, first, room int) map[*source]string {
 	now := time.Now()
 	var empty []int
@@ -194,9 +196,9 @@ func (p *puller) probeSome(begin time.Time, first, room int) map[*source]string 
 	return asked
 }
 
-// await waits for the answers to polls, and returns how many tasks came. It waits a little longer if the worker drains: in a
-// cluster, a task that is under way when the subscription ends is lost until its lease ends. Without a connection
-// nothing can come.
+// await waits for the answers to polls, and returns how many tasks came. It waits a little longer
+// if the worker drains: in a cluster, a task that is under way when the subscription ends is lost
+// until its lease ends. Without a connection nothing can come.
 func (p *puller) await(ctx context.Context, asked map[*source]string) (got int) {
 	sent := time.Now()
 	for {

@@ -62,13 +62,13 @@ func (s *Status) UnmarshalJSON(data []byte) error {
 // Process is a worker that is present, as it last described itself. A worker whose process has died
 // stays in the list for up to 30 seconds.
 type Process struct {
-	ID      string    `json:"id"`      // unique among all processes, also earlier ones
-	Name    string    `json:"name"`    // as the program chose; the host and the process id by default
+	ID      string    `json:"id"`      // unique among all workers, also earlier ones
+	Name    string    `json:"name"`    // see [WithProcessName]
 	Host    string    `json:"host"`    // the name of the machine
-	PID     int       `json:"pid"`     // the number of the process on it
+	PID     int       `json:"pid"`     // the process id on that machine
 	Kinds   []string  `json:"kinds"`   // the kinds that it handles, sorted
 	Workers int       `json:"workers"` // how many tasks it can run at once
-	Running int       `json:"running"` // how many it had at that time
+	Running int       `json:"running"` // how many tasks it had at the time Seen
 	Started time.Time `json:"started"` // when it began to pull, by the server's clock
 	Seen    time.Time `json:"seen"`    // when it described itself, by the server's clock
 }
@@ -76,10 +76,10 @@ type Process struct {
 // KindInfo counts the tasks of one kind. See [Client.Kinds].
 type KindInfo struct {
 	Kind        string `json:"kind"`
-	Waiting     uint64 `json:"waiting"`      // tasks that no worker has been given yet
-	Running     uint64 `json:"running"`      // tasks that workers were given, or that wait to run again
+	Waiting     uint64 `json:"waiting"`      // tasks that were not delivered to a worker yet
+	Running     uint64 `json:"running"`      // delivered tasks: they run, wait for their delay, or wait to run again
 	Dead        uint64 `json:"dead"`         // dead letters
-	HasConsumer bool   `json:"has_consumer"` // whether workers have ever asked for the kind
+	HasConsumer bool   `json:"has_consumer"` // whether a worker has ever handled the kind
 }
 
 // DeadLetter is the record of a task that has failed for good, or was too late to run.

@@ -73,10 +73,10 @@ func (c *Client) settle(ctx context.Context, e *envelope, m *natsgo.Msg, unknown
 }
 
 // known reports whether the server has stored a message with this id in the last two minutes. The
-// question is a message that it never stores, because of a header that is invalid. The id is checked
-// before that, by a server alone and by a cluster. Most other headers will not do: a server alone checks
-// Nats-Expected-Last-Sequence before the id, and a cluster checks Nats-Expected-Last-Msg-Id so late that the failure stops
-// the stream.
+// question is a message that it never stores, because of a header that is invalid. The id is
+// checked before that, by a server alone and by a cluster. Most other headers will not do: a server
+// alone checks Nats-Expected-Last-Sequence before the id, and a cluster checks
+// Nats-Expected-Last-Msg-Id so late that the failure stops the stream.
 func (c *Client) known(ctx context.Context, m *natsgo.Msg) (known bool, err error) {
 	a := c.newAttempts(ctx)
 	a.subject = m.Subject

@@ -270,8 +270,9 @@ func (d *delivery) settleCall(ctx context.Context, body []byte) error {
 	}
 }
 
-// remove removes a task that has ended, and its history. The message does no harm twice, so it is repeated until it is
-// confirmed. If the lease is lost before, the task belongs to another worker, and so does its history.
+// remove removes a task that has ended, and its history. The message does no harm twice, so it is
+// repeated until it is confirmed. If the lease is lost before, the task belongs to another worker,
+// and so does its history.
 func (d *delivery) remove(ctx context.Context, mark []byte) {
 	defer d.w.release(d)
 	err := d.insist(ctx, func(ctx context.Context) error { return d.settleCall(ctx, mark) })

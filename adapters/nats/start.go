@@ -198,8 +198,9 @@ func (w *Worker) sourcesOf(level Priority) (list []*source) {
 	return list
 }
 
-// durable returns the name of a consumer: that of a level of a kind, or, with an empty level, that of a kind with a limit.
-// The prefixes differ, so no two kinds share one. Names of consumers cannot have a slash.
+// durable returns the name of a consumer: that of a level of a kind, or, with an empty level, that
+// of a kind with a limit. The prefixes differ, so no two kinds share one. Names of consumers cannot
+// have a slash.
 func durable(kind, level string) string {
 	name := strings.ReplaceAll(encode(kind), "/", "=2F")
 	if level == "" {

@@ -124,7 +124,8 @@ func supersedes(t taskAnswer, had Status) bool {
 	return t.Status.StartedAt.After(had.StartedAt)
 }
 
-// described returns the status of a task that a process has, as that describes it. stored is what is known without it.
+// described returns the status of a task that a process has, as that describes it. stored is what
+// is known without it.
 func (c *Client) described(stored Status, process string, t taskAnswer) Status {
 	s := Status{
 		TaskStatus: t.Status, Kind: t.Kind, Process: process, ID: t.ID, Level: cmp.Or(t.Level, stored.Level), Deadline: stored.Deadline,

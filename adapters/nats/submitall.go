@@ -188,9 +188,9 @@ func (b *batch) unclear(err error, unknown bool) error {
 	return err
 }
 
-// publishBatch sends the messages once, as one batch of the server. The server answers the first one, so that a batch that it
-// refuses altogether costs little, and the last one. If careful, it answers each, which takes longer, and
-// tells why one is refused.
+// publishBatch sends the messages once, as one batch of the server. The server answers the first
+// one, so that a batch that it refuses altogether costs little, and the last one. If careful, it
+// answers each, which takes longer, and tells why one is refused.
 func (c *Client) publishBatch(ctx context.Context, messages []*natsgo.Msg, careful bool) error {
 	id, last := nuid.Next(), len(messages)-1
 	for i, m := range messages {

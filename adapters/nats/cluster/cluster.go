@@ -229,8 +229,8 @@ func (s *source) Delete(ctx context.Context, l dashboard.DeadLetter) error {
 	return err
 }
 
-// letter returns the dead letter that a browser names. The client compares its name with that of the sequence. Tasks of this
-// package have a kind; a client would not compare an empty one.
+// letter returns the dead letter that a browser names. The client compares its name with that of
+// the sequence. Tasks of this package have a kind; a client would not compare an empty one.
 func letter(l dashboard.DeadLetter) (nats.DeadLetter, error) {
 	seq, err := strconv.ParseUint(l.ID, 10, 64)
 	if err != nil || seq == 0 || l.Kind == "" || l.Name == "" {

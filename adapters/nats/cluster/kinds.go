@@ -13,8 +13,8 @@ const (
 	kindsPause = 30 * time.Second        // after a count that takes longer
 )
 
-// kindCounter counts the tasks by kind, if that does not take too long: its cost is linear in the number of tasks that wait
-// without a process for their kind. It is safe for concurrent use.
+// kindCounter counts the tasks by kind, if that does not take too long: its cost is linear in the
+// number of tasks that wait without a process for their kind. It is safe for concurrent use.
 type kindCounter struct {
 	count func(ctx context.Context) ([]nats.KindInfo, error)
 
