@@ -12,7 +12,7 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// Thumbnail is the input of a task. It has its kind with it.
+// Thumbnail is the payload of a task. Its method Kind returns the kind of the task.
 type Thumbnail struct{ ID int }
 
 // Kind returns the kind of the task.
@@ -61,7 +61,7 @@ func Example_worker() {
 	}
 }
 
-// The result is kept for an hour, unless WithResult says otherwise.
+// The result is kept for an hour, unless WithResult sets another time.
 func ExampleAsync() {
 	ctx := context.Background()
 	c := open(ctx)
@@ -88,7 +88,7 @@ func ExampleSubmitAll() {
 	}
 }
 
-// midnight is a timetable. Package adapters/cron makes them of cron expressions.
+// midnight is a timetable. Package adapters/cron makes timetables of cron expressions.
 type midnight struct{}
 
 // Next returns the next midnight in UTC.
@@ -97,7 +97,7 @@ func (midnight) Next(after time.Time) time.Time {
 	return time.Date(y, m, d+1, 0, 0, 0, 0, time.UTC)
 }
 
-// Every process may do this: each midnight, one of them submits the task.
+// Any number of processes may run this. At each midnight, one of them submits the task.
 func ExampleRepeat() {
 	ctx := context.Background()
 	c := open(ctx)
@@ -108,7 +108,7 @@ func ExampleRepeat() {
 	<-s.Done()
 }
 
-// What has failed for one reason is submitted again.
+// The program retries the dead letters with a certain reason.
 func ExampleClient_DeadLetters() {
 	ctx := context.Background()
 	c := open(ctx)

@@ -60,45 +60,43 @@
 //
 // # Several processes
 //
-// With -cluster, the command run reads no file itself. It submits a task for each file to a
-// cluster, and collects the results. The processes of the command worker read the files. They may
-// be started and ended during the run. The digest equals that of a run in one process.
+// With -cluster, the command run reads no file itself. It submits a task for each file to a cluster, and collects the
+// results. The processes of the command worker read the files. They may be started and ended during the run. The digest
+// equals that of a run in one process.
 //
 //	tasklab run -dir DIR -cluster embed
 //	TASKLAB_CLUSTER=nats://SECRET@127.0.0.1:PORT tasklab worker
 //
-// With -cluster embed, the cluster is a NATS server in the process of the run, and that process
-// also reads files. The run prints the URL for the workers, which contains a random secret. The
-// server listens at a loopback address, since the connections are not encrypted.
+// With -cluster embed, the cluster is a NATS server in the process of the run, and that process also reads files. The
+// run prints the URL for the workers, which contains a random secret. The server listens at a loopback address, since
+// the connections are not encrypted.
 //
-// A cluster of several machines needs a separate NATS server with JetStream (nats-server -js) and
-// TLS. Pass its URL to both commands with -cluster URL. Credentials are part of the URL. All users
-// of a machine can see the arguments of its processes, so put a URL with credentials into the
-// environment variable TASKLAB_CLUSTER. The worker reads it by default, and the run with -cluster
-// env. The names of all streams begin with tasklab; see package adapters/nats.
+// A cluster of several machines needs a separate NATS server with JetStream (nats-server -js) and TLS. Pass its URL to
+// both commands with -cluster URL. Credentials are part of the URL. All users of a machine can see the arguments of its
+// processes, so put a URL with credentials into the environment variable TASKLAB_CLUSTER. The worker reads it by
+// default, and the run with -cluster env. The names of all streams begin with tasklab; see package adapters/nats.
 //
-// A task has the path of the file, not its content. So the workers run on the same machine, or have
-// the directory mounted: at the same place, or at the one that -dir names. A worker opens only
-// files below that directory. Without -dir, the task names the directory: every program that may
-// submit tasks can then get digests of all files that the worker may read.
+// A task has the path of the file, not its content. So the workers run on the same machine, or have the directory
+// mounted: at the same place, or at the one that -dir names. A worker opens only files below that directory. Without
+// -dir, the task names the directory: every program that may submit tasks can then get digests of all files that the
+// worker may read.
 //
-// A task also has the size and the modification time of the file. A file that has changed since the
-// run found it is a failure, and so is a file that cannot be read after -retries more attempts. The
-// flags -max, -scaler, -restart, -retries and so on are those of the workers.
+// A task also has the size and the modification time of the file. A file that has changed since the run found it is a
+// failure, and so is a file that cannot be read after -retries more attempts. The flags -max, -scaler, -restart,
+// -retries and so on are those of the workers.
 //
-// If a worker dies or cannot reach the server, its lease expires, by default after 5 s, and other
-// workers read its files. A worker that is interrupted gives its files back at once. If no worker
-// comes, the run says so and waits. An interrupt of the run cancels the remaining tasks.
+// If a worker dies or cannot reach the server, its lease expires, by default after 5 s, and other workers read its
+// files. A worker that is interrupted gives its files back at once. If no worker comes, the run says so and waits. An
+// interrupt of the run cancels the remaining tasks.
 //
-// With -cluster embed -store STORE, the data of the server, and a journal of the files that were
-// read, are in the directory STORE. If the run is interrupted or killed, the same command continues
-// it. It reads files again that have changed since.
+// With -cluster embed -store STORE, the data of the server, and a journal of the files that were read, are in the
+// directory STORE. If the run is interrupted or killed, the same command continues it. It reads files again that have
+// changed since.
 //
-// With -dashboard, the page shows the cluster: its processes, the waiting files and the failed
-// ones.
+// With -dashboard, the page shows the cluster: its processes, the waiting files and the failed ones.
 //
-// The command demo-cluster reads a directory in its own process, and then in worker processes,
-// three by default. It kills one of these on the way, and compares the digests.
+// The command demo-cluster reads a directory in its own process, and then in worker processes, three by default. It
+// kills one of these on the way, and compares the digests.
 //
 // # The queue
 //
@@ -365,9 +363,9 @@
 //	  process          the name
 //	  files, bytes     what they read
 //
-// With -cluster, a queue wait is the time from the submit of a file to its result, without the run
-// time. The restarts include executions after the end of a process. attempts is 0 if it is unknown,
-// late is 0, and the fields about the manager have no meaning.
+// With -cluster, a queue wait is the time from the submit of a file to its result, without the run time. The restarts
+// include executions after the end of a process. attempts is 0 if it is unknown, late is 0, and the fields about the
+// manager have no meaning.
 //
 // Percentiles are exact to three digits; those of keys are exact; those of no files are
 // 0. The digest covers one line per file, "SHA-256  path", in the byte-wise order of
