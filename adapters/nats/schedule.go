@@ -22,6 +22,9 @@ import (
 // server cannot be reached or the machine is suspended, then only the last of the missed times is
 // submitted, late.
 //
+// There is one exception. A process may be paused for longer than the interval just as it submits. If
+// other processes have skipped the time meanwhile, it is submitted late, after a later one.
+//
 // The times are those of the server's clock, so the clocks of the processes may differ. The
 // timetable gets wall times in the local time zone. If the time zones of the processes may differ,
 // use a timetable that names its zone, as package adapters/cron can. A timetable with a fixed
@@ -248,9 +251,13 @@ func (s *Schedule) attempt(ctx context.Context, t *turn) (time.Time, error) {
 	if t.submitted {
 		return t.due, s.moveMark(ctx, t)
 	}
+	began := time.Now()
 	mark, revision, err := s.mark(ctx)
 	if err != nil {
 		return t.due, fmt.Errorf("read the mark: %w", err)
+	}
+	if time.Since(began) > 2*attemptMost { // the read has ended before
+		return t.due, errors.New("the process was paused, so the mark may be old")
 	}
 	t.revision = revision
 	if !mark.IsZero() {
