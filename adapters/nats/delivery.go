@@ -283,7 +283,7 @@ func (d *delivery) settleSubject() string {
 	return d.ack
 }
 
-// gone reports whether the lease is lost. It looks at the time: a process that has stood still may come
+// gone reports whether the lease is lost. It looks at the time: a process that was paused may come
 // here before the regular check. Nothing is settled then, since another worker may have the task.
 func (d *delivery) gone() bool {
 	d.w.mu.Lock()
@@ -292,8 +292,8 @@ func (d *delivery) gone() bool {
 	return d.lost
 }
 
-// stale handles a delivery that has waited for so long in a buffer, since the process or the network stood
-// still, that its lease may be over. It is neither run nor given back: another worker may have the task.
+// stale handles a delivery that has waited for so long in a buffer, since the process was paused or the
+// network was blocked, that its lease may be over. It is neither run nor given back: another worker may have the task.
 func (w *Worker) stale(d *delivery) {
 	if d.env, d.fault = w.c.parse(d.msg.Subject, d.msg.Header); d.fault != nil {
 		return

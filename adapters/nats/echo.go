@@ -19,12 +19,12 @@ type echo struct {
 // The server keeps the order of what a stream sends: tasks, and confirmations. So what comes after
 // the confirmation of some message was sent by the server after the worker had sent that message.
 // Nothing in a task tells when the server has delivered it; it may have been in a buffer for longer
-// than the lease while the process, the network or the stream stood still. A stream does so while
-// it writes what has arrived: with a disk that is slow to sync, for seconds. A message to the
+// than the lease while the process was paused, or the network or the stream was blocked. A stream
+// is blocked while it writes what has arrived: with a disk that is slow to sync, for seconds. A message to the
 // worker's own inbox would overtake the tasks then.
 //
 // In a cluster, consumers have leaders of their own, and each asks the majority before it sends a
-// task. What stands still there for longer than a lease, the echo does not show.
+// task. The echo does not show what is blocked there for longer than a lease.
 
 // echoSubject returns the subject of echoes by a consumer: that of settling a task that does not exist. An extension
 // of its lease, which is confirmed like any other, does nothing.

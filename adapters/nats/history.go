@@ -148,7 +148,7 @@ func (d *delivery) writeHistory(ctx context.Context) error {
 			return err
 		}
 		newer := d.hist.Deliveries > mine.Deliveries
-		if d.hist = mine; newer { // this process has stood still meanwhile
+		if d.hist = mine; newer { // this process was paused meanwhile
 			return errSuperseded
 		}
 	}

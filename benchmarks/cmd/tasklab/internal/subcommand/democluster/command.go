@@ -43,15 +43,15 @@ func newCommand() *command {
 func (c *command) Declare(flags *flag.FlagSet) {
 	flags.StringVar(&c.dir, "dir", c.dir, "read every regular file below `DIR` (required)")
 	flags.IntVar(&c.processes, "processes", c.processes, "start `N` worker processes")
-	flags.DurationVar(&c.lease, "lease", c.lease, "give the files of a dead process to others after `D`")
+	flags.DurationVar(&c.lease, "lease", c.lease, "let other workers have the files of a dead one after `D`")
 }
 
 // Explain describes the demonstration.
 func (*command) Explain(help io.Writer) {
 	output.Say(help, `
-The command reads the files in this process first, for comparison. Then it starts a NATS server in this process and
-the worker processes, and lets those read the files. After a third of them it kills a worker process (SIGKILL): the files that
-this one had taken are given to the others when its lease is over. In the end both digests must be equal.
+The command first reads the files in this process, for comparison. Then it starts a NATS server in this process, and
+worker processes that read the files. After a third of the files it kills a worker process (SIGKILL). When the lease of
+that process has expired, the other workers get the files that it had taken. At the end, both digests must be equal.
 `)
 }
 

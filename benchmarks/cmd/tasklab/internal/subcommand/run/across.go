@@ -29,10 +29,10 @@ type across struct {
 
 // declare declares the flags.
 func (a *across) declare(flags *flag.FlagSet) {
-	flags.StringVar(&a.at, "cluster", a.at, "let the processes tasklab worker read the files, which get them from the NATS server at `URL`; embed: from one in this process, which then reads too; env: from the one that the environment variable "+cluster.Variable+" names")
+	flags.StringVar(&a.at, "cluster", a.at, "let the processes of tasklab worker read the files; they connect to the NATS server at `URL`; embed: to one in this process, which then reads files too; env: to the one that the environment variable "+cluster.Variable+" names")
 	flags.StringVar(&a.store, "store", a.store, "with -cluster embed, keep the state in `DIR`, so that the same command continues an interrupted run")
 	flags.StringVar(&a.listen, "listen", a.listen, "with -cluster embed, let workers connect at `ADDRESS`; the port 0 means any free one")
-	flags.DurationVar(&a.lease, "lease", a.lease, "with -cluster embed, let others have the files of this process when it was silent for `D`; the same for all workers")
+	flags.DurationVar(&a.lease, "lease", a.lease, "with -cluster embed, let other processes read the files of this one after `D` without a sign of life; the same for all workers")
 }
 
 // Flags that cannot be given with -cluster, by the reason.

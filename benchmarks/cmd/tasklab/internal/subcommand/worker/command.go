@@ -65,13 +65,13 @@ func defaultName() string {
 // Declare declares the flags.
 func (c *command) Declare(flags *flag.FlagSet) {
 	flags.StringVar(&c.url, "cluster", c.url, "get tasks from the NATS server at `URL`; env: from the one that the environment variable "+cluster.Variable+" names")
-	flags.StringVar(&c.name, "name", c.name, "be called `NAME`")
+	flags.StringVar(&c.name, "name", c.name, "set the name of this worker to `NAME`")
 	flags.StringVar(&c.dir, "dir", c.dir, "read files below `DIR`, wherever the run has them; by default, where the run has them")
 	c.manager.DeclareWorkers(flags)
 	flags.Var(&c.scaler, "scaler", "set the number of workers, within the bounds, by the scaler `NAME`; see below")
 	flags.Var(&c.restart, "restart", "retry a file that could not be read by the policy `NAME`; see below")
 	flags.IntVar(&c.retries, "retries", c.retries, "try a file up to `N` more times")
-	flags.DurationVar(&c.lease, "lease", c.lease, "let others have the tasks of this process when it was silent for `D`; the same for all workers")
+	flags.DurationVar(&c.lease, "lease", c.lease, "let other workers have the tasks of this one after `D` without a sign of life; the same for all workers")
 	flags.DurationVar(&c.pace, "pace", c.pace, "take at least `D` for each file, as if the disk were slow")
 	flags.BoolVar(&c.attached, "attached", c.attached, "end when the standard input ends, and so with the program that started this one")
 }
