@@ -14,8 +14,14 @@ import (
 )
 
 // tick advances the time, so that no two tasks are due at the same moment. Otherwise it
-// would be random whether a worker takes the first before the second is due.
-func (s *system) tick() { s.pass(time.Nanosecond) }
+// would be random whether a worker takes the first before the second is due. Executions that are about to
+// heed the ends of their contexts do so.
+func (s *system) tick() {
+	s.pass(time.Nanosecond)
+	for slices.ContainsFunc(s.all(), func(x *modelTask) bool { return !x.heeds.IsZero() }) {
+		s.pass(afterWait)
+	}
+}
 
 // submit submits a task in a random way.
 func (s *system) submit(t *rapid.T) {
@@ -212,8 +218,9 @@ func takesOrders(x *modelTask) bool {
 }
 
 // wait makes a running task wait for another task or for itself. It avoids targets for
-// which the order of events would be random: a task that another one already waits for, and a
-// member of a group, which may end together with others.
+// which the order of events would be random: a task that another one already waits for, a member of
+// a group, which may end together with others, and, for a task that uses resources, one that may end out
+// of turn (see outOfTurn) by a time limit.
 func (s *system) wait(t *rapid.T) {
 	s.tick()
 	s.skipWaits(t)
@@ -224,7 +231,7 @@ func (s *system) wait(t *rapid.T) {
 				return false
 			}
 		}
-		return y.handle != nil && y.group == nil && x.group == nil
+		return y.handle != nil && y.group == nil && x.group == nil && (!x.uses() || y.timeout == 0 && !y.hard)
 	})
 	deaf := rapid.Bool().Draw(t, "deaf")
 	x.waited = make(chan error, 1)
@@ -309,7 +316,7 @@ func (s *system) cancel(t *rapid.T) {
 func (s *system) endContext(t *rapid.T) {
 	s.tick()
 	x := s.pick(t, func(x *modelTask) bool {
-		return x.ctx.Err() == nil && x.run == nil && (isClosed(x.submitted) ||
+		return x.ctx.Err() == nil && x.run == nil && (!x.linked || !s.outOfTurn(x)) && (isClosed(x.submitted) ||
 			s.isBlocked(x) && x.batch == nil && (x.group == nil || x.entry == "within") && !x.linked)
 	})
 	x.endCtx()
@@ -326,8 +333,9 @@ func (s *system) endContext(t *rapid.T) {
 	synctest.Wait()
 }
 
-func (s *system) pause(*rapid.T) {
+func (s *system) pause(t *rapid.T) {
 	s.tick()
+	s.checkPausers(t) // the last task that runs may just have ended
 	s.switchPause()
 	if s.paused {
 		s.m.Pause()

@@ -256,7 +256,7 @@ func (m *model) comeBack(x *modelTask) {
 	m.lent(x, false)
 	m.slots++
 	x.slot, x.coming, x.phase = true, false, taskmanager.Running
-	m.heed(x)
+	m.heedAfterWait(x)
 }
 
 // start starts the next task of the queue, if there is one.
@@ -376,48 +376,6 @@ func (m *model) isBlocked(x *modelTask) bool {
 	return slices.ContainsFunc(m.blocked, func(b []*modelTask) bool { return slices.Contains(b, x) })
 }
 
-// interrupt cancels the context of an execution.
-func (m *model) interrupt(x *modelTask, reason error) {
-	if x.gone == nil {
-		x.gone = reason
-		m.hurry(x)
-	}
-}
-
-// timeOut ends an execution at its time limit, which is a failure.
-func (m *model) timeOut(x *modelTask) {
-	x.late = true
-	m.hurry(x)
-	m.settle()
-}
-
-// hurry models the end of the context of an execution. A deaf wait ignores it. An execution
-// that has lent its slot continues without one.
-func (m *model) hurry(x *modelTask) {
-	back := slices.Contains(m.returning, x)
-	switch {
-	case x.deaf && (x.target != nil || back):
-	case x.phase == taskmanager.Blocked:
-		m.returning = slices.DeleteFunc(m.returning, func(y *modelTask) bool { return x == y })
-		x.target = nil
-		m.comeBack(x)
-	default:
-		x.target = nil
-		m.heed(x)
-	}
-}
-
-// heed ends an execution if its context has ended.
-func (m *model) heed(x *modelTask) {
-	switch {
-	case x.gone != nil:
-		m.stopped(x, x.gone)
-	case x.late:
-		x.late = false
-		m.failed(x, taskmanager.ErrTimeout)
-	}
-}
-
 // wait models a task that waits for another one. It returns false if that would be a
 // deadlock.
 func (m *model) wait(x, target *modelTask, deaf bool) bool {
@@ -458,7 +416,7 @@ func (m *model) resume(x *modelTask) {
 		m.slack++
 		return
 	}
-	m.heed(x) // it runs in its submit and has no slot
+	m.heedAfterWait(x) // it runs in its submit and has no slot
 }
 
 // postpone makes a task wait for its time.

@@ -215,13 +215,16 @@ func (m *model) enter(x *modelTask) {
 func (x *modelTask) refusedByPool() bool { return x.end != nil && x.phase != taskmanager.Finished }
 
 // outOfTurn reports whether it is random what happens if a task ends now: it runs, a submit waits for
-// its place in a group, and both its slot and the room for the other task matter.
+// its place in a group, and both its slot and the room for the other task matter. See lenderWaits for the
+// other case.
 func (m *model) outOfTurn(x *modelTask) bool {
 	switch {
+	case m.lenderWaits(x):
+		return true
 	case x.group == nil || len(x.group.line) == 0 || !x.executing() || x.inline:
 		return false
-	case m.paused: // no worker takes the next task
-		return m.limits() && m.limit >= 0
+	case m.paused: // no worker takes the next task, but the end may let others in that are held back
+		return m.limits()
 	}
 	return x.next != nil || m.queue.Len() > 0 || len(m.returning) > 0 || m.limit == 0 && m.slots >= m.max
 }

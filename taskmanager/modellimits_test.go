@@ -81,6 +81,19 @@ func (s *system) skipDrops(t *rapid.T) {
 	}
 }
 
+// uses reports whether a task uses resources.
+func (x *modelTask) uses() bool { return x.needs["memory"]+x.needs["licences"] > 0 }
+
+// lenderWaits reports whether it is random which of the tasks that are held back comes next if a running
+// task ends now: another one that uses resources has lent its slot to wait for it. That one gets a slot
+// back at the moment at which the task that ends gives back what it has used. Tasks that cannot fit beside
+// lent amounts are set aside, so the order of the two decides whether such a task is considered.
+func (m *model) lenderWaits(x *modelTask) bool {
+	h, ok := m.queue.(queue.Holder)
+	return ok && h.Held() > 0 && x.executing() &&
+		slices.ContainsFunc(m.all(), func(y *modelTask) bool { return y.target == x && y.uses() })
+}
+
 // mayRun reports whether the limits let a task run once the done tasks have ended.
 func (m *model) mayRun(x *modelTask, done map[*modelTask]bool) bool {
 	var beside []*modelTask

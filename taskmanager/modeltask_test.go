@@ -109,6 +109,7 @@ type modelTask struct {
 	deaf   bool       // the end of its context does not end the wait
 	coming bool       // the task that it waited for has just freed a slot
 	late   bool       // its time limit passed while it had no slot
+	heeds  time.Time  // when it heeds the end of its context after a deaf wait; zero: no such time
 	gone   error      // the cause of its cancellation
 	last   error      // the last failure
 	waited chan error // gets the result of the last wait
@@ -153,6 +154,9 @@ func (x *modelTask) execute(ctx context.Context) error {
 					waitCtx = context.Background()
 				}
 				o.waited <- o.target.handle.Wait(waitCtx)
+				if o.deaf && ctx.Err() != nil {
+					time.Sleep(afterWait) // in the time of synctest
+				}
 				continue
 			case o.block != nil:
 				taskmanager.Blocking(ctx, func() {

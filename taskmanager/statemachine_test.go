@@ -425,6 +425,9 @@ func (s *system) next() (at time.Time, happen func()) {
 		event(c.next, func() { s.comesDue(c) })
 	}
 	for _, x := range s.all() {
+		if !x.heeds.IsZero() {
+			event(x.heeds, func() { s.heed(x); s.settle() })
+		}
 		limit := time.Time{}
 		if x.hard && x.gone == nil {
 			limit = x.deadline

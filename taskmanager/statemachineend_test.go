@@ -29,13 +29,8 @@ func (s *system) stop(t *rapid.T) {
 			t.Fatalf("the submit of %q returned %v after Stop, want ErrStopped", x.name, x.err)
 		}
 		x.end = taskmanager.ErrStopped
-		switch {
-		case x.gone != nil:
+		if x.gone != nil {
 			x.end = x.gone
-		case x.late && errors.Is(x.result(), taskmanager.ErrTimeout) && !errors.Is(x.result(), taskmanager.ErrStopped):
-			// It was past its time limit, in a deaf wait. That wait may have ended, because Stop
-			// cancelled the other task, before Stop came to cancel this one.
-			x.end = taskmanager.ErrTimeout
 		}
 		s.ended = append(s.ended, x)
 		if x.group != nil && !x.group.failed {
