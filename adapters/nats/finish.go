@@ -10,9 +10,9 @@ import (
 	"github.com/seed56799101/taskmanager/taskmanager"
 )
 
-// mostUnsettled bounds the tasks that a worker has, in addition to those of WithAhead: running
-// ones, and ended ones whose acknowledgement the server has not confirmed. The latter would run
-// again if the process died.
+// mostUnsettled bounds the tasks of a worker that have ended, but whose acknowledgement the server has
+// not confirmed: they would run again if the process died. If the manager has no maximum of workers, it
+// bounds the running ones too. It does not count those of WithAhead.
 const mostUnsettled = 1024
 
 // allowed returns how many tasks may be asked for, if the manager has room for so many.
@@ -20,7 +20,11 @@ func (w *Worker) allowed(room int) int {
 	room -= int(w.transit.Load())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	room = min(room, mostUnsettled+w.cfg.ahead-len(w.held))
+	unsettled := w.ended
+	if room > taskmanager.NoMaximum/2 {
+		unsettled = len(w.held)
+	}
+	room = min(room, mostUnsettled+w.cfg.ahead-unsettled)
 	w.full = room <= 0
 	return room
 }
@@ -28,6 +32,9 @@ func (w *Worker) allowed(room int) int {
 // release ends a delivery: it is settled, or left to the server.
 func (w *Worker) release(d *delivery) {
 	w.mu.Lock()
+	if _, held := w.held[d]; held && d.over {
+		w.ended--
+	}
 	delete(w.held, d)
 	d.freeAloneLocked()
 	if id := d.env.ID; w.byID[id] == d {

@@ -108,6 +108,9 @@ func (w *Worker) settleEnds(stop <-chan struct{}) {
 func (d *delivery) settle(err error) {
 	w := d.w
 	w.mu.Lock()
+	if _, held := w.held[d]; held { // it was not given up
+		w.ended++
+	}
 	d.over = true
 	d.lost = d.lost || d.lease.over(time.Now())
 	lost, cause := d.lost, d.cause

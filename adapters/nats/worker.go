@@ -20,9 +20,9 @@ import (
 //
 // The manager decides how many tasks run at once and in which order. Its middleware, observers and
 // logger apply, and it may run other tasks too. The worker takes as many tasks as the manager has
-// free workers, and in addition those of [WithAhead]. It has at most about 1,024 tasks at a time,
-// plus those of WithAhead. This counts running tasks, and ended ones whose end the server has not
-// confirmed yet.
+// free workers, and in addition those of [WithAhead]. If the manager has [taskmanager.NoMaximum] of
+// workers, it takes at most about 1,024 at a time, plus those of WithAhead. It takes no further ones
+// while as many have ended and the server has not confirmed their ends.
 type Worker struct {
 	c    *Client
 	m    *taskmanager.TaskManager
@@ -65,6 +65,7 @@ type Worker struct {
 	started  bool
 	draining bool
 	held     map[*delivery]struct{}
+	ended    int // how many of held are over
 	byID     map[string]*delivery
 	cancels  map[string]time.Time // ids of cancelled tasks, and when that became known
 	recent   map[string]int       // ids of tasks that have ended here, and their place in ring

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,4 +113,58 @@ func TestWorkerStoresResults(t *testing.T) {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
 	empty(t, js, "tasks")
+}
+
+// A worker fills a manager with many workers. Without a maximum it stops at some number.
+func TestWorkerOfManyWorkers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ workers, tasks, least, most int }{
+		{1500, 1600, 1500, 1500},
+		{taskmanager.NoMaximum, 1600, 1000, 1024},
+	} {
+		t.Run(strconv.Itoa(tc.workers), func(t *testing.T) {
+			t.Parallel()
+			c := client(t)
+			w := newWorker(t, c, tc.workers)
+			var running, peak int
+			var mu sync.Mutex // guards both
+			goOn := make(chan struct{})
+			handle(t, w, "work", func(context.Context, string) error {
+				mu.Lock()
+				running++
+				peak = max(peak, running)
+				mu.Unlock()
+				<-goOn
+				mu.Lock()
+				running--
+				mu.Unlock()
+				return nil
+			})
+			for first := 0; first < tc.tasks; first += 800 {
+				var items []nats.Item[string]
+				for i := range 800 {
+					items = append(items, nats.Item[string]{Name: strconv.Itoa(first + i)})
+				}
+				if _, err := nats.SubmitAll(soon(t), c, items, nats.WithKind("work")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.run(t)
+			eventually(t, "many tasks at once", func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return running >= tc.least
+			})
+			close(goOn)
+			eventually(t, "the end of all tasks", func() bool {
+				tasks, err := c.TaskStatus(soon(t))
+				return err == nil && len(tasks) == 0
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			if peak > tc.most {
+				t.Errorf("%d tasks ran at once, and at most %d may", peak, tc.most)
+			}
+		})
+	}
 }
