@@ -29,10 +29,14 @@ func listening(t *testing.T) (*embed.Server, *natsgo.Conn) {
 // dial connects over TCP. The connection is closed at the end of the test.
 func dial(t *testing.T, url string) *natsgo.Conn {
 	t.Helper()
-	nc, err := natsgo.Connect(url, append(connOptions(t), natsgo.Token("token"))...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var nc *natsgo.Conn
+	eventually(t, "a connection", func() bool { // a busy server closes one that takes long to log in
+		var err error
+		if nc, err = natsgo.Connect(url, append(connOptions(t), natsgo.Token("token"))...); err != nil {
+			t.Log(err)
+		}
+		return err == nil
+	})
 	t.Cleanup(nc.Close)
 	return nc
 }
