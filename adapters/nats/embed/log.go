@@ -8,8 +8,9 @@ import (
 // serverLog passes on what the server logs, and keeps why it failed to start, since the server has
 // no other way to say it.
 type serverLog struct {
-	to     Logger        // may be nil
-	broken chan struct{} // of capacity 1; receives after a failed write
+	to       Logger        // may be nil
+	broken   chan struct{} // of capacity 1; receives after a failed write
+	disabled chan struct{} // of capacity 1; receives when the server ends JetStream after a failed write
 
 	mu     sync.Mutex
 	failed error // the first failure
@@ -22,13 +23,21 @@ func (l *serverLog) Tracef(string, ...any)           {}
 
 // Errorf may be called with locks of the server held.
 func (l *serverLog) Errorf(format string, v ...any) {
+	if isDisabling(format) { // first, since heal looks for it
+		signal(l.disabled)
+	}
 	if isWriteError(format) {
-		select {
-		case l.broken <- struct{}{}:
-		default: // it is known
-		}
+		signal(l.broken)
 	}
 	l.error(format, v)
+}
+
+// signal sends to a channel, unless what it says is known.
+func signal(to chan struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
+	}
 }
 
 func (l *serverLog) Fatalf(format string, v ...any) {

@@ -56,7 +56,7 @@ func Start(o Options) (*Server, error) {
 	}
 	s := &Server{
 		lock: lock, dir: o.Dir, ending: make(chan struct{}), stopped: make(chan struct{}),
-		log: &serverLog{to: o.Logger, broken: make(chan struct{}, 1)},
+		log: &serverLog{to: o.Logger, broken: make(chan struct{}, 1), disabled: make(chan struct{}, 1)},
 	}
 	switch {
 	case o.Token != "":
