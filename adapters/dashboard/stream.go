@@ -124,16 +124,17 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 func (d *Dashboard) stream(r *http.Request, x *managed, s *stream, ticks <-chan []byte) {
 	end := time.NewTimer(streamTime)
 	defer end.Stop()
-	own := time.NewTicker(fineStep)
-	defer own.Stop()
+	sampled, own := d.sampled, (<-chan time.Time)(nil)
 	for {
 		var event []byte
 		select {
 		case event = <-ticks:
-		case <-own.C:
-			if !isClosed(d.sampled) {
-				continue
-			}
+		case <-sampled:
+			t := time.NewTicker(fineStep)
+			defer t.Stop()
+			sampled, own = nil, t.C
+			continue
+		case <-own:
 			event = tick(x.overview(nil))
 		case <-r.Context().Done():
 			return

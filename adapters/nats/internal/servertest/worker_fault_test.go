@@ -253,9 +253,10 @@ func TestWorkerNoticesThatItsConsumerWasMadeAgain(t *testing.T) {
 	if err := js.DeleteConsumer(soon(t), "tasks", "w_normal_work"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.CreateConsumer(soon(t), "tasks", cfg); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "another consumer", func() bool { // the server may not have removed the files of the old one
+		_, err := js.CreateConsumer(soon(t), "tasks", cfg)
+		return err == nil
+	})
 	waitOut(t, time.Now(), time.Second) // the worker looks at the consumer if it has not for a second
 	close(busy)
 	submit(t, c, "last")
