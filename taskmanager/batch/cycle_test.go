@@ -124,7 +124,9 @@ func TestItemThatIsAboutToBeRefused(t *testing.T) {
 			return outer.Wait(ctx)
 		})
 		check.Is(t, "SubmitFunc", err, nil)
-		for i := range 10 { // so many that the search for a cycle does not end with them
+		// Ten waiters exceed the first limit of the search for a cycle, so the search also follows the wait
+		// for the outer task.
+		for i := range 10 {
 			waits(fmt.Sprint("waits ", i), first)
 		}
 		close(begin)
